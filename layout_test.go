@@ -1,0 +1,90 @@
+package uer
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
+// flows one way, from the corpus to the checkpoint.
+var levels = [][]string{
+	{"console", "durable", "random", "kernel", "pickle"},
+	{"config", "vocab", "corpus", "statedict"},
+	{"tokenizer", "masking", "graph", "collective"},
+	{"op", "instance", "optimizer"},
+	{"device", "dataset", "layer"},
+	{"batch", "embedding", "encoder", "target"},
+	{"model"},
+	{"checkpoint"},
+	{"trainer"},
+	{"cli"},
+	{"uer"},
+}
+
+// importers lists the modules that only one package may import.
+var importers = map[string]string{
+	"gorgonia.org/gorgonia":  "graph",
+	"gorgonia.org/tensor":    "graph",
+	"github.com/spf13/viper": "config",
+}
+
+func TestLayout(t *testing.T) {
+	level := map[string]int{}
+	for i, names := range levels {
+		for _, name := range names {
+			level[name] = i
+		}
+	}
+	files := 0
+	for _, root := range []string{"internal", "cmd"} {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".go") {
+				return err
+			}
+			files++
+			checkImports(t, path, level)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files == 0 {
+		t.Fatal("no Go files found")
+	}
+}
+
+func checkImports(t *testing.T, path string, level map[string]int) {
+	t.Helper()
+	name := filepath.Base(filepath.Dir(path))
+	own, listed := level[name]
+	if !listed {
+		t.Errorf("%s: package %s has no level", path, name)
+		return
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if only, restricted := importers[imported]; restricted && only != name {
+			t.Errorf("%s imports %s, which only package %s may", path, imported, only)
+		}
+		// A test may look upwards: it compares a package with what is built on it.
+		internal, isInternal := strings.CutPrefix(imported, "uer/internal/")
+		if isInternal && !strings.HasSuffix(path, "_test.go") && level[internal] >= own {
+			t.Errorf("%s imports %s, which is not on a lower level", path, internal)
+		}
+	}
+}
