@@ -11,7 +11,9 @@ import (
 // Stopped is the error of a command that a signal stopped. It is the cause of the context of [NotifyContext].
 type Stopped struct{ Signal syscall.Signal }
 
-func (s Stopped) Error() string { return fmt.Sprintf("stopped by signal %d (%s)", int(s.Signal), s.Signal) }
+func (s Stopped) Error() string {
+	return fmt.Sprintf("stopped by signal %d (%s)", int(s.Signal), s.Signal)
+}
 
 func (s Stopped) exitCode() int { return 128 + int(s.Signal) }
 
