@@ -25,8 +25,15 @@ type File struct {
 	err  error // first failed write: such a file is never committed
 }
 
-// Create starts a new file at path. The parent folder must exist, and what path names now, if anything, must be a
-// regular file. Of two processes that write one path at a time, the second gets an error.
+// Check tells early whether Create could work at path: its folder must exist, and what path names now, if anything,
+// must be a regular file. It writes nothing.
+func Check(path string) error {
+	_, err := target(path)
+	return err
+}
+
+// Create starts a new file at path, on the conditions of [Check]. Of two processes that write one path at a time, the
+// second gets an error.
 func Create(path string) (*File, error) {
 	final, err := target(path)
 	if err != nil {
@@ -77,8 +84,8 @@ func (f *File) Seek(offset int64, whence int) (int64, error) {
 	return position, nil
 }
 
-// Commit brings the bytes to the disk and gives the file its final name, replacing what had it. If any write
-// failed, or Commit itself fails, the file is removed and what had the name stays.
+// Commit brings the bytes to the disk and gives the file its final name, replacing what had it. If any write failed,
+// or these do not reach the disk, the file is removed and what had the name stays.
 func (f *File) Commit() error {
 	if f.file == nil {
 		return named("commit", f.path, fs.ErrClosed)
@@ -96,11 +103,8 @@ func (f *File) Commit() error {
 		f.Abort()
 		return named("rename temporary file to", f.path, err)
 	}
-	err := f.file.Close()
+	_ = f.file.Close() // the bytes are on the disk already
 	f.file = nil
-	if err != nil {
-		return named("close", f.path, err)
-	}
 	return syncFolder(filepath.Dir(f.path))
 }
 
@@ -214,7 +218,7 @@ func openLocked(path string) (*os.File, error) {
 func lock(file *os.File) error {
 	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
-		return errors.New("another process is writing it")
+		return errors.New("it is being written by another process")
 	}
 	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) {
 		return nil
