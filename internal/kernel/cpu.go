@@ -1,0 +1,74 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// CPU runs operations with one instruction set on a pool of threads. It belongs to one goroutine at a time.
+type CPU struct {
+	*routines
+	pool *pool
+}
+
+// New returns a CPU with the best instruction set of this machine, or the one that the environment variable UER_CPU
+// names, and the given number of threads; 0 threads means all cores.
+func New(threads int) (*CPU, error) {
+	set := os.Getenv("UER_CPU")
+	if set == "" {
+		set = InstructionSets()[0]
+	}
+	cpu, err := NewWith(set, threads)
+	if err != nil && os.Getenv("UER_CPU") != "" {
+		return nil, fmt.Errorf("UER_CPU: %w", err)
+	}
+	return cpu, err
+}
+
+// NewWith returns a CPU with the instruction set of that name, one of [InstructionSets].
+func NewWith(set string, threads int) (*CPU, error) {
+	if threads < 0 {
+		return nil, fmt.Errorf("start %d threads: the number is negative", threads)
+	}
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	for _, table := range tables() {
+		if table.name == set {
+			return &CPU{routines: table, pool: newPool(threads)}, nil
+		}
+	}
+	return nil, fmt.Errorf("instruction set %q: this machine has %s", set, strings.Join(InstructionSets(), ", "))
+}
+
+// InstructionSets names the instruction sets that this program can use on this machine, the best first.
+func InstructionSets() []string {
+	var names []string
+	for _, table := range tables() {
+		names = append(names, table.name)
+	}
+	return names
+}
+
+// Name is the name of the instruction set.
+func (c *CPU) Name() string { return c.name }
+
+// Threads is the number of threads that share the work of an operation.
+func (c *CPU) Threads() int { return c.pool.threads }
+
+// Close stops the threads. The CPU must be idle, and cannot be used afterwards.
+func (c *CPU) Close() { c.pool.close() }
+
+// parallel calls body once for every tile in [0, tiles), on all threads, and returns when all calls have.
+// The body must not call parallel. A panic in body is raised again here.
+func (c *CPU) parallel(tiles int, body func(tile int)) {
+	c.pool.run(tiles, func(_, tile int) { body(tile) })
+}
+
+// parallelWorker is parallel for bodies that need scratch memory of their own: worker is in [0, Threads()), and no two
+// calls with one worker run at the same time.
+func (c *CPU) parallelWorker(tiles int, body func(worker, tile int)) {
+	c.pool.run(tiles, body)
+}

@@ -1,0 +1,5 @@
+//go:build !cgo
+
+package kernel
+
+func nativeTables() []*routines { return nil }

@@ -1,0 +1,18 @@
+package kernel
+
+import "sync"
+
+// routines is the table of one instruction set: what runs on a tile, on one thread.
+type routines struct {
+	name   string
+	matmul matmulRoutines
+}
+
+// portable is the table in plain Go.
+var portable = routines{
+	name:   "portable",
+	matmul: portableMatmul,
+}
+
+// tables lists the tables that this machine can run, the best first.
+var tables = sync.OnceValue(func() []*routines { return append(nativeTables(), &portable) })
