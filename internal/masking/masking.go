@@ -1,0 +1,156 @@
+// Package masking chooses the tokens that a masked language model has to restore, and hides them.
+package masking
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"uer/internal/random"
+	"uer/internal/vocab"
+)
+
+// Target is a token to be predicted.
+type Target struct {
+	Position int32 // index within the sequence
+	ID       int32 // the token that stood there before masking
+}
+
+// Options says how tokens are chosen.
+type Options struct {
+	Span                 bool    // mask runs of tokens instead of single ones
+	GeometricProbability float64 // p of the length of a run, whose probability is proportional to p(1-p)^(length-1)
+	MaxLength            int     // of a run
+}
+
+const (
+	share       = 0.15 // of the tokens are predicted
+	maskedShare = 0.8  // of these become [MASK]
+	randomShare = 0.9  // up to here they become random tokens; the others stay as they are
+)
+
+// Masker masks sequences as UER-py does: BERT's masking of single tokens (Devlin et al., 2019) or SpanBERT's of runs (Joshi et al., 2020).
+// It reuses its buffers, so each goroutine needs its own.
+type Masker struct {
+	Vocabulary *vocab.Vocabulary
+	Options
+
+	cumulative []float64 // sums of p(1-p)^(length-1) up to each length
+	units      []unit
+}
+
+// A unit is a run of tokens that is masked as a whole.
+type unit struct{ start, length int32 }
+
+// New returns a Masker. It is an error if spans are asked for with a probability outside (0, 1] or a length below 1.
+func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
+	m := &Masker{Vocabulary: vocabulary, Options: options}
+	if !options.Span {
+		return m, nil
+	}
+	p := options.GeometricProbability
+	if !(p > 0 && p <= 1) {
+		return nil, fmt.Errorf("span_geo_prob %v: must be above 0 and at most 1", p)
+	}
+	if options.MaxLength < 1 {
+		return nil, fmt.Errorf("span_max_length %d: must be at least 1", options.MaxLength)
+	}
+	sum := 0.0
+	for length := range options.MaxLength {
+		sum += p * math.Pow(1-p, float64(length))
+		m.cumulative = append(m.cumulative, sum)
+	}
+	return m, nil
+}
+
+// Mask hides some of the tokens, in place, and appends what stood there to targets, sorted by position. Of n tokens it chooses 15 %, at least
+// one and at most what there is besides [CLS], [SEP] and padding; a span that would exceed this number is left out. A chosen token, or
+// all of a span, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %). Spans start at ordinary tokens but may run over [SEP].
+// The random numbers are drawn in UER-py's order.
+func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target) []Target {
+	n := len(tokens)
+	for n > 0 && tokens[n-1] == m.Vocabulary.Padding {
+		n--
+	}
+	m.choose(tokens[:n], generator)
+	units := m.units
+	generator.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
+
+	before := len(targets)
+	wanted := before + predicted(n)
+	for _, u := range units {
+		if len(targets) >= wanted {
+			break
+		}
+		if len(targets)+int(u.length) > wanted {
+			continue
+		}
+		for position := u.start; position < u.start+u.length; position++ {
+			targets = append(targets, Target{position, tokens[position]})
+		}
+		m.hide(tokens[u.start:u.start+u.length], generator)
+	}
+	slices.SortFunc(targets[before:], func(a, b Target) int { return cmp.Compare(a.Position, b.Position) })
+	return targets
+}
+
+// predicted returns how many of n tokens are chosen. Halves are rounded to even, as Python rounds them.
+func predicted(n int) int {
+	return max(1, int(math.RoundToEven(share*float64(n))))
+}
+
+// choose lists the units that may be masked.
+func (m *Masker) choose(tokens []int32, generator *random.Python) {
+	m.units = m.units[:0]
+	for i := int32(0); i < int32(len(tokens)); i++ {
+		switch tokens[i] {
+		case m.Vocabulary.Class, m.Vocabulary.Separator, m.Vocabulary.Padding:
+			continue
+		}
+		length := int32(1)
+		if m.Span {
+			length = min(m.spanLength(generator), int32(len(tokens))-i)
+		}
+		m.units = append(m.units, unit{i, length})
+		i += length - 1
+	}
+}
+
+// spanLength draws the length of a span.
+func (m *Masker) spanLength(generator *random.Python) int32 {
+	last := len(m.cumulative) - 1
+	x := m.cumulative[last] * generator.Float64()
+	for length, sum := range m.cumulative[:last] {
+		if x < sum {
+			return int32(length + 1)
+		}
+	}
+	return int32(last + 1)
+}
+
+// hide replaces the tokens of one unit.
+func (m *Masker) hide(tokens []int32, generator *random.Python) {
+	u := generator.Float64()
+	if u >= randomShare {
+		return
+	}
+	for i := range tokens {
+		tokens[i] = m.Vocabulary.Mask
+		if u >= maskedShare {
+			tokens[i] = m.randomToken(generator)
+		}
+	}
+}
+
+// randomToken draws any token but padding, [CLS], [SEP] and [MASK].
+func (m *Masker) randomToken(generator *random.Python) int32 {
+	for {
+		id := int32(generator.Between(1, m.Vocabulary.Size()-1))
+		switch id {
+		case m.Vocabulary.Class, m.Vocabulary.Separator, m.Vocabulary.Mask:
+			continue
+		}
+		return id
+	}
+}
