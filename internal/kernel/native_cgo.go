@@ -34,5 +34,6 @@ func nativeTable(name string, set nativeSet) *routines {
 	return &routines{
 		name:   name,
 		matmul: nativeMatmul(set),
+		rows:   nativeRows(set),
 	}
 }

@@ -6,12 +6,14 @@ import "sync"
 type routines struct {
 	name   string
 	matmul matmulRoutines
+	rows   rowRoutines
 }
 
 // portable is the table in plain Go.
 var portable = routines{
 	name:   "portable",
 	matmul: portableMatmul,
+	rows:   portableRows,
 }
 
 // tables lists the tables that this machine can run, the best first.

@@ -1,0 +1,31 @@
+package kernel
+
+import "math"
+
+// Add writes out = a + b. out may be a or b.
+func (c *CPU) Add(out, a, b []float32) {
+	requireLength("a", len(a), len(out))
+	requireLength("b", len(b), len(out))
+	c.overElements(len(out), func(i, j int) { c.rows.add(out[i:j], a[i:j], b[i:j]) })
+}
+
+// Scale writes out = scale*x, or adds it to out. out may be x.
+func (c *CPU) Scale(out, x []float32, scale float32, accumulate bool) {
+	requireLength("x", len(x), len(out))
+	c.overElements(len(out), func(i, j int) { c.rows.scale(out[i:j], x[i:j], scale, accumulate) })
+}
+
+// Fill writes value to every element.
+func (c *CPU) Fill(out []float32, value float32) {
+	c.overElements(len(out), func(i, j int) { fill(out[i:j], value) })
+}
+
+func fill(out []float32, value float32) {
+	if value == 0 && !math.Signbit(float64(value)) {
+		clear(out) // compiles to a call of memclr
+		return
+	}
+	for i := range out {
+		out[i] = value
+	}
+}

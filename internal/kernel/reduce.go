@@ -1,0 +1,71 @@
+package kernel
+
+import "slices"
+
+// rowBlocks cuts rows into the blocks whose sums are added in order, so that a sum over all rows does not depend on
+// the number of threads: at most maxBlocks blocks of at least 32 rows.
+func rowBlocks(rows int) (blocks, step int) {
+	step = max(32, (rows+maxBlocks-1)/maxBlocks)
+	return (rows + step - 1) / step, step
+}
+
+// ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
+func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumulate bool) {
+	requireLength("out", len(out), width)
+	n := rowCount("x", x, width)
+	blocks, step := rowBlocks(n)
+	partials := scratch[:blocks*width] // [blocks, width]
+	c.parallel(blocks, func(block int) {
+		first, last := block*step, min((block+1)*step, n)
+		c.rows.columnSum(partials[block*width:(block+1)*width], x[first*width:last*width], width, false)
+	})
+	c.sumBlocks(out, partials, width, accumulate)
+}
+
+// ColumnSumScratch is the length of the scratch of ColumnSum.
+func ColumnSumScratch(n, width int) int {
+	blocks, _ := rowBlocks(n)
+	return blocks * width
+}
+
+// sumBlocks writes out[j] = Σ partials[b, j], or adds it to out, in order of b. The rows of partials are stride apart.
+func (c *CPU) sumBlocks(out, partials []float32, stride int, accumulate bool) {
+	const strip = 256
+	c.parallel((len(out)+strip-1)/strip, func(tile int) {
+		i, j := tile*strip, min((tile+1)*strip, len(out))
+		c.rows.columnSum(out[i:j], partials[min(i, len(partials)):], stride, accumulate)
+	})
+}
+
+// maxBlocks is the largest number of partial sums of a reduction over all elements.
+const maxBlocks = 256
+
+// elementBlocks cuts elements into blocks whose sums are added in order.
+func elementBlocks(n int) (blocks, step int) {
+	step = max(tileElements, (n+maxBlocks-1)/maxBlocks)
+	return (n + step - 1) / step, step
+}
+
+// SumSquares is Σ x².
+func (c *CPU) SumSquares(x []float32) float64 {
+	var sums [maxBlocks]float64
+	blocks, step := elementBlocks(len(x))
+	c.parallel(blocks, func(block int) {
+		sums[block] = c.rows.sumSquares(x[block*step : min((block+1)*step, len(x))])
+	})
+	total := 0.0
+	for _, s := range sums[:blocks] {
+		total += s
+	}
+	return total
+}
+
+// AllFinite reports whether x has neither infinities nor NaN.
+func (c *CPU) AllFinite(x []float32) bool {
+	var finite [maxBlocks]bool
+	blocks, step := elementBlocks(len(x))
+	c.parallel(blocks, func(block int) {
+		finite[block] = c.rows.allFinite(x[block*step : min((block+1)*step, len(x))])
+	})
+	return !slices.Contains(finite[:blocks], false)
+}

@@ -1,0 +1,5 @@
+//go:build cgo
+
+package kernel
+
+func nativeRows(set nativeSet) rowRoutines { return portableRows }
