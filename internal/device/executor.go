@@ -1,0 +1,133 @@
+package device
+
+import (
+	"fmt"
+
+	"uer/internal/graph"
+)
+
+// Executor runs a program again and again in memory of its own.
+type Executor struct {
+	program    *graph.Program
+	steps      []step
+	buffers    []graph.Buffer // of each value, with its present shape
+	arena      []float32
+	parameters []float32
+	gradients  []float32
+}
+
+// step is an instruction with its kernel and the memory of its operands.
+type step struct {
+	graph.Instruction
+	compute    compute
+	in, out    []graph.Buffer
+	inShapes   []graph.Shape
+	accumulate []bool
+}
+
+// NewExecutor allocates memory for a program on a CPU. Parameters is the flat buffer of program.ParameterSize elements;
+// several executors may share it.
+func NewExecutor(c *CPU, program *graph.Program, parameters []float32) (*Executor, error) {
+	e := &Executor{
+		program:    program,
+		buffers:    make([]graph.Buffer, len(program.Values)),
+		arena:      make([]float32, program.ArenaSize),
+		parameters: parameters,
+		gradients:  make([]float32, program.ParameterSize),
+	}
+	for i, v := range program.Values {
+		e.buffers[i] = graph.Buffer{Shape: v.Shape, Floats: e.memory(v, v.Shape)}
+	}
+	for _, instruction := range program.Instructions {
+		f, err := c.compute(instruction.Op)
+		if err != nil {
+			return nil, err
+		}
+		e.steps = append(e.steps, step{
+			Instruction: instruction,
+			compute:     f,
+			in:          make([]graph.Buffer, len(instruction.In)),
+			out:         make([]graph.Buffer, len(instruction.Out)),
+			inShapes:    make([]graph.Shape, len(instruction.In)),
+			accumulate:  make([]bool, len(instruction.Out)),
+		})
+	}
+	return e, nil
+}
+
+// memory is the part of the flat buffers that a value of the given shape takes; nil for an input.
+func (e *Executor) memory(v graph.Value, shape graph.Shape) []float32 {
+	end := v.Offset + shape.Elements()
+	switch v.Place {
+	case graph.InArena:
+		return e.arena[v.Offset:end:end]
+	case graph.InParameters:
+		return e.parameters[v.Offset:end:end]
+	case graph.InGradients:
+		return e.gradients[v.Offset:end:end]
+	case graph.InConstant:
+		return []float32{v.Constant}
+	}
+	return nil
+}
+
+// Parameters is the flat buffer of the parameters.
+func (e *Executor) Parameters() []float32 { return e.parameters }
+
+// Gradients is the flat buffer of the gradients, laid out as the parameters are.
+func (e *Executor) Gradients() []float32 { return e.gradients }
+
+// Feed sets an input for the coming runs. The executor keeps the slice. An input that the program does not have is
+// ignored: not every model uses everything that a batch holds.
+func (e *Executor) Feed(name string, data []int32) error {
+	i, ok := e.program.Inputs[name]
+	if !ok {
+		return nil
+	}
+	if most := e.program.Values[i].Shape.Elements(); len(data) > most {
+		return fmt.Errorf("%s has %d elements, the program was planned for %d", name, len(data), most)
+	}
+	e.buffers[i] = graph.Buffer{Shape: graph.Shape{len(data)}, Integers: data}
+	return nil
+}
+
+// Run executes the program on the inputs that were fed.
+func (e *Executor) Run(run *Run) error {
+	for i := range e.steps {
+		s := &e.steps[i]
+		if err := e.place(s, run); err != nil {
+			return err
+		}
+		s.compute(run, s.out, s.in, s.accumulate)
+	}
+	return nil
+}
+
+// place gives a step's operands the shapes that follow from the inputs' present shapes.
+func (e *Executor) place(s *step, run *Run) error {
+	for i, v := range s.In {
+		s.in[i] = e.buffers[v]
+		s.inShapes[i] = e.buffers[v].Shape
+	}
+	shapes, err := s.Op.Outs(s.inShapes)
+	if err != nil {
+		return fmt.Errorf("%s: %w", s.Op.Name(), err)
+	}
+	for i, v := range s.Out {
+		if v == graph.None {
+			s.out[i] = graph.Buffer{Shape: shapes[i]}
+			continue
+		}
+		value := e.program.Values[v]
+		s.out[i] = graph.Buffer{Shape: shapes[i], Floats: e.memory(value, shapes[i])}
+		s.accumulate[i] = s.Accumulate[i] || run.Accumulate && value.Place == graph.InGradients
+		e.buffers[v] = s.out[i]
+	}
+	return nil
+}
+
+// Output is the value of a scalar output, in the order in which the program was compiled.
+func (e *Executor) Output(i int) float32 { return e.buffers[e.program.Outputs[i]].Floats[0] }
+
+// Value is the present value of a parameter, a gradient or an output, for tests and reports.
+func (e *Executor) Value(i int) graph.Buffer { return e.buffers[i] }

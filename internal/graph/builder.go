@@ -1,0 +1,164 @@
+// Package graph puts operations on a Gorgonia expression graph, differentiates it with Gorgonia's Grad and compiles the
+// result to a Program: instructions and a plan of memory that any device can run. No other package imports Gorgonia.
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	// Gorgonia's tensors check the runtime with this package at start; an older version of it refuses current Go.
+	_ "go4.org/unsafe/assume-no-moving-gc"
+)
+
+// Node is a value on the graph.
+type Node = gorgonia.Node
+
+// Builder puts inputs, parameters and operations on a graph. It keeps the first error, as bufio.Writer does: after an
+// error Apply returns nil nodes, and Compile returns the error. A Builder is used by one goroutine.
+type Builder struct {
+	graph      *gorgonia.ExprGraph
+	inputs     []*Node
+	parameters []*Node
+	byName     map[string]*Node
+	aliases    map[string]string // a second name of a parameter: its first name
+	evaluate   func(op Op, out, in []Buffer) error
+	operations int
+	sites      int
+	err        error
+}
+
+// NewBuilder makes an empty graph.
+func NewBuilder() *Builder {
+	return &Builder{graph: gorgonia.NewGraph(), byName: map[string]*Node{}, aliases: map[string]string{}}
+}
+
+// Err is the first error of the builder.
+func (b *Builder) Err() error { return b.err }
+
+// Fail keeps err if it is the first one.
+func (b *Builder) Fail(err error) {
+	if b.err == nil {
+		b.err = err
+	}
+}
+
+// Site numbers the places of a model that draw random numbers, such as dropout, in the order of construction.
+func (b *Builder) Site() int {
+	b.sites++
+	return b.sites
+}
+
+// Input puts a value on the graph that is fed at each step. Its shape is the largest that will be fed.
+func (b *Builder) Input(name string, t Type, shape ...int) *Node {
+	n := b.leaf(name, t, shape)
+	b.inputs = append(b.inputs, n)
+	return n
+}
+
+// Parameter puts a trained float32 tensor on the graph. Its name is unique.
+func (b *Builder) Parameter(name string, shape ...int) *Node {
+	if b.byName[name] != nil {
+		b.Fail(fmt.Errorf("parameter %s is declared twice", name))
+		return nil
+	}
+	n := b.leaf(name, Float32, shape)
+	b.parameters = append(b.parameters, n)
+	return n
+}
+
+// Alias gives a parameter a second name, for weights that two modules share.
+func (b *Builder) Alias(name string, parameter *Node) *Node {
+	if parameter != nil {
+		b.aliases[name] = parameter.Name()
+	}
+	return parameter
+}
+
+func (b *Builder) leaf(name string, t Type, shape Shape) *Node {
+	options := []gorgonia.NodeConsOpt{gorgonia.WithName(name), gorgonia.WithShape(shape...)}
+	n := gorgonia.NewTensor(b.graph, dtype(t), len(shape), options...)
+	b.byName[name] = n
+	return n
+}
+
+// Apply puts an operation on the graph and returns its output 0.
+func (b *Builder) Apply(op Op, in ...*Node) *Node { return b.apply(op, in).out(0) }
+
+// ApplyAll puts an operation on the graph and returns all its outputs.
+func (b *Builder) ApplyAll(op Op, in ...*Node) []*Node {
+	o := b.apply(op, in)
+	if o == nil {
+		return nil
+	}
+	outs := make([]*Node, len(o.outs))
+	for i := range outs {
+		outs[i] = o.out(i)
+	}
+	return outs
+}
+
+func (b *Builder) apply(op Op, in []*Node) *operation {
+	if b.err != nil {
+		return nil
+	}
+	o := &operation{Op: op, builder: b, number: b.operations, projections: map[int]*Node{}}
+	b.operations++
+	for i, n := range in {
+		if n == nil {
+			b.Fail(fmt.Errorf("%s: input %d is missing", op.Name(), i))
+			return nil
+		}
+		o.in = append(o.in, Shape(n.Shape()))
+		o.inTypes = append(o.inTypes, n.Type())
+	}
+	outs, err := op.Outs(o.in)
+	if err != nil {
+		b.Fail(fmt.Errorf("%s: %w", op.Name(), err))
+		return nil
+	}
+	o.outs = outs
+	if o.node, err = gorgonia.ApplyOp(o, in...); err != nil {
+		b.Fail(fmt.Errorf("%s: %w", op.Name(), err))
+		return nil
+	}
+	if o.node.Op() != gorgonia.Op(o) {
+		b.Fail(fmt.Errorf("%s: Gorgonia merged operation %d with another one", op.Name(), o.number))
+		return nil
+	}
+	return o
+}
+
+// IsOne tells whether a node is the constant 1, the gradient that differentiation starts from.
+func IsOne(n *Node) bool {
+	if n == nil || n.Value() == nil {
+		return false
+	}
+	one, isFloat := n.Value().Data().(float32)
+	return isFloat && one == 1 && len(children(n)) == 0
+}
+
+// Dimensions are the sizes of a node, nil for a missing node.
+func Dimensions(n *Node) Shape {
+	if n == nil {
+		return nil
+	}
+	return Shape(n.Shape())
+}
+
+func dtype(t Type) tensor.Dtype {
+	if t == Int32 {
+		return tensor.Int32
+	}
+	return tensor.Float32
+}
+
+// children are the inputs of a node in order.
+func children(n *Node) []*Node {
+	var list []*Node
+	for it := n.Graph().From(n.ID()); it.Next(); {
+		list = append(list, it.Node().(*Node))
+	}
+	return list
+}

@@ -1,0 +1,253 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"sort"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// Compile differentiates loss with respect to all parameters and returns the program that computes the outputs and the
+// gradients. The loss is the first output of the program.
+func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	if len(b.parameters) == 0 {
+		return nil, errors.New("the graph has no parameters")
+	}
+	gradients, err := gorgonia.Grad(loss, b.parameters...)
+	if b.err != nil {
+		return nil, b.err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("differentiating the graph: %w", err)
+	}
+	c := &compiler{
+		program: &Program{Inputs: map[string]int{}},
+		value:   map[*Node]int{},
+		outs:    map[*operation][]int{},
+		uses:    map[*Node]int{},
+		into:    map[*Node]int{},
+		copies:  map[*Node][]int{},
+	}
+	c.placeLeaves(b)
+	roots := append([]*Node{loss}, outputs...)
+	nodes := c.order(roots, gradients)
+	c.placeSums(nodes, gradients)
+	if err := c.emit(nodes); err != nil {
+		return nil, err
+	}
+	for _, n := range roots {
+		c.program.Outputs = append(c.program.Outputs, c.value[n])
+	}
+	c.plan()
+	return c.program, b.err
+}
+
+// compiler turns the nodes of a graph into instructions.
+type compiler struct {
+	program *Program
+	value   map[*Node]int        // the value of a node
+	outs    map[*operation][]int // the values of an operation's outputs
+	uses    map[*Node]int        // how many needed nodes read a node
+	into    map[*Node]int        // the value that a node's own result is added into
+	copies  map[*Node][]int      // the values that a node's result is copied to as well
+	started []bool               // for a value that several instructions add into: the first has written
+}
+
+func (c *compiler) add(v Value) int {
+	c.program.Values = append(c.program.Values, v)
+	c.started = append(c.started, false)
+	return len(c.program.Values) - 1
+}
+
+func (c *compiler) placeLeaves(b *Builder) {
+	p := c.program
+	for _, n := range b.inputs {
+		t := Float32
+		if n.Dtype() == tensor.Int32 {
+			t = Int32
+		}
+		c.value[n] = c.add(Value{Name: n.Name(), Type: t, Shape: Shape(n.Shape()), Place: InInput})
+		p.Inputs[n.Name()] = c.value[n]
+	}
+	for _, n := range b.parameters {
+		shape := Shape(n.Shape())
+		parameter := Parameter{Name: n.Name(), Shape: shape, Offset: p.ParameterSize}
+		for alias, name := range b.aliases {
+			if name == n.Name() {
+				parameter.Aliases = append(parameter.Aliases, alias)
+			}
+		}
+		slices.Sort(parameter.Aliases)
+		p.Parameters = append(p.Parameters, parameter)
+		c.value[n] = c.add(Value{Name: n.Name(), Shape: shape, Place: InParameters, Offset: p.ParameterSize})
+		p.ParameterSize += align(shape.Elements())
+	}
+}
+
+// order lists the nodes that the outputs and gradients need, in the order in which they were put on the graph: operands
+// come before operations, and the backward pass undoes the forward pass from its end, so that saved state dies early.
+func (c *compiler) order(roots, gradients []*Node) []*Node {
+	var nodes []*Node
+	seen := map[*Node]bool{}
+	var need func(n *Node)
+	need = func(n *Node) {
+		c.uses[n]++
+		if seen[n] {
+			return
+		}
+		seen[n] = true
+		nodes = append(nodes, n)
+		for _, child := range children(n) {
+			need(child)
+		}
+	}
+	for _, n := range append(slices.Clone(roots), gradients...) {
+		need(n)
+	}
+	sort.Slice(nodes, func(i, j int) bool { return nodes[i].ID() < nodes[j].ID() })
+	return nodes
+}
+
+// placeSums gives each gradient of a parameter its place in the flat buffer, and each sum a buffer into which its terms
+// are added one after another.
+func (c *compiler) placeSums(nodes, gradients []*Node) {
+	for i, n := range gradients {
+		parameter := c.program.Parameters[i]
+		gradient := c.add(Value{Shape: parameter.Shape, Place: InGradients, Offset: parameter.Offset})
+		if c.uses[n] == 1 && isComputed(n) {
+			c.into[n] = gradient
+		} else {
+			c.copies[n] = append(c.copies[n], gradient)
+		}
+	}
+	for _, n := range slices.Backward(nodes) {
+		if !isSum(n) {
+			continue
+		}
+		sum, ok := c.into[n]
+		if !ok {
+			sum = c.add(Value{Shape: Shape(n.Shape()), Place: InArena})
+			c.into[n] = sum
+		}
+		c.value[n] = sum
+		for _, term := range children(n) {
+			// A term that others read too keeps its own buffer, and a copy adds it.
+			if _, taken := c.into[term]; c.uses[term] == 1 && !taken && isComputed(term) {
+				c.into[term] = sum
+			}
+		}
+	}
+}
+
+// emit writes the instructions in order.
+func (c *compiler) emit(nodes []*Node) error {
+	for _, n := range nodes {
+		switch o := n.Op().(type) {
+		case nil: // an input or a parameter
+			if _, placed := c.value[n]; !placed {
+				return fmt.Errorf("node %s is no input and no parameter", n.Name())
+			}
+		case *operation:
+			c.emitOperation(n, o)
+		case *projection:
+			if v := c.outs[o.of][o.index]; v != None {
+				c.value[n] = v
+			}
+		default:
+			if err := c.emitOther(n); err != nil {
+				return err
+			}
+		}
+		for _, to := range c.copies[n] {
+			c.emitCopy(c.value[n], to)
+		}
+	}
+	return nil
+}
+
+// emitCopy adds a value to another one, or sets it if nothing was added before.
+func (c *compiler) emitCopy(from, to int) {
+	c.program.Instructions = append(c.program.Instructions, Instruction{
+		Op: Copy{}, In: []int{from}, Out: []int{to}, Accumulate: []bool{c.started[to]},
+	})
+	c.started[to] = true
+}
+
+func (c *compiler) emitOperation(n *Node, o *operation) {
+	instruction := Instruction{Op: o.Op, Out: make([]int, len(o.outs)), Accumulate: make([]bool, len(o.outs))}
+	for _, child := range children(n) {
+		instruction.In = append(instruction.In, c.value[child])
+	}
+	for i, shape := range o.outs {
+		result := n
+		if o.isTuple() {
+			result = o.projections[i]
+		}
+		switch sum, isTerm := c.into[result]; {
+		case result == nil || c.uses[result] == 0:
+			instruction.Out[i] = None
+		case isTerm:
+			instruction.Out[i] = sum
+			instruction.Accumulate[i] = c.started[sum]
+			c.started[sum] = true
+		default:
+			instruction.Out[i] = c.add(Value{Shape: shape, Place: InArena})
+		}
+	}
+	c.outs[o] = instruction.Out
+	if !o.isTuple() {
+		c.value[n] = instruction.Out[0]
+	}
+	c.program.Instructions = append(c.program.Instructions, instruction)
+}
+
+// emitOther handles what Gorgonia's Grad puts on the graph by itself: the constant 1 and sums. The terms that did not
+// write into the sum's buffer are added to it here.
+func (c *compiler) emitOther(n *Node) error {
+	switch {
+	case n.Value() != nil && len(children(n)) == 0:
+		constant, ok := n.Value().Data().(float32)
+		if !ok {
+			return fmt.Errorf("constant %v is not a float32 scalar", n)
+		}
+		c.value[n] = c.add(Value{Place: InConstant, Constant: constant})
+	case isSum(n):
+		sum := c.into[n]
+		for _, term := range children(n) {
+			if into, isTerm := c.into[term]; !isTerm || into != sum {
+				c.emitCopy(c.value[term], sum)
+			}
+		}
+	default:
+		return fmt.Errorf("no instruction for Gorgonia's operation %v", n.Op())
+	}
+	return nil
+}
+
+func isComputed(n *Node) bool {
+	switch n.Op().(type) {
+	case *operation, *projection:
+		return true
+	}
+	return isSum(n)
+}
+
+// gorgoniaAdd is the operation that Grad sums gradients with. Gorgonia does not export its type.
+var gorgoniaAdd = func() gorgonia.Op {
+	g := gorgonia.NewGraph()
+	x := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(2, 2), gorgonia.WithName("x"))
+	y := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(2, 2), gorgonia.WithName("y"))
+	return gorgonia.Must(gorgonia.Add(x, y)).Op()
+}()
+
+func isSum(n *Node) bool {
+	o := n.Op()
+	return o != nil && reflect.TypeOf(o) == reflect.TypeOf(gorgoniaAdd) && o.String() == gorgoniaAdd.String()
+}

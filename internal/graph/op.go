@@ -1,0 +1,30 @@
+package graph
+
+// Op is what an operation means. It is a comparable value that holds the operation's attributes; how it is computed is
+// the device's business. Outputs are float32.
+type Op interface {
+	// Name is the same for all attributes; the device finds the kernel by it.
+	Name() string
+	// Outs gives the shapes of the outputs. It runs when the graph is built and again for each batch.
+	Outs(in []Shape) ([]Shape, error)
+}
+
+// Differentiable is an operation whose output 0 has a gradient. Further outputs are state saved for the gradient.
+type Differentiable interface {
+	Op
+	// Wrt tells for each input whether it has a gradient.
+	Wrt() []bool
+	// Grad puts the gradient on the graph: from the inputs, the outputs and the gradient of output 0 it makes the gradient
+	// of each input, nil where Wrt is false.
+	Grad(b *Builder, in []*Node, out func(i int) *Node, dy *Node) []*Node
+}
+
+// Copy is the value itself. With accumulation it adds the value to its output: that is how sums are computed whose terms
+// could not be written in place.
+type Copy struct{}
+
+// Name implements Op.
+func (Copy) Name() string { return "copy" }
+
+// Outs implements Op.
+func (Copy) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }

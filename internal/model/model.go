@@ -1,0 +1,84 @@
+// Package model composes an embedding, an encoder and a target to a model.
+package model
+
+import (
+	"fmt"
+	"strings"
+
+	"uer/internal/config"
+	"uer/internal/embedding"
+	"uer/internal/encoder"
+	"uer/internal/graph"
+	"uer/internal/layer"
+	"uer/internal/target"
+)
+
+// Shape is the largest batch that a model will see.
+type Shape struct {
+	Sequences int
+	Length    int // tokens of a sequence
+}
+
+// Model is a compiled model.
+type Model struct {
+	Program *graph.Program
+	Heads   []Head
+}
+
+// Head is one prediction of a model and where its figures are among the outputs of the program.
+type Head struct {
+	Name          string
+	Labels        string // the input whose length is the number of predictions
+	Loss, Correct int    // outputs
+}
+
+// New builds a model for a vocabulary and for batches of up to the given shape.
+func New(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
+	b, losses, err := build(m, vocabularySize, shape)
+	if err != nil {
+		return nil, err
+	}
+	model := &Model{}
+	outputs := make([]*graph.Node, 0, 2*len(losses.Heads))
+	for _, head := range losses.Heads {
+		outputs = append(outputs, head.Loss, head.Correct)
+		// Output 0 of the program is the total loss.
+		model.Heads = append(model.Heads, Head{
+			Name: head.Name, Labels: head.Labels, Loss: len(outputs) - 1, Correct: len(outputs),
+		})
+	}
+	if model.Program, err = b.Compile(losses.Total, outputs...); err != nil {
+		return nil, fmt.Errorf("compiling the model: %w", err)
+	}
+	return model, nil
+}
+
+func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, target.Losses, error) {
+	embed, encode, predict := embedding.ByName[m.Embedding], encoder.ByName[m.Encoder], target.ByName[m.Target]
+	switch {
+	case embed == nil:
+		return nil, target.Losses{}, fmt.Errorf("there is no embedding %q", m.Embedding)
+	case encode == nil:
+		return nil, target.Losses{}, fmt.Errorf("there is no encoder %q", m.Encoder)
+	case predict == nil:
+		return nil, target.Losses{}, fmt.Errorf("there is no target %q", m.Target)
+	case m.EmbeddingSize < 1 || m.HiddenSize < 1 || m.LayersNumber < 1:
+		return nil, target.Losses{}, fmt.Errorf("emb_size %d, hidden_size %d and layers_num %d must be at least 1",
+			m.EmbeddingSize, m.HiddenSize, m.LayersNumber)
+	}
+	b := graph.NewBuilder()
+	batch := layer.NewBatch(b, shape.Sequences, shape.Length)
+	s := b.Scope()
+	x := embed(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
+	x = encode(s.In("encoder"), m, batch, x)                // [tokens, hidden_size]
+	losses := predict(s.In("target"), m, vocabularySize, batch, x)
+	if err := b.Err(); err != nil {
+		return nil, losses, fmt.Errorf("building the model: %w", err)
+	}
+	return b, losses, nil
+}
+
+// isNormGain tells the parameters that multiply a normalised value: they start at 1.
+func isNormGain(name string) bool {
+	return strings.HasSuffix(name, "gamma") || strings.Contains(name, "layer_norm") && strings.HasSuffix(name, "weight")
+}

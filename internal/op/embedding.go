@@ -1,0 +1,72 @@
+package op
+
+import (
+	"fmt"
+
+	"uer/internal/graph"
+)
+
+// Embedding sums rows of tables: out[t] = Scale·table0[ids0[t]] + table1[ids1[t]] + …
+// Inputs: the tables [vocabulary, width], then as many ids [tokens]. Output: [tokens, width].
+type Embedding struct {
+	Tables int
+	Scale  float32
+}
+
+// Name implements graph.Op.
+func (Embedding) Name() string { return "embedding" }
+
+// Outs implements graph.Op.
+func (o Embedding) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	_, width, err := matrix("table 0", in[0])
+	if err != nil {
+		return nil, err
+	}
+	tokens := in[o.Tables].Elements()
+	for i := range o.Tables {
+		if err := expect(fmt.Sprintf("table %d", i), in[i], in[i][0], width); err != nil {
+			return nil, err
+		}
+		if err := expect(fmt.Sprintf("ids %d", i), in[o.Tables+i], tokens); err != nil {
+			return nil, err
+		}
+	}
+	return []graph.Shape{{tokens, width}}, nil
+}
+
+// Wrt implements graph.Differentiable.
+func (o Embedding) Wrt() []bool {
+	wrt := make([]bool, 2*o.Tables)
+	for i := range o.Tables {
+		wrt[i] = true
+	}
+	return wrt
+}
+
+// Grad implements graph.Differentiable.
+func (o Embedding) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	grads := make([]*graph.Node, len(in))
+	for i := range o.Tables {
+		gradient := EmbeddingGradient{Rows: graph.Dimensions(in[i])[0], Scale: 1}
+		if i == 0 {
+			gradient.Scale = o.Scale
+		}
+		grads[i] = b.Apply(gradient, dy, in[o.Tables+i])
+	}
+	return grads
+}
+
+// EmbeddingGradient adds rows of dy to the rows of a table that the ids name.
+// Inputs: dy [tokens, width], ids [tokens]. Output: [Rows, width].
+type EmbeddingGradient struct {
+	Rows  int
+	Scale float32
+}
+
+// Name implements graph.Op.
+func (EmbeddingGradient) Name() string { return "embedding gradient" }
+
+// Outs implements graph.Op.
+func (o EmbeddingGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	return []graph.Shape{{o.Rows, in[0][1]}}, nil
+}

@@ -1,0 +1,39 @@
+package op
+
+import "uer/internal/graph"
+
+// Gather picks rows of x. Inputs: x [tokens, width], index [picked], strictly increasing. Output: [picked, width].
+// The third input, rows [tokens], only tells the gradient how many tokens there are.
+type Gather struct{}
+
+// Name implements graph.Op.
+func (Gather) Name() string { return "gather" }
+
+// Outs implements graph.Op.
+func (Gather) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	_, width, err := matrix("the input", in[0])
+	if err != nil {
+		return nil, err
+	}
+	return []graph.Shape{{in[1].Elements(), width}}, nil
+}
+
+// Wrt implements graph.Differentiable.
+func (Gather) Wrt() []bool { return []bool{true, false, false} }
+
+// Grad implements graph.Differentiable.
+func (Gather) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{b.Apply(Scatter{}, dy, in[1], in[2]), nil, nil}
+}
+
+// Scatter is the gradient of Gather: zero except for the picked rows.
+// Inputs: dy [picked, width], index [picked], rows [tokens]. Output: [tokens, width].
+type Scatter struct{}
+
+// Name implements graph.Op.
+func (Scatter) Name() string { return "scatter" }
+
+// Outs implements graph.Op.
+func (Scatter) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	return []graph.Shape{{in[2].Elements(), in[0][1]}}, nil
+}

@@ -1,0 +1,94 @@
+package op
+
+import (
+	"uer/internal/graph"
+	"uer/internal/kernel"
+)
+
+// Norm normalises rows: y = norm(x), or with Residual y = norm(dropout(x) + residual).
+// Inputs: x [tokens, width]; residual [tokens, width] and rows [tokens] if Residual; gamma [width]; beta [width] unless
+// Kind is kernel.NormRMS. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that was
+// normalised [tokens, width].
+type Norm struct {
+	Kind     kernel.NormKind
+	Residual bool
+	Dropout  float32
+	Site     int
+}
+
+// Name implements graph.Op.
+func (Norm) Name() string { return "norm" }
+
+// Outs implements graph.Op.
+func (o Norm) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	tokens, width, err := matrix("the input", in[0])
+	if err != nil {
+		return nil, err
+	}
+	outs := []graph.Shape{in[0], {tokens, 2}}
+	rest := in[1:]
+	if o.Residual {
+		if err := expect("the residual", in[1], tokens, width); err != nil {
+			return nil, err
+		}
+		if err := expect("rows", in[2], tokens); err != nil {
+			return nil, err
+		}
+		outs = append(outs, in[0])
+		rest = in[3:]
+	}
+	for _, parameter := range rest {
+		if err := expect("gamma or beta", parameter, width); err != nil {
+			return nil, err
+		}
+	}
+	return outs, nil
+}
+
+// Wrt implements graph.Differentiable.
+func (o Norm) Wrt() []bool {
+	wrt := []bool{true}
+	if o.Residual {
+		wrt = append(wrt, true, false)
+	}
+	wrt = append(wrt, true)
+	if o.Kind != kernel.NormRMS {
+		wrt = append(wrt, true)
+	}
+	return wrt
+}
+
+// Grad implements graph.Differentiable.
+func (o Norm) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	if !o.Residual {
+		return b.ApplyAll(NormGradient(o), in[0], out(1), in[1], dy)
+	}
+	grads := b.ApplyAll(NormGradient(o), out(2), out(1), in[3], dy, in[2])
+	if grads == nil {
+		return nil
+	}
+	all := []*graph.Node{grads[0], grads[1], nil}
+	return append(all, grads[2:]...)
+}
+
+// NormGradient is the gradient of Norm.
+// Inputs: what was normalised [tokens, width], statistics [tokens, 2], gamma [width], dy [tokens, width], and rows
+// [tokens] if Residual. Outputs: dx [tokens, width]; dresidual [tokens, width] if Residual; dgamma [width]; dbeta [width]
+// unless Kind is kernel.NormRMS.
+type NormGradient Norm
+
+// Name implements graph.Op.
+func (NormGradient) Name() string { return "norm gradient" }
+
+// Outs implements graph.Op.
+func (o NormGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	outs := []graph.Shape{in[0]}
+	if o.Residual {
+		outs = append(outs, in[0])
+	}
+	outs = append(outs, in[2])
+	if o.Kind != kernel.NormRMS {
+		outs = append(outs, in[2])
+	}
+	return outs, nil
+}
