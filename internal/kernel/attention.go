@@ -1,0 +1,259 @@
+package kernel
+
+import "fmt"
+
+// Attention describes scaled dot-product attention over a ragged batch: sequence s owns the tokens Starts[s] to
+// Starts[s+1], and each head of each sequence is worked through on its own, in blocks of queries, so that the
+// scores of a whole batch never exist (Dao et al., "FlashAttention", 2022).
+//
+//	score(i, j) = (q_i·k_j + PositionBias[head, j-i+MaxLength-1]) * Scale
+//	out_i       = Σ_j dropout(softmax_j(score(i, j))) v_j      over the keys j that query i sees
+//
+// Hidden keys are left out of the sums. UER-py adds -10000 to their scores, whose exponentials underflow to zero
+// beside those of visible keys.
+type Attention struct {
+	Heads int // number of heads
+	Size  int // width of one head; rows of q, k, v and out are Heads*Size wide
+
+	Starts []int32 // [sequences+1] offsets into the tokens
+	// KeyStarts are the offsets of the keys and values where these belong to other tokens than the queries,
+	// as in the attention of a decoder to its encoder.
+	KeyStarts []int32 // [sequences+1], or nil for Starts
+	MaxLength int     // no sequence of queries or keys is longer
+
+	// Causal lets query i see the keys 0..i only. Prefix, which may be nil, makes the first Prefix[s] keys
+	// visible to every query of sequence s besides.
+	Causal bool
+	Prefix []int32 // [sequences] or nil
+	// Lengths, which may be nil, hides the keys from Lengths[s] on. Where it is 0 every key is as hidden as
+	// any other, which amounts to all of them being visible.
+	Lengths []int32 // [sequences] or nil
+
+	Scale        float32   // 1/sqrt(Size), or 1
+	PositionBias []float32 // [heads, 2*MaxLength-1] or nil
+	// DPositionBias receives the gradient of PositionBias in AttentionBackward.
+	DPositionBias []float32 // [heads, 2*MaxLength-1], or nil if it is not wanted
+
+	// Dropout acts on the probabilities. Those of query i and head h have the row number Rows[i]*Heads+h.
+	Dropout Dropout
+	Rows    []int32 // [tokens]; not read without dropout
+}
+
+// biasGroups is the number of partial sums of the gradient of the position bias: group g covers the sequences of one
+// stretch of the batch.
+const biasGroups = 16
+
+// attentionHead is what one call of a routine works through: one head of one sequence. Its slices begin at the first
+// element of the head in the sequence's first token.
+type attentionHead struct {
+	firstQuery, queries int // tokens
+	firstKey, keys      int // tokens
+	size, width         int // used part of a row, distance between rows
+	head, heads         int // which head, and distance between rows of lse
+	always, limit       int // query i sees the keys from 0 to min(limit, max(always, i+1)) - 1
+
+	scale       float32
+	bias, dbias []float32 // element j-i+centre belongs to query i and key j; or nil
+	centre      int
+	dropout     Dropout
+	rows        []int32 // [queries]; nil without dropout
+
+	q, k, v, out, lse []float32
+	dq, dk, dv, dout  []float32
+	accumulate        [3]bool // add to dq, dk, dv
+	scratch           []float32
+}
+
+// attentionRoutines work through one head of one sequence.
+type attentionRoutines struct {
+	forward  func(t *attentionHead)
+	backward func(t *attentionHead)
+}
+
+// visible is the number of keys that query i sees.
+func (t *attentionHead) visible(i int) int { return min(t.limit, max(t.always, i+1)) }
+
+// AttentionForward computes out [queries, heads*size] from q [queries, heads*size] and k, v [keys, heads*size], and
+// lse [queries, heads], the logarithm of the sum of the exponentials of a query's scores, for AttentionBackward.
+func (c *CPU) AttentionForward(a *Attention, out, lse, q, k, v, scratch []float32) {
+	a.check(q, k, lse)
+	requireLength("out", len(out), len(q))
+	requireLength("v", len(v), len(k))
+	share := a.headScratch(false)
+	requireAtLeast("scratch", len(scratch), c.Threads()*share)
+	c.parallelWorker((len(a.Starts)-1)*a.Heads, func(worker, tile int) {
+		t := a.part(tile/a.Heads, tile%a.Heads)
+		t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
+		t.out, t.lse = t.queriesOf(out), t.statisticOf(lse)
+		t.scratch = scratch[worker*share : (worker+1)*share]
+		if t.queries > 0 {
+			c.routines.attention.forward(&t)
+		}
+	})
+}
+
+// AttentionBackward computes the gradients dq, dk, dv of q, k, v from dout, that of out, or adds them, as accumulate
+// says for each; and DPositionBias if it is there. The probabilities are computed again from lse.
+func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, v, scratch []float32, accumulate [3]bool) {
+	a.check(q, k, lse)
+	for _, x := range [][]float32{dq, dout, out} {
+		requireLength("dq, dout or out", len(x), len(q))
+	}
+	for _, x := range [][]float32{dk, dv, v} {
+		requireLength("dk, dv or v", len(x), len(k))
+	}
+	share := a.headScratch(true)
+	requireAtLeast("scratch", len(scratch), AttentionScratch(a, c.Threads(), true))
+	partials := scratch[c.Threads()*share:] // [groups, heads, 2*MaxLength-1]
+
+	sequences := len(a.Starts) - 1
+	groups := sequences
+	if a.DPositionBias != nil {
+		groups = min(sequences, biasGroups)
+		clear(partials[:groups*len(a.DPositionBias)])
+	}
+	c.parallelWorker(groups*a.Heads, func(worker, tile int) {
+		group, head := tile/a.Heads, tile%a.Heads
+		for sequence := group * sequences / groups; sequence < (group+1)*sequences/groups; sequence++ {
+			t := a.part(sequence, head)
+			t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
+			t.dq, t.dk, t.dv = t.queriesOf(dq), t.keysOf(dk), t.keysOf(dv)
+			t.out, t.dout, t.lse = t.queriesOf(out), t.queriesOf(dout), t.statisticOf(lse)
+			t.accumulate = accumulate
+			t.scratch = scratch[worker*share : (worker+1)*share]
+			if a.DPositionBias != nil {
+				t.dbias = a.biasOf(partials[group*len(a.DPositionBias):], head)
+			}
+			if t.keys > 0 {
+				c.routines.attention.backward(&t)
+			}
+		}
+	})
+	if a.DPositionBias != nil {
+		clear(a.DPositionBias)
+		for group := range groups {
+			for i, x := range partials[group*len(a.DPositionBias) : (group+1)*len(a.DPositionBias)] {
+				a.DPositionBias[i] += x
+			}
+		}
+	}
+}
+
+// AttentionScratch is the length of the scratch of AttentionForward or AttentionBackward. It follows from the shape of
+// the heads and MaxLength, and not from the batch.
+func AttentionScratch(a *Attention, threads int, backward bool) int {
+	need := threads * a.headScratch(backward)
+	if backward && a.DPositionBias != nil {
+		need += biasGroups * len(a.DPositionBias)
+	}
+	return need
+}
+
+// Native routines keep these in the scratch memory of a head: keys and values once as they are and once transposed
+// (the length padded to attentionPad, the width to attentionLanes), their gradients, and for a block of queries the
+// operands, their gradient, the scores and the gradient of the scores.
+const (
+	attentionPad   = 64
+	attentionLanes = 16
+	attentionBlock = 48 // queries
+)
+
+// headScratch is what one call of a routine needs. Forward needs less of the same.
+func (a *Attention) headScratch(backward bool) int {
+	keys := roundUp(a.MaxLength, attentionPad)
+	size := roundUp(a.Size, attentionLanes)
+	if !backward {
+		return 2*keys*size + attentionBlock*(keys+size)
+	}
+	return 5*keys*size + attentionBlock*(2*keys+3*size)
+}
+
+func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
+
+// part describes one head of one sequence, all but the operands.
+func (a *Attention) part(sequence, head int) attentionHead {
+	t := attentionHead{
+		firstQuery: int(a.Starts[sequence]), queries: int(a.Starts[sequence+1] - a.Starts[sequence]),
+		firstKey: int(a.keyStarts()[sequence]), keys: int(a.keyStarts()[sequence+1] - a.keyStarts()[sequence]),
+		size: a.Size, width: a.Heads * a.Size,
+		head: head, heads: a.Heads,
+		scale: a.Scale, centre: a.MaxLength - 1,
+	}
+	t.limit = t.keys
+	if a.Lengths != nil && a.Lengths[sequence] > 0 {
+		t.limit = min(t.keys, int(a.Lengths[sequence]))
+	}
+	t.always = t.limit
+	if a.Causal {
+		t.always = 0
+		if a.Prefix != nil {
+			t.always = int(a.Prefix[sequence])
+		}
+	}
+	if a.PositionBias != nil {
+		t.bias = a.biasOf(a.PositionBias, head)
+	}
+	if a.Dropout.Probability > 0 {
+		t.dropout = a.Dropout
+		t.rows = a.Rows[a.Starts[sequence]:a.Starts[sequence+1]]
+	}
+	return t
+}
+
+func (a *Attention) keyStarts() []int32 {
+	if a.KeyStarts != nil {
+		return a.KeyStarts
+	}
+	return a.Starts
+}
+
+// queriesOf cuts the head's part of the sequence out of x [queries, heads*size], keysOf out of x [keys, heads*size] and
+// statisticOf out of x [queries, heads].
+func (t *attentionHead) queriesOf(x []float32) []float32 {
+	return cutColumns(x, t.firstQuery, t.queries, t.width, t.head*t.size, t.size)
+}
+
+func (t *attentionHead) keysOf(x []float32) []float32 {
+	return cutColumns(x, t.firstKey, t.keys, t.width, t.head*t.size, t.size)
+}
+
+func (t *attentionHead) statisticOf(x []float32) []float32 {
+	return cutColumns(x, t.firstQuery, t.queries, t.heads, t.head, 1)
+}
+
+// cutColumns cuts some columns of some rows out of a matrix of the given width. The rows keep their distance.
+func cutColumns(x []float32, row, rows, width, column, columns int) []float32 {
+	if rows == 0 {
+		return nil
+	}
+	return x[row*width+column:][:(rows-1)*width+columns]
+}
+
+// biasOf cuts a head's row out of a position bias.
+func (a *Attention) biasOf(bias []float32, head int) []float32 {
+	offsets := 2*a.MaxLength - 1
+	return bias[head*offsets : (head+1)*offsets]
+}
+
+// check panics if the operands do not fit each other.
+func (a *Attention) check(q, k, lse []float32) {
+	sequences := len(a.Starts) - 1
+	requireLength("q", len(q), int(a.Starts[sequences])*a.Heads*a.Size)
+	requireLength("k", len(k), int(a.keyStarts()[sequences])*a.Heads*a.Size)
+	requireLength("lse", len(lse), int(a.Starts[sequences])*a.Heads)
+	requireOptional("position bias", a.PositionBias, a.Heads*(2*a.MaxLength-1))
+	requireOptional("gradient of the position bias", a.DPositionBias, a.Heads*(2*a.MaxLength-1))
+	for s := range sequences {
+		queries, keys := int(a.Starts[s+1]-a.Starts[s]), int(a.keyStarts()[s+1]-a.keyStarts()[s])
+		if queries < 0 || keys < 0 || max(queries, keys) > a.MaxLength || queries > 0 && keys == 0 {
+			panic(fmt.Sprintf("kernel: sequence %d has %d queries and %d keys, MaxLength is %d", s, queries, keys, a.MaxLength))
+		}
+	}
+}
+
+// requireAtLeast panics if scratch memory is too short.
+func requireAtLeast(operand string, length, want int) {
+	if length < want {
+		panic(fmt.Sprintf("kernel: %s has length %d, less than %d", operand, length, want))
+	}
+}

@@ -1,0 +1,213 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// attentionCase is a batch; all sequences of operands are drawn from a fixed seed.
+type attentionCase struct {
+	name        string
+	heads, size int
+	lengths     []int32
+	keyLengths  []int32 // nil for lengths
+	causal      bool
+	prefix      []int32
+	visible     []int32
+	bias        bool
+	dropout     float32
+	unscaled    bool
+}
+
+func attentionCases() []attentionCase {
+	return []attentionCase{
+		{name: "one token", heads: 1, size: 64, lengths: []int32{1}},
+		{name: "odd lengths", heads: 2, size: 64, lengths: []int32{2, 33, 128, 130, 1}},
+		{name: "causal", heads: 2, size: 64, lengths: []int32{130, 33, 2, 1, 97}, causal: true},
+		{name: "prefix", heads: 2, size: 32, lengths: []int32{70, 33, 5}, causal: true, prefix: []int32{50, 33, 0}},
+		{name: "padding", heads: 1, size: 64, lengths: []int32{70, 70, 70}, visible: []int32{65, 1, 0}},
+		{name: "position bias", heads: 3, size: 16, lengths: []int32{9, 66, 31}, bias: true, unscaled: true},
+		{name: "causal position bias", heads: 2, size: 16, lengths: []int32{9, 66, 31}, bias: true, causal: true},
+		{name: "dropout", heads: 2, size: 64, lengths: []int32{49, 65, 3}, dropout: 0.3},
+		{name: "dropout and everything", heads: 2, size: 20, lengths: []int32{49, 65, 3}, dropout: 0.1, causal: true,
+			prefix: []int32{3, 20, 1}, bias: true},
+		{name: "odd sizes", heads: 3, size: 5, lengths: []int32{7, 17, 100}},
+		{name: "wide heads", heads: 1, size: 133, lengths: []int32{50, 13}, causal: true},
+		{name: "empty sequences", heads: 2, size: 8, lengths: []int32{0, 3, 0, 4, 0}},
+		{name: "other keys", heads: 2, size: 24, lengths: []int32{10, 3, 0, 60}, keyLengths: []int32{65, 1, 4, 20}},
+	}
+}
+
+// attentionRun is a case with its operands, inputs and outputs.
+type attentionRun struct {
+	*Attention
+	q, k, v, dout, out, lse, dq, dk, dv []float32
+}
+
+func newAttentionRun(c attentionCase) *attentionRun {
+	rng := rand.New(rand.NewPCG(7, uint64(len(c.name))))
+	a := &Attention{Heads: c.heads, Size: c.size, Causal: c.causal, Prefix: c.prefix, Lengths: c.visible,
+		Scale: float32(1 / math.Sqrt(float64(c.size)))}
+	if c.unscaled {
+		a.Scale = 1
+	}
+	a.Starts = offsets(c.lengths)
+	a.MaxLength = int(slices.Max(c.lengths)) + 3
+	tokens := int(a.Starts[len(c.lengths)])
+	keys := tokens
+	if c.keyLengths != nil {
+		a.KeyStarts = offsets(c.keyLengths)
+		a.MaxLength = max(a.MaxLength, int(slices.Max(c.keyLengths)))
+		keys = int(a.KeyStarts[len(c.lengths)])
+	}
+	if c.bias {
+		a.PositionBias = normal(rng, c.heads*(2*a.MaxLength-1))
+		a.DPositionBias = make([]float32, len(a.PositionBias))
+	}
+	if c.dropout > 0 {
+		a.Dropout = Dropout{Probability: c.dropout, Key: 99}
+		for i := range tokens {
+			a.Rows = append(a.Rows, int32(3*i+5))
+		}
+	}
+	width := c.heads * c.size
+	return &attentionRun{
+		Attention: a,
+		q:         normal(rng, tokens*width), k: normal(rng, keys*width), v: normal(rng, keys*width), dout: normal(rng, tokens*width),
+		out: make([]float32, tokens*width), lse: make([]float32, tokens*c.heads),
+		dq: make([]float32, tokens*width), dk: make([]float32, keys*width), dv: make([]float32, keys*width),
+	}
+}
+
+func (r *attentionRun) forward(cpu *CPU) {
+	cpu.AttentionForward(r.Attention, r.out, r.lse, r.q, r.k, r.v, make([]float32, AttentionScratch(r.Attention, cpu.Threads(), false)))
+}
+
+func (r *attentionRun) backward(cpu *CPU, accumulate [3]bool) {
+	scratch := make([]float32, AttentionScratch(r.Attention, cpu.Threads(), true))
+	cpu.AttentionBackward(r.Attention, r.dq, r.dk, r.dv, r.dout, r.out, r.lse, r.q, r.k, r.v, scratch, accumulate)
+}
+
+// outputs are the results by name.
+func (r *attentionRun) outputs() map[string][]float32 {
+	return map[string][]float32{"out": r.out, "lse": r.lse, "dq": r.dq, "dk": r.dk, "dv": r.dv, "dbias": r.DPositionBias}
+}
+
+func offsets(lengths []int32) []int32 {
+	starts := []int32{0}
+	for _, n := range lengths {
+		starts = append(starts, starts[len(starts)-1]+n)
+	}
+	return starts
+}
+
+func normal(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+// TestAttentionAgreesWithPaddedBatches compares every instruction set with the definition of UER-py: batches padded to
+// one length, -10000 added to the scores of hidden keys, float64.
+func TestAttentionAgreesWithPaddedBatches(t *testing.T) {
+	for _, c := range attentionCases() {
+		want := newNaiveAttention(newAttentionRun(c))
+		want.run()
+		for _, set := range InstructionSets() {
+			t.Run(c.name+"/"+set, func(t *testing.T) {
+				cpu, r := newTestCPU(t, set, 2), newAttentionRun(c)
+				r.forward(cpu)
+				r.backward(cpu, [3]bool{})
+				for name, got := range r.outputs() {
+					requireNear(t, name, got, want.outputs[name], 3e-6)
+				}
+			})
+		}
+	}
+}
+
+func TestAttentionBackwardAccumulates(t *testing.T) {
+	c := attentionCases()[3]
+	for _, set := range InstructionSets() {
+		for i, name := range []string{"dq", "dk", "dv"} {
+			cpu, once, twice := newTestCPU(t, set, 2), newAttentionRun(c), newAttentionRun(c)
+			once.forward(cpu)
+			once.backward(cpu, [3]bool{})
+			twice.forward(cpu)
+			twice.backward(cpu, [3]bool{})
+			accumulate := [3]bool{}
+			accumulate[i] = true
+			twice.backward(cpu, accumulate)
+			for _, other := range []string{"dq", "dk", "dv"} {
+				factor := float32(1)
+				if other == name {
+					factor = 2
+				}
+				want := make([]float64, len(once.outputs()[other]))
+				for j, x := range once.outputs()[other] {
+					want[j] = float64(factor * x)
+				}
+				requireNear(t, fmt.Sprintf("%s: %s while %s accumulates", set, other, name), twice.outputs()[other], want, 1e-6)
+			}
+		}
+	}
+}
+
+func TestAttentionDoesNotDependOnThreads(t *testing.T) {
+	for _, c := range attentionCases() {
+		for _, set := range InstructionSets() {
+			one := newAttentionRun(c)
+			cpu := newTestCPU(t, set, 1)
+			one.forward(cpu)
+			one.backward(cpu, [3]bool{})
+			for _, threads := range []int{2, 5} {
+				r, cpu := newAttentionRun(c), newTestCPU(t, set, threads)
+				r.forward(cpu)
+				r.backward(cpu, [3]bool{})
+				for name, want := range one.outputs() {
+					if !slices.Equal(r.outputs()[name], want) {
+						t.Errorf("%s, %s: %s differs between 1 and %d threads", c.name, set, name, threads)
+					}
+				}
+			}
+		}
+	}
+}
+
+// Large scores must neither overflow nor lose the largest one.
+func TestAttentionWithLargeScores(t *testing.T) {
+	for _, set := range InstructionSets() {
+		r := newAttentionRun(attentionCase{name: "large", heads: 1, size: 16, lengths: []int32{40, 7}})
+		for i := range r.q {
+			r.q[i] *= 1000
+		}
+		want := newNaiveAttention(r)
+		want.run()
+		r.forward(newTestCPU(t, set, 1))
+		requireNear(t, set+": out", r.out, want.outputs["out"], 1e-3)
+		requireNear(t, set+": lse", r.lse, want.outputs["lse"], 1e-6)
+	}
+}
+
+// requireNear fails if an element differs from the wanted one by more than tolerance times the largest wanted one (or 1,
+// if all are smaller).
+func requireNear(t testing.TB, name string, got []float32, want []float64, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s: %d elements, want %d", name, len(got), len(want))
+	}
+	scale := 1.0
+	for _, x := range want {
+		scale = max(scale, math.Abs(x))
+	}
+	for i, x := range want {
+		if !(math.Abs(float64(got[i])-x) <= tolerance*scale) {
+			t.Fatalf("%s: element %d of %d is %v, want %v", name, i, len(got), got[i], x)
+		}
+	}
+}
