@@ -32,8 +32,9 @@ func nativeTables() []*routines {
 
 func nativeTable(name string, set nativeSet) *routines {
 	return &routines{
-		name:   name,
-		matmul: nativeMatmul(set),
-		rows:   nativeRows(set),
+		name:      name,
+		matmul:    nativeMatmul(set),
+		rows:      nativeRows(set),
+		attention: portableAttention,
 	}
 }

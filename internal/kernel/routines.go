@@ -4,16 +4,18 @@ import "sync"
 
 // routines is the table of one instruction set: what runs on a tile, on one thread.
 type routines struct {
-	name   string
-	matmul matmulRoutines
-	rows   rowRoutines
+	name      string
+	matmul    matmulRoutines
+	rows      rowRoutines
+	attention attentionRoutines
 }
 
 // portable is the table in plain Go.
 var portable = routines{
-	name:   "portable",
-	matmul: portableMatmul,
-	rows:   portableRows,
+	name:      "portable",
+	matmul:    portableMatmul,
+	rows:      portableRows,
+	attention: portableAttention,
 }
 
 // tables lists the tables that this machine can run, the best first.
