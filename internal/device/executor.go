@@ -8,6 +8,7 @@ import (
 
 // Executor runs a program again and again in memory of its own.
 type Executor struct {
+	cpu        *CPU
 	program    *graph.Program
 	steps      []step
 	buffers    []graph.Buffer // of each value, with its present shape
@@ -29,6 +30,7 @@ type step struct {
 // several executors may share it.
 func NewExecutor(c *CPU, program *graph.Program, parameters []float32) (*Executor, error) {
 	e := &Executor{
+		cpu:        c,
 		program:    program,
 		buffers:    make([]graph.Buffer, len(program.Values)),
 		arena:      make([]float32, program.ArenaSize),
@@ -129,5 +131,10 @@ func (e *Executor) place(s *step, run *Run) error {
 // Output is the value of a scalar output, in the order in which the program was compiled.
 func (e *Executor) Output(i int) float32 { return e.buffers[e.program.Outputs[i]].Floats[0] }
 
-// Value is the present value of a parameter, a gradient or an output, for tests and reports.
-func (e *Executor) Value(i int) graph.Buffer { return e.buffers[i] }
+// Length is the number of elements of an input that was fed.
+func (e *Executor) Length(input string) int {
+	return e.buffers[e.program.Inputs[input]].Shape.Elements()
+}
+
+// Finite tells whether all parameters are finite.
+func (e *Executor) Finite() bool { return e.cpu.kernel.AllFinite(e.parameters) }

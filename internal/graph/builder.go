@@ -23,6 +23,8 @@ type Builder struct {
 	parameters []*Node
 	byName     map[string]*Node
 	aliases    map[string]string // a second name of a parameter: its first name
+	outputs    []*Node           // after Compile: the loss and the other outputs
+	gradients  []*Node           // after Compile: of each parameter
 	evaluate   func(op Op, out, in []Buffer) error
 	operations int
 	sites      int

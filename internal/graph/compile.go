@@ -37,6 +37,7 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	}
 	c.placeLeaves(b)
 	roots := append([]*Node{loss}, outputs...)
+	b.outputs, b.gradients = roots, gradients
 	nodes := c.order(roots, gradients)
 	c.placeSums(nodes, gradients)
 	if err := c.emit(nodes); err != nil {

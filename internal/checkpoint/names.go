@@ -1,0 +1,36 @@
+package checkpoint
+
+import "strings"
+
+// newer lists the names that UER-py gives parameters since 2022 beside the names used here.
+var newer = []struct{ newer, name string }{
+	{"embedding.word.embedding.", "embedding.word_embedding."},
+	{"embedding.pos.embedding.", "embedding.position_embedding."},
+	{"embedding.seg.embedding.", "embedding.segment_embedding."},
+	{"target.mlm.linear_", "target.mlm_linear_"},
+	{"target.mlm.layer_norm.", "target.layer_norm."},
+	{"target.sp.linear_", "target.nsp_linear_"},
+	{"target.sp.linear_", "target.sop_linear_"},
+	{"target.lm.output_layer.", "target.output_layer."},
+	{"target.bilm.output_layer.", "target.output_layer."},
+	{"target.cls.linear_", "target.linear_"},
+	{"tgt_embedding.word.embedding.", "target.embedding.word_embedding."},
+	{"decoder.", "target.decoder."},
+}
+
+// translate gives a tensor of a file the name that the model knows, or its own name if there is none.
+func translate(name string, known map[string]int) string {
+	if _, ok := known[name]; ok {
+		return name
+	}
+	for _, rule := range newer {
+		rest, matches := strings.CutPrefix(name, rule.newer)
+		if !matches {
+			continue
+		}
+		if _, ok := known[rule.name+rest]; ok {
+			return rule.name + rest
+		}
+	}
+	return name
+}

@@ -1,0 +1,268 @@
+package device
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"uer/internal/graph"
+	"uer/internal/kernel"
+	"uer/internal/op"
+)
+
+// weigh is the sum of y·w, which makes a scalar loss of any output. w has no gradient.
+type weigh struct{}
+
+func (weigh) Name() string                              { return "weigh" }
+func (weigh) Outs([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
+func (weigh) Wrt() []bool                               { return []bool{true, false} }
+func (weigh) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{b.Apply(op.Scale{}, in[1], dy), nil}
+}
+
+func init() {
+	kernels["weigh"] = bind(func(_ *CPU, _ weigh) compute {
+		return func(_ *Run, out, in []graph.Buffer, _ []bool) {
+			var sum float64
+			for i, y := range in[0].Floats {
+				sum += float64(y) * float64(in[1].Floats[i])
+			}
+			out[0].Floats[0] = float32(sum)
+		}
+	})
+}
+
+// opTest is an operation on parameters and integer inputs.
+type opTest struct {
+	name       string
+	parameters [][]int
+	integers   map[string][]int32
+	build      func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node
+}
+
+// A batch of three sequences of 4, 0 and 3 tokens in rows of 5.
+var (
+	starts = []int32{0, 4, 4, 7}
+	rows   = []int32{0, 1, 2, 3, 10, 11, 12}
+)
+
+var opTests = []opTest{
+	{"embedding", [][]int{{6, 5}, {4, 5}}, map[string][]int32{"a": {1, 5, 1, 0}, "b": {0, 1, 2, 3}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Embedding{Tables: 2, Scale: 1.5}, p[0], p[1], input("a"), input("b"))
+		}},
+	{"linear", [][]int{{7, 5}, {3, 5}, {3}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Linear{Bias: true}, p...)
+		}},
+	{"linear without bias, with activation", [][]int{{7, 5}, {3, 5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Linear{Activation: kernel.GELU}, p...)
+		}},
+	{"one input of three linear maps and a residual", [][]int{{7, 5}, {5, 5}, {5, 5}, {5}, {5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			h := b.Apply(op.Linear{Activation: kernel.GELUFast}, p[0], p[1])
+			h = b.Apply(op.Linear{Activation: kernel.SiLU}, h, p[2])
+			return b.Apply(op.Norm{Residual: true}, h, p[0], rowsOf(b), p[3], p[4])
+		}},
+	{"norm", [][]int{{7, 5}, {5}, {5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Norm{}, p...)
+		}},
+	{"t5 norm", [][]int{{7, 5}, {5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Norm{Kind: kernel.NormRMS}, p...)
+		}},
+	{"norm with residual and dropout", [][]int{{7, 5}, {7, 5}, {5}, {5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			norm := op.Norm{Residual: true, Dropout: 0.3, Site: 3}
+			return b.Apply(norm, p[0], p[1], rowsOf(b), p[2], p[3])
+		}},
+	{"dropout", [][]int{{7, 5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Dropout{Probability: 0.4, Site: 1}, p[0], rowsOf(b))
+		}},
+	{"dropout add", [][]int{{7, 5}, {7, 5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.DropoutAdd{Probability: 0.4, Site: 1}, p[0], p[1], rowsOf(b))
+		}},
+	{"attention", [][]int{{7, 6}, {7, 6}, {7, 6}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			attention := op.Attention{Heads: 2, Scale: 0.6, MaxLength: 5}
+			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b))
+		}},
+	{"causal attention with dropout", [][]int{{7, 6}, {7, 6}, {7, 6}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			attention := op.Attention{Heads: 2, Scale: 0.6, Causal: true, Dropout: 0.3, MaxLength: 5}
+			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b))
+		}},
+	{"gather", [][]int{{7, 5}}, map[string][]int32{"index": {1, 2, 6}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Gather{}, p[0], input("index"), rowsOf(b))
+		}},
+	{"cross entropy", [][]int{{4, 5}, {9, 5}, {9}}, map[string][]int32{"labels": {3, 0, 8, 3}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.CrossEntropy{Bias: true}, p[0], p[1], p[2], input("labels"))
+		}},
+	{"the sum of two cross entropies over one weight", [][]int{{4, 5}, {9, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			first := b.Apply(op.CrossEntropy{}, p[0], p[1], input("labels"))
+			second := b.Apply(op.CrossEntropy{}, b.Apply(op.Linear{Activation: kernel.Tanh}, p[0], square(b)), p[1], input("labels"))
+			return b.Apply(op.Total{}, first, second)
+		}},
+}
+
+func rowsOf(b *graph.Builder) *graph.Node   { return b.Named("rows") }
+func startsOf(b *graph.Builder) *graph.Node { return b.Named("starts") }
+func square(b *graph.Builder) *graph.Node   { return b.Parameter("square", 5, 5) }
+
+// built is an opTest on a graph with values.
+type built struct {
+	builder    *graph.Builder
+	program    *graph.Program
+	parameters []float32
+	integers   map[string][]int32
+}
+
+func (test opTest) compile(t *testing.T) built {
+	t.Helper()
+	result := built{builder: graph.NewBuilder(), integers: map[string][]int32{"rows": rows, "starts": starts}}
+	for name, data := range test.integers {
+		result.integers[name] = data
+	}
+	b := result.builder
+	for name, data := range result.integers {
+		b.Input(name, graph.Int32, len(data))
+	}
+	var parameters []*graph.Node
+	for i, shape := range test.parameters {
+		parameters = append(parameters, b.Parameter(fmt.Sprint("p", i), shape...))
+	}
+	y := test.build(b, parameters, b.Named)
+	if b.Err() != nil {
+		t.Fatal(b.Err())
+	}
+	if shape := graph.Dimensions(y); len(shape) > 0 {
+		y = b.Apply(weigh{}, y, b.Input("weight", graph.Float32, shape...))
+	}
+	program, err := b.Compile(y)
+	if err != nil {
+		t.Fatal(err)
+	}
+	result.program = program
+	result.parameters = random(program.ParameterSize)
+	return result
+}
+
+func random(n int) []float32 {
+	generator := rand.New(rand.NewPCG(1, 2))
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(generator.NormFloat64())
+	}
+	return values
+}
+
+// execute runs the program and returns the loss and the gradients.
+func (b built) execute(t *testing.T, k *kernel.CPU) (float32, []float32) {
+	t.Helper()
+	e, err := NewExecutor(NewCPU(k), b.program, b.parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range b.integers {
+		if err := e.Feed(name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if i, ok := b.program.Inputs["weight"]; ok {
+		e.buffers[i].Floats = random(e.buffers[i].Shape.Elements())
+	}
+	if err := e.Run(&Run{}); err != nil {
+		t.Fatal(err)
+	}
+	return e.Output(0), e.Gradients()
+}
+
+// TestOps compares, for every operation, our executor with Gorgonia's machine and its gradients with finite differences.
+func TestOps(t *testing.T) {
+	k, err := kernel.New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for _, test := range opTests {
+		t.Run(test.name, func(t *testing.T) {
+			b := test.compile(t)
+			loss, gradients := b.execute(t, k)
+			compareWithMachine(t, k, b, loss, gradients)
+			for _, p := range b.program.Parameters {
+				for i := p.Offset; i < p.Offset+p.Shape.Elements(); i++ {
+					compareWithDifference(t, k, b, p.Name, i, gradients[i])
+				}
+			}
+		})
+	}
+}
+
+func compareWithMachine(t *testing.T, k *kernel.CPU, b built, loss float32, gradients []float32) {
+	t.Helper()
+	values := map[string]graph.Buffer{}
+	for name, data := range b.integers {
+		values[name] = graph.Buffer{Integers: data}
+	}
+	if i, ok := b.program.Inputs["weight"]; ok {
+		values["weight"] = graph.Buffer{Floats: random(b.program.Values[i].Shape.Elements())}
+	}
+	for _, p := range b.program.Parameters {
+		values[p.Name] = graph.Buffer{Floats: b.parameters[p.Offset:][:p.Shape.Elements()]}
+	}
+	machine, err := b.builder.Interpret(NewCPU(k).Evaluate, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := machine.Outputs[0].Floats[0]; got != loss {
+		t.Errorf("loss %v, on Gorgonia's machine %v", loss, got)
+	}
+	for _, p := range b.program.Parameters {
+		for i, want := range machine.Gradients[p.Name].Floats {
+			// Sums of several terms are added in another order.
+			if got := gradients[p.Offset+i]; math.Abs(float64(got-want)) > 1e-5*(1+math.Abs(float64(want))) {
+				t.Errorf("gradient of %s[%d] is %v, on Gorgonia's machine %v", p.Name, i, got, want)
+			}
+		}
+	}
+}
+
+// compareWithDifference checks one element of a gradient. A central difference over 2h errs by about h² times the third
+// derivative and by the rounding of the loss over h; the tolerance covers both at h = 0.01 for values of order 1.
+func compareWithDifference(t *testing.T, k *kernel.CPU, b built, name string, i int, gradient float32) {
+	t.Helper()
+	const h, tolerance = 1e-2, 5e-3
+	old := b.parameters[i]
+	b.parameters[i] = old + h
+	above, _ := b.execute(t, k)
+	b.parameters[i] = old - h
+	below, _ := b.execute(t, k)
+	b.parameters[i] = old
+	difference := float64(above-below) / (2 * h)
+	if math.Abs(difference-float64(gradient)) > tolerance*(1+math.Abs(difference)) {
+		t.Errorf("gradient of %s, element %d, is %v, the finite difference %v", name, i, gradient, difference)
+	}
+}
+
+// TestEveryOpIsTested keeps the table of kernels and the tests together.
+func TestEveryOpIsTested(t *testing.T) {
+	seen := map[string]bool{}
+	for _, test := range opTests {
+		for _, instruction := range test.compile(t).program.Instructions {
+			seen[instruction.Op.Name()] = true
+		}
+	}
+	for name := range kernels {
+		if !seen[name] && name != "copy" {
+			t.Errorf("no test uses the operation %q", name)
+		}
+	}
+}

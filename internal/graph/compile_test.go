@@ -1,0 +1,247 @@
+package graph
+
+import (
+	"slices"
+	"testing"
+)
+
+// double is y = 2x with a gradient; state makes it a tuple that saves x for its gradient.
+type double struct{ state bool }
+
+func (double) Name() string { return "double" }
+func (o double) Outs(in []Shape) ([]Shape, error) {
+	if o.state {
+		return []Shape{in[0], in[0]}, nil
+	}
+	return in[:1], nil
+}
+func (double) Wrt() []bool { return []bool{true} }
+func (o double) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*Node {
+	if o.state {
+		return []*Node{b.Apply(doubleGradient{}, dy, out(1))}
+	}
+	return []*Node{b.Apply(doubleGradient{}, dy)}
+}
+
+type doubleGradient struct{}
+
+func (doubleGradient) Name() string                     { return "double gradient" }
+func (doubleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+
+// total is the sum of all elements of its inputs.
+type total struct{ inputs int }
+
+func (total) Name() string                  { return "total" }
+func (total) Outs([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
+func (o total) Wrt() []bool                 { return slices.Repeat([]bool{true}, o.inputs) }
+func (o total) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
+	grads := make([]*Node, len(in))
+	for i, n := range in {
+		grads[i] = b.Apply(fill{}, dy, n)
+	}
+	return grads
+}
+
+// fill has the shape of its second input, filled with the first.
+type fill struct{}
+
+func (fill) Name() string                     { return "fill" }
+func (fill) Outs(in []Shape) ([]Shape, error) { return in[1:2], nil }
+
+// evaluate runs the operations of this test.
+func evaluate(op Op, out, in []Buffer) error {
+	run(op, out, in, make([]bool, len(out)))
+	return nil
+}
+
+func run(op Op, out, in []Buffer, accumulate []bool) {
+	for i, o := range out {
+		if o.Floats == nil {
+			continue
+		}
+		for j := range o.Floats {
+			var y float32
+			switch op.(type) {
+			case double:
+				y = in[0].Floats[j]
+				if i == 0 {
+					y *= 2
+				}
+			case doubleGradient:
+				y = 2 * in[0].Floats[j]
+			case fill:
+				y = in[0].Floats[0]
+			case Copy:
+				y = in[0].Floats[j]
+			case total:
+				for _, x := range in {
+					for _, v := range x.Floats {
+						y += v
+					}
+				}
+			}
+			if accumulate[i] {
+				y += o.Floats[j]
+			}
+			o.Floats[j] = y
+		}
+	}
+}
+
+// execute runs a program the way a device does, on buffers that show what memory it shares.
+func execute(p *Program, parameters []float32) (outputs, gradients []float32) {
+	arena := make([]float32, p.ArenaSize)
+	for i := range arena {
+		arena[i] = 1e9 // what was never written must not be read
+	}
+	gradients = make([]float32, p.ParameterSize)
+	buffer := func(v int) Buffer {
+		if v == None {
+			return Buffer{}
+		}
+		value := p.Values[v]
+		memory := map[Place][]float32{InArena: arena, InParameters: parameters, InGradients: gradients}[value.Place]
+		if value.Place == InConstant {
+			memory = []float32{value.Constant}
+		}
+		return Buffer{Shape: value.Shape, Floats: memory[value.Offset:][:value.Shape.Elements()]}
+	}
+	for _, instruction := range p.Instructions {
+		var in, out []Buffer
+		for _, v := range instruction.In {
+			in = append(in, buffer(v))
+		}
+		for _, v := range instruction.Out {
+			out = append(out, buffer(v))
+		}
+		run(instruction.Op, out, in, instruction.Accumulate)
+	}
+	for _, v := range p.Outputs {
+		outputs = append(outputs, buffer(v).Floats[0])
+	}
+	return outputs, gradients
+}
+
+// TestCompile checks outputs and gradients of graphs that need every kind of sum, on our plan and on Gorgonia's machine.
+func TestCompile(t *testing.T) {
+	tests := map[string]struct {
+		build    func(b *Builder, x, y *Node) *Node
+		loss     float32 // with x = 1, 2, 3 and y = 4, 5, 6
+		dx, dy   float32 // the same for all elements
+		noCopies bool
+	}{
+		"chain": {
+			build: func(b *Builder, x, y *Node) *Node {
+				return b.Apply(total{2}, b.Apply(double{}, b.Apply(double{}, x)), y)
+			},
+			loss:     24 + 15,
+			dx:       4,
+			dy:       1,
+			noCopies: true,
+		},
+		"a parameter used three times accumulates in place": {
+			build: func(b *Builder, x, y *Node) *Node {
+				return b.Apply(total{4}, b.Apply(double{}, x), b.Apply(double{state: true}, x), x, y)
+			},
+			loss:     5*6 + 15,
+			dx:       5,
+			dy:       1,
+			noCopies: true,
+		},
+		"an intermediate used twice": {
+			build: func(b *Builder, x, y *Node) *Node {
+				h := b.Apply(double{state: true}, x)
+				return b.Apply(total{3}, b.Apply(double{}, h), h, b.Apply(double{}, y))
+			},
+			loss:     6*6 + 30,
+			dx:       6,
+			dy:       2,
+			noCopies: true,
+		},
+		"two parameters with one gradient": {
+			build: func(b *Builder, x, y *Node) *Node { return b.Apply(sharedGradient{}, x, y) },
+			loss:  0, dx: 1, dy: 1,
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := NewBuilder()
+			x, y := b.Parameter("x", 3), b.Parameter("y", 3)
+			p, err := b.Compile(test.build(b, x, y))
+			if err != nil {
+				t.Fatal(err)
+			}
+			parameters := make([]float32, p.ParameterSize)
+			copy(parameters[p.Parameters[0].Offset:], []float32{1, 2, 3})
+			copy(parameters[p.Parameters[1].Offset:], []float32{4, 5, 6})
+			outputs, gradients := execute(p, parameters)
+			machine, err := b.Interpret(evaluate, map[string]Buffer{
+				"x": {Shape: Shape{3}, Floats: []float32{1, 2, 3}},
+				"y": {Shape: Shape{3}, Floats: []float32{4, 5, 6}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if outputs[0] != test.loss || machine.Outputs[0].Floats[0] != test.loss {
+				t.Errorf("loss %v, on Gorgonia's machine %v, want %v", outputs[0], machine.Outputs[0].Floats[0], test.loss)
+			}
+			for i, want := range []float32{test.dx, test.dy} {
+				parameter := p.Parameters[i]
+				expected := slices.Repeat([]float32{want}, 3)
+				if got := gradients[parameter.Offset:][:3]; !slices.Equal(got, expected) {
+					t.Errorf("gradient of %s is %v, want %v", parameter.Name, got, expected)
+				}
+				if got := machine.Gradients[parameter.Name].Floats; !slices.Equal(got, expected) {
+					t.Errorf("Gorgonia's gradient of %s is %v, want %v", parameter.Name, got, expected)
+				}
+			}
+			for _, instruction := range p.Instructions {
+				if instruction.Op == (Copy{}) && test.noCopies {
+					t.Error("a sum was not accumulated in place")
+				}
+			}
+		})
+	}
+}
+
+// sharedGradient is an operation that gives both inputs one gradient.
+type sharedGradient struct{ total }
+
+func (sharedGradient) Name() string { return "shared gradient" }
+func (sharedGradient) Wrt() []bool  { return []bool{true, true} }
+func (sharedGradient) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
+	d := b.Apply(fill{}, dy, in[0])
+	return []*Node{d, d}
+}
+
+// TestPlanSharesMemory checks that values share memory only when their lives do not overlap.
+func TestPlanSharesMemory(t *testing.T) {
+	b := NewBuilder()
+	x := b.Parameter("x", 100)
+	h := x
+	for range 20 {
+		h = b.Apply(double{}, h)
+	}
+	p, err := b.Compile(b.Apply(total{1}, h))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.ArenaSize > 3*align(100)+align(1) {
+		t.Errorf("a chain of 20 operations takes %d elements", p.ArenaSize)
+	}
+	if p.Unshared < 20*align(100) {
+		t.Errorf("without sharing it would take %d elements, want at least %d", p.Unshared, 20*align(100))
+	}
+}
+
+func TestBuilderKeepsFirstError(t *testing.T) {
+	b := NewBuilder()
+	x := b.Parameter("x", 3)
+	b.Parameter("x", 3)
+	if b.Apply(double{}, x) != nil {
+		t.Error("an operation was applied after an error")
+	}
+	if _, err := b.Compile(x); err == nil || err.Error() != "parameter x is declared twice" {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,99 @@
+package trainer
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"uer/internal/batch"
+)
+
+// report gathers figures between two report lines.
+type report struct {
+	trainer    *Trainer
+	loss       float64
+	heads      []headReport
+	batches    int
+	realTokens int
+	length     int // nominal length of the last batch's sequences
+	rate       float64
+	since      time.Time // the last line
+	started    time.Time
+}
+
+// headReport gathers the figures of one head of the model.
+type headReport struct {
+	name        string
+	loss        float64
+	correct     float64
+	predictions float64
+}
+
+func newReport(t *Trainer) *report {
+	r := &report{trainer: t, since: time.Now(), started: time.Now(), heads: make([]headReport, len(t.Model.Heads))}
+	for i, head := range t.Model.Heads {
+		r.heads[i].name = head.Name
+	}
+	return r
+}
+
+// add takes the figures of the batch that just ran.
+func (r *report) add(b *batch.Batch) {
+	e := r.trainer.Executor
+	r.loss += float64(e.Output(0))
+	for i, head := range r.trainer.Model.Heads {
+		r.heads[i].loss += float64(e.Output(head.Loss))
+		r.heads[i].correct += float64(e.Output(head.Correct))
+		r.heads[i].predictions += float64(e.Length(head.Labels))
+	}
+	r.batches++
+	r.realTokens += len(b.Tokens)
+	r.length = b.SequenceLength
+}
+
+// step writes a line after step 1, so that a user sees at once that training goes on, and every ReportSteps. The figures
+// of the first line count in the next one too, so that this is UER-py's.
+func (r *report) step(step int) {
+	t := r.trainer
+	due := step%t.ReportSteps == 0
+	if !due && step != 1 {
+		return
+	}
+	fmt.Fprintln(t.Lines, r.line(step, time.Now()))
+	if !due {
+		return
+	}
+	r.loss, r.batches, r.realTokens, r.since = 0, 0, 0, time.Now()
+	for i := range r.heads {
+		r.heads[i] = headReport{name: r.heads[i].name}
+	}
+}
+
+// line starts as UER-py's line does, to the letter; what follows the accuracies is new.
+func (r *report) line(step int, now time.Time) string {
+	t := r.trainer
+	seconds := now.Sub(r.since).Seconds()
+	var line strings.Builder
+	fmt.Fprintf(&line, "| %8d/%8d steps| %8.2f tokens/s| loss %7.2f", step, t.TotalSteps,
+		float64(t.BatchSize*r.length*r.batches)/seconds, r.loss/float64(r.batches))
+	line.WriteString(r.headFields())
+	left := time.Duration(float64(now.Sub(r.started)) / float64(step) * float64(t.TotalSteps-step))
+	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", r.rate, float64(r.realTokens)/seconds,
+		left.Round(time.Second))
+	return line.String()
+}
+
+// headFields are the losses and accuracies of the heads.
+func (r *report) headFields() string {
+	// UER-py's constant that keeps a report without predictions finite.
+	const epsilon = 1e-6
+	if len(r.heads) == 1 {
+		return fmt.Sprintf("| acc: %3.3f", r.heads[0].correct/(r.heads[0].predictions+epsilon))
+	}
+	var losses, accuracies strings.Builder
+	for _, head := range r.heads {
+		fmt.Fprintf(&losses, "| loss_%s: %3.3f", head.name, head.loss/float64(r.batches))
+		fmt.Fprintf(&accuracies, "| acc_%s: %3.3f", head.name, head.correct/(head.predictions+epsilon))
+	}
+	return losses.String() + accuracies.String()
+}

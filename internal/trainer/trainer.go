@@ -1,0 +1,138 @@
+// Package trainer runs the training loop: step, report, save.
+package trainer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"time"
+
+	"uer/internal/batch"
+	"uer/internal/checkpoint"
+	"uer/internal/console"
+	"uer/internal/device"
+	"uer/internal/model"
+	"uer/internal/optimizer"
+)
+
+// Settings of the loop. Steps are micro-steps, one batch each, as in UER-py.
+type Settings struct {
+	TotalSteps          int
+	AccumulationSteps   int // batches whose gradients make one update
+	ReportSteps         int
+	SaveCheckpointSteps int
+	BatchSize           int
+	Seed                int64
+	OutputModelPath     string // prefix of the checkpoints' names
+}
+
+// Trainer trains one model on one device.
+type Trainer struct {
+	Settings
+	Model     *model.Model
+	Executor  *device.Executor
+	Batches   *batch.Loader
+	Optimizer *optimizer.Optimizer
+	Lines     io.Writer // receives the report lines
+	Status    io.Writer // receives the rest
+
+	saved string // the last checkpoint
+}
+
+// Updates is the number of updates that steps of training make: the schedule of the learning rate counts them.
+func Updates(totalSteps, accumulationSteps int) int {
+	return (totalSteps + accumulationSteps - 1) / accumulationSteps
+}
+
+// Run trains from step 1 to TotalSteps, or until ctx is cancelled: then it saves and returns the cause. It saves every
+// SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error before the update.
+func (t *Trainer) Run(ctx context.Context) error {
+	report := newReport(t)
+	pending := 0 // batches in the gradients
+	for step := 1; step <= t.TotalSteps; step++ {
+		b, err := t.Batches.Next()
+		if err != nil {
+			return fmt.Errorf("step %d: %w", step, err)
+		}
+		if err := t.forwardBackward(b, step, pending > 0); err != nil {
+			return err
+		}
+		pending++
+		report.add(b)
+		if pending == t.AccumulationSteps || step == t.TotalSteps {
+			report.rate, _, err = t.Optimizer.Step(t.Executor.Parameters(), t.Executor.Gradients(), 1/float32(pending))
+			if err != nil {
+				return t.stop(step, err)
+			}
+			pending = 0
+		}
+		report.step(step)
+		stopped := ctx.Err() != nil
+		if step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps || stopped {
+			if err := t.save(step); err != nil {
+				return err
+			}
+		}
+		if stopped {
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// forwardBackward runs one batch. The gradients add to those of the batch before if accumulate is set.
+func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate bool) error {
+	if err := Feed(t.Executor, b); err != nil {
+		return fmt.Errorf("step %d: %w", step, err)
+	}
+	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate}
+	if err := t.Executor.Run(&run); err != nil {
+		return fmt.Errorf("step %d: %w", step, err)
+	}
+	if loss := float64(t.Executor.Output(0)); math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return t.stop(step, fmt.Errorf("the loss is not finite"))
+	}
+	return nil
+}
+
+// Feed gives a batch to the inputs of a model.
+func Feed(e *device.Executor, b *batch.Batch) error {
+	inputs := [...]struct {
+		name string
+		data []int32
+	}{
+		{"tokens", b.Tokens}, {"positions", b.Positions}, {"segments", b.Segments}, {"rows", b.Rows},
+		{"starts", b.Starts}, {"predicted", b.Predicted}, {"labels", b.Labels},
+	}
+	for _, input := range inputs {
+		if err := e.Feed(input.name, input.data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop explains why training ended and what remains of it.
+func (t *Trainer) stop(step int, err error) error {
+	kept := "no checkpoint was saved yet"
+	if t.saved != "" {
+		kept = "the last good checkpoint is " + t.saved
+	}
+	return console.Hint(fmt.Errorf("step %d: %w", step, err),
+		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
+}
+
+func (t *Trainer) save(step int) error {
+	if !t.Executor.Finite() {
+		return t.stop(step, fmt.Errorf("parameters are not finite"))
+	}
+	started := time.Now()
+	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, t.Executor.Parameters())
+	if err != nil {
+		return fmt.Errorf("step %d: saving the checkpoint: %w", step, err)
+	}
+	t.saved = path
+	_, err = fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", path, time.Since(started).Seconds())
+	return err
+}
