@@ -1,0 +1,158 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+
+	"uer/internal/console"
+)
+
+// PathFlag names the flag that holds the path of the configuration file.
+const PathFlag = "config_path"
+
+// formats are the endings of a configuration file.
+var formats = []string{".json", ".yaml", ".yml", ".toml"}
+
+// Load sets every flag that the command line left alone from the environment, UER_BATCH_SIZE for --batch_size, or else
+// from the configuration file, if the command has --config_path and it is not empty. The file may hold no other key
+// than the names of flags. A required flag that got no value from anywhere is a [console.UsageError].
+func Load(flags *pflag.FlagSet) error {
+	settings := viper.New()
+	settings.SetEnvPrefix("uer")
+	settings.AutomaticEnv()
+	path := ""
+	if flag := flags.Lookup(PathFlag); flag != nil {
+		path = flag.Value.String()
+		if named := settings.GetString(PathFlag); named != "" && !flag.Changed {
+			path = named
+		}
+	}
+	if path != "" {
+		if err := readFile(settings, flags, path); err != nil {
+			return err
+		}
+	}
+	var errs []error
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if GroupOf(flag) == "" || flag.Changed || !settings.IsSet(flag.Name) {
+			return
+		}
+		if err := flag.Value.Set(format(settings.Get(flag.Name))); err != nil {
+			source := path + ": " + flag.Name
+			if variable := "UER_" + strings.ToUpper(flag.Name); os.Getenv(variable) != "" {
+				source = variable
+			}
+			errs = append(errs, fmt.Errorf("%s: %w", source, err))
+		}
+	})
+	if len(errs) > 0 {
+		return errors.Join(errs...)
+	}
+	return checkRequired(flags)
+}
+
+func checkRequired(flags *pflag.FlagSet) error {
+	var missing []string
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if IsRequired(flag) && flag.Value.String() == "" {
+			missing = append(missing, "--"+flag.Name)
+		}
+	})
+	if missing == nil {
+		return nil
+	}
+	return console.UsageError{Err: fmt.Errorf("required: %s", strings.Join(missing, ", "))}
+}
+
+func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
+	ending := filepath.Ext(path)
+	if !slices.Contains(formats, ending) {
+		return fmt.Errorf("%s: a configuration file ends in %s", path, strings.Join(formats, ", "))
+	}
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return console.Hint(fmt.Errorf("%s: no such configuration file", path),
+			`name one with --config_path, or pass --config_path "" and the sizes of the model as flags`)
+	}
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	settings.SetConfigType(ending[1:])
+	if err := settings.ReadConfig(bytes.NewReader(data)); err != nil {
+		return syntaxError(path, data, err)
+	}
+	return checkKeys(settings, flags, path)
+}
+
+// syntaxError says where a file is not what its ending promises.
+func syntaxError(path string, data []byte, err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		line := 1 + bytes.Count(data[:min(int(syntax.Offset), len(data))], []byte("\n"))
+		return fmt.Errorf("%s:%d: %w", path, line, syntax)
+	}
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &kind) {
+		return fmt.Errorf("%s: holds %s, not an object with settings", path, kind.Value)
+	}
+	var parse viper.ConfigParseError
+	if errors.As(err, &parse) {
+		err = parse.Unwrap()
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// checkKeys refuses keys that are not flags of the command, and keys without a value.
+func checkKeys(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
+	keys := settings.AllKeys()
+	slices.Sort(keys)
+	for _, name := range huggingFaceNames {
+		if slices.Contains(keys, name) {
+			return console.Hint(fmt.Errorf("%s: unknown setting %q", path, name),
+				"this is a configuration of Hugging Face; UER-py's have keys such as layers_num and heads_num")
+		}
+	}
+	for _, key := range keys {
+		if key == PathFlag {
+			return fmt.Errorf("%s: %s cannot come from a configuration file", path, key)
+		}
+		if flag := flags.Lookup(key); flag == nil || GroupOf(flag) == "" {
+			err := fmt.Errorf("%s: unknown setting %q", path, key)
+			if hint := missing(flags, key, ""); hint != "" {
+				return console.Hint(err, hint)
+			}
+			return err
+		}
+		if settings.Get(key) == nil {
+			return fmt.Errorf("%s: %s has no value", path, key)
+		}
+	}
+	return nil
+}
+
+// format writes a value of a file as the user would type it after a flag.
+func format(value any) string {
+	switch value := value.(type) {
+	case []any:
+		words := make([]string, len(value))
+		for i, item := range value {
+			words[i] = format(item)
+		}
+		return strings.Join(words, ",")
+	case float64:
+		return strconv.FormatFloat(value, 'f', -1, 64)
+	default:
+		return fmt.Sprint(value)
+	}
+}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// An integer is a whole number that is at least least.
+type integer struct {
+	to    *int
+	least int
+}
+
+func (v integer) String() string { return strconv.Itoa(*v.to) }
+func (v integer) Type() string   { return "int" }
+
+func (v integer) Set(text string) error {
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%q is not a whole number", text)
+	}
+	if n < v.least {
+		return fmt.Errorf("%d is less than %d", n, v.least)
+	}
+	*v.to = n
+	return nil
+}
+
+// A seed is any whole number of 64 bits.
+type seed struct{ to *int64 }
+
+func (v seed) String() string { return strconv.FormatInt(*v.to, 10) }
+func (v seed) Type() string   { return "int" }
+
+func (v seed) Set(text string) error {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is not a whole number of 64 bits", text)
+	}
+	*v.to = n
+	return nil
+}
+
+// A number lies between low and high, both included.
+type number struct {
+	to        *float64
+	low, high float64
+}
+
+func (v number) String() string { return strconv.FormatFloat(*v.to, 'g', -1, 64) }
+func (v number) Type() string   { return "float" }
+
+func (v number) Set(text string) error {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("%q is not a number", text)
+	}
+	if x < v.low {
+		return fmt.Errorf("%s is less than %g", text, v.low)
+	}
+	if x > v.high {
+		return fmt.Errorf("%s is greater than %g", text, v.high)
+	}
+	*v.to = x
+	return nil
+}
+
+type text struct{ to *string }
+
+func (v text) String() string         { return *v.to }
+func (v text) Type() string           { return "text" }
+func (v text) Set(value string) error { *v.to = value; return nil }
+
+// A boolean is a flag without a value; --name=false undoes what a file or the environment says.
+type boolean struct{ to *bool }
+
+func (v boolean) String() string { return strconv.FormatBool(*v.to) }
+func (v boolean) Type() string   { return "bool" }
+
+func (v boolean) Set(text string) error {
+	switch text {
+	case "true", "1":
+		*v.to = true
+	case "false", "0":
+		*v.to = false
+	default:
+		return fmt.Errorf("%q is neither true nor false", text)
+	}
+	return nil
+}
+
+// A Choice is one of a set of names.
+type Choice struct {
+	to    *string
+	Names []string
+}
+
+func (v *Choice) String() string { return *v.to }
+func (v *Choice) Type() string   { return "name" }
+
+// Set refuses what is not one of the names.
+func (v *Choice) Set(text string) error {
+	if !slices.Contains(v.Names, text) {
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(v.Names, ", "))
+	}
+	*v.to = text
+	return nil
+}
+
+// A list takes several arguments, as argparse's nargs="+" does.
+type list interface{ isList() }
+
+// integers is a list of non-negative integers: "0 1 2", "0,1,2" or "0..2". Setting it again replaces it.
+type integers struct{ to *[]int }
+
+// mostIntegers bounds what one range can ask for.
+const mostIntegers = 1 << 16
+
+func (v integers) isList()      {}
+func (v integers) Type() string { return "ints" }
+
+func (v integers) String() string {
+	words := make([]string, len(*v.to))
+	for i, n := range *v.to {
+		words[i] = strconv.Itoa(n)
+	}
+	return strings.Join(words, " ")
+}
+
+func (v integers) Set(text string) error {
+	var all []int
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+		low, high, isRange := strings.Cut(word, "..")
+		if !isRange {
+			high = low
+		}
+		first, err := strconv.ParseUint(low, 10, 31)
+		last, lastErr := strconv.ParseUint(high, 10, 31)
+		if err != nil || lastErr != nil || last < first {
+			return fmt.Errorf("%q is neither a whole number from 0 nor a range such as 0..7", word)
+		}
+		if last-first >= mostIntegers-uint64(len(all)) {
+			return fmt.Errorf("%q makes a list of more than %d numbers", word, mostIntegers)
+		}
+		for n := first; n <= last; n++ {
+			all = append(all, int(n))
+		}
+	}
+	if all == nil {
+		return fmt.Errorf("%q holds no number", text)
+	}
+	*v.to = all
+	return nil
+}
