@@ -1,0 +1,165 @@
+package tokenizer
+
+import (
+	"unicode/utf8"
+
+	"uer/internal/vocab"
+)
+
+const (
+	continuation = "##" // begins the pieces of a word after the first
+	longestWord  = 200  // characters; longer words are unknown
+)
+
+// bert is BERT's uncased tokenizer: text is cleaned, lower-cased, stripped of accents and split at white space, punctuation and around Chinese characters;
+// each word is then cut into the longest pieces that the vocabulary has, from the left (WordPiece). A word that cannot be cut is one [UNK].
+type bert struct {
+	singles
+	classes *[tabulated]class
+	longest int             // length of the longest token in bytes
+	mapped  map[rune]string // what normalized returned so far
+	word    []byte          // room for "##", then the word being collected
+}
+
+func newBert(v *vocab.Vocabulary) *bert {
+	b := &bert{
+		singles: newSingles(v),
+		classes: classes(),
+		mapped:  map[rune]string{},
+		word:    append(make([]byte, 0, 256), continuation...),
+	}
+	for id := range int32(v.Size()) {
+		b.longest = max(b.longest, len(v.Token(id)))
+	}
+	return b
+}
+
+func (b *bert) Tokens(line string) []string { return tokens(b.vocabulary, b.AppendIDs(nil, line)) }
+
+func (b *bert) AppendIDs(ids []int32, line string) []int32 {
+	// A piece lies between white space and Chinese characters; punctuation does not end it.
+	piece, before := 0, len(ids) // where the current piece begins, in line and in ids
+	for i, size := 0, 0; i < len(line); i += size {
+		var r rune
+		if r, size = rune(line[i]), 1; r >= utf8.RuneSelf {
+			r, size = utf8.DecodeRuneInString(line[i:])
+		}
+		switch b.class(r) {
+		case plain:
+			b.word = append(b.word, line[i:i+size]...)
+		case capital:
+			b.word = append(b.word, byte(r)+'a'-'A')
+		case mapped:
+			ids = b.append(ids, b.normalized(r))
+		case punctuation:
+			ids = append(b.appendWord(ids), b.id(r))
+		case ideograph:
+			ids = append(b.appendWord(ids), b.id(r))
+			piece, before = i+size, len(ids)
+		case isolated:
+			ids = b.appendWord(b.append(b.appendWord(ids), b.normalized(r)))
+			piece, before = i+size, len(ids)
+		case blank:
+			ids = b.appendWord(ids)
+			piece, before = i+size, len(ids)
+		case contextual:
+			b.word = b.word[:len(continuation)]
+			end := b.pieceEnd(line, i)
+			ids = b.appendPiece(ids[:before], line[piece:end])
+			size = end - i
+			piece, before = end, len(ids)
+		}
+	}
+	return b.appendWord(ids)
+}
+
+func (b *bert) class(r rune) class {
+	if r < tabulated {
+		return b.classes[r]
+	}
+	return classify(r)
+}
+
+func (b *bert) normalized(r rune) string {
+	text, known := b.mapped[r]
+	if !known {
+		text = normalized(r)
+		b.mapped[r] = text
+	}
+	return text
+}
+
+// pieceEnd returns the index after the piece that holds line[i].
+func (b *bert) pieceEnd(line string, i int) int {
+	for j, r := range line[i:] {
+		switch b.class(r) {
+		case ideograph, isolated, blank:
+			return i + j
+		}
+	}
+	return len(line)
+}
+
+// appendPiece appends the tokens of a whole piece, normalised as one text because its characters depend on each other.
+func (b *bert) appendPiece(ids []int32, piece string) []int32 {
+	clean := make([]rune, 0, len(piece))
+	for _, r := range piece {
+		if b.class(r) != dropped {
+			clean = append(clean, r)
+		}
+	}
+	return b.appendWord(b.append(ids, string(decomposed(appendLower(nil, clean)))))
+}
+
+// append adds normalised text to the current word, which punctuation in it ends.
+func (b *bert) append(ids []int32, text string) []int32 {
+	for _, r := range text {
+		if isPunctuation(r) {
+			ids = append(b.appendWord(ids), b.id(r))
+		} else {
+			b.word = utf8.AppendRune(b.word, r)
+		}
+	}
+	return ids
+}
+
+// appendWord appends the pieces of the current word, if there is one, and begins a new one.
+func (b *bert) appendWord(ids []int32) []int32 {
+	const first = len(continuation)
+	if len(b.word) == first {
+		return ids
+	}
+	word := b.word
+	b.word = word[:first]
+	if len(word)-first > longestWord && utf8.RuneCount(word[first:]) > longestWord {
+		return append(ids, b.vocabulary.Unknown)
+	}
+	before := len(ids)
+	for from := first; from < len(word); {
+		begin := from
+		if from > first {
+			begin -= len(continuation) // overwrites what has been matched
+			copy(word[begin:], continuation)
+		}
+		id, end := b.longestMatch(word, begin, from)
+		if end == from {
+			return append(ids[:before], b.vocabulary.Unknown)
+		}
+		ids = append(ids, id)
+		from = end
+	}
+	return ids
+}
+
+// longestMatch finds the longest token that word holds from begin on and that ends after from; the end is from if there is none.
+func (b *bert) longestMatch(word []byte, begin, from int) (id int32, end int) {
+	for end = min(len(word), begin+b.longest); end > from; end-- {
+		if end < len(word) && !utf8.RuneStart(word[end]) {
+			continue
+		}
+		if id, found := b.vocabulary.LookupBytes(word[begin:end]); found {
+			return id, end
+		}
+	}
+	return 0, from
+}
