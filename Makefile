@@ -1,0 +1,29 @@
+# Go is all that this needs. With a C compiler too, the kernels are faster and `make race` works.
+.PHONY: build demo test race lint bench clean
+
+build:
+	go build -o bin/uer ./cmd/uer
+
+demo: build
+	mkdir -p build
+	bin/uer preprocess --corpus_path corpora/demo.txt --vocab_path models/demo_vocab.txt --dataset_path build/demo.pt --dynamic_masking --target mlm
+	bin/uer pretrain --config_path configs/demo.yaml
+
+test:
+	go test ./...
+
+race:
+	go test -race ./...
+
+lint:
+	test -z "$$(gofmt -l . | tee /dev/stderr)"
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	go list -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel | xargs -r cc -fsyntax-only -Wextra -Werror
+	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run; fi
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf bin build
