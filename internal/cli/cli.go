@@ -1,0 +1,134 @@
+// Package cli holds the commands of uer, one file each: an options struct, and a function that runs the command with it.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"uer/internal/config"
+	"uer/internal/console"
+)
+
+// Streams are where a command writes: results to Out, talk to Err.
+type Streams struct{ Out, Err io.Writer }
+
+// Main runs uer with the arguments after the program's name and returns its exit code.
+func Main(arguments []string, streams Streams) int {
+	ctx, stop := console.NotifyContext(context.Background())
+	defer stop()
+	err := execute(ctx, arguments, streams)
+	if errors.Is(err, context.Canceled) {
+		err = context.Cause(ctx)
+	}
+	return console.Report(streams.Err, err)
+}
+
+func execute(ctx context.Context, arguments []string, streams Streams) error {
+	root := newRoot(streams)
+	arguments, err := rewrite(root, arguments)
+	if err != nil {
+		return err
+	}
+	root.SetArgs(arguments)
+	return root.ExecuteContext(ctx)
+}
+
+// rewrite brings the arguments of a command from the forms that argparse takes into those that cobra takes. The shell
+// asks for completions with a command whose name begins with "__"; its arguments are incomplete and stay as they are.
+func rewrite(root *cobra.Command, arguments []string) ([]string, error) {
+	if len(arguments) > 0 && strings.HasPrefix(arguments[0], "__") {
+		return arguments, nil
+	}
+	command, own, err := root.Find(arguments)
+	if err != nil {
+		return nil, console.UsageError{Err: err}
+	}
+	command.InitDefaultHelpFlag()
+	command.InitDefaultVersionFlag()
+	flags, err := config.Arguments(command.Flags(), own)
+	if err != nil {
+		return nil, err
+	}
+	return append(strings.Fields(command.CommandPath())[1:], flags...), nil
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "uer",
+		Short:         "Pre-train language models: an embedding, an encoder and a target, chosen by name",
+		Version:       version(),
+		Args:          knownCommand,
+		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
+		SilenceErrors: true,
+		SilenceUsage:  true,
+
+		SuggestionsMinimumDistance: 2,
+	}
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	root.SetVersionTemplate("uer {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
+	root.AddCommand(newPreprocess(streams), newPretrain(streams))
+	root.AddCommand(helpTopics()...)
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	return root
+}
+
+func knownCommand(command *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return nil
+	}
+	err := fmt.Errorf("unknown command %q", arguments[0])
+	if names := command.SuggestionsFor(arguments[0]); len(names) > 0 {
+		err = console.Hint(err, fmt.Sprintf("did you mean %s?", strings.Join(names, " or ")))
+	}
+	return console.UsageError{Err: err}
+}
+
+func noArguments(_ *cobra.Command, arguments []string) error {
+	if len(arguments) == 0 {
+		return nil
+	}
+	return console.UsageError{Err: fmt.Errorf("unexpected argument %q", arguments[0])}
+}
+
+// newCommand makes a command whose flags fill its options and whose settings may come from anywhere.
+func newCommand(name, short, long string, run func(command *cobra.Command) error) *cobra.Command {
+	command := &cobra.Command{
+		Use:                   name + " --FLAG VALUE ...",
+		Short:                 short,
+		Long:                  long,
+		Args:                  noArguments,
+		DisableFlagsInUseLine: true,
+		RunE: func(command *cobra.Command, _ []string) error {
+			if err := config.Load(command.Flags()); err != nil {
+				return err
+			}
+			return run(command)
+		},
+	}
+	command.SetUsageFunc(groupedUsage)
+	return command
+}
+
+// completeChoices lets the shell complete the values of flags that are one of a set of names.
+func completeChoices(command *cobra.Command) {
+	command.Flags().VisitAll(func(flag *pflag.Flag) {
+		choice, isChoice := flag.Value.(*config.Choice)
+		if !isChoice {
+			return
+		}
+		complete := cobra.FixedCompletions(slices.Clone(choice.Names), cobra.ShellCompDirectiveNoFileComp)
+		if err := command.RegisterFlagCompletionFunc(flag.Name, complete); err != nil {
+			panic(err) // the flag is registered twice
+		}
+	})
+}

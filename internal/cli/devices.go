@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/pflag"
+
+	"uer/internal/config"
+	"uer/internal/console"
+)
+
+type deviceOptions struct {
+	Device    string
+	Threads   int
+	WorldSize int
+	GPURanks  []int
+	MasterIP  string
+	Backend   string
+}
+
+func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
+	group := config.NewGroup(flags, "Devices")
+	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu"}, "where to train")
+	group.Int(&o.Threads, "threads", 0, 0, "threads of the CPU; all cores by default")
+	group.Int(&o.WorldSize, "world_size", 1, 1, "processes that train together")
+	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start here, such as 0 1 2 or 0..7")
+	group.Text(&o.MasterIP, "master_ip", "tcp://localhost:12345", "where the processes meet")
+	group.Choice(&o.Backend, "backend", "nccl", []string{"nccl", "gloo"}, "how the processes exchange gradients")
+}
+
+// check refuses ranks that contradict each other, and what this machine cannot do.
+func (o *deviceOptions) check() error {
+	if err := o.checkRanks(); err != nil {
+		return console.UsageError{Err: err}
+	}
+	if o.Device == "cpu" {
+		if o.WorldSize > 1 {
+			return console.Hint(
+				fmt.Errorf("--device cpu --world_size %d: this version trains in one process on the CPU", o.WorldSize),
+				"leave out --world_size and --gpu_ranks; --threads says how many cores the process uses")
+		}
+		return nil
+	}
+	if o.WorldSize > 1 || len(o.GPURanks) > 0 {
+		return console.Hint(errors.New("no GPU: this version of uer trains on the CPU"),
+			"leave out --world_size and --gpu_ranks to train on all cores of the CPU")
+	}
+	return nil
+}
+
+func (o *deviceOptions) checkRanks() error {
+	address, err := url.Parse(o.MasterIP)
+	if err != nil || address.Scheme != "tcp" || !isHostPort(address.Host) || address.Path != "" {
+		return fmt.Errorf("--master_ip %q is not of the form tcp://HOST:PORT", o.MasterIP)
+	}
+	sorted := slices.Sorted(slices.Values(o.GPURanks))
+	if len(slices.Compact(slices.Clone(sorted))) < len(sorted) {
+		return errors.New("--gpu_ranks names a rank twice")
+	}
+	if o.WorldSize == 1 && o.Device == "auto" {
+		if len(o.GPURanks) > 1 {
+			return console.Hint(fmt.Errorf("%d --gpu_ranks, but --world_size is 1", len(o.GPURanks)),
+				fmt.Sprintf("pass --world_size %d", len(o.GPURanks)))
+		}
+		return nil // a single rank is the number of the GPU
+	}
+	if o.WorldSize > 1 && len(o.GPURanks) == 0 {
+		return console.Hint(fmt.Errorf("--world_size %d without --gpu_ranks starts no process", o.WorldSize),
+			fmt.Sprintf("pass --gpu_ranks 0..%d, or the ranks that this machine starts", o.WorldSize-1))
+	}
+	if len(sorted) > 0 && sorted[len(sorted)-1] >= o.WorldSize {
+		return console.Hint(fmt.Errorf("--gpu_ranks %d is not below --world_size %d", sorted[len(sorted)-1], o.WorldSize),
+			"ranks number the processes from 0")
+	}
+	return nil
+}
+
+func isHostPort(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" {
+		return false
+	}
+	number, err := strconv.Atoi(port)
+	return err == nil && number > 0 && number < 1<<16
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"uer/internal/config"
+	"uer/internal/console"
+)
+
+type pretrainOptions struct {
+	DatasetPath         string
+	VocabPath           string
+	PretrainedModelPath string
+	OutputModelPath     string
+	ConfigPath          string
+	Tokenizer           string
+
+	BatchSize           int
+	InstancesBufferSize int
+	Seed                int64
+
+	Model   config.Model
+	Masking maskingOptions
+
+	TotalSteps          int
+	SaveCheckpointSteps int
+	AccumulationSteps   int
+	ReportSteps         int
+
+	Optimizer    string
+	Scheduler    string
+	LearningRate float64
+	Warmup       float64
+	Beta1        float64
+	Beta2        float64
+	WeightDecay  float64
+	ClipGradNorm float64
+
+	Devices deviceOptions
+}
+
+func newPretrain(streams Streams) *cobra.Command {
+	var options pretrainOptions
+	command := newCommand("pretrain", "Train a model on a dataset",
+		"Train a model on a dataset that uer preprocess or UER-py's preprocess.py made.",
+		func(command *cobra.Command) error {
+			if err := options.check(); err != nil {
+				return err
+			}
+			return train(command.Context(), options, streams)
+		})
+	options.addFlags(command.Flags())
+	completeChoices(command)
+	return command
+}
+
+func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
+	paths := config.NewGroup(flags, "Paths")
+	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to train on")
+	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary that the dataset was made with")
+	paths.Text(&o.OutputModelPath, "output_model_path", "", "checkpoints are named this, a dash and the step")
+	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "state dict of PyTorch to start from")
+	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
+		`JSON, YAML or TOML file of settings, "" for none`)
+	paths.Require("vocab_path", "output_model_path")
+
+	data := config.NewGroup(flags, "Data")
+	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances in a batch of one process")
+	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "instances that are shuffled together")
+	data.Choice(&o.Tokenizer, "tokenizer", "", tokenizers, "tokenizer that the dataset must have been made with")
+	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
+	o.Masking.addFlags(data, "mask instances that were stored unmasked")
+
+	addModelFlags(flags, &o.Model)
+
+	training := config.NewGroup(flags, "Training")
+	training.Int(&o.TotalSteps, "total_steps", 100000, 1, "batches to train on")
+	training.Int(&o.AccumulationSteps, "accumulation_steps", 1, 1, "batches that make one update")
+	training.Int(&o.SaveCheckpointSteps, "save_checkpoint_steps", 10000, 1, "batches between two checkpoints")
+
+	optimizer := config.NewGroup(flags, "Optimizer")
+	optimizer.Choice(&o.Optimizer, "optimizer", "adamw", optimizers, "optimizer")
+	optimizer.Choice(&o.Scheduler, "scheduler", "linear", schedulers, "schedule of the learning rate")
+	optimizer.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "highest learning rate")
+	optimizer.Float(&o.Warmup, "warmup", 0.1, 0, 1, "share of total_steps in which the learning rate grows")
+	optimizer.Float(&o.Beta1, "beta1", 0.9, 0, 1, "decay of the first moment")
+	optimizer.Float(&o.Beta2, "beta2", 0.999, 0, 1, "decay of the second moment")
+	optimizer.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, not of biases and layer norms")
+	optimizer.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
+		"longest gradient of an update; unlimited by default")
+
+	o.Devices.addFlags(flags)
+
+	log := config.NewGroup(flags, "Log")
+	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between two lines about the training")
+}
+
+// check refuses settings that contradict each other.
+func (o *pretrainOptions) check() error {
+	if o.AccumulationSteps > o.TotalSteps {
+		return console.UsageError{Err: fmt.Errorf(
+			"--accumulation_steps %d is more than --total_steps %d: the parameters would never change",
+			o.AccumulationSteps, o.TotalSteps)}
+	}
+	if err := o.Masking.check(); err != nil {
+		return err
+	}
+	if err := o.Devices.check(); err != nil {
+		return err
+	}
+	return checkModel(&o.Model, o.ConfigPath)
+}

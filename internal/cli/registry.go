@@ -1,0 +1,18 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+)
+
+// names lists the names of a registry, so that flags, help and completion offer what exists.
+func names[T any](registry map[string]T) []string { return slices.Sorted(maps.Keys(registry)) }
+
+// What has no registry to choose from yet.
+var (
+	tokenizers = []string{"bert", "char", "space"}
+	targets    = []string{"mlm"}
+	masks      = []string{"fully_visible"}
+	optimizers = []string{"adamw"}
+	schedulers = []string{"linear"}
+)
