@@ -1,0 +1,454 @@
+package dataset
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"pgregory.net/rapid"
+
+	"uer/internal/console"
+	"uer/internal/durable"
+	"uer/internal/instance"
+	"uer/internal/masking"
+	"uer/internal/vocab"
+)
+
+// writeDataset makes a file and returns its path.
+func writeDataset(t testing.TB, m Metadata, instances []instance.Instance) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dataset.arrow")
+	w, err := Create(path, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	for _, x := range instances {
+		if err := w.Append(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(m); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func openDataset(t testing.TB, path string) *Dataset {
+	t.Helper()
+	d, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// same compares instances; an empty list equals none.
+func same(a, b *instance.Instance) bool {
+	return slices.Equal(a.Tokens, b.Tokens) && slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Ends, b.Ends) &&
+		a.Label == b.Label && slices.Equal(a.Output, b.Output)
+}
+
+// drawInstance makes any instance that the target allows.
+func drawInstance(t *rapid.T, m *Metadata) instance.Instance {
+	s := shapes[m.Target]
+	ids := func(count int, name string) []int32 {
+		return rapid.SliceOfN(rapid.Int32Range(0, int32(m.VocabularySize-1)), count, count).Draw(t, name)
+	}
+	n := rapid.IntRange(0, m.SequenceLength).Draw(t, "inputs")
+	tokens := n + s.before + s.after
+	if s.before == 0 {
+		tokens = n + rapid.IntRange(0, s.after).Draw(t, "after")
+	}
+	x := instance.Instance{Tokens: ids(tokens, "tokens")}
+	if rapid.IntRange(s.segments[0], s.segments[1]).Draw(t, "segments") == 2 {
+		x.Ends = append(x.Ends, int32(rapid.IntRange(0, n).Draw(t, "first end")))
+	}
+	x.Ends = append(x.Ends, int32(n))
+	if s.masked && !m.Dynamic {
+		for i := range tokens {
+			if rapid.IntRange(0, 3).Draw(t, "mask") == 0 {
+				x.Targets = append(x.Targets, masking.Target{Position: int32(i), ID: ids(1, "masked")[0]})
+			}
+		}
+	}
+	if s.labelled {
+		x.Label = rapid.Int32().Draw(t, "label")
+	}
+	if s.hasOutputs {
+		x.Output = ids(rapid.IntRange(0, m.TargetSequenceLength+1).Draw(t, "outputs"), "output")
+	}
+	return x
+}
+
+func drawMetadata(t *rapid.T) Metadata {
+	m := Metadata{
+		Target:           rapid.SampledFrom([]string{"mlm", "t5", "bert", "albert", "lm", "bilm", "cls", "prefixlm", "seq2seq"}).Draw(t, "target"),
+		SequenceLength:   rapid.IntRange(1, 20).Draw(t, "seq_length"),
+		VocabularySize:   rapid.SampledFrom([]int{1, 300, 65536, 65537, 1 << 30}).Draw(t, "vocabulary"),
+		VocabularySHA256: "0123",
+		Tokenizer:        "bert",
+		Seed:             rapid.Int64().Draw(t, "seed"),
+		Documents:        3, Tokens: 1 << 40, Unknown: 5,
+	}
+	if m.Target == "seq2seq" {
+		m.TargetSequenceLength = 4
+	}
+	m.Dynamic = shapes[m.Target].masked && rapid.Bool().Draw(t, "dynamic")
+	return m
+}
+
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		m := drawMetadata(rt)
+		instances := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) instance.Instance { return drawInstance(rt, &m) }), 1, 10).Draw(rt, "instances")
+		d := openDataset(t, writeDataset(t, m, instances))
+		m.Instances = int64(len(instances))
+		if d.Metadata != m || d.Foreign {
+			rt.Fatalf("metadata %+v, want %+v", d.Metadata, m)
+		}
+		var x instance.Instance
+		for i := range instances {
+			if err := d.Instance(i, &x); err != nil {
+				rt.Fatal(err)
+			}
+			if !same(&x, &instances[i]) {
+				rt.Fatalf("instance %d: %+v, want %+v", i, x, instances[i])
+			}
+		}
+	})
+}
+
+// mlmMetadata describes the datasets that most tests use.
+func mlmMetadata() Metadata {
+	return Metadata{Target: "mlm", SequenceLength: 8, Tokenizer: "bert", VocabularySize: 1000, VocabularySHA256: strings.Repeat("ab", 32), Seed: 7,
+		Documents: 2, Tokens: 50, Unknown: 1}
+}
+
+// mlmInstances makes instances that tell their number.
+func mlmInstances(count int) []instance.Instance {
+	list := make([]instance.Instance, count)
+	for i := range list {
+		n := int32(i % 9)
+		for j := range n {
+			list[i].Tokens = append(list[i].Tokens, (int32(i)+j)%1000)
+			if j%3 == 2 {
+				list[i].Targets = append(list[i].Targets, masking.Target{Position: j, ID: int32(i % 1000)})
+			}
+		}
+		list[i].Ends = []int32{n}
+	}
+	return list
+}
+
+func TestSeveralRecordBatches(t *testing.T) {
+	for _, count := range []int{batchInstances - 1, batchInstances, batchInstances + 1, 2*batchInstances + 1000} {
+		instances := mlmInstances(count)
+		d := openDataset(t, writeDataset(t, mlmMetadata(), instances))
+		var group sync.WaitGroup
+		for worker := range 3 {
+			group.Go(func() {
+				var x instance.Instance
+				for i := worker; i < d.Len(); i += 2 {
+					if err := d.Instance(i, &x); err != nil || !same(&x, &instances[i]) {
+						t.Errorf("instance %d: %+v, %v, want %+v", i, x, err, instances[i])
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
+}
+
+// TestArrowReadsIt reads a dataset with the Arrow library.
+func TestArrowReadsIt(t *testing.T) {
+	instances := mlmInstances(batchInstances + 7)
+	data, err := os.ReadFile(writeDataset(t, mlmMetadata(), instances))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader, err := ipc.NewFileReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	keys := reader.Schema().Metadata()
+	for key, want := range map[string]string{"target": "mlm", "seq_length": "8", "instances": "4103", "dynamic_masking": "false", "seed": "7"} {
+		if value, _ := keys.GetValue(key); value != want {
+			t.Errorf("key %s is %q, want %q", key, value, want)
+		}
+	}
+	row := 0
+	for i := range reader.NumRecords() {
+		batch, err := reader.RecordBatch(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens := batch.Column(batch.Schema().FieldIndices("tokens")[0]).(*array.List)
+		for j := range int(batch.NumRows()) {
+			first, end := tokens.ValueOffsets(j)
+			got := fmt.Sprint(tokens.ListValues().(*array.Uint16).Uint16Values()[first:end])
+			if want := fmt.Sprint(instances[row].Tokens); got != want {
+				t.Fatalf("row %d: %s, want %s", row, got, want)
+			}
+			row++
+		}
+	}
+	if row != len(instances) {
+		t.Errorf("%d rows, want %d", row, len(instances))
+	}
+}
+
+// TestKeptFile reads a file that was written when the format was made.
+func TestKeptFile(t *testing.T) {
+	d := openDataset(t, "testdata/format1.arrow")
+	want := mlmMetadata()
+	want.Instances = 20
+	if d.Metadata != want {
+		t.Errorf("metadata %+v, want %+v", d.Metadata, want)
+	}
+	var x instance.Instance
+	for i, want := range mlmInstances(20) {
+		if err := d.Instance(i, &x); err != nil || !same(&x, &want) {
+			t.Errorf("instance %d: %+v, %v, want %+v", i, x, err, want)
+		}
+	}
+}
+
+func TestEveryFlippedByteIsFound(t *testing.T) {
+	data, err := os.ReadFile("testdata/format1.arrow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		for _, mask := range []byte{1, 0x80, 0xff} {
+			damaged := bytes.Clone(data)
+			damaged[i] ^= mask
+			if _, err := readAll(damaged); err == nil {
+				t.Fatalf("byte %d flipped by %#x: no error", i, mask)
+			}
+		}
+	}
+	for length := range data {
+		if _, err := readAll(data[:length]); err == nil {
+			t.Fatalf("cut to %d bytes: no error", length)
+		}
+	}
+}
+
+// reseal computes the footer's checksum anew, as an attacker would.
+func reseal(data []byte) []byte {
+	if len(data) < footerTrailing {
+		return data
+	}
+	end := len(data) - footerTrailing
+	start := end - int(binary.LittleEndian.Uint32(data[end:])) - len(endOfStream)
+	if start < 0 {
+		return data
+	}
+	tail := data[start:]
+	if mark := bytes.LastIndex(tail, []byte(checksumMark)); mark >= 0 && mark+len(noChecksum) <= len(tail) {
+		copy(tail[mark:], noChecksum)
+		copy(tail[mark:], fmt.Sprintf("%s%08x", checksumMark, crc32.Checksum(tail, castagnoli)))
+	}
+	return data
+}
+
+// TestForgedBytes flips bytes and makes the checksums right again: what is read may differ, but must be fit for use.
+func TestForgedBytes(t *testing.T) {
+	data, err := os.ReadFile("testdata/format1.arrow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data {
+		for _, mask := range []byte{1, 0x7f, 0x80, 0xff} {
+			forged := bytes.Clone(data)
+			forged[i] ^= mask
+			_, _ = readAll(resealBatches(forged, data))
+		}
+	}
+}
+
+// resealBatches makes the checksum of the one record batch of data right, too; original tells where it lies.
+func resealBatches(data, original []byte) []byte {
+	f, err := openArrow("", &durable.Mapping{Bytes: original})
+	if err != nil {
+		panic(err)
+	}
+	b := f.blocks[0]
+	old := fmt.Sprintf("%08x", b.checksum)
+	at := bytes.LastIndex(original, []byte(old))
+	copy(data[at:], fmt.Sprintf("%08x", crc32.Checksum(data[:b.end], castagnoli)))
+	return reseal(data)
+}
+
+func FuzzArrow(f *testing.F) {
+	data, err := os.ReadFile("testdata/format1.arrow")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Fuzz(func(t *testing.T, data []byte) { _, _ = readAll(reseal(data)) })
+}
+
+func TestMessages(t *testing.T) {
+	whole, err := os.ReadFile("testdata/format1.arrow")
+	if err != nil {
+		t.Fatal(err)
+	}
+	flipped := bytes.Clone(whole)
+	flipped[700] ^= 1
+	footer := bytes.Clone(whole)
+	footer[len(footer)-100] ^= 1
+	newer := bytes.Clone(whole)
+	version := bytes.LastIndex(newer, []byte("\x01\x00\x00\x001\x00"))
+	newer[version+4] = '2'
+	for _, test := range []struct {
+		name    string
+		data    []byte
+		message string
+	}{
+		{"empty", nil, "read f: empty: there are no instances"},
+		{"text", []byte("今天天气很好\n"), "read f: not a dataset"},
+		{"truncated", whole[:1000], "read f: truncated: its 1000 bytes do not end with the mark of a complete file"},
+		{"flipped", flipped, "read f: record batch 0 (instances 0 to 19): damaged: bytes 0 to "},
+		{"footer", footer, "read f: damaged: the checksum of its footer is "},
+		{"newer", reseal(newer), "read f: written by a newer version of uer (format 2, this one reads up to 1)"},
+	} {
+		d, err := open("f", &durable.Mapping{Bytes: test.data})
+		if err == nil {
+			err = d.Instance(3, new(instance.Instance))
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), test.message) {
+			t.Errorf("%s: %v, want %s", test.name, err, test.message)
+			continue
+		}
+		var report strings.Builder
+		if console.Report(&report, err); !strings.Contains(report.String(), "hint: ") {
+			t.Errorf("%s: no hint: %s", test.name, &report)
+		}
+	}
+}
+
+func TestWriterRefuses(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "d")
+	if _, err := Create(filepath.Join(folder, "no", "d"), mlmMetadata()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("missing folder: %v", err)
+	}
+	if _, err := Create(path, Metadata{Target: "gpt", SequenceLength: 8, VocabularySize: 9}); err == nil || !strings.Contains(err.Error(), `target "gpt" is none of albert, bert, `) {
+		t.Errorf("unknown target: %v", err)
+	}
+	w, err := Create(path, mlmMetadata())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		x       instance.Instance
+		message string
+	}{
+		{instance.Instance{Tokens: make([]int32, 9), Ends: []int32{9}}, "9 inputs, more than the sequence length 8"},
+		{instance.Instance{Tokens: []int32{1000}, Ends: []int32{1}}, "token id 1000, outside the vocabulary of 1000 tokens"},
+		{instance.Instance{Tokens: []int32{-1}, Ends: []int32{1}}, "token id -1, outside the vocabulary of 1000 tokens"},
+		{instance.Instance{Tokens: []int32{1, 2}, Ends: []int32{1}}, "2 tokens, but the segments end at [1]"},
+		{instance.Instance{Tokens: []int32{1}}, "0 segments"},
+		{instance.Instance{Tokens: []int32{1, 2}, Ends: []int32{2, 1}}, "2 segments"},
+		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Output: []int32{1}}, "an output, which the target does not have"},
+		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Targets: []masking.Target{{Position: 1, ID: 3}}}, "a mask at position 1 of 1, after one at -1"},
+		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Targets: []masking.Target{{Position: 0, ID: 1000}}}, "masked token id 1000, outside the vocabulary of 1000 tokens"},
+	} {
+		want := "write " + path + ": instance 0 has " + test.message
+		if err := w.Append(test.x); err == nil || err.Error() != want {
+			t.Errorf("append: %v, want %s", err, want)
+		}
+	}
+	if err := w.Close(Metadata{}); err == nil || err.Error() != "write "+path+": there are no instances" {
+		t.Errorf("close: %v", err)
+	}
+	if entries, _ := os.ReadDir(folder); len(entries) > 0 {
+		t.Errorf("%s is left", entries[0].Name())
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	folder := t.TempDir()
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skip("cannot mount a small disk:", err)
+	}
+	defer func() { _ = syscall.Unmount(folder, 0) }()
+	path := filepath.Join(folder, "d")
+	w, err := Create(path, mlmMetadata())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range mlmInstances(100_000) {
+		if err = w.Append(x); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = w.Close(Metadata{})
+	}
+	w.Abort()
+	if want := "write " + path + ": no space left on device"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if entries, _ := os.ReadDir(folder); len(entries) > 0 {
+		t.Errorf("%s is left", entries[0].Name())
+	}
+}
+
+func TestChecks(t *testing.T) {
+	d := openDataset(t, "testdata/format1.arrow")
+	if err := d.CheckTarget("mlm"); err != nil {
+		t.Error(err)
+	}
+	if err := d.CheckTarget("lm"); err == nil || err.Error() != "testdata/format1.arrow was made for --target mlm, not lm" {
+		t.Error(err)
+	}
+	vocabulary, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "testdata/format1.arrow was made with another vocabulary (1000 tokens, SHA-256 abababababab…) than v.txt (5 tokens, SHA-256 " + vocabulary.SHA256()[:12] + "…)"
+	if err := d.CheckVocabulary(vocabulary, "v.txt"); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	d.Metadata.VocabularySHA256 = vocabulary.SHA256()
+	if err := d.CheckVocabulary(vocabulary, "v.txt"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReadingAllocatesNothing: after the first touch of a record batch.
+func TestReadingAllocatesNothing(t *testing.T) {
+	d := openDataset(t, writeDataset(t, mlmMetadata(), mlmInstances(100)))
+	var x instance.Instance
+	i := 0
+	if n := testing.AllocsPerRun(300, func() {
+		if err := d.Instance(i%100, &x); err != nil {
+			t.Fatal(err)
+		}
+		i++
+	}); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+	if reflect.DeepEqual(x, instance.Instance{}) {
+		t.Error("nothing was read")
+	}
+}

@@ -1,0 +1,87 @@
+package dataset
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"uer/internal/console"
+	"uer/internal/durable"
+	"uer/internal/instance"
+	"uer/internal/pickle"
+)
+
+// pickles is a dataset by UER-py: one pickled tuple after the other, without header, count or index.
+type pickles struct {
+	path     string
+	mapping  *durable.Mapping
+	metadata Metadata
+	shape    shape
+	form     form
+	offsets  []int64 // of each instance, and the end
+}
+
+// isPickle recognises the first opcode of protocols 2 to 5.
+func isPickle(data []byte) bool {
+	return len(data) >= 2 && data[0] == 0x80 && data[1] >= 2 && data[1] <= 5
+}
+
+// openPickles finds the instances and takes their form from the first.
+func openPickles(path string, mapping *durable.Mapping) (*pickles, error) {
+	f := &pickles{path: path, mapping: mapping}
+	decoder := pickle.NewDecoder(mapping.Bytes)
+	first, err := f.tuple(decoder)
+	if err != nil {
+		return nil, console.Hint(fmt.Errorf("read %s: not a dataset: %w", path, err), makeOne)
+	}
+	if f.form, err = recognise(first); err != nil {
+		return nil, console.Hint(fmt.Errorf("read %s: not a dataset: %w", path, err), makeOne)
+	}
+	f.shape = shapes[f.form.target]
+	f.metadata = Metadata{Target: f.form.target, Dynamic: f.form.dynamic,
+		SequenceLength: f.form.length - f.form.extra, TargetSequenceLength: max(f.form.outputLength-1, 0)}
+	decoder.Seek(0)
+	for {
+		f.offsets = append(f.offsets, int64(decoder.Offset()))
+		err := decoder.Skip()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, console.Hint(fmt.Errorf("read %s: instance %d: %w", path, len(f.offsets)-1, err), remake)
+		}
+	}
+	f.metadata.Instances = int64(len(f.offsets) - 1)
+	return f, nil
+}
+
+// tuple decodes the next instance.
+func (f *pickles) tuple(decoder *pickle.Decoder) (pickle.Tuple, error) {
+	value, err := decoder.Decode()
+	if err != nil {
+		return nil, err
+	}
+	tuple, is := value.(pickle.Tuple)
+	if !is {
+		return nil, errors.New("it holds something else than tuples")
+	}
+	return tuple, nil
+}
+
+func (f *pickles) instance(i int, into *instance.Instance) error {
+	decoder := pickle.NewDecoder(f.mapping.Bytes[f.offsets[i]:f.offsets[i+1]])
+	tuple, err := f.tuple(decoder)
+	if err == nil {
+		*into = instance.Instance{Tokens: into.Tokens[:0], Targets: into.Targets[:0], Ends: into.Ends[:0], Output: into.Output[:0]}
+		err = f.form.instance(tuple, into)
+	}
+	if err == nil {
+		err = f.shape.check(into, &f.metadata)
+	}
+	if err != nil {
+		return console.Hint(fmt.Errorf("read %s: instance %d (bytes %d to %d): %w", f.path, i, f.offsets[i], f.offsets[i+1], err), remake)
+	}
+	return nil
+}
+
+func (f *pickles) close() error { return f.mapping.Close() }

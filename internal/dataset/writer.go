@@ -1,0 +1,219 @@
+package dataset
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"math"
+	"strconv"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
+	"golang.org/x/sys/unix"
+
+	"uer/internal/console"
+	"uer/internal/durable"
+	"uer/internal/instance"
+)
+
+// batchInstances is the number of instances in a record batch, but for the last: small enough to be checked when it
+// is first touched, large enough that its description costs nothing.
+const batchInstances = 4096
+
+// Every byte of the file is covered by a CRC-32C. The checksum of each record batch, with all bytes since the one
+// before, and what else is known only at the end, are in the footer; the footer's own checksum is computed with
+// eight dashes in its place.
+const (
+	checksumMark   = "crc32c:"
+	noChecksum     = checksumMark + "--------"
+	checksumsKey   = "record_batch_checksums"
+	checksumKey    = "footer_checksum"
+	batchRowsKey   = "record_batch_instances"
+	endOfStream    = "\xff\xff\xff\xff\x00\x00\x00\x00" // before the footer
+	arrowMagic     = "ARROW1"
+	footerTrailing = 4 + len(arrowMagic) // the footer's length and the mark of the file's end
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Writer makes a dataset file. Nothing is at its path before Close.
+type Writer struct {
+	path     string
+	metadata Metadata
+	shape    shape
+	columns  []*column
+	rows     int               // in columns
+	current  instance.Instance // being appended
+
+	file      *durable.File
+	buffer    *bufio.Writer
+	sum       *checksummed
+	schema    *arrow.Schema
+	arrow     *ipc.FileWriter
+	checksums []byte // of the record batches, hexadecimal
+}
+
+// checksummed computes the CRC-32C of what passes.
+type checksummed struct {
+	to  io.Writer
+	crc uint32
+}
+
+func (c *checksummed) Write(data []byte) (int, error) {
+	n, err := c.to.Write(data)
+	c.crc = crc32.Update(c.crc, castagnoli, data[:n])
+	return n, err
+}
+
+// Create starts a dataset at path. m gives everything but the totals; m.VocabularySize bounds the ids, of seq2seq
+// those of both sides.
+func Create(path string, m Metadata) (*Writer, error) {
+	all, err := columns(&m)
+	if err != nil {
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
+	if m.SequenceLength < 1 || m.VocabularySize < 1 {
+		return nil, fmt.Errorf("create %s: sequence length %d and %d tokens in the vocabulary", path, m.SequenceLength, m.VocabularySize)
+	}
+	file, err := durable.Create(path)
+	if err != nil {
+		return nil, hinted(err)
+	}
+	w := &Writer{path: path, metadata: m, shape: shapes[m.Target], columns: all, file: file}
+	w.buffer = bufio.NewWriterSize(file, 1<<20)
+	w.sum = &checksummed{to: w.buffer}
+	w.schema = arrow.NewSchema(w.fields(), arrowMetadata(m.settings()))
+	if w.arrow, err = ipc.NewFileWriter(w.sum, ipc.WithSchema(w.schema)); err != nil {
+		file.Abort()
+		return nil, fmt.Errorf("create %s: %w", path, err)
+	}
+	w.reset()
+	return w, nil
+}
+
+func (w *Writer) fields() []arrow.Field {
+	fields := make([]arrow.Field, len(w.columns))
+	for i, c := range w.columns {
+		fields[i] = c.field()
+	}
+	return fields
+}
+
+func arrowMetadata(list []property) *arrow.Metadata {
+	keys, values := make([]string, len(list)), make([]string, len(list))
+	for i, p := range list {
+		keys[i], values[i] = p.key, p.value
+	}
+	metadata := arrow.NewMetadata(keys, values)
+	return &metadata
+}
+
+// Append adds one instance, copying what it holds. An instance that does not fit the metadata is a programming error
+// that would make the file unreadable; it is refused.
+func (w *Writer) Append(x instance.Instance) error {
+	w.current = x
+	if err := w.shape.check(&w.current, &w.metadata); err != nil {
+		return fmt.Errorf("write %s: instance %d has %w", w.path, w.metadata.Instances, err)
+	}
+	for _, c := range w.columns {
+		if err := c.append(c, &w.current); err != nil {
+			return fmt.Errorf("write %s: %w", w.path, err)
+		}
+	}
+	w.rows++
+	w.metadata.Instances++
+	if w.rows == batchInstances {
+		return w.flush()
+	}
+	return nil
+}
+
+// flush writes the record batch that is being filled.
+func (w *Writer) flush() error {
+	arrays := make([]arrow.Array, len(w.columns))
+	for i, c := range w.columns {
+		arrays[i] = c.array(w.rows)
+	}
+	batch := array.NewRecordBatch(w.schema, arrays, int64(w.rows))
+	defer batch.Release()
+	if err := w.arrow.Write(batch); err != nil {
+		return w.writing(err)
+	}
+	w.checksums = fmt.Appendf(w.checksums, "%08x", w.sum.crc)
+	w.sum.crc = 0
+	w.reset()
+	return nil
+}
+
+func (w *Writer) reset() {
+	w.rows = 0
+	for _, c := range w.columns {
+		c.reset()
+	}
+}
+
+// Close completes the file and gives it its name. final gives the documents, tokens and unknown tokens; the instances
+// have been counted. A dataset without instances is an error. After an error nothing is left of the file.
+func (w *Writer) Close(final Metadata) error {
+	defer w.file.Abort()
+	m := &w.metadata
+	m.Documents, m.Tokens, m.Unknown = final.Documents, final.Tokens, final.Unknown
+	if m.Instances == 0 {
+		return fmt.Errorf("write %s: there are no instances", w.path)
+	}
+	if w.rows > 0 {
+		if err := w.flush(); err != nil {
+			return err
+		}
+	}
+	list := append(m.settings(), m.totals()...)
+	list = append(list, property{batchRowsKey, strconv.Itoa(batchInstances)},
+		property{checksumsKey, string(w.checksums)}, property{checksumKey, noChecksum})
+	// The writer of the footer holds the schema by this pointer and has no other way to be told of the totals.
+	*w.schema = *arrow.NewSchema(w.fields(), arrowMetadata(list))
+	var footer bytes.Buffer
+	w.sum.to = &footer
+	if err := w.arrow.Close(); err != nil {
+		return w.writing(err)
+	}
+	mark := bytes.Index(footer.Bytes(), []byte(noChecksum))
+	if mark < 0 || footer.Len() > math.MaxInt32 {
+		return fmt.Errorf("write %s: the footer cannot hold the description of %d instances", w.path, m.Instances)
+	}
+	copy(footer.Bytes()[mark:], fmt.Sprintf("%s%08x", checksumMark, w.sum.crc))
+	if _, err := w.buffer.Write(footer.Bytes()); err != nil {
+		return w.writing(err)
+	}
+	if err := w.buffer.Flush(); err != nil {
+		return w.writing(err)
+	}
+	return hinted(w.file.Commit())
+}
+
+// Abort gives the file up and removes it. After Close or Abort it does nothing.
+func (w *Writer) Abort() { w.file.Abort() }
+
+// writing keeps the file system's own error, which names the file, and drops the layers around it.
+func (w *Writer) writing(err error) error {
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		return hinted(cause)
+	}
+	return fmt.Errorf("write %s: %w", w.path, err)
+}
+
+// hinted adds what to do about an error of the file system.
+func hinted(err error) error {
+	missing := (*durable.MissingFolderError)(nil)
+	switch {
+	case errors.As(err, &missing):
+		return console.Hint(err, "make the folder first: mkdir -p "+missing.Folder)
+	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+		return console.Hint(err, "make room on this disk, or choose another --dataset_path; nothing of the file is left")
+	}
+	return err
+}
