@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,9 +70,13 @@ func TestColors(t *testing.T) {
 }
 
 func TestNotifyContext(t *testing.T) {
+	self, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		ctx, stop := NotifyContext(context.Background())
-		if err := syscall.Kill(syscall.Getpid(), sent); err != nil {
+		if err := self.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
 		<-ctx.Done()
