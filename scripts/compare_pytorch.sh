@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Compares the speed of uer pretrain with that of a PyTorch program that trains the same models, and prints a table:
+#
+#   scripts/compare_pytorch.sh PROGRAM.py [RECIPE...]
+#
+# PROGRAM.py takes --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads and ends with a
+# line of JSON that holds step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb. The two programs run in
+# turns, ROUNDS times, so that a busy machine slows both; the table gives medians, with the least and the greatest in
+# brackets. Both warm up for a step. Settings from the environment, with their defaults:
+#
+#   CORPUS=corpora/demo.txt VOCAB=models/demo_vocab.txt SIZE=base BATCH=32 SEQ=128
+#   ROUNDS=5 STEPS=5 THREADS=(the number of cores) PYTHON=python3
+
+set -euo pipefail
+program=$(realpath "${1:?give the path of a PyTorch program}")
+shift
+recipes=("$@")
+[[ $# -gt 0 ]] || recipes=(roberta)
+cd "$(dirname "$0")/.."
+: "${CORPUS:=corpora/demo.txt}" "${VOCAB:=models/demo_vocab.txt}" "${SIZE:=base}" "${BATCH:=32}" "${SEQ:=128}"
+: "${ROUNDS:=5}" "${STEPS:=5}" "${THREADS:=$(nproc)}" "${PYTHON:=python3}"
+
+files=$(mktemp -d)
+trap 'rm -rf "$files"' EXIT
+go build -o bin/uer ./cmd/uer
+
+# flags_of RECIPE sets the flags that make its dataset and those that train on it.
+flags_of() {
+	case $1 in
+	roberta)
+		dataset=(--dynamic_masking --target mlm)
+		model=(--embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm)
+		;;
+	*)
+		echo "unknown recipe $1" >&2
+		exit 2
+		;;
+	esac
+	case $SIZE in
+	small) model+=(--config_path models/bert_small_config.json) ;; # the flat one has 6 layers, as the program's
+	*) model+=(--config_path "models/bert/${SIZE}_config.json") ;;
+	esac
+}
+
+# run_uer appends to FILE: seconds a step, padded tokens/s, real tokens/s, MB at the peak.
+run_uer() {
+	"$PYTHON" -c '
+import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:]).returncode
+print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
+sys.exit(status)' \
+		bin/uer pretrain --dataset_path "$files/dataset.pt" --vocab_path "$VOCAB" --output_model_path "$files/model.bin" \
+		"${model[@]}" --learning_rate 1e-4 --batch_size "$BATCH" --total_steps $((STEPS + 1)) --report_steps 1 \
+		--threads "$THREADS" --device cpu >"$files/log" 2>&1 || {
+		cat "$files/log" >&2
+		return 1
+	}
+	# | 2/ 6 steps| 1234.56 tokens/s| loss ... | 789 real tokens/s| ...
+	sed -nE 's,^\| *([0-9]+)/.* steps\| *([0-9.]+) tokens/s.*\| ([0-9.]+) real tokens/s.*,\1 \2 \3,p; /^peak/p' "$files/log" |
+		awk -v batch=$((BATCH * SEQ)) '
+			$1 == "peak" { peak = $2; next }
+			$1 > 1 { seconds[++n] = batch / $2; total += seconds[n]; real += $3 * seconds[n] }
+			END { for (i = 1; i <= n; i++) print seconds[i], n * batch / total, real / total, peak }' |
+		sort -n | awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }' >>"$1"
+}
+
+# run_program appends the same figures of the PyTorch program to FILE.
+run_program() {
+	"$PYTHON" "$program" --recipe "$recipe" --size "$SIZE" --corpus "$CORPUS" --vocab "$(wc -l <"$VOCAB")" \
+		--batch "$BATCH" --seq "$SEQ" --steps "$STEPS" --threads "$THREADS" | tail -n 1 |
+		"$PYTHON" -c '
+import json, sys
+figures = json.load(sys.stdin)
+print(*(figures[key] for key in ("step_s_median", "padded_tokens_per_s", "real_tokens_per_s", "peak_rss_mb")))' >>"$1"
+}
+
+# median COLUMN FILE; spread COLUMN FILE FORMAT adds the least and the greatest.
+median() {
+	spread "$1" "$2" %g | cut -d ' ' -f 1
+}
+spread() {
+	awk -v column="$1" '{ print $column }' "$2" | sort -g | awk -v format="$3" '
+		{ value[NR] = $1 }
+		END {
+			middle = (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2
+			printf format " (" format "–" format ")", middle, value[1], value[NR]
+		}'
+}
+
+echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS; $ROUNDS rounds of $STEPS steps; $(date -I)"
+echo
+echo "| recipe | uer, s a step | PyTorch, s a step | uer, real tokens/s | PyTorch, real tokens/s | ratio | uer, MB | PyTorch, MB |"
+echo "|---|---|---|---|---|---|---|---|"
+for recipe in "${recipes[@]}"; do
+	flags_of "$recipe"
+	bin/uer preprocess --corpus_path "$CORPUS" --vocab_path "$VOCAB" --dataset_path "$files/dataset.pt" \
+		--seq_length "$SEQ" --processes_num "$THREADS" "${dataset[@]}" 2>"$files/log" || {
+		cat "$files/log" >&2
+		exit 1
+	}
+	ours=$files/$recipe.uer theirs=$files/$recipe.pytorch
+	for ((round = 0; round < ROUNDS; round++)); do
+		run_uer "$ours"
+		run_program "$theirs"
+	done
+	ratio=$(awk -v a="$(median 3 "$ours")" -v b="$(median 3 "$theirs")" 'BEGIN { printf "%.2f", a / b }')
+	echo "| $recipe | $(spread 1 "$ours" %.3f) | $(spread 1 "$theirs" %.3f) | $(spread 3 "$ours" %.0f) |" \
+		"$(spread 3 "$theirs" %.0f) | **$ratio** | $(spread 4 "$ours" %.0f) | $(spread 4 "$theirs" %.0f) |"
+done
