@@ -1,0 +1,283 @@
+package statedict
+
+import (
+	"archive/zip"
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"uer/internal/console"
+)
+
+// hintOf gives the hint that the user sees with an error.
+func hintOf(err error) string {
+	var out bytes.Buffer
+	console.Report(&out, err)
+	_, hint, _ := strings.Cut(out.String(), "hint: ")
+	return hint
+}
+
+func mustLoad(t testing.TB, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestTruncated(t *testing.T) {
+	for _, name := range []string{"values1.bin", "values2.bin", "values1_legacy.bin", "values2_legacy.bin"} {
+		data := mustLoad(t, name)
+		for length := range data {
+			if _, err := parse(data[:length]); err == nil {
+				t.Fatalf("%s cut after %d of %d bytes was read", name, length, len(data))
+			}
+		}
+	}
+}
+
+// TestFlippedBits flips bits all over a zip archive, one in nearly every byte: what is read is then either what was written, when the bit says
+// nothing about the tensors, or an error.
+func TestFlippedBits(t *testing.T) {
+	for _, name := range []string{"values1.bin", "values2.bin"} {
+		data := mustLoad(t, name)
+		want, err := parse(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := 0
+		for bit := 0; bit < 8*len(data); bit += 7 {
+			data[bit/8] ^= 1 << (bit % 8)
+			got, err := parse(data)
+			if err != nil {
+				refused++
+			} else {
+				expectEqual(t, got, want)
+			}
+			data[bit/8] ^= 1 << (bit % 8)
+		}
+		if refused < len(data)/3 {
+			t.Errorf("%s: only %d flips were refused", name, refused)
+		}
+	}
+}
+
+// TestFlippedBitsLegacy does so with a container that has no checksums: nothing worse than wrong values may come.
+func TestFlippedBitsLegacy(t *testing.T) {
+	data := mustLoad(t, "values1_legacy.bin")
+	for bit := 0; bit < 8*len(data); bit += 7 {
+		data[bit/8] ^= 1 << (bit % 8)
+		if tensors, err := parse(data); err == nil {
+			checkTensors(t, tensors)
+		}
+		data[bit/8] ^= 1 << (bit % 8)
+	}
+}
+
+func checkTensors(t *testing.T, tensors []Tensor) {
+	t.Helper()
+	for _, tensor := range tensors {
+		count := 1
+		for _, size := range tensor.Shape {
+			count *= size
+		}
+		if count != len(tensor.Data) {
+			t.Fatalf("tensor %q has shape %v and %d values", tensor.Name, tensor.Shape, len(tensor.Data))
+		}
+	}
+}
+
+// entry is a part of a zip archive made for a test.
+type entry struct {
+	name    string
+	content string
+	method  uint16
+}
+
+func archiveOf(t *testing.T, entries ...entry) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, entry := range entries {
+		body, err := w.CreateHeader(&zip.FileHeader{Name: entry.name, Method: entry.method})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := body.Write([]byte(entry.content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// tensorProgram pickles a dictionary of one tensor of 2 by 3 values.
+func tensorProgram() string {
+	return string(program([]Tensor{{Name: "w", Shape: []int{2, 3}, Data: make([]float32, 6)}}, []int{0}))
+}
+
+// pickled gives integers as BININT, as tensorProgram has them.
+func pickled(numbers ...int32) string {
+	var p []byte
+	for _, number := range numbers {
+		p = binary.LittleEndian.AppendUint32(append(p, 'J'), uint32(number))
+	}
+	return string(p)
+}
+
+func TestDamagedContent(t *testing.T) {
+	good, values := tensorProgram(), string(make([]byte, 24))
+	replace := func(from, to string) string {
+		t.Helper()
+		if strings.Count(good, from) != 1 {
+			t.Fatalf("%q is in the program %d times", from, strings.Count(good, from))
+		}
+		return strings.Replace(good, from, to, 1)
+	}
+	with := func(program string) []byte {
+		return archiveOf(t, entry{name: "a/data.pkl", content: program}, entry{name: "a/data/0", content: values})
+	}
+	if _, err := parse(with(good)); err != nil {
+		t.Fatal(err)
+	}
+	shape := "(" + pickled(2, 3) + "t"
+	strides := "(" + pickled(3, 1) + "t"
+	twice := good[:len(good)-2] + good[strings.Index(good, "X\x01"):]
+	for _, test := range []struct {
+		name string
+		data []byte
+		want string
+	}{
+		{"no storage", archiveOf(t, entry{name: "a/data.pkl", content: good}), "a/data/0 is missing"},
+		{"compressed", archiveOf(t, entry{name: "a/data.pkl", content: good, method: zip.Deflate}), "a/data.pkl is compressed"},
+		{"two programs", archiveOf(t, entry{name: "a/data.pkl"}, entry{name: "b/data.pkl"}), "two models"},
+		{"byte order", archiveOf(t, entry{name: "a/data.pkl"}, entry{name: "a/byteorder", content: "big"}), `order "big"`},
+		{"pickle", with("\xff"), "a/data.pkl: byte 0: pickle opcode 0xff"},
+		{"storage too long", with(replace(pickled(6), pickled(7))), `storage "0" has 24 bytes where 7 values`},
+		{"negative count", with(replace(pickled(6), pickled(-6))), "has a form that is not supported"},
+		{"shape too large", with(replace(shape, "("+pickled(2, 4)+"t")), "does not fit into storage"},
+		{"shape overflows", with(replace(shape, "("+pickled(1<<30, 1<<30)+"t")), "does not fit into storage"},
+		{"negative shape", with(replace(shape, "("+pickled(-2, 3)+"t")), "its shape: the number -2 is not a count"},
+		{"shape is a number", with(replace(shape, pickled(6))), "its shape: the number 6 is not a tuple"},
+		{"strides too large", with(replace(strides, "("+pickled(1<<30, 1)+"t")), "does not fit into storage"},
+		{"too few strides", with(replace(strides, "("+pickled(3)+"t")), "2 sizes and 1 strides"},
+		{"offset", with(replace("tQ"+pickled(0), "tQ"+pickled(1))), "does not fit into storage"},
+		{"storage's name", with(replace("storage", "storagf")), "is no reference to a storage"},
+		{"storage's type", with(replace("FloatStorage", "CharStorage")), `a torch.CharStorage, which is not supported`},
+		{"tensor's maker", with(replace("_rebuild_tensor_v2", "_rebuild_tensor_v9")), "torch._utils._rebuild_tensor_v9 is not"},
+		{"name", with(replace("X\x01\x00\x00\x00w", "K\x01")), "a dictionary with the number 1 as a key"},
+		{"same name", with(twice), `tensor "w" occurs twice`},
+	} {
+		if _, err := parse(test.data); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got error %v, want %s", test.name, err, test.want)
+		}
+	}
+}
+
+// TestMemoryIsBounded reads small files that ask for much.
+func TestMemoryIsBounded(t *testing.T) {
+	// 1,000 differently strided views of one storage of 1 MB.
+	var many strings.Builder
+	tensor := tensorProgram()
+	start := strings.Index(tensor, "X\x01")
+	many.WriteString(tensor[:start])
+	for i := range 1000 {
+		next := strings.Replace(tensor[start:len(tensor)-2], "X\x01\x00\x00\x00w", fmt.Sprintf("X\x04\x00\x00\x00%04d", i), 1)
+		next = strings.Replace(next, pickled(6), pickled(1<<18), 1)
+		next = strings.Replace(next, "("+pickled(2, 3)+"t", "("+pickled(int32(1<<17-i), 2)+"t", 1)
+		many.WriteString(strings.Replace(next, "("+pickled(3, 1)+"t", "("+pickled(1, 2)+"t", 1))
+	}
+	many.WriteString("u.")
+	views := archiveOf(t, entry{name: "data.pkl", content: many.String()},
+		entry{name: "data/0", content: string(make([]byte, 4<<18))})
+	expectBounded(t, "strided views", views, "the tensors are many more values than the file holds")
+
+	// 1,000 entries of a zip archive that are all the same bytes: their directory points at the first one.
+	entries := []entry{{name: "data.pkl"}}
+	var names strings.Builder
+	names.WriteString(tensor[:start])
+	for i := range 1000 {
+		next := strings.Replace(tensor[start:len(tensor)-2], "X\x01\x00\x00\x00w", fmt.Sprintf("X\x04\x00\x00\x00%04d", i), 1)
+		next = strings.Replace(next, "X\x01\x00\x00\x000", fmt.Sprintf("X\x04\x00\x00\x00%04d", i), 1)
+		names.WriteString(strings.Replace(next, pickled(6), pickled(1<<18), 1))
+		entries = append(entries, entry{name: fmt.Sprintf("data/%04d", i)})
+	}
+	names.WriteString("u.")
+	entries[0].content = names.String()
+	entries[1].content = string(make([]byte, 4<<18))
+	expectBounded(t, "overlapping entries", pointAllAtFirst(archiveOf(t, entries...)), "overlaps with other entries")
+}
+
+// pointAllAtFirst gives the entries data/0001 ... of a zip archive the place, length and checksum of data/0000.
+func pointAllAtFirst(data []byte) []byte {
+	const header = 46 // length of a record of the directory before its name
+	first := bytes.LastIndex(data, []byte("data/0000")) - header
+	for i := 1; i < 1000; i++ {
+		record := bytes.LastIndex(data, fmt.Appendf(nil, "data/%04d", i)) - header
+		copy(data[record+16:record+28], data[first+16:first+28]) // checksum and both lengths
+		copy(data[record+42:record+46], data[first+42:first+46]) // place
+	}
+	return data
+}
+
+func expectBounded(t *testing.T, name string, data []byte, want string) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := parse(data)
+	runtime.ReadMemStats(&after)
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: got error %v, want %s", name, err, want)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 16*uint64(len(data)) {
+		t.Errorf("%s: %d bytes of file took %d bytes", name, len(data), used)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	names, err := filepath.Glob("testdata/*.bin")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, name := range names {
+		f.Add(mustLoad(f, filepath.Base(name)))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if tensors, err := parse(data); err == nil {
+			checkTensors(t, tensors)
+		}
+	})
+}
+
+// FuzzProgram varies the pickle inside of an archive that is right otherwise.
+func FuzzProgram(f *testing.F) {
+	f.Add([]byte(tensorProgram()))
+	for _, name := range []string{"values1.bin", "values2.bin", "sparse.bin", "module.bin", "checkpoint.bin"} {
+		files, err := openArchive(mustLoad(f, name))
+		if err != nil {
+			f.Fatal(err)
+		}
+		program, err := files.read("data.pkl")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(program)
+	}
+	f.Fuzz(func(t *testing.T, program []byte) {
+		entries := []entry{{name: "data.pkl", content: string(program)}}
+		for key := range 10 {
+			entries = append(entries, entry{name: fmt.Sprint("data/", key), content: string(make([]byte, 96))})
+		}
+		if tensors, err := parse(archiveOf(t, entries...)); err == nil {
+			checkTensors(t, tensors)
+		}
+	})
+}
