@@ -8,6 +8,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
+	"uer/internal/masking"
+	"uer/internal/tokenizer"
 )
 
 type preprocessOptions struct {
@@ -23,7 +25,7 @@ type preprocessOptions struct {
 	DupFactor       int
 	FullSentences   bool
 	DynamicMasking  bool
-	Masking         maskingOptions
+	Masking         masking.Options
 	Seed            int64
 }
 
@@ -32,9 +34,6 @@ func newPreprocess(streams Streams) *cobra.Command {
 	command := newCommand("preprocess", "Turn a text into a dataset of training examples",
 		"Turn a text, a document a line, into a dataset of training examples for uer pretrain.",
 		func(command *cobra.Command) error {
-			if err := options.Masking.check(); err != nil {
-				return err
-			}
 			return preprocess(command.Context(), options, streams)
 		})
 	options.addFlags(command.Flags())
@@ -51,7 +50,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 
 	data := config.NewGroup(flags, "Data")
 	data.Choice(&o.Target, "target", "", targets, "what a model will learn from the dataset")
-	data.Choice(&o.Tokenizer, "tokenizer", "bert", tokenizers, "how to split text into tokens")
+	data.Choice(&o.Tokenizer, "tokenizer", "bert", names(tokenizer.ByName), "how to split text into tokens")
 	data.Int(&o.SequenceLength, "seq_length", 128, 3, "tokens in an instance, with those at its start and end")
 	data.Int(&o.DupFactor, "dup_factor", 5, 1, "passes through the corpus, each with masks of its own")
 	data.Bool(&o.FullSentences, "full_sentences", "fill instances up with sentences of the next documents")
@@ -59,9 +58,9 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
 	data.Require("target")
 
-	masking := config.NewGroup(flags, "Masking")
-	masking.Bool(&o.DynamicMasking, "dynamic_masking", "store one unmasked pass; pretrain masks it anew each time")
-	o.Masking.addFlags(masking, "mask")
+	maskGroup := config.NewGroup(flags, "Masking")
+	maskGroup.Bool(&o.DynamicMasking, "dynamic_masking", "store one unmasked pass; pretrain masks it anew each time")
+	addMaskingFlags(maskGroup, &o.Masking, "mask")
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&o.ProcessesNumber, "processes_num", 1, 1, "workers; the dataset does not depend on their number")

@@ -9,6 +9,8 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/masking"
+	"uer/internal/tokenizer"
 )
 
 type pretrainOptions struct {
@@ -24,7 +26,7 @@ type pretrainOptions struct {
 	Seed                int64
 
 	Model   config.Model
-	Masking maskingOptions
+	Masking masking.Options
 
 	TotalSteps          int
 	SaveCheckpointSteps int
@@ -71,9 +73,9 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	data := config.NewGroup(flags, "Data")
 	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances in a batch of one process")
 	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "instances that are shuffled together")
-	data.Choice(&o.Tokenizer, "tokenizer", "", tokenizers, "tokenizer that the dataset must have been made with")
+	data.Choice(&o.Tokenizer, "tokenizer", "", names(tokenizer.ByName), "tokenizer that the dataset must have been made with")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
-	o.Masking.addFlags(data, "mask instances that were stored unmasked")
+	addMaskingFlags(data, &o.Masking, "mask instances that were stored unmasked")
 
 	addModelFlags(flags, &o.Model)
 
@@ -99,18 +101,18 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between two lines about the training")
 }
 
-// check refuses settings that contradict each other.
+// check refuses settings that contradict each other or that nothing good can come of.
 func (o *pretrainOptions) check() error {
 	if o.AccumulationSteps > o.TotalSteps {
 		return console.UsageError{Err: fmt.Errorf(
 			"--accumulation_steps %d is more than --total_steps %d: the parameters would never change",
 			o.AccumulationSteps, o.TotalSteps)}
 	}
-	if err := o.Masking.check(); err != nil {
-		return err
-	}
 	if err := o.Devices.check(); err != nil {
 		return err
 	}
-	return checkModel(&o.Model, o.ConfigPath)
+	if err := checkModel(&o.Model, o.ConfigPath); err != nil {
+		return err
+	}
+	return checkOutput(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
 }

@@ -10,7 +10,6 @@ func names[T any](registry map[string]T) []string { return slices.Sorted(maps.Ke
 
 // What has no registry to choose from yet.
 var (
-	tokenizers = []string{"bert", "char", "space"}
 	targets    = []string{"mlm"}
 	masks      = []string{"fully_visible"}
 	optimizers = []string{"adamw"}
