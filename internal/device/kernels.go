@@ -40,6 +40,18 @@ func embeddingGradientKernel(c *CPU, o op.EmbeddingGradient) compute {
 	}
 }
 
+func gatedKernel(c *CPU, o op.Gated) compute {
+	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
+		c.kernel.GatedForward(o.Activation, out[0].Floats, in[0].Floats, in[1].Floats)
+	}
+}
+
+func gatedGradientKernel(c *CPU, o op.GatedGradient) compute {
+	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
+		c.kernel.GatedBackward(o.Activation, out[0].Floats, out[1].Floats, in[2].Floats, in[0].Floats, in[1].Floats)
+	}
+}
+
 func gatherKernel(c *CPU, _ op.Gather) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
 		c.kernel.GatherRows(out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers)

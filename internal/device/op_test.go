@@ -97,6 +97,36 @@ var opTests = []opTest{
 			attention := op.Attention{Heads: 2, Scale: 0.6, Causal: true, Dropout: 0.3, MaxLength: 5}
 			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b))
 		}},
+	{"prefix attention with a position bias used twice", [][]int{{7, 6}, {7, 6}, {4, 2}}, map[string][]int32{"prefix": {2, 0, 1}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			attention := op.Attention{Heads: 2, Scale: 0.6, Causal: true, Prefix: true, Bias: true, MaxLength: 5}
+			bias := b.Apply(op.PositionBias{MaxLength: 5, Bidirectional: true}, p[2])
+			h := b.Apply(attention, p[0], p[1], p[0], startsOf(b), rowsOf(b), input("prefix"), bias)
+			return b.Apply(attention, h, p[1], p[1], startsOf(b), rowsOf(b), input("prefix"), bias)
+		}},
+	{"cross attention with key lengths", [][]int{{7, 6}, {6, 6}, {6, 6}}, map[string][]int32{"keys": {0, 3, 4, 6}, "lengths": {3, 1, 1}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			attention := op.Attention{Heads: 2, Scale: 0.6, Cross: true, Lengths: true, MaxLength: 5}
+			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b), input("keys"), input("lengths"))
+		}},
+	{"gated", [][]int{{7, 5}, {7, 5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Gated{Activation: kernel.GELU}, p...)
+		}},
+	{"columns of two matrices side by side", [][]int{{7, 3}, {7, 4}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			both := b.Apply(op.Concat{}, p...)
+			left, right := b.Apply(op.Columns{Count: 4}, both), b.Apply(op.Columns{From: 3, Count: 4}, both)
+			return b.Apply(op.Gated{Activation: kernel.Tanh}, left, right)
+		}},
+	{"mean of sequences", [][]int{{7, 3}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Pool{Kind: kernel.PoolMean}, p[0], startsOf(b))
+		}},
+	{"maximum of sequences", [][]int{{7, 3}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Pool{Kind: kernel.PoolMax}, p[0], startsOf(b))
+		}},
 	{"gather", [][]int{{7, 5}}, map[string][]int32{"index": {1, 2, 6}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Gather{}, p[0], input("index"), rowsOf(b))

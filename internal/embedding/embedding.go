@@ -5,6 +5,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
+	"uer/internal/op"
 )
 
 // Embedding declares the parameters of an embedding and puts it on the graph: [tokens, emb_size].
@@ -12,5 +13,54 @@ type Embedding func(s graph.Scope, m config.Model, vocabularySize int, batch lay
 
 // ByName holds the embeddings by their UER-py names.
 var ByName = map[string]Embedding{
+	"word":         Word,
+	"word_pos":     WordPosition,
 	"word_pos_seg": WordPositionSegment,
+}
+
+// segmentRows are the rows of the segment table: padding, first and second segment.
+const segmentRows = 3
+
+// Word is a vector a token (ELMo, recurrent and convolutional models).
+func Word(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
+	return sum(s, m, batch, lookup{wordTable(s, m, vocabularySize), batch.Tokens})
+}
+
+// WordPosition adds a vector of the position (GPT).
+func WordPosition(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
+	return sum(s, m, batch,
+		lookup{wordTable(s, m, vocabularySize), batch.Tokens},
+		lookup{positionTable(s, m), batch.Positions})
+}
+
+// WordPositionSegment adds vectors of the position and of the segment (BERT).
+func WordPositionSegment(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
+	return sum(s, m, batch,
+		lookup{wordTable(s, m, vocabularySize), batch.Tokens},
+		lookup{positionTable(s, m), batch.Positions},
+		lookup{s.In("segment_embedding").Parameter("weight", segmentRows, m.EmbeddingSize), batch.Segments})
+}
+
+func wordTable(s graph.Scope, m config.Model, vocabularySize int) *graph.Node {
+	return s.In("word_embedding").Parameter("weight", vocabularySize, m.EmbeddingSize)
+}
+
+func positionTable(s graph.Scope, m config.Model) *graph.Node {
+	return s.In("position_embedding").Parameter("weight", m.MaxSequenceLength, m.EmbeddingSize)
+}
+
+// lookup is a table [rows, emb_size] and the rows [tokens] to take from it.
+type lookup struct{ table, ids *graph.Node }
+
+// sum adds rows of tables, then normalises them, unless that is removed, and applies dropout.
+func sum(s graph.Scope, m config.Model, batch layer.Batch, lookups ...lookup) *graph.Node {
+	operands := make([]*graph.Node, 2*len(lookups))
+	for i, l := range lookups {
+		operands[i], operands[len(lookups)+i] = l.table, l.ids
+	}
+	x := s.Apply(op.Embedding{Tables: len(lookups), Scale: 1}, operands...) // [tokens, emb_size]
+	if !m.RemoveEmbeddingLayerNorm {
+		x = layer.NewNorm(s.In("layer_norm"), m.EmbeddingSize).Apply(s.Builder, x)
+	}
+	return layer.Dropout(s.Builder, batch, m.Dropout, x)
 }

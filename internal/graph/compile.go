@@ -194,6 +194,10 @@ func (c *compiler) emitOperation(n *Node, o *operation) {
 		switch sum, isTerm := c.into[result]; {
 		case result == nil || c.uses[result] == 0:
 			instruction.Out[i] = None
+		case isTerm && slices.Contains(instruction.Out[:i], sum):
+			// Two outputs of one operation cannot share memory: this one is added later by a copy.
+			delete(c.into, result)
+			instruction.Out[i] = c.add(Value{Shape: shape, Place: InArena})
 		case isTerm:
 			instruction.Out[i] = sum
 			instruction.Accumulate[i] = c.started[sum]

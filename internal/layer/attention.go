@@ -3,50 +3,49 @@ package layer
 import (
 	"math"
 
+	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
-// Attention is multi-head self-attention.
+// Attention is multi-head attention: four linear maps around op.Attention.
 type Attention struct {
 	query, key, value, final Linear
 	op                       op.Attention // all but its site
 }
 
-// AttentionSettings says how attention is built.
-type AttentionSettings struct {
-	Width, Heads, HeadSize int
-	Bias                   bool // of the four linear maps
-	Scaled                 bool // scores are divided by √HeadSize
-	Causal                 bool
-	Dropout                float64 // of the probabilities
-}
-
-// NewAttention declares the linear maps.
-func NewAttention(s graph.Scope, settings AttentionSettings) Attention {
-	inner := settings.Heads * settings.HeadSize
+// NewAttention declares the linear maps of attention with the given visibility of keys: the flags of mask are kept.
+func NewAttention(s graph.Scope, m config.Model, mask op.Attention) Attention {
+	headSize := m.AttentionHeadSize
+	if headSize == 0 {
+		headSize = m.HiddenSize / m.HeadsNumber
+	}
+	inner, bias := m.HeadsNumber*headSize, !m.RemoveTransformerBias
 	maps := s.In("linear_layers")
 	a := Attention{
-		query: NewLinear(maps.In("0"), settings.Width, inner, settings.Bias),
-		key:   NewLinear(maps.In("1"), settings.Width, inner, settings.Bias),
-		value: NewLinear(maps.In("2"), settings.Width, inner, settings.Bias),
-		final: NewLinear(s.In("final_linear"), inner, settings.Width, settings.Bias),
-		op:    op.Attention{Heads: settings.Heads, Scale: 1, Causal: settings.Causal, Dropout: float32(settings.Dropout)},
+		query: NewLinear(maps.In("0"), m.HiddenSize, inner, bias),
+		key:   NewLinear(maps.In("1"), m.HiddenSize, inner, bias),
+		value: NewLinear(maps.In("2"), m.HiddenSize, inner, bias),
+		final: NewLinear(s.In("final_linear"), inner, m.HiddenSize, bias),
+		op:    mask,
 	}
-	if settings.Scaled {
-		a.op.Scale = float32(1 / math.Sqrt(float64(settings.HeadSize)))
+	a.op.Heads, a.op.Scale, a.op.Dropout = m.HeadsNumber, 1, float32(m.Dropout)
+	if !m.RemoveAttentionScale {
+		a.op.Scale = float32(1 / math.Sqrt(float64(headSize)))
 	}
 	return a
 }
 
-// Apply maps x [tokens, width] to [tokens, width].
-func (a Attention) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.Node {
-	query := a.query.Apply(b, x, kernel.None) // [tokens, heads·size]
-	key := a.key.Apply(b, x, kernel.None)     // [tokens, heads·size]
-	value := a.value.Apply(b, x, kernel.None) // [tokens, heads·size]
+// Apply maps x [tokens, width] to [tokens, width], looking at the tokens of memory, x itself for self-attention. Further
+// are the inputs that the flags of the mask ask for, in the order of op.Attention.
+func (a Attention) Apply(b *graph.Builder, batch Batch, x, memory *graph.Node, further ...*graph.Node) *graph.Node {
+	query := a.query.Apply(b, x, kernel.None)      // [tokens, heads·size]
+	key := a.key.Apply(b, memory, kernel.None)     // [keys, heads·size]
+	value := a.value.Apply(b, memory, kernel.None) // [keys, heads·size]
 	attention := a.op
 	attention.Site, attention.MaxLength = b.Site(), batch.Length
-	mixed := b.Apply(attention, query, key, value, batch.Starts, batch.Rows) // [tokens, heads·size]
-	return a.final.Apply(b, mixed, kernel.None)                              // [tokens, width]
+	operands := append([]*graph.Node{query, key, value, batch.Starts, batch.Rows}, further...)
+	mixed := b.Apply(attention, operands...)    // [tokens, heads·size]
+	return a.final.Apply(b, mixed, kernel.None) // [tokens, width]
 }

@@ -12,11 +12,15 @@ type Batch struct {
 	Segments  *graph.Node // [tokens] 1 or 2; 0 is padding
 	Rows      *graph.Node // [tokens] number of the token in the padded batch
 	Starts    *graph.Node // [sequences+1] where sequences start
+	First     *graph.Node // [sequences] the first token of each sequence
+	Last      *graph.Node // [sequences] the last token of each sequence
+	Prefix    *graph.Node // [sequences] tokens that all tokens of the sequence see
+	Lengths   *graph.Node // [sequences] real tokens, where padding is processed too
 	Length    int         // the longest sequence
 	Size      int         // the most sequences
 }
 
-// NewBatch declares the inputs that every model has.
+// NewBatch declares the inputs that models have; a model uses those that it needs.
 func NewBatch(b *graph.Builder, size, length int) Batch {
 	tokens := size * length
 	return Batch{
@@ -25,6 +29,10 @@ func NewBatch(b *graph.Builder, size, length int) Batch {
 		Segments:  b.Input("segments", graph.Int32, tokens),
 		Rows:      b.Input("rows", graph.Int32, tokens),
 		Starts:    b.Input("starts", graph.Int32, size+1),
+		First:     b.Input("first", graph.Int32, size),
+		Last:      b.Input("last", graph.Int32, size),
+		Prefix:    b.Input("prefix", graph.Int32, size),
+		Lengths:   b.Input("lengths", graph.Int32, size),
 		Length:    length,
 		Size:      size,
 	}

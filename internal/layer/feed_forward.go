@@ -6,8 +6,10 @@ import (
 	"slices"
 	"strings"
 
+	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/kernel"
+	"uer/internal/op"
 )
 
 // Activations are the values of hidden_act.
@@ -28,23 +30,37 @@ func Activation(name string) (kernel.Activation, error) {
 	return kernel.None, fmt.Errorf("hidden_act %q is not one of %s", name, strings.Join(names, ", "))
 }
 
-// FeedForward is linear_2(activation(linear_1(x))).
+// FeedForward is linear_2(activation(linear_1(x))), or gated linear_2(activation(linear_gate(x))·linear_1(x)).
 type FeedForward struct {
+	gate          *Linear // nil if not gated
 	first, second Linear
 	activation    kernel.Activation
 }
 
-// NewFeedForward declares both linear maps.
-func NewFeedForward(s graph.Scope, width, inner int, activation kernel.Activation, bias bool) FeedForward {
-	return FeedForward{
-		first:      NewLinear(s.In("linear_1"), width, inner, bias),
-		second:     NewLinear(s.In("linear_2"), inner, width, bias),
-		activation: activation,
+// NewFeedForward declares the linear maps.
+func NewFeedForward(s graph.Scope, m config.Model) (FeedForward, error) {
+	activation, err := Activation(m.HiddenActivation)
+	if err != nil {
+		return FeedForward{}, err
 	}
+	f := FeedForward{activation: activation}
+	bias := !m.RemoveTransformerBias
+	if m.FeedForward == "gated" {
+		gate := NewLinear(s.In("linear_gate"), m.HiddenSize, m.FeedForwardSize, bias)
+		f.gate = &gate
+	}
+	f.first = NewLinear(s.In("linear_1"), m.HiddenSize, m.FeedForwardSize, bias)
+	f.second = NewLinear(s.In("linear_2"), m.FeedForwardSize, m.HiddenSize, bias)
+	return f, nil
 }
 
 // Apply maps x [tokens, width] to [tokens, width].
 func (f FeedForward) Apply(b *graph.Builder, x *graph.Node) *graph.Node {
-	inner := f.first.Apply(b, x, f.activation) // [tokens, feed-forward]
+	if f.gate == nil {
+		return f.second.Apply(b, f.first.Apply(b, x, f.activation), kernel.None)
+	}
+	gate := f.gate.Apply(b, x, kernel.None)                          // [tokens, feed-forward]
+	inner := f.first.Apply(b, x, kernel.None)                        // [tokens, feed-forward]
+	inner = b.Apply(op.Gated{Activation: f.activation}, gate, inner) // [tokens, feed-forward]
 	return f.second.Apply(b, inner, kernel.None)
 }

@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
@@ -17,9 +18,12 @@ func NewNorm(s graph.Scope, width int) Norm {
 	return Norm{kind: kernel.NormUER, gamma: s.Parameter("gamma", width), beta: s.Parameter("beta", width)}
 }
 
-// NewRMSNorm declares T5's normalisation.
-func NewRMSNorm(s graph.Scope, width int) Norm {
-	return Norm{kind: kernel.NormRMS, gamma: s.Parameter("weight", width)}
+// NewTransformerNorm declares the normalisation that --layernorm names, for the inside of transformers.
+func NewTransformerNorm(s graph.Scope, m config.Model) Norm {
+	if m.LayerNorm == "t5" {
+		return Norm{kind: kernel.NormRMS, gamma: s.Parameter("weight", m.HiddenSize)}
+	}
+	return NewNorm(s, m.HiddenSize)
 }
 
 // Apply normalises the rows of x [tokens, width].

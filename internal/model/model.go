@@ -10,6 +10,7 @@ import (
 	"uer/internal/encoder"
 	"uer/internal/graph"
 	"uer/internal/layer"
+	"uer/internal/optimizer"
 	"uer/internal/target"
 )
 
@@ -76,6 +77,19 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}
 	return b, losses, nil
+}
+
+// Memory is the number of bytes that training takes on a device: parameters, gradients and two moments, and the arena.
+// The arena is planned for batches without any padding; what smaller batches never touch is never really taken.
+func (m *Model) Memory() int64 { return 4 * int64(4*m.Program.ParameterSize+m.Program.ArenaSize) }
+
+// Trained lists the parameters for an optimizer.
+func (m *Model) Trained() []optimizer.Parameter {
+	var list []optimizer.Parameter
+	for _, p := range m.Program.Parameters {
+		list = append(list, optimizer.Parameter{Name: p.Name, Shape: p.Shape, Offset: p.Offset})
+	}
+	return list
 }
 
 // isNormGain tells the parameters that multiply a normalised value: they start at 1.

@@ -1,43 +1,43 @@
 package target
 
 import (
+	"errors"
+
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
-	"uer/internal/op"
 )
 
-// MaskedLanguageModel predicts the original tokens of the masked positions (BERT): a linear map with activation and
-// normalisation, then scores over the vocabulary.
+// MaskedLanguageModel predicts the original tokens of the masked positions (BERT).
 func MaskedLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
+	head := maskedHead(s, m, vocabularySize, batch, x)
+	return Losses{Total: head.Loss, Heads: []Head{head}}
+}
+
+// maskedHead is a linear map with activation and normalisation, then scores over the vocabulary. Its width is hidden_size,
+// or emb_size where the embedding is factorized.
+func maskedHead(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Head {
+	if m.HiddenActivation == "" {
+		s.Fail(errors.New("a masked language model needs hidden_act, which the configuration does not set"))
+		return Head{}
+	}
 	activation, err := layer.Activation(m.HiddenActivation)
 	if err != nil {
 		s.Fail(err)
-		return Losses{}
+		return Head{}
 	}
-	linear := layer.NewLinear(s.In("mlm_linear_1"), m.HiddenSize, m.HiddenSize, true)
-	norm := layer.NewNorm(s.In("layer_norm"), m.HiddenSize)
+	width := m.HiddenSize
+	if m.FactorizedEmbeddingParameterization {
+		width = m.EmbeddingSize
+	}
+	linear := layer.NewLinear(s.In("mlm_linear_1"), m.HiddenSize, width, true)
+	norm := layer.NewNorm(s.In("layer_norm"), width)
 	output := s.In("mlm_linear_2")
-	weight := outputWeight(output, m, vocabularySize) // [vocabulary, hidden]
+	weight := outputWeight(output, m, vocabularySize, width) // [vocabulary, width]
 	bias := output.Parameter("bias", vocabularySize)
 
-	most := batch.Size * batch.Length
-	predicted := s.Input("predicted", graph.Int32, most)
-	labels := s.Input("labels", graph.Int32, most)
-	x = s.Apply(op.Gather{}, x, predicted, batch.Rows) // [predicted, hidden]
-	x = linear.Apply(s.Builder, x, activation)         // [predicted, hidden]
-	x = norm.Apply(s.Builder, x)                       // [predicted, hidden]
-	outs := s.ApplyAll(op.CrossEntropy{Bias: true}, x, weight, bias, labels)
-	if outs == nil {
-		return Losses{}
-	}
-	return Losses{Total: outs[0], Heads: []Head{{Name: "mlm", Loss: outs[0], Correct: outs[1], Labels: "labels"}}}
-}
-
-// outputWeight is the weight of the scores over the vocabulary: the word table if the weights are tied.
-func outputWeight(s graph.Scope, m config.Model, vocabularySize int) *graph.Node {
-	if m.TieWeights {
-		return s.Share("weight", s.Named("embedding.word_embedding.weight"))
-	}
-	return s.Parameter("weight", vocabularySize, m.HiddenSize)
+	x, labels := predicted(s, batch, x)        // [predicted, hidden], [predicted]
+	x = linear.Apply(s.Builder, x, activation) // [predicted, width]
+	x = norm.Apply(s.Builder, x)               // [predicted, width]
+	return classify(s, "mlm", x, weight, bias, labels)
 }

@@ -26,5 +26,10 @@ type Head struct {
 
 // ByName holds the targets by their UER-py names.
 var ByName = map[string]Target{
-	"mlm": MaskedLanguageModel,
+	"mlm":    MaskedLanguageModel,
+	"lm":     LanguageModel,
+	"bilm":   BidirectionalLanguageModel,
+	"cls":    Classification,
+	"bert":   BERT,
+	"albert": ALBERT,
 }

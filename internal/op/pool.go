@@ -1,0 +1,37 @@
+package op
+
+import (
+	"uer/internal/graph"
+	"uer/internal/kernel"
+)
+
+// Pool makes one row of the tokens of each sequence.
+// Inputs: x [tokens, width], starts [sequences+1]. Output: [sequences, width].
+type Pool struct{ Kind kernel.Pooling }
+
+// Name implements graph.Op.
+func (Pool) Name() string { return "pool" }
+
+// Outs implements graph.Op.
+func (Pool) Outs(in []graph.Shape) ([]graph.Shape, error) {
+	_, width, err := matrix("the input", in[0])
+	return []graph.Shape{{in[1].Elements() - 1, width}}, err
+}
+
+// Wrt implements graph.Differentiable.
+func (Pool) Wrt() []bool { return []bool{true, false} }
+
+// Grad implements graph.Differentiable.
+func (o Pool) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{b.Apply(PoolGradient(o), dy, out(0), in[0], in[1]), nil}
+}
+
+// PoolGradient is the gradient of Pool.
+// Inputs: dy and y [sequences, width], x [tokens, width], starts [sequences+1]. Output: [tokens, width].
+type PoolGradient Pool
+
+// Name implements graph.Op.
+func (PoolGradient) Name() string { return "pool gradient" }
+
+// Outs implements graph.Op.
+func (PoolGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[2:3], nil }

@@ -1,0 +1,38 @@
+package target
+
+import (
+	"fmt"
+
+	"uer/internal/config"
+	"uer/internal/graph"
+	"uer/internal/layer"
+	"uer/internal/op"
+)
+
+// BidirectionalLanguageModel predicts each next token from the first half of the encoding, which must not look ahead, and
+// each previous token from the second half, which must not look back (ELMo). One output layer serves both.
+func BidirectionalLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
+	if m.HiddenSize%2 != 0 {
+		s.Fail(fmt.Errorf("hidden_size %d is odd: the target bilm needs two halves", m.HiddenSize))
+		return Losses{}
+	}
+	half := m.HiddenSize / 2
+	output := s.In("output_layer")
+	weight := outputWeight(output, m, vocabularySize, half) // [vocabulary, hidden/2]
+	var bias *graph.Node                                    // [vocabulary]
+	if m.HasLMTargetBias {
+		bias = output.Parameter("bias", vocabularySize)
+	}
+	forward := s.Apply(op.Columns{Count: half}, x)              // [tokens, hidden/2]
+	backward := s.Apply(op.Columns{From: half, Count: half}, x) // [tokens, hidden/2]
+
+	picked, labels := predicted(s, batch, forward)
+	first := classify(s, "forward", picked, weight, bias, labels)
+
+	most := batch.Size * batch.Length
+	index := s.Input("backward_predicted", graph.Int32, most)
+	labels = s.Input("backward_labels", graph.Int32, most)
+	picked = s.Apply(op.Gather{}, backward, index, batch.Rows) // [predicted, hidden/2]
+	second := classify(s, "backward", picked, weight, bias, labels)
+	return Losses{Total: s.Apply(op.Total{}, first.Loss, second.Loss), Heads: []Head{first, second}}
+}

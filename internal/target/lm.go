@@ -1,0 +1,50 @@
+package target
+
+import (
+	"uer/internal/config"
+	"uer/internal/graph"
+	"uer/internal/layer"
+	"uer/internal/op"
+)
+
+// LanguageModel predicts each next token from those before it (GPT). The encoder must not look ahead.
+func LanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
+	output := s.In("output_layer")
+	weight := outputWeight(output, m, vocabularySize, m.HiddenSize) // [vocabulary, hidden]
+	var bias *graph.Node                                            // [vocabulary]
+	if m.HasLMTargetBias {
+		bias = output.Parameter("bias", vocabularySize)
+	}
+	x, labels := predicted(s, batch, x) // [predicted, hidden], [predicted]
+	head := classify(s, "lm", x, weight, bias, labels)
+	return Losses{Total: head.Loss, Heads: []Head{head}}
+}
+
+// predicted declares the inputs that say where tokens are predicted and which, and picks those rows of x.
+func predicted(s graph.Scope, batch layer.Batch, x *graph.Node) (rows, labels *graph.Node) {
+	most := batch.Size * batch.Length
+	index := s.Input("predicted", graph.Int32, most)
+	labels = s.Input("labels", graph.Int32, most)
+	return s.Apply(op.Gather{}, x, index, batch.Rows), labels
+}
+
+// classify puts a softmax over x Wᵀ + b and its cross-entropy on the graph; bias may be nil.
+func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) Head {
+	operands := []*graph.Node{x, weight}
+	if bias != nil {
+		operands = append(operands, bias)
+	}
+	outs := s.ApplyAll(op.CrossEntropy{Bias: bias != nil}, append(operands, labels)...)
+	if outs == nil {
+		return Head{}
+	}
+	return Head{Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name()}
+}
+
+// outputWeight is the weight of the scores over the vocabulary [vocabulary, width]: the word table if weights are tied.
+func outputWeight(s graph.Scope, m config.Model, vocabularySize, width int) *graph.Node {
+	if m.TieWeights {
+		return s.Share("weight", s.Named("embedding.word_embedding.weight"))
+	}
+	return s.Parameter("weight", vocabularySize, width)
+}
