@@ -10,7 +10,8 @@ import (
 // CPU runs operations with one instruction set on a pool of threads. It belongs to one goroutine at a time.
 type CPU struct {
 	*routines
-	pool *pool
+	pool    *pool
+	product productScratch
 }
 
 // New returns a CPU with the best instruction set of this machine, or the one that the environment variable UER_CPU
@@ -37,7 +38,11 @@ func NewWith(set string, threads int) (*CPU, error) {
 	}
 	for _, table := range tables() {
 		if table.name == set {
-			return &CPU{routines: table, pool: newPool(threads)}, nil
+			return &CPU{
+				routines: table,
+				pool:     newPool(threads),
+				product:  productScratch{workers: make([][]float32, threads)},
+			}, nil
 		}
 	}
 	return nil, fmt.Errorf("instruction set %q: this machine has %s", set, strings.Join(InstructionSets(), ", "))

@@ -1,7 +1,99 @@
 package kernel
 
-// matmulRoutines are the parts of the matrix product that depend on the instruction set.
-type matmulRoutines struct {
+import (
+	"fmt"
+	"time"
+)
+
+// Product is a matrix product and what is applied to its result while it is in the cache:
+//
+//	Before = A B + Bias, added to C if Accumulate
+//	C = Activation(Before)
+//
+// Matrices are row-major. A leading dimension is the distance between rows in elements; 0 means that rows are adjacent.
+// C and Before must not overlap the other operands.
+type Product struct {
+	M, N, K    int
+	A          []float32 // [M, K], or [K, M] if TransposeA
+	LDA        int
+	TransposeA bool
+	B          []float32 // [K, N], or [N, K] if TransposeB
+	LDB        int
+	TransposeB bool
+	Packed     *Packed   // takes the place of B, LDB and TransposeB unless nil
+	C          []float32 // [M, N]
+	LDC        int
+	Accumulate bool
+	Bias       []float32  // [N], added to every row; nil for none
+	Activation Activation // applied last
+	Before     []float32  // [M, N] with the leading dimension of C; nil if not wanted
 }
 
-var portableMatmul = matmulRoutines{}
+// MatMul computes a product. Its sums are in float32, taken over blocks of K of a size that K determines, one
+// block after the other.
+func (c *CPU) MatMul(p *Product) {
+	q := *p
+	q.complete()
+	if q.M == 0 || q.N == 0 {
+		return
+	}
+	run := c.newProductRun(q)
+	for column := 0; column < q.N; column += run.chunkColumns {
+		for depth := 0; depth == 0 || depth < q.K; depth += run.chunkDepth {
+			run.chunk(column, depth)
+		}
+	}
+}
+
+// MeasureLimit returns the floating-point operations per second, in units of 10⁹, that one core does in a loop of
+// multiply-adds that touches no memory: the limit of any product.
+func (c *CPU) MeasureLimit() float64 {
+	best := 0.0
+	for range 5 {
+		start := time.Now()
+		operations := c.matmul.limit(1 << 15)
+		best = max(best, float64(operations)/float64(time.Since(start).Nanoseconds()))
+	}
+	return best
+}
+
+// complete fills in the leading dimensions and panics if an operand is too short.
+func (p *Product) complete() {
+	if p.M < 0 || p.N < 0 || p.K < 0 {
+		panic(fmt.Sprintf("kernel: product of size %d, %d, %d", p.M, p.N, p.K))
+	}
+	p.LDA = requireMatrix("A", p.A, p.M, p.K, p.LDA, p.TransposeA)
+	if p.Packed == nil {
+		p.LDB = requireMatrix("B", p.B, p.K, p.N, p.LDB, p.TransposeB)
+	} else if p.Packed.k != p.K || p.Packed.n != p.N {
+		panic(fmt.Sprintf("kernel: packed matrix [%d, %d] in a product that needs [%d, %d]", p.Packed.k, p.Packed.n, p.K, p.N))
+	}
+	p.LDC = requireMatrix("C", p.C, p.M, p.N, p.LDC, false)
+	if p.Before != nil {
+		requireMatrix("Before", p.Before, p.M, p.N, p.LDC, false)
+	}
+	requireOptional("Bias", p.Bias, p.N)
+	if p.Activation == Linear {
+		p.Activation = None
+	}
+	if p.Activation == None && p.Before != nil {
+		panic("kernel: Before without an activation")
+	}
+}
+
+// requireMatrix returns the leading dimension of a matrix, and panics if the matrix does not fit into x.
+func requireMatrix(operand string, x []float32, rows, columns, leading int, transposed bool) int {
+	if transposed {
+		rows, columns = columns, rows
+	}
+	if leading == 0 {
+		leading = columns
+	}
+	if leading < columns {
+		panic(fmt.Sprintf("kernel: %s has %d columns and the leading dimension %d", operand, columns, leading))
+	}
+	if rows > 0 && columns > 0 && len(x) < (rows-1)*leading+columns {
+		panic(fmt.Sprintf("kernel: %s has length %d, too short for %d rows of %d", operand, len(x), rows, columns))
+	}
+	return leading
+}

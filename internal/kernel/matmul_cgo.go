@@ -2,4 +2,50 @@
 
 package kernel
 
-func nativeMatmul(set nativeSet) matmulRoutines { return matmulRoutines{} }
+// #cgo noescape uer_pack
+// #cgo nocallback uer_pack
+// #cgo noescape uer_multiply
+// #cgo nocallback uer_multiply
+// #include "matmul.h"
+import "C"
+
+import "unsafe"
+
+func nativeMatmul(set nativeSet) matmulRoutines {
+	tileColumns := int(C.uer_tile_columns(set))
+	return matmulRoutines{
+		rows:    int(C.uer_tile_rows(set)),
+		columns: tileColumns,
+		pack: func(panels, x []float32, leading int, transpose bool, depth, count, width int) {
+			panels = panels[:ceilDivide(count, width)*width*depth]
+			rows, columns := depth, count
+			if transpose {
+				rows, columns = columns, rows
+			}
+			x = x[:(rows-1)*leading+columns]
+			C.uer_pack(set, pointer(panels), pointer(x), C.size_t(leading), truth(transpose),
+				C.size_t(depth), C.size_t(count), C.size_t(width))
+		},
+		multiply: func(t productTile) {
+			a := t.a[:ceilDivide(t.rows, t.height)*t.height*t.depth]
+			b := t.b[:ceilDivide(t.columns, tileColumns)*tileColumns*t.depth]
+			c := t.c[:(t.rows-1)*t.leading+t.columns]
+			C.uer_multiply(set, C.size_t(t.rows), C.size_t(t.columns), C.size_t(t.depth), C.size_t(t.height),
+				pointer(a), pointer(b), pointer(c), C.size_t(t.leading), truth(t.accumulate), pointer(t.bias))
+		},
+		limit: func(rounds int) int {
+			var sink C.float
+			return int(C.uer_limit(set, C.size_t(rounds), &sink))
+		},
+	}
+}
+
+func truth(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// pointer is the address that C reads or writes a slice at.
+func pointer(x []float32) *C.float { return (*C.float)(unsafe.SliceData(x)) }

@@ -13,6 +13,9 @@
 
 #include "vector.h"
 
+#include "matmul.inc.h"
+#include "attention.inc.h"
+
 #if defined(__clang__)
 #pragma clang attribute pop
 #endif

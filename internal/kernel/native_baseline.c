@@ -5,3 +5,6 @@
 #define NAME(name) uer_##name##_baseline
 
 #include "vector.h"
+
+#include "matmul.inc.h"
+#include "attention.inc.h"

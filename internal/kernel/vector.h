@@ -128,23 +128,77 @@ INLINE vfloat to_float(vint a) {
 
 #endif
 
+// zip_low interleaves the lower halves of two vectors (a0 b0 a1 b1 ...), zip_high the upper halves.
+#if defined(__clang__)
+#define ZIP(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define ZIP(a, b, ...) __builtin_shuffle(a, b, (vint){__VA_ARGS__})
+#endif
+#if LANES == 16
+INLINE vfloat zip_low(vfloat a, vfloat b) { return ZIP(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return ZIP(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
+#elif LANES == 8
+INLINE vfloat zip_low(vfloat a, vfloat b) { return ZIP(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return ZIP(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+#else
+INLINE vfloat zip_low(vfloat a, vfloat b) { return ZIP(a, b, 0, 4, 1, 5); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return ZIP(a, b, 2, 6, 3, 7); }
+#endif
+
+// transpose exchanges rows and lanes. Each pass interleaves row i with row i + LANES/2; after log2(LANES) passes a row
+// holds one lane of every row.
+INLINE void transpose(vfloat rows[LANES]) {
+#pragma GCC unroll 4
+	for (int pass = 1; pass < LANES; pass *= 2) {
+		vfloat next[LANES];
+#pragma GCC unroll 8
+		for (int i = 0; i < LANES / 2; i++) {
+			next[2 * i] = zip_low(rows[i], rows[i + LANES / 2]);
+			next[2 * i + 1] = zip_high(rows[i], rows[i + LANES / 2]);
+		}
+#pragma GCC unroll 16
+		for (int i = 0; i < LANES; i++) rows[i] = next[i];
+	}
+}
+
 INLINE vfloat magnitude(vfloat a) { return (vfloat)((vint)a & 0x7fffffff); }
+
+// LANES_OF(f, D) lists f(0, D) to f(LANES-1, D): the lanes that a shuffle takes.
+#if LANES == 16
+#define LANES_OF(f, D)                                                                                               \
+	f(0, D), f(1, D), f(2, D), f(3, D), f(4, D), f(5, D), f(6, D), f(7, D), f(8, D), f(9, D), f(10, D), f(11, D), \
+		f(12, D), f(13, D), f(14, D), f(15, D)
+#elif LANES == 8
+#define LANES_OF(f, D) f(0, D), f(1, D), f(2, D), f(3, D), f(4, D), f(5, D), f(6, D), f(7, D)
+#else
+#define LANES_OF(f, D) f(0, D), f(1, D), f(2, D), f(3, D)
+#endif
+#define LANE_AFTER(i, D) (((i) + (D)) % LANES)
+#define ROTATE(v, D) __builtin_shufflevector(v, v, LANES_OF(LANE_AFTER, D))
 
 // The lanes are reduced by halves: lane i with lane i + LANES/2, and so on.
 INLINE float sum_lanes(vfloat v) {
-	float lanes[LANES];
-	memcpy(lanes, &v, sizeof lanes);
-	for (int half = LANES / 2; half > 0; half /= 2)
-		for (int i = 0; i < half; i++) lanes[i] += lanes[i + half];
-	return lanes[0];
+#if LANES >= 16
+	v += ROTATE(v, 8);
+#endif
+#if LANES >= 8
+	v += ROTATE(v, 4);
+#endif
+	v += ROTATE(v, 2);
+	v += ROTATE(v, 1);
+	return v[0];
 }
 
 INLINE float largest_lane(vfloat v) {
-	float lanes[LANES];
-	memcpy(lanes, &v, sizeof lanes);
-	for (int half = LANES / 2; half > 0; half /= 2)
-		for (int i = 0; i < half; i++) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
-	return lanes[0];
+#if LANES >= 16
+	v = larger(v, ROTATE(v, 8));
+#endif
+#if LANES >= 8
+	v = larger(v, ROTATE(v, 4));
+#endif
+	v = larger(v, ROTATE(v, 2));
+	v = larger(v, ROTATE(v, 1));
+	return v[0];
 }
 
 #endif

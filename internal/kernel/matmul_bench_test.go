@@ -1,0 +1,84 @@
+package kernel
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// benchmarkProduct reports the speed of a product and its share of the limit of the threads that compute it. The
+// limit is measured between the runs and the best of both is taken, since other programs disturb each alike.
+func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
+	q := p.product(rand.New(rand.NewPCG(1, 2)))
+	if p.packed {
+		packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n)), q.B, q.LDB, p.k, p.n, p.transposeB)
+		q.Packed = &packed
+	}
+	operations := 2 * float64(p.m) * float64(p.n) * float64(p.k)
+	best, limit := 0.0, 0.0
+	for b.Loop() {
+		start := time.Now()
+		c.MatMul(&q)
+		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
+		limit = max(limit, c.MeasureLimit())
+	}
+	b.ReportMetric(best, "GFLOP/s")
+	b.ReportMetric(100*best/limit/float64(c.Threads()), "%limit")
+	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
+}
+
+func BenchmarkMatMulSquare(b *testing.B) {
+	for _, set := range InstructionSets() {
+		size := 1024
+		if set == "portable" {
+			size = 256
+		}
+		for _, threads := range []int{1, 2} {
+			c := newTestCPU(b, set, threads)
+			b.Run(fmt.Sprintf("%s/threads=%d/%d", set, threads, size), func(b *testing.B) {
+				benchmarkProduct(b, c, productCase{m: size, n: size, k: size})
+			})
+		}
+	}
+}
+
+// The products of a step of RoBERTa base over 2048 tokens: forward, and the gradients of input and weight.
+func BenchmarkMatMulTraining(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		c := newTestCPU(b, InstructionSets()[0], threads)
+		for _, shape := range []struct {
+			name string
+			p    productCase
+		}{
+			{"linear", productCase{m: 2048, n: 768, k: 768, transposeB: true, bias: true}},
+			{"linear/input", productCase{m: 2048, n: 768, k: 768}},
+			{"linear/weight", productCase{m: 768, n: 768, k: 2048, transposeA: true, accumulate: true}},
+			{"feed1", productCase{m: 2048, n: 3072, k: 768, transposeB: true, bias: true, activation: GELU, before: true}},
+			{"feed1/input", productCase{m: 2048, n: 768, k: 3072}},
+			{"feed1/weight", productCase{m: 3072, n: 768, k: 2048, transposeA: true}},
+			{"feed2", productCase{m: 2048, n: 768, k: 3072, transposeB: true, bias: true}},
+			{"feed2/input", productCase{m: 2048, n: 3072, k: 768}},
+			{"feed2/weight", productCase{m: 768, n: 3072, k: 2048, transposeA: true}},
+			{"ragged", productCase{m: 1303, n: 768, k: 768, transposeB: true, bias: true}},
+			{"vocabulary", productCase{m: 256, n: 21128, k: 768, transposeB: true, bias: true}},
+		} {
+			b.Run(fmt.Sprintf("threads=%d/%s", threads, shape.name), func(b *testing.B) { benchmarkProduct(b, c, shape.p) })
+		}
+	}
+}
+
+// Products with few rows or columns: recurrent steps with and without packed weights, heads, small matrices.
+func BenchmarkMatMulSmall(b *testing.B) {
+	c := newTestCPU(b, InstructionSets()[0], 1)
+	for _, size := range [][3]int{
+		{1, 2048, 512}, {4, 2048, 512}, {8, 2048, 512}, {16, 2048, 512}, {32, 2048, 512}, {64, 2048, 512},
+		{2048, 64, 64}, {2048, 64, 768}, {2048, 2, 768}, {64, 64, 64}, {128, 128, 64}, {128, 64, 128},
+	} {
+		for _, form := range []productCase{{}, {transposeB: true}, {packed: true}} {
+			form.m, form.n, form.k = size[0], size[1], size[2]
+			name := fmt.Sprintf("%dx%dx%d/transposeB=%t/packed=%t", form.m, form.n, form.k, form.transposeB, form.packed)
+			b.Run(name, func(b *testing.B) { benchmarkProduct(b, c, form) })
+		}
+	}
+}

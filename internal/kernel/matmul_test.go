@@ -1,0 +1,256 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// productCase is a product with its operands spread out as their leading dimensions say.
+type productCase struct {
+	m, n, k                            int
+	transposeA, transposeB, accumulate bool
+	bias                               bool
+	activation                         Activation
+	before, packed                     bool
+	padding                            int // of the leading dimensions
+}
+
+func (p productCase) String() string {
+	return fmt.Sprintf("%dx%dx%d tA=%t tB=%t accumulate=%t bias=%t activation=%d before=%t packed=%t padding=%d",
+		p.m, p.n, p.k, p.transposeA, p.transposeB, p.accumulate, p.bias, p.activation, p.before, p.packed, p.padding)
+}
+
+// product makes the operands. What lies between the rows is not a number, so that a result which reads it shows.
+func (p productCase) product(generator *rand.Rand) Product {
+	matrix := func(rows, columns int, transposed bool) ([]float32, int) {
+		if transposed {
+			rows, columns = columns, rows
+		}
+		x := make([]float32, rows*(columns+p.padding))
+		for i := range x {
+			if x[i] = float32(generator.NormFloat64()); i%(columns+p.padding) >= columns {
+				x[i] = float32(math.NaN())
+			}
+		}
+		return x, columns + p.padding
+	}
+	q := Product{M: p.m, N: p.n, K: p.k, TransposeA: p.transposeA, TransposeB: p.transposeB, Accumulate: p.accumulate,
+		Activation: p.activation}
+	q.A, q.LDA = matrix(p.m, p.k, p.transposeA)
+	q.B, q.LDB = matrix(p.k, p.n, p.transposeB)
+	q.C, q.LDC = matrix(p.m, p.n, false)
+	if p.bias {
+		q.Bias, _ = matrix(1, p.n, false)
+		q.Bias = q.Bias[:p.n]
+	}
+	if p.before {
+		q.Before = slices.Clone(q.C)
+	}
+	return q
+}
+
+// reference is the value before the activation in float64, and the sum of the magnitudes of its terms.
+func reference(p *Product, i, j int) (sum, magnitude float64) {
+	add := func(x float64) {
+		sum += x
+		magnitude += math.Abs(x)
+	}
+	if p.Accumulate {
+		add(float64(p.C[i*p.LDC+j]))
+	}
+	if p.Bias != nil {
+		add(float64(p.Bias[j]))
+	}
+	for k := range p.K {
+		a, b := p.A[min(i*p.LDA+k, len(p.A)-1)], p.B[min(k*p.LDB+j, len(p.B)-1)]
+		if p.TransposeA {
+			a = p.A[k*p.LDA+i]
+		}
+		if p.TransposeB {
+			b = p.B[j*p.LDB+k]
+		}
+		add(float64(a) * float64(b))
+	}
+	return sum, magnitude
+}
+
+// tolerance bounds the rounding error of a sum in float32 over blocks of K: each of the additions on the way to an element
+// adds at most half a unit in the last place of a partial sum, itself at most the sum of magnitudes. Errors of either
+// sign cancel, so the bound grows with the root of the number of additions; 4 covers the tail.
+func tolerance(k int, magnitude float64) float64 {
+	const unit = 1.0 / (1 << 24)
+	return 4 * unit * math.Sqrt(float64(k+4)) * magnitude
+}
+
+// slope bounds the derivative of every activation.
+const slope = 1.13
+
+func checkProduct(t *testing.T, c *CPU, name string, p, got *Product) {
+	t.Helper()
+	for i := range p.M {
+		for j := range p.N {
+			e := i*p.LDC + j
+			before, magnitude := reference(p, i, j)
+			limit := tolerance(p.K, magnitude)
+			if got.Before != nil && !(math.Abs(float64(got.Before[e])-before) <= limit) {
+				t.Fatalf("%s: Before[%d, %d] is %g, not %g", name, i, j, got.Before[e], before)
+			}
+			want := activate(p.Activation, before)
+			limit = limit*slope + 1e-6*math.Abs(want) + 1e-7
+			if !(math.Abs(float64(got.C[e])-want) <= limit) {
+				t.Fatalf("%s: C[%d, %d] is %g, not %g (off by %g, limit %g)", name, i, j, got.C[e], want, float64(got.C[e])-want, limit)
+			}
+		}
+		for e := i*p.LDC + p.N; e < (i+1)*p.LDC && e < len(got.C); e++ {
+			if !math.IsNaN(float64(got.C[e])) || got.Before != nil && !math.IsNaN(float64(got.Before[e])) {
+				t.Fatalf("%s: wrote beyond row %d", name, i)
+			}
+		}
+	}
+}
+
+func identical(a, b []float32) bool {
+	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+}
+
+// testProduct runs a case on every number of threads, and checks that the results have the same bits and are right.
+func testProduct(t *testing.T, cpus []*CPU, p productCase) {
+	t.Helper()
+	q := p.product(rand.New(rand.NewPCG(uint64(p.m), uint64(p.n*1000+p.k))))
+	var first Product
+	for i, c := range cpus {
+		name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
+		got := q
+		got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
+		if p.packed {
+			packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n)), q.B, q.LDB, p.k, p.n, p.transposeB)
+			got.Packed, got.B = &packed, nil
+		}
+		c.MatMul(&got)
+		if i == 0 {
+			checkProduct(t, c, name, &q, &got)
+			first = got
+		} else if !identical(first.C, got.C) || !identical(first.Before, got.Before) {
+			t.Fatalf("%s: differs from %d threads", name, cpus[0].Threads())
+		}
+	}
+}
+
+func forEachSet(t *testing.T, test func(t *testing.T, cpus []*CPU)) {
+	for _, set := range InstructionSets() {
+		t.Run(set, func(t *testing.T) {
+			var cpus []*CPU
+			for _, threads := range []int{1, 2, 5} {
+				cpus = append(cpus, newTestCPU(t, set, threads))
+			}
+			test(t, cpus)
+		})
+	}
+}
+
+func TestMatMul(t *testing.T) {
+	sizes := [][3]int{
+		{1, 1, 1}, {1, 65, 17}, {3, 1, 63}, {17, 3, 1}, {2, 33, 385}, {15, 64, 64}, {16, 31, 65},
+		{63, 65, 17}, {65, 17, 63}, {113, 129, 40}, {130, 48, 769}, {240, 530, 33},
+	}
+	forEachSet(t, func(t *testing.T, cpus []*CPU) {
+		for number, size := range sizes {
+			for flags := range 16 {
+				p := productCase{m: size[0], n: size[1], k: size[2], transposeA: flags&1 != 0, transposeB: flags&2 != 0,
+					accumulate: flags&4 != 0, bias: flags&8 != 0, padding: (number + flags) % 3}
+				// The other choices change along the table, so that each meets each.
+				p.packed = (number+flags/2)%2 == 0
+				if (number+flags/4)%2 == 0 {
+					p.activation = Activation((number + flags) % int(Sigmoid+1))
+					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
+				}
+				testProduct(t, cpus, p)
+			}
+		}
+	})
+}
+
+// Products larger than a chunk of B, than a tile's columns and with many blocks of K.
+func TestMatMulChunks(t *testing.T) {
+	forEachSet(t, func(t *testing.T, cpus []*CPU) {
+		if cpus[0].Name() == "portable" {
+			t.Skip("slow, and cut as the others are")
+		}
+		for _, size := range [][3]int{{120, 1100, 3100}, {300, 70, 6300}, {9, 300, 3500}} {
+			testProduct(t, cpus[:2], productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU})
+			testProduct(t, cpus[:2], productCase{m: size[0], n: size[1], k: size[2], transposeA: true, accumulate: true})
+		}
+	})
+}
+
+func TestMatMulWithoutDepth(t *testing.T) {
+	forEachSet(t, func(t *testing.T, cpus []*CPU) {
+		for _, c := range cpus {
+			result := []float32{1, 2, 3, 4, 5, 6}
+			c.MatMul(&Product{M: 2, N: 3, C: result, Bias: []float32{10, 20, -30}, Accumulate: true, Activation: ReLU})
+			if want := []float32{11, 22, 0, 14, 25, 0}; !slices.Equal(result, want) {
+				t.Errorf("%d threads: %v, not %v", c.Threads(), result, want)
+			}
+			c.MatMul(&Product{M: 2, N: 3, C: result})
+			if want := make([]float32, 6); !slices.Equal(result, want) {
+				t.Errorf("%d threads: %v, not zeros", c.Threads(), result)
+			}
+			c.MatMul(&Product{M: 0, N: 3, K: 2, B: make([]float32, 6)})
+		}
+	})
+}
+
+// A weight that is not finite must reach the outputs that use it, and only those.
+func TestMatMulNotFinite(t *testing.T) {
+	forEachSet(t, func(t *testing.T, cpus []*CPU) {
+		p := productCase{m: 5, n: 37, k: 20}.product(rand.New(rand.NewPCG(1, 2)))
+		p.B[3*p.LDB+36] = float32(math.Inf(1))
+		p.A[2*p.LDA+7] = float32(math.NaN())
+		cpus[0].MatMul(&p)
+		for i := range p.M {
+			for j := range p.N {
+				finite := !math.IsNaN(float64(p.C[i*p.LDC+j])) && !math.IsInf(float64(p.C[i*p.LDC+j]), 0)
+				if finite == (i == 2 || j == 36) {
+					t.Errorf("C[%d, %d] is %g", i, j, p.C[i*p.LDC+j])
+				}
+			}
+		}
+	})
+}
+
+func TestMatMulRefusesWrongOperands(t *testing.T) {
+	c := newTestCPU(t, "portable", 1)
+	x := make([]float32, 100)
+	packed := c.Pack(make([]float32, c.PackedSize(4, 4)), x, 0, 4, 4, false)
+	for name, p := range map[string]Product{
+		"short A":           {M: 20, N: 2, K: 6, A: x, B: x, C: x},
+		"short B":           {M: 2, N: 20, K: 6, A: x, B: x, C: x},
+		"short C":           {M: 20, N: 6, K: 1, A: x, B: x, C: x},
+		"leading dimension": {M: 2, N: 2, K: 6, A: x, LDA: 5, B: x, C: x},
+		"short bias":        {M: 2, N: 2, K: 2, A: x, B: x, C: x, Bias: x[:1]},
+		"negative size":     {M: -1, N: 2, K: 2, A: x, B: x, C: x},
+		"other packed size": {M: 2, N: 3, K: 4, A: x, Packed: &packed, C: x},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("accepted")
+				}
+			}()
+			c.MatMul(&p)
+		})
+	}
+}
+
+func TestMatMulMemoryDoesNotGrow(t *testing.T) {
+	c := newTestCPU(t, InstructionSets()[0], 2)
+	p := productCase{m: 200, n: 100, k: 500}.product(rand.New(rand.NewPCG(1, 2)))
+	allocations := testing.AllocsPerRun(5, func() { c.MatMul(&p) })
+	p = productCase{m: 800, n: 100, k: 500}.product(rand.New(rand.NewPCG(1, 2)))
+	if more := testing.AllocsPerRun(5, func() { c.MatMul(&p) }); more > allocations || more > 12 {
+		t.Errorf("%v allocations, and %v for a larger product", allocations, more)
+	}
+}
