@@ -29,7 +29,7 @@ type Attention struct {
 	// any other, which amounts to all of them being visible.
 	Lengths []int32 // [sequences] or nil
 
-	Scale        float32   // 1/sqrt(Size), or 1
+	Scale        float32   // positive: 1/sqrt(Size), or 1
 	PositionBias []float32 // [heads, 2*MaxLength-1] or nil
 	// DPositionBias receives the gradient of PositionBias in AttentionBackward.
 	DPositionBias []float32 // [heads, 2*MaxLength-1], or nil if it is not wanted
@@ -81,13 +81,15 @@ func (c *CPU) AttentionForward(a *Attention, out, lse, q, k, v, scratch []float3
 	requireLength("v", len(v), len(k))
 	share := a.headScratch(false)
 	requireAtLeast("scratch", len(scratch), c.Threads()*share)
+	parts := make([]attentionHead, c.Threads())
 	c.parallelWorker((len(a.Starts)-1)*a.Heads, func(worker, tile int) {
-		t := a.part(tile/a.Heads, tile%a.Heads)
+		t := &parts[worker]
+		*t = a.part(tile/a.Heads, tile%a.Heads)
 		t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
 		t.out, t.lse = t.queriesOf(out), t.statisticOf(lse)
 		t.scratch = scratch[worker*share : (worker+1)*share]
 		if t.queries > 0 {
-			c.routines.attention.forward(&t)
+			c.routines.attention.forward(t)
 		}
 	})
 }
@@ -112,10 +114,12 @@ func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, 
 		groups = min(sequences, biasGroups)
 		clear(partials[:groups*len(a.DPositionBias)])
 	}
+	parts := make([]attentionHead, c.Threads())
 	c.parallelWorker(groups*a.Heads, func(worker, tile int) {
+		t := &parts[worker]
 		group, head := tile/a.Heads, tile%a.Heads
 		for sequence := group * sequences / groups; sequence < (group+1)*sequences/groups; sequence++ {
-			t := a.part(sequence, head)
+			*t = a.part(sequence, head)
 			t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
 			t.dq, t.dk, t.dv = t.queriesOf(dq), t.keysOf(dk), t.keysOf(dv)
 			t.out, t.dout, t.lse = t.queriesOf(out), t.queriesOf(dout), t.statisticOf(lse)
@@ -125,7 +129,7 @@ func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, 
 				t.dbias = a.biasOf(partials[group*len(a.DPositionBias):], head)
 			}
 			if t.keys > 0 {
-				c.routines.attention.backward(&t)
+				c.routines.attention.backward(t)
 			}
 		}
 	})
@@ -149,23 +153,16 @@ func AttentionScratch(a *Attention, threads int, backward bool) int {
 	return need
 }
 
-// Native routines keep these in the scratch memory of a head: keys and values once as they are and once transposed
-// (the length padded to attentionPad, the width to attentionLanes), their gradients, and for a block of queries the
-// operands, their gradient, the scores and the gradient of the scores.
-const (
-	attentionPad   = 64
-	attentionLanes = 16
-	attentionBlock = 48 // queries
-)
-
-// headScratch is what one call of a routine needs. Forward needs less of the same.
+// headScratch is what one call of a routine needs. Native routines keep keys and values there once as they are and once
+// transposed, their gradients, and for a block of queries the operands, their gradient, the scores and the gradient of
+// the scores; forward needs less of the same. They pad lengths and widths to attentionPad, and begin on a cache line.
 func (a *Attention) headScratch(backward bool) int {
-	keys := roundUp(a.MaxLength, attentionPad)
-	size := roundUp(a.Size, attentionLanes)
+	const attentionPad, attentionBlock, line = 64, 24, 16
+	keys, size := roundUp(a.MaxLength, attentionPad), roundUp(a.Size, attentionPad)
 	if !backward {
-		return 2*keys*size + attentionBlock*(keys+size)
+		return line + 2*keys*size + attentionBlock*(keys+line+size)
 	}
-	return 5*keys*size + attentionBlock*(2*keys+3*size)
+	return line + 5*keys*size + attentionBlock*(2*(keys+line)+3*size)
 }
 
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
