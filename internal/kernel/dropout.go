@@ -10,8 +10,7 @@ import "math"
 //
 //	s = mix(Key ^ r*0xd1342543de82ef95)        64 bits, once a row; mix is the SplitMix64 finaliser
 //	h = (j ^ low(s)) * 0x7feb352d              32 bits from here on
-//	h = (h ^ h>>15 ^ high(s)) * 0x846ca68b
-//	h = (h ^ h>>16) * 0x9e3779b1
+//	hash = (h ^ h>>15 ^ high(s)) * 0x846ca68b
 type Dropout struct {
 	Probability float32
 	Key         uint64 // from DropoutKey
@@ -49,8 +48,7 @@ func (d Dropout) rowKey(row uint64) uint64 { return mix64(d.Key ^ row*0xd1342543
 // dropoutHash finishes the hash for one column.
 func dropoutHash(rowKey uint64, column uint32) uint32 {
 	h := (column ^ uint32(rowKey)) * 0x7feb352d
-	h = (h ^ h>>15 ^ uint32(rowKey>>32)) * 0x846ca68b
-	return (h ^ h>>16) * 0x9e3779b1
+	return (h ^ h>>15 ^ uint32(rowKey>>32)) * 0x846ca68b
 }
 
 // DropoutForward writes y = dropout(x), or adds it to y. It is its own gradient: dx = dropout(dy).

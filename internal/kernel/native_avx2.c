@@ -14,6 +14,7 @@
 
 #include "vector.h"
 
+#include "rows.inc.h"
 #include "matmul.inc.h"
 #include "attention.inc.h"
 

@@ -13,6 +13,7 @@
 
 #include "vector.h"
 
+#include "rows.inc.h"
 #include "matmul.inc.h"
 #include "attention.inc.h"
 

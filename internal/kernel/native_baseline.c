@@ -6,5 +6,6 @@
 
 #include "vector.h"
 
+#include "rows.inc.h"
 #include "matmul.inc.h"
 #include "attention.inc.h"

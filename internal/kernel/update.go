@@ -8,9 +8,9 @@ package kernel
 //	p = p - Rate m/(√v + ε)
 //	p = p - Rate WeightDecay p
 type AdamW struct {
-	Rate, Beta1, Beta2, Epsilon float32
-	WeightDecay                 float32
-	GradientScale               float32 // 1, or the factor of clipping and averaging
+	Rate, Beta1, Beta2, Epsilon float64 // float64, for 1-0.999 is not exact enough in float32
+	WeightDecay                 float64
+	GradientScale               float64 // 1, or the factor of clipping and averaging
 }
 
 // AdamW updates parameters and their moments in place. All have the same length.

@@ -1,0 +1,161 @@
+package kernel
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"testing"
+)
+
+// parts is the form of testdata/parts.json: numbers of UER-py's layer norms and activation functions.
+type parts struct {
+	LayerNorm   map[string]normPart `json:"layer_norm"`
+	Activations map[string]struct{ X, Y, DYDX []float32 }
+}
+
+type normPart struct {
+	X, Y, DY, DX [][]float32
+	Params       map[string][]float32
+	DParams      map[string][]float32
+}
+
+func readParts(t *testing.T) (p parts) {
+	t.Helper()
+	data, err := os.ReadFile("testdata/parts.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(data, &p); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+var activationNames = map[string]Activation{
+	"linear": Linear, "gelu": GELU, "gelu_fast": GELUFast, "relu": ReLU, "silu": SiLU, "tanh": Tanh, "sigmoid": Sigmoid,
+}
+
+func TestActivationsAreThoseOfUER(t *testing.T) {
+	for name, part := range readParts(t).Activations {
+		for _, set := range InstructionSets() {
+			c := newTestCPU(t, set, 1)
+			y, dydx := make([]float32, len(part.X)), make([]float32, len(part.X))
+			c.ActivationForward(activationNames[name], y, part.X)
+			requireNear(t, name+" on "+set, y, float64s(part.Y), 3e-7)
+			c.Fill(dydx, 1)
+			c.ActivationBackward(activationNames[name], dydx, dydx, part.X)
+			requireNear(t, name+" gradient on "+set, dydx, float64s(part.DYDX), 3e-7)
+		}
+	}
+}
+
+func TestActivationsAgree(t *testing.T) {
+	for name, a := range activationNames {
+		for _, n := range []int{0, 1, 3, 17, 63, 65, 3*tileElements + 5} {
+			x, gate, dy := random(1, n), random(2, n), random(3, n)
+			for i := range gate {
+				gate[i] *= 4
+			}
+			t.Run(name, func(t *testing.T) {
+				requireSame(t, 3e-7, func(c *CPU) [][]float32 {
+					y, dx := make([]float32, n), make([]float32, n)
+					gated, dgate, dgated := make([]float32, n), make([]float32, n), make([]float32, n)
+					c.ActivationForward(a, y, gate)
+					c.ActivationBackward(a, dx, dy, gate)
+					c.GatedForward(a, gated, gate, x)
+					c.GatedBackward(a, dgate, dgated, dy, gate, x)
+					return [][]float32{y, dx, gated, dgate, dgated}
+				})
+			})
+		}
+	}
+}
+
+func TestActivationGradients(t *testing.T) {
+	c := newTestCPU(t, "portable", 1)
+	for name, a := range activationNames {
+		const n = 50
+		gate, x, dy, y := random(1, n), random(2, n), random(3, n), make([]float32, n)
+		dgate, dx := make([]float32, n), make([]float32, n)
+		if a == ReLU { // finite differences must not meet the corner
+			for i := range gate {
+				gate[i] += float32(math.Copysign(0.1, float64(gate[i])))
+			}
+		}
+		loss := func() float64 { c.GatedForward(a, y, gate, x); return weighted(y, dy) }
+		c.GatedBackward(a, dgate, dx, dy, gate, x)
+		requireGradient(t, name+" gate", gate, dgate, loss)
+		requireGradient(t, name+" x", x, dx, loss)
+	}
+}
+
+// TestActivationErrors holds the largest errors, in units in the last place, that the comments in vecmath.inc.h state.
+// The exponential is measured as the lower tail of the sigmoid, where 1/(1+e^-x) = e^x.
+func TestActivationErrors(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		activation  Activation
+		first, last float64
+		limit       float64
+	}{
+		{"exponential", Sigmoid, -85, -20, 1},
+		{"sigmoid", Sigmoid, -20, 20, 3},
+		{"tanh", Tanh, -10, 10, 2},
+		{"tanh near 0", Tanh, -1e-3, 1e-3, 1},
+	} {
+		x := make([]float32, 1<<20)
+		for i := range x {
+			x[i] = float32(c.first + (c.last-c.first)*float64(i)/float64(len(x)-1))
+		}
+		for _, set := range InstructionSets() {
+			y := make([]float32, len(x))
+			newTestCPU(t, set, 2).ActivationForward(c.activation, y, x)
+			worst, at := 0.0, float32(0)
+			for i, v := range x {
+				want := activate(c.activation, float64(v))
+				if e := math.Abs(float64(y[i])-want) / ulp(want); e > worst {
+					worst, at = e, v
+				}
+			}
+			t.Logf("%s on %s: %.2f ulp at %v", c.name, set, worst, at)
+			if worst > c.limit {
+				t.Errorf("%s on %s: error %.2f ulp at %v, limit %v", c.name, set, worst, at, c.limit)
+			}
+		}
+	}
+}
+
+// ulp is the distance of float32 numbers around x.
+func ulp(x float64) float64 {
+	_, exponent := math.Frexp(x)
+	return math.Ldexp(1, exponent-24)
+}
+
+func TestActivationsPassNaNOn(t *testing.T) {
+	nan := float32(math.NaN())
+	for name, a := range activationNames {
+		for _, set := range InstructionSets() {
+			y := make([]float32, 3)
+			newTestCPU(t, set, 1).ActivationForward(a, y, []float32{1, nan, -1})
+			if y[0] != y[0] || y[1] == y[1] || y[2] != y[2] {
+				t.Errorf("%s of 1, NaN, -1 on %s: %v", name, set, y)
+			}
+		}
+	}
+}
+
+func BenchmarkActivation(b *testing.B) {
+	const n = 4096 * 3072
+	x, y := random(1, n), make([]float32, n)
+	for _, a := range []struct {
+		name string
+		Activation
+	}{{"gelu", GELU}, {"relu", ReLU}, {"tanh", Tanh}} {
+		b.Run(a.name+"/forward", func(b *testing.B) {
+			eachSet(b, 8*n, func(c *CPU) { c.ActivationForward(a.Activation, y, x) })
+		})
+		b.Run(a.name+"/backward", func(b *testing.B) {
+			eachSet(b, 12*n, func(c *CPU) { c.ActivationBackward(a.Activation, y, y, x) })
+		})
+	}
+}

@@ -1,0 +1,135 @@
+package kernel
+
+import (
+	"math"
+	"testing"
+)
+
+// dropped tells which elements of a matrix of ones dropout drops.
+func dropped(c *CPU, rows, width int, first int32, d Dropout) []bool {
+	x := make([]float32, rows*width)
+	c.Fill(x, 1)
+	c.DropoutForward(x, x, width, counting(first, rows), d, false)
+	out := make([]bool, len(x))
+	for i, v := range x {
+		out[i] = v == 0
+	}
+	return out
+}
+
+// agreement is the number of deviations by which the count of pairs dropped together differs from that of
+// independent elements. The second of a pair is offset elements after the first in the same row.
+func agreement(a, b []bool, width, offset int, p float64) float64 {
+	both, pairs := 0.0, 0.0
+	for row := 0; row < len(a); row += width {
+		for j := row; j+offset < row+width; j++ {
+			pairs++
+			if a[j] && b[j+offset] {
+				both++
+			}
+		}
+	}
+	return (both - pairs*p*p) / math.Sqrt(pairs*p*p*(1-p*p))
+}
+
+func TestDropoutIsRandom(t *testing.T) {
+	c, err := New(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	const rows, width = 2000, 768
+	for _, p := range []float64{0.1, 0.5} {
+		d := Dropout{Probability: float32(p), Key: DropoutKey(7, 1, 0)}
+		a := dropped(c, rows, width, 0, d)
+		count, squares := 0.0, 0.0
+		for row := range rows {
+			sum := 0.0
+			for _, drop := range a[row*width : (row+1)*width] {
+				if drop {
+					sum++
+				}
+			}
+			count += sum
+			squares += (sum - width*p) * (sum - width*p)
+		}
+		if z := (count - rows*width*p) / math.Sqrt(rows*width*p*(1-p)); math.Abs(z) > 4 {
+			t.Errorf("p %v: the number dropped is %.1f deviations off", p, z)
+		}
+		if v := squares / (rows * width * p * (1 - p)); math.Abs(v-1) > 5*math.Sqrt(2.0/rows) {
+			t.Errorf("p %v: the variance of the number dropped in a row is %v of what it should be", p, v)
+		}
+		for offset := 1; offset <= 66; offset++ {
+			if z := agreement(a, a, width, offset, p); math.Abs(z) > 5 {
+				t.Errorf("p %v: neighbours at distance %d are %.1f deviations from independent", p, offset, z)
+			}
+		}
+		for name, b := range map[string][]bool{
+			"the next row":   dropped(c, rows, width, 1, d),
+			"a row far away": dropped(c, rows, width, 1<<20, d),
+			"the next step":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(7, 2, 0)}),
+			"the next site":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(7, 1, 1)}),
+			"the next seed":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(8, 1, 0)}),
+			"the next key":   dropped(c, rows, width, 0, Dropout{d.Probability, d.Key + 1}),
+		} {
+			for offset := range 3 {
+				if z := agreement(a, b, width, offset, p); math.Abs(z) > 5 {
+					t.Errorf("p %v: %s, %d columns on, is %.1f deviations from independent", p, name, offset, z)
+				}
+			}
+		}
+	}
+}
+
+func TestDropoutAgrees(t *testing.T) {
+	for _, width := range []int{1, 3, 17, 63, 65, 768} {
+		n := 2*rowTile(width) + 5
+		x, residual := random(1, n*width), random(2, n*width)
+		rows := counting(1<<30, n)
+		for _, d := range []Dropout{{}, {0.1, 1}, {0.5, math.MaxUint64}, {0.999, 3}, {1, 4}} {
+			requireSame(t, 0, func(c *CPU) [][]float32 {
+				y, sum, added := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
+				copy(added, residual)
+				c.DropoutForward(y, x, width, rows, d, false)
+				c.DropoutForward(added, x, width, rows, d, true)
+				c.DropoutAdd(sum, x, residual, width, rows, d)
+				return [][]float32{y, sum, added}
+			})
+		}
+	}
+}
+
+func TestDropoutScalesWhatStays(t *testing.T) {
+	c := newTestCPU(t, "portable", 1)
+	x := []float32{1, 2, 3, 4, 5, 6, 7, 8}
+	y := make([]float32, 8)
+	for p, scale := range map[float32]float32{0: 1, 0.25: 1 / float32(0.75), 1: 0} {
+		c.DropoutForward(y, x, 4, []int32{5, 9}, Dropout{p, 3}, false)
+		for i := range y {
+			if y[i] != 0 && y[i] != x[i]*scale {
+				t.Errorf("probability %v: %v becomes %v", p, x[i], y[i])
+			}
+		}
+	}
+}
+
+// TestDropoutHash pins the hash: changing it would change what a resumed run drops.
+func TestDropoutHash(t *testing.T) {
+	key := DropoutKey(1, 2, 3)
+	row := Dropout{Key: key}.rowKey(4)
+	if got := dropoutHash(row, 5); key != 0x6ae515c1c0ac7e37 || got != 0x949b7592 {
+		t.Errorf("key %#x, hash %#x", key, got)
+	}
+}
+
+func BenchmarkDropout(b *testing.B) {
+	const rows, width = 4096, 768
+	x, residual, y := random(1, rows*width), random(2, rows*width), make([]float32, rows*width)
+	numbers := counting(0, rows)
+	b.Run("add", func(b *testing.B) {
+		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{0.1, 5}) })
+	})
+	b.Run("none", func(b *testing.B) {
+		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{}) })
+	})
+}

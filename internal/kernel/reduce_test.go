@@ -1,0 +1,111 @@
+package kernel
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+func TestColumnSumsAgree(t *testing.T) {
+	for _, size := range [][2]int{{0, 3}, {1, 1}, {3, 17}, {100, 63}, {65, 65}, {5000, 300}} {
+		x, before := random(1, size[0]*size[1]), random(2, size[1])
+		scratch := make([]float32, ColumnSumScratch(size[0], size[1]))
+		requireSame(t, 2e-6, func(c *CPU) [][]float32 {
+			out, added := slices.Clone(before), slices.Clone(before)
+			c.ColumnSum(out, x, size[1], scratch, false)
+			c.ColumnSum(added, x, size[1], scratch, true)
+			return [][]float32{out, added}
+		})
+		want := make([]float64, size[1])
+		for i, v := range x {
+			want[i%size[1]] += float64(v)
+		}
+		out := make([]float32, size[1])
+		newTestCPU(t, "portable", 1).ColumnSum(out, x, size[1], scratch, false)
+		requireNear(t, "column sums", out, want, 2e-6)
+	}
+}
+
+func TestElementwiseAgrees(t *testing.T) {
+	for _, n := range []int{0, 1, 3, 17, 63, 65, 2*tileElements + 7} {
+		a, b := random(1, n), random(2, n)
+		requireSame(t, 1e-7, func(c *CPU) [][]float32 {
+			sum, scaled, added, filled := make([]float32, n), make([]float32, n), slices.Clone(b), make([]float32, n)
+			c.Add(sum, a, b)
+			c.Scale(scaled, a, 3, false)
+			c.Scale(added, a, 3, true)
+			c.Fill(filled, 2)
+			return [][]float32{sum, scaled, added, filled}
+		})
+		c := newTestCPU(t, "portable", 1)
+		out := slices.Clone(b)
+		c.Scale(out, a, 3, true)
+		for i := range out {
+			if out[i] != b[i]+3*a[i] {
+				t.Errorf("%v + 3 %v = %v", b[i], a[i], out[i])
+			}
+		}
+		for _, value := range []float32{2, 0, float32(math.Copysign(0, -1))} {
+			c.Fill(out, value)
+			for _, v := range out {
+				if !sameBits(v, value) {
+					t.Fatalf("filled with %v: %v", value, v)
+				}
+			}
+		}
+	}
+}
+
+func TestSumSquares(t *testing.T) {
+	for _, n := range []int{0, 1, 3, 17, 63, 65, 100_000, maxBlocks*tileElements + 3} {
+		x := random(1, n)
+		want := weighted(x, x)
+		for _, set := range InstructionSets() {
+			first := newTestCPU(t, set, 1).SumSquares(x)
+			if math.Abs(first-want) > 1e-12*want {
+				t.Errorf("%s: sum of %d squares is %v, want %v", set, n, first, want)
+			}
+			for _, threads := range []int{2, 5} {
+				if got := newTestCPU(t, set, threads).SumSquares(x); got != first {
+					t.Errorf("%s: sum of %d squares with %d threads is %v, with one %v", set, n, threads, got, first)
+				}
+			}
+		}
+	}
+}
+
+func TestAllFinite(t *testing.T) {
+	for _, set := range InstructionSets() {
+		c := newTestCPU(t, set, 2)
+		for _, n := range []int{0, 1, 17, 3 * tileElements} {
+			x := random(1, n)
+			if n > 0 {
+				x[0] = math.MaxFloat32
+			}
+			if !c.AllFinite(x) {
+				t.Errorf("%s: %d finite numbers are not", set, n)
+			}
+			for i := 0; i < n; i += 1 + n/5 {
+				for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+					before := x[n-1-i]
+					x[n-1-i] = float32(bad)
+					if c.AllFinite(x) {
+						t.Errorf("%s: %v among %d numbers not found", set, bad, n)
+					}
+					x[n-1-i] = before
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkReduce(b *testing.B) {
+	const rows, width = 4096, 768
+	x, out, scratch := random(1, rows*width), make([]float32, width), make([]float32, ColumnSumScratch(rows, width))
+	b.Run("columns", func(b *testing.B) {
+		eachSet(b, 4*rows*width, func(c *CPU) { c.ColumnSum(out, x, width, scratch, false) })
+	})
+	b.Run("squares", func(b *testing.B) { eachSet(b, 4*rows*width, func(c *CPU) { c.SumSquares(x) }) })
+	b.Run("finite", func(b *testing.B) { eachSet(b, 4*rows*width, func(c *CPU) { c.AllFinite(x) }) })
+	b.Run("add", func(b *testing.B) { eachSet(b, 12*rows*width, func(c *CPU) { c.Add(x, x, x) }) })
+}
