@@ -72,6 +72,7 @@ func prepare(options pretrainOptions, data trainingData, cpu *kernel.CPU, status
 		return nil, err
 	}
 	batches, err := batch.New(data.dataset, batch.Options{
+		Target: options.Model.Target, Vocabulary: data.vocabulary,
 		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed, WorldSize: 1,
 		Masker: data.masker,
 	})

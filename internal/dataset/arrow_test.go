@@ -87,7 +87,7 @@ func drawInstance(t *rapid.T, m *Metadata) instance.Instance {
 		}
 	}
 	if s.labelled {
-		x.Label = rapid.Int32().Draw(t, "label")
+		x.Label = rapid.Int32Range(0, 1).Draw(t, "label")
 	}
 	if s.hasOutputs {
 		x.Output = ids(rapid.IntRange(0, m.TargetSequenceLength+1).Draw(t, "outputs"), "output")
@@ -368,6 +368,7 @@ func TestWriterRefuses(t *testing.T) {
 		{instance.Instance{Tokens: []int32{1, 2}, Ends: []int32{1}}, "2 tokens, but the segments end at [1]"},
 		{instance.Instance{Tokens: []int32{1}}, "0 segments"},
 		{instance.Instance{Tokens: []int32{1, 2}, Ends: []int32{2, 1}}, "2 segments"},
+		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Label: -1}, "label -1"},
 		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Output: []int32{1}}, "an output, which the target does not have"},
 		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Targets: []masking.Target{{Position: 1, ID: 3}}}, "a mask at position 1 of 1, after one at -1"},
 		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Targets: []masking.Target{{Position: 0, ID: 1000}}}, "masked token id 1000, outside the vocabulary of 1000 tokens"},

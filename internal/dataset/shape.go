@@ -17,14 +17,15 @@ type shape struct {
 	after      int    // tokens after the inputs: optional ones if before is 0
 	masked     bool   // has masks, stored unless they are drawn while training
 	labelled   bool
+	labels     int32 // how many there are; 0 if the dataset does not know
 	hasOutputs bool
 }
 
 var shapes = map[string]shape{
 	"mlm":      {segments: [2]int{1, 1}, masked: true},
 	"t5":       {segments: [2]int{1, 1}, masked: true},
-	"bert":     {segments: [2]int{2, 2}, masked: true, labelled: true},
-	"albert":   {segments: [2]int{2, 2}, masked: true, labelled: true},
+	"bert":     {segments: [2]int{2, 2}, masked: true, labelled: true, labels: 2},
+	"albert":   {segments: [2]int{2, 2}, masked: true, labelled: true, labels: 2},
 	"lm":       {segments: [2]int{1, 1}, after: 1},
 	"bilm":     {segments: [2]int{1, 1}, before: 1, after: 1},
 	"cls":      {segments: [2]int{1, 2}, labelled: true},
@@ -61,6 +62,8 @@ func (s shape) check(x *instance.Instance, m *Metadata) error {
 		return errors.New("an output, which the target does not have")
 	case len(x.Output) > m.TargetSequenceLength+1:
 		return fmt.Errorf("an output of %d tokens, more than the length %d and one", len(x.Output), m.TargetSequenceLength)
+	case x.Label < 0 || s.labels > 0 && x.Label >= s.labels:
+		return fmt.Errorf("label %d", x.Label)
 	case len(x.Targets) > 0 && (!s.masked || m.Dynamic):
 		return errors.New("masks, which the target does not store")
 	}

@@ -84,6 +84,7 @@ func Create(path string, m Metadata) (*Writer, error) {
 	if err != nil {
 		return nil, hinted(err)
 	}
+	m.Instances = 0 // counted by Append
 	w := &Writer{path: path, metadata: m, shape: shapes[m.Target], columns: all, file: file}
 	w.buffer = bufio.NewWriterSize(file, 1<<20)
 	w.sum = &checksummed{to: w.buffer}

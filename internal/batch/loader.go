@@ -1,0 +1,110 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"uer/internal/dataset"
+	"uer/internal/masking"
+	"uer/internal/vocab"
+)
+
+// ahead is the number of batches in use: one that the model reads, the others ready or being made.
+const ahead = 3
+
+// Options says which batches a rank gets.
+type Options struct {
+	Target           string            // what to train; the dataset must have been made for it
+	Vocabulary       *vocab.Vocabulary // bounds the ids of the dataset
+	TargetVocabulary *vocab.Vocabulary // seq2seq: bounds the ids of the output; nil: the same
+	Labels           int               // cls: number of classes
+	BatchSize        int
+	BufferSize       int // instances that are shuffled together
+	Seed             int64
+	Rank, WorldSize  int
+	Masker           *masking.Masker // draws the masks of a dataset that has none
+	KeepPadding      bool            // pad each sequence to the sequence length
+}
+
+// Loader makes batches in a goroutine of its own, a few ahead. The dataset must stay open until Close.
+type Loader struct {
+	OutputLength int // most tokens of a sequence in Batch.Output; 0 if the target has no output
+
+	free    chan *Batch // to be filled
+	ready   chan *Batch
+	stop    chan struct{} // closed to end the goroutine, which then closes ready
+	stopped sync.Once
+	err     error // why ready was closed
+	current *Batch
+}
+
+var errClosed = errors.New("the loader of batches has been closed")
+
+// New starts to make batches. It is an error if the dataset cannot train the target.
+func New(d *dataset.Dataset, o Options) (*Loader, error) {
+	if err := d.CheckTarget(o.Target); err != nil {
+		return nil, err
+	}
+	length := d.Metadata.SequenceLength
+	if o.BatchSize < 1 || o.BufferSize < 1 || o.Rank < 0 || o.Rank >= o.WorldSize {
+		return nil, fmt.Errorf("batches of %d from buffers of %d for rank %d of %d", o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
+	}
+	if most := math.MaxInt32 / length / o.WorldSize; o.BatchSize > most {
+		return nil, fmt.Errorf("batches of %d sequences of %d tokens on each of %d ranks: at most %d are possible", o.BatchSize, length, o.WorldSize, most)
+	}
+	if o.Masker == nil && d.Metadata.Dynamic {
+		return nil, fmt.Errorf("%s holds no masks, and nothing draws them", d.Path)
+	}
+	a, err := newAssembler(d, o)
+	if err != nil {
+		return nil, err
+	}
+	l := &Loader{OutputLength: a.outputLength, free: make(chan *Batch, ahead), ready: make(chan *Batch, ahead), stop: make(chan struct{})}
+	for range ahead {
+		l.free <- &Batch{Size: o.BatchSize, SequenceLength: length}
+	}
+	go l.run(a)
+	return l, nil
+}
+
+// run fills batches until an error or Close.
+func (l *Loader) run(a *assembler) {
+	defer close(l.ready)
+	for {
+		select {
+		case <-l.stop:
+			l.err = errClosed
+			return
+		case b := <-l.free:
+			if l.err = a.fill(b, l.stop); l.err != nil {
+				return
+			}
+			l.ready <- b
+		}
+	}
+}
+
+// Next returns the next batch, which is valid until the next call.
+func (l *Loader) Next() (*Batch, error) {
+	if l.current != nil {
+		l.free <- l.current
+		l.current = nil
+	}
+	b, ok := <-l.ready
+	if !ok {
+		return nil, l.err
+	}
+	l.current = b
+	return b, nil
+}
+
+// Close ends the making of batches and waits for the goroutine to be gone. A second call does nothing.
+func (l *Loader) Close() {
+	l.stopped.Do(func() {
+		close(l.stop)
+		for range l.ready {
+		}
+	})
+}

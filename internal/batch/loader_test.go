@@ -1,0 +1,464 @@
+package batch
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"uer/internal/console"
+	"uer/internal/dataset"
+	"uer/internal/instance"
+	"uer/internal/masking"
+	"uer/internal/random"
+	"uer/internal/vocab"
+)
+
+// golden is what UER-py's loaders gave.
+type golden struct {
+	Name       string
+	Dataset    string
+	Target     string
+	Span       bool
+	WorldSize  int `json:"world_size"`
+	Rank       int
+	BatchSize  int `json:"batch_size"`
+	BufferSize int `json:"instances_buffer_size"`
+	Seed       int64
+	Batches    []map[string]json.RawMessage
+}
+
+func readGolden(t *testing.T) []golden {
+	t.Helper()
+	data, err := os.ReadFile("testdata/batches.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []golden
+	if err := json.Unmarshal(data, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// options are those of UER-py's run.
+func (g *golden) options(t testing.TB, keepPadding bool) Options {
+	t.Helper()
+	vocabulary, err := vocab.Read("testdata/vocab.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	masker, err := masking.New(vocabulary, masking.Options{Span: g.Span, GeometricProbability: 0.3, MaxLength: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{Target: g.Target, Vocabulary: vocabulary, Labels: 3, BatchSize: g.BatchSize, BufferSize: g.BufferSize, Seed: g.Seed,
+		Rank: g.Rank, WorldSize: g.WorldSize, Masker: masker, KeepPadding: keepPadding}
+}
+
+func openDataset(t testing.TB, name string) *dataset.Dataset {
+	t.Helper()
+	d, err := dataset.Open("../dataset/testdata/" + name + ".pt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+func newLoader(t testing.TB, d *dataset.Dataset, o Options) *Loader {
+	t.Helper()
+	l, err := New(d, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// padded is a batch of UER-py: matrices of sequences by tokens.
+type padded struct{ source, segments, labels, backward, outputs, outputLabels [][]int32 }
+
+func unpack(t *testing.T, tensors map[string]json.RawMessage) (p padded, sentenceLabels []int32) {
+	t.Helper()
+	for name, tensor := range tensors {
+		matrix := map[string]*[][]int32{"src": &p.source, "seg": &p.segments, "tgt": &p.labels, "tgt_mlm": &p.labels, "tgt_forward": &p.labels,
+			"tgt_backward": &p.backward, "tgt_in": &p.outputs, "tgt_out": &p.outputLabels}[name]
+		if matrix == nil || json.Unmarshal(tensor, matrix) != nil {
+			if err := json.Unmarshal(tensor, &sentenceLabels); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			*matrixOrNew(matrix) = nil // cls calls its labels tgt
+		}
+	}
+	return p, sentenceLabels
+}
+
+func matrixOrNew(matrix *[][]int32) *[][]int32 {
+	if matrix == nil {
+		return new([][]int32)
+	}
+	return matrix
+}
+
+// count returns how many leading numbers are not 0.
+func count(row []int32) int {
+	n := 0
+	for n < len(row) && row[n] != 0 {
+		n++
+	}
+	return n
+}
+
+// expected drops the padding from UER-py's batch.
+func (g *golden) expected(t *testing.T, tensors map[string]json.RawMessage, o Options, outputLength int) *Batch {
+	t.Helper()
+	p, sentenceLabels := unpack(t, tensors)
+	length := len(p.source[0])
+	b := &Batch{Size: g.BatchSize, SequenceLength: length, SentenceLabels: sentenceLabels}
+	b.Starts, b.Output.Starts = []int32{0}, []int32{0}
+	for i, row := range p.source {
+		n := count(p.segments[i])
+		if g.Target == "t5" && !o.KeepPadding {
+			n = count(row)
+		}
+		shown := n
+		if o.KeepPadding {
+			shown = length
+		}
+		first := len(b.Tokens)
+		prefix := int32(0)
+		for j := range shown {
+			b.Tokens = append(b.Tokens, row[j])
+			b.Positions = append(b.Positions, int32(j))
+			b.Segments = append(b.Segments, p.segments[i][j])
+			b.Rows = append(b.Rows, int32((g.Rank*g.BatchSize+i)*length+j))
+			if p.segments[i][j] == 1 {
+				prefix++
+			}
+		}
+		b.Starts = append(b.Starts, int32(len(b.Tokens)))
+		b.Lengths = append(b.Lengths, int32(n))
+		b.Prefix = append(b.Prefix, prefix)
+		if p.labels != nil {
+			b.Predicted, b.Labels = predictions(b.Predicted, b.Labels, first, p.labels[i])
+		}
+		if p.backward != nil {
+			b.BackwardPredicted, b.BackwardLabels = predictions(b.BackwardPredicted, b.BackwardLabels, first, p.backward[i])
+		}
+		if p.outputs != nil {
+			b.addOutput(p.outputs[i], p.outputLabels[i], (g.Rank*g.BatchSize+i)*outputLength)
+		}
+	}
+	return b
+}
+
+func (b *Batch) addOutput(row, labels []int32, number int) {
+	b.Predicted, b.Labels = predictions(b.Predicted, b.Labels, len(b.Output.Tokens), labels)
+	n := count(row)
+	for j, token := range row[:n] {
+		b.Output.Tokens = append(b.Output.Tokens, token)
+		b.Output.Positions = append(b.Output.Positions, int32(j))
+		b.Output.Segments = append(b.Output.Segments, 1)
+		b.Output.Rows = append(b.Output.Rows, int32(number+j))
+	}
+	b.Output.Starts = append(b.Output.Starts, int32(len(b.Output.Tokens)))
+	b.Output.Lengths = append(b.Output.Lengths, int32(n))
+	b.Output.Prefix = append(b.Output.Prefix, int32(n))
+}
+
+func predictions(predicted, labels []int32, first int, row []int32) ([]int32, []int32) {
+	for j, label := range row {
+		if label > 0 {
+			predicted, labels = append(predicted, int32(first+j)), append(labels, label)
+		}
+	}
+	return predicted, labels
+}
+
+// show writes a batch such that empty slices look like absent ones.
+func show(b *Batch) string { return strings.ReplaceAll(fmt.Sprintf("%+v", *b), " ", "\n") }
+
+func TestGolden(t *testing.T) {
+	targets := map[string]bool{}
+	for _, g := range readGolden(t) {
+		for _, keepPadding := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/%v", g.Name, keepPadding), func(t *testing.T) {
+				o := g.options(t, keepPadding)
+				l := newLoader(t, openDataset(t, g.Dataset), o)
+				for i, tensors := range g.Batches {
+					b, err := l.Next()
+					if err != nil {
+						t.Fatal(err)
+					}
+					if got, want := show(b), show(g.expected(t, tensors, o, l.OutputLength)); got != want {
+						t.Fatalf("batch %d:\n%s\nwant\n%s", i, got, want)
+					}
+				}
+			})
+		}
+		targets[g.Target] = true
+	}
+	if len(targets) != len(adders) {
+		t.Errorf("only %v of %d targets are tested", targets, len(adders))
+	}
+}
+
+// mlmGolden is the plainest of the runs.
+func mlmGolden(name string) golden {
+	return golden{Dataset: name, Target: "mlm", WorldSize: 1, BatchSize: 4, BufferSize: 25600, Seed: 7}
+}
+
+// write makes a dataset of our own.
+func write(t testing.TB, m dataset.Metadata, instances []instance.Instance) *dataset.Dataset {
+	t.Helper()
+	path := t.TempDir() + "/dataset.arrow"
+	w, err := dataset.Create(path, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	for _, x := range instances {
+		if err := w.Append(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(m); err != nil {
+		t.Fatal(err)
+	}
+	d, err := dataset.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// TestOwnFormatGivesTheSameBatches copies UER-py's dataset into our format.
+func TestOwnFormatGivesTheSameBatches(t *testing.T) {
+	for _, g := range readGolden(t) {
+		d := openDataset(t, g.Dataset)
+		var instances []instance.Instance
+		for i := range d.Len() {
+			var x instance.Instance
+			if err := d.Instance(i, &x); err != nil {
+				t.Fatal(err)
+			}
+			instances = append(instances, x)
+		}
+		m := d.Metadata
+		m.Target, m.VocabularySize = g.Target, 232
+		own := newLoader(t, write(t, m, instances), g.options(t, false))
+		foreign := newLoader(t, d, g.options(t, false))
+		for range 20 {
+			a, err := own.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := foreign.Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if show(a) != show(b) {
+				t.Fatalf("%s: %s\nfrom UER-py's file:\n%s", g.Name, show(a), show(b))
+			}
+		}
+	}
+}
+
+// TestEveryInstanceOnce: in a pass, the ranks together serve each instance once, also where the last buffers are short.
+func TestEveryInstanceOnce(t *testing.T) {
+	for _, test := range []struct{ length, world, capacity, size int }{
+		{10, 1, 100, 4}, {10, 1, 5, 4}, {10, 3, 2, 2}, {2, 5, 3, 4}, {1, 1, 1, 1}, {12, 4, 3, 2},
+	} {
+		served := make([]int, test.length)
+		for rank := range test.world {
+			o := newOrder(test.length, rank, test.world, test.capacity, random.NewPython(7))
+			// As many passes as there are ranks bring each rank each instance.
+			for count := 0; count < test.length; {
+				for _, i := range o.take(test.size) {
+					served[i]++
+					count++
+				}
+			}
+		}
+		for i, n := range served {
+			if n != test.world {
+				t.Errorf("%+v: instance %d was served %d times, not %d", test, i, n, test.world)
+			}
+		}
+	}
+}
+
+func TestNothingToPredict(t *testing.T) {
+	m := dataset.Metadata{Target: "mlm", SequenceLength: 4, VocabularySize: 232, Dynamic: true}
+	x := instance.Instance{Tokens: []int32{6, 7}, Ends: []int32{2}}
+	g := mlmGolden("")
+	l := newLoader(t, write(t, m, []instance.Instance{x, x, x}), g.options(t, false))
+	for range 2 {
+		_, err := l.Next()
+		if err == nil || !strings.HasSuffix(err.Error(), "/dataset.arrow has no batch with a token to predict") {
+			t.Error(err)
+		}
+		var report strings.Builder
+		if console.Report(&report, err); !strings.Contains(report.String(), "hint: ") {
+			t.Error(&report)
+		}
+	}
+}
+
+// TestEmptySequence: an instance without tokens is a sequence without tokens.
+func TestEmptySequence(t *testing.T) {
+	m := dataset.Metadata{Target: "mlm", SequenceLength: 4, VocabularySize: 232}
+	d := write(t, m, []instance.Instance{
+		{Ends: []int32{0}},
+		{Tokens: []int32{6, 8, 7}, Ends: []int32{3}, Targets: []masking.Target{{Position: 1, ID: 9}}},
+		{Ends: []int32{0}},
+	})
+	g := mlmGolden("")
+	b, err := newLoader(t, d, g.options(t, false)).Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(b.Tokens) != 3 || len(b.Starts) != 4 || len(b.Lengths) != 3 || b.Starts[3] != 3 || len(b.Labels) != 1 {
+		t.Errorf("%+v", b)
+	}
+}
+
+func TestErrorReachesNext(t *testing.T) {
+	g := golden{Dataset: "cls", Target: "cls", WorldSize: 1, BatchSize: 4, BufferSize: 25600, Seed: 7}
+	o := g.options(t, false)
+	o.Labels = 2
+	l := newLoader(t, openDataset(t, "cls"), o)
+	var err error
+	for range 100 {
+		if _, err = l.Next(); err != nil {
+			break
+		}
+	}
+	if err == nil || !strings.HasSuffix(err.Error(), "has label 2, outside 0 to 1") {
+		t.Errorf("%v", err)
+	}
+	if _, again := l.Next(); again != err {
+		t.Errorf("then %v", again)
+	}
+	small, parseErr := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
+	if parseErr != nil {
+		t.Fatal(parseErr)
+	}
+	o = g.options(t, false)
+	o.Vocabulary = small
+	if _, err := newLoader(t, openDataset(t, "cls"), o).Next(); err == nil || !strings.HasSuffix(err.Error(), "outside the vocabulary of 5 tokens") {
+		t.Errorf("small vocabulary: %v", err)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	g := mlmGolden("mlm_dynamic")
+	for _, test := range []struct {
+		message string
+		change  func(*Options)
+	}{
+		{"../dataset/testdata/mlm_dynamic.pt was made for --target mlm, not lm", func(o *Options) { o.Target = "lm" }},
+		{"../dataset/testdata/mlm_dynamic.pt holds no masks, and nothing draws them", func(o *Options) { o.Masker = nil }},
+		{"batches of 0 from buffers of 25600 for rank 0 of 1", func(o *Options) { o.BatchSize = 0 }},
+		{"batches of 4 from buffers of 25600 for rank 1 of 1", func(o *Options) { o.Rank = 1 }},
+		{"batches of 100000000 sequences of 32 tokens on each of 1 ranks: at most 67108863 are possible", func(o *Options) { o.BatchSize = 100_000_000 }},
+	} {
+		o := g.options(t, false)
+		test.change(&o)
+		if _, err := New(openDataset(t, g.Dataset), o); err == nil || err.Error() != test.message {
+			t.Errorf("%v, want %s", err, test.message)
+		}
+	}
+}
+
+// TestCloseEndsTheGoroutine closes loaders in all states.
+func TestCloseEndsTheGoroutine(t *testing.T) {
+	before := runtime.NumGoroutine()
+	d := openDataset(t, "mlm_dynamic")
+	g := mlmGolden("mlm_dynamic")
+	for taken := range 6 {
+		l, err := New(d, g.options(t, false))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range taken {
+			if _, err := l.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		l.Close()
+		l.Close()
+		if _, err := l.Next(); err != errClosed {
+			t.Errorf("after Close: %v", err)
+		}
+	}
+	for deadline := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+		}
+	}
+}
+
+// TestBatchesAreReused: a batch keeps its content until the next call, and the steady state allocates nothing.
+func TestBatchesAreReused(t *testing.T) {
+	g := mlmGolden("mlm_dynamic")
+	l := newLoader(t, corpusOf(t, "mlm", 1000), g.options(t, false))
+	b, err := l.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := show(b)
+	time.Sleep(20 * time.Millisecond) // the goroutine fills what it may
+	if show(b) != kept {
+		t.Error("the batch changed while it was valid")
+	}
+	next := func() {
+		if _, err := l.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2000 {
+		next()
+	}
+	if n := testing.AllocsPerRun(1000, next); n > 0 {
+		t.Errorf("%v allocations a batch", n)
+	}
+}
+
+// corpusOf makes a dataset of instances with 1 to 128 tokens.
+func corpusOf(t testing.TB, target string, count int) *dataset.Dataset {
+	t.Helper()
+	instances := make([]instance.Instance, count)
+	for i := range instances {
+		x := &instances[i]
+		n := 1 + i*37%128
+		for j := range n {
+			x.Tokens = append(x.Tokens, int32(9+(i+j)%200))
+		}
+		x.Ends = []int32{int32(n)}
+	}
+	return write(t, dataset.Metadata{Target: target, SequenceLength: 128, VocabularySize: 232, Dynamic: target == "mlm"}, instances)
+}
+
+// BenchmarkNext measures how fast batches of 32 are made.
+func BenchmarkNext(b *testing.B) {
+	for _, target := range []string{"mlm", "lm"} {
+		b.Run(target, func(b *testing.B) {
+			g := mlmGolden("")
+			g.Target, g.BatchSize = target, 32
+			l := newLoader(b, corpusOf(b, target, 30_000), g.options(b, false))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := l.Next(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(32*float64(b.N)/b.Elapsed().Seconds(), "instances/s")
+		})
+	}
+}
