@@ -1,0 +1,55 @@
+package instance
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"uer/internal/console"
+	"uer/internal/corpus"
+	"uer/internal/random"
+)
+
+// tokenizeLabelled reads a label and one or two texts, divided by tabs. Lines with another number of columns are skipped.
+func tokenizeLabelled(w *worker, text corpus.Document) error {
+	line := text.Sentences[0]
+	columns := strings.Split(strings.TrimSpace(line), "\t")
+	if len(columns) < 2 || len(columns) > 3 {
+		w.skip(line)
+		return nil
+	}
+	label, err := strconv.ParseUint(strings.TrimSpace(columns[0]), 10, 31)
+	if err != nil {
+		err := fmt.Errorf("label %q: must be a number from 0", columns[0])
+		return console.Hint(err, "the form is "+labelLines+", without a line of column names")
+	}
+	d := &w.document
+	d.label = int32(label)
+	for _, column := range columns[1:] {
+		d.tokens = w.tokenizer.AppendIDs(d.tokens, column)
+		d.closeSentence()
+	}
+	if len(d.tokens) == 0 {
+		w.skip(line)
+	}
+	return nil
+}
+
+// buildCLS makes [CLS] a or [CLS] a [SEP] b [SEP], cut to the sequence length.
+func buildCLS(w *worker, documents []document, i int, _ *random.Python) {
+	d, v := &documents[i], w.settings.Vocabulary
+	sequence := append(append(w.sequence[:0], v.Class), d.between(0, 1)...)
+	ends := []int32{int32(len(sequence))}
+	if len(d.ends) == 2 {
+		sequence = append(sequence, v.Separator)
+		ends[0]++
+		sequence = append(append(sequence, d.between(1, 2)...), v.Separator)
+		ends = append(ends, int32(len(sequence)))
+	}
+	w.sequence = sequence
+	length := min(len(sequence), w.settings.SequenceLength)
+	for i := range ends {
+		ends[i] = min(ends[i], int32(length))
+	}
+	w.add(Instance{Tokens: sequence[:length], Ends: ends, Label: d.label}, nil)
+}

@@ -1,0 +1,43 @@
+package instance
+
+import (
+	"slices"
+
+	"uer/internal/random"
+)
+
+// enclosed returns [CLS], the tokens of a document and [SEP].
+func (w *worker) enclosed(d *document) []int32 {
+	v := w.settings.Vocabulary
+	w.sequence = append(append(append(w.sequence[:0], v.Class), d.tokens...), v.Separator)
+	return w.sequence
+}
+
+// buildMLM cuts a document into pieces of the sequence length.
+func buildMLM(w *worker, documents []document, i int, generator *random.Python) {
+	for piece := range slices.Chunk(w.enclosed(&documents[i]), w.settings.SequenceLength) {
+		w.addPiece(piece, generator)
+	}
+}
+
+// buildPiece makes an instance of a piece made by join.
+func buildPiece(w *worker, pieces []document, i int, generator *random.Python) {
+	w.addPiece(pieces[i].tokens, generator)
+}
+
+func (w *worker) addPiece(tokens []int32, generator *random.Python) {
+	w.add(Instance{Tokens: tokens, Ends: []int32{int32(len(tokens))}}, generator)
+}
+
+// join returns documents one after the other, each from [CLS] to [SEP], cut into pieces of the sequence length. The pieces are numbered from number on.
+func (w *worker) join(documents []document, number int) []document {
+	var text []int32
+	for i := range documents {
+		text = append(text, w.enclosed(&documents[i])...)
+	}
+	pieces := make([]document, 0, len(text)/w.settings.SequenceLength+1)
+	for piece := range slices.Chunk(text, w.settings.SequenceLength) {
+		pieces = append(pieces, document{number: number + len(pieces), tokens: piece})
+	}
+	return pieces
+}

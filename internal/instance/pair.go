@@ -1,0 +1,60 @@
+package instance
+
+import (
+	"strings"
+
+	"uer/internal/corpus"
+	"uer/internal/random"
+)
+
+// tokenizePair reads a source and a target, divided by a tab, as two sentences. Lines with another number of columns, without a source or
+// without a target are skipped.
+func tokenizePair(w *worker, text corpus.Document) error {
+	line := text.Sentences[0]
+	source, target, found := strings.Cut(line, "\t")
+	d := &w.document
+	d.tokens = w.tokenizer.AppendIDs(d.tokens, source)
+	d.closeSentence()
+	d.tokens = w.targetTokenizer.AppendIDs(d.tokens, target)
+	d.closeSentence()
+	if !found || strings.Contains(target, "\t") || d.ends[0] == 0 || d.ends[1] == d.ends[0] {
+		w.skip(line)
+	}
+	return nil
+}
+
+// skip drops a line of the wrong form; blank lines are expected anywhere.
+func (w *worker) skip(line string) {
+	w.document.tokens = w.document.tokens[:0]
+	if strings.TrimSpace(line) != "" {
+		w.batch.statistics.Skipped++
+	}
+}
+
+// buildSeq2Seq makes the source the input of the encoder and the target the output of the decoder, which also has [CLS] to begin with.
+func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
+	d, v, outputs := &documents[i], w.settings.Vocabulary, w.settings.TargetVocabulary
+	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
+	source := len(sequence)
+	sequence = append(append(append(sequence, outputs.Class), d.between(1, 2)...), outputs.Separator)
+	w.sequence = sequence
+	input := sequence[:min(source, w.settings.SequenceLength)]
+	output := sequence[source:min(len(sequence), source+w.settings.TargetSequenceLength+1)]
+	w.add(Instance{Tokens: input, Ends: []int32{int32(len(input))}, Output: output}, nil)
+}
+
+// buildPrefixLM makes one sequence of source and target. A source that leaves no room for the target is skipped.
+func buildPrefixLM(w *worker, documents []document, i int, _ *random.Python) {
+	d, v := &documents[i], w.settings.Vocabulary
+	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
+	source := len(sequence)
+	sequence = append(append(sequence, d.between(1, 2)...), v.Separator)
+	w.sequence = sequence
+	length := w.settings.SequenceLength
+	if source >= length {
+		w.batch.statistics.Skipped++
+		return
+	}
+	ends := []int32{int32(source), int32(min(len(sequence), length))}
+	w.add(Instance{Tokens: sequence[:min(len(sequence), length+1)], Ends: ends}, nil)
+}
