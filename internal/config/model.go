@@ -13,6 +13,7 @@ type Model struct {
 	Dropout           float64
 
 	Embedding            string
+	TargetEmbedding      string // tgt_embedding: that of the decoder
 	Encoder              string
 	Mask                 string
 	Target               string
@@ -34,6 +35,7 @@ type Model struct {
 	FactorizedEmbeddingParameterization bool
 	ParameterSharing                    bool
 	TieWeights                          bool
+	ShareEmbedding                      bool // share_embedding: encoder and decoder have one word table
 	HasLMTargetBias                     bool
 	KeepPadding                         bool // process padding as UER-py does
 }

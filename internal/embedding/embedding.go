@@ -16,6 +16,8 @@ var ByName = map[string]Embedding{
 	"word":         Word,
 	"word_pos":     WordPosition,
 	"word_pos_seg": WordPositionSegment,
+
+	"word_sinusoidalpos": WordSinusoidal,
 }
 
 // segmentRows are the rows of the segment table: padding, first and second segment.

@@ -4,6 +4,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -23,8 +24,9 @@ type Builder struct {
 	parameters []*Node
 	byName     map[string]*Node
 	aliases    map[string]string // a second name of a parameter: its first name
-	outputs    []*Node           // after Compile: the loss and the other outputs
-	gradients  []*Node           // after Compile: of each parameter
+	frozen     map[*Node]bool
+	outputs    []*Node // after Compile: the loss and the other outputs
+	gradients  []*Node // after Compile: of each parameter
 	evaluate   func(op Op, out, in []Buffer) error
 	operations int
 	sites      int
@@ -33,7 +35,7 @@ type Builder struct {
 
 // NewBuilder makes an empty graph.
 func NewBuilder() *Builder {
-	return &Builder{graph: gorgonia.NewGraph(), byName: map[string]*Node{}, aliases: map[string]string{}}
+	return &Builder{graph: gorgonia.NewGraph(), byName: map[string]*Node{}, aliases: map[string]string{}, frozen: map[*Node]bool{}}
 }
 
 // Err is the first error of the builder.
@@ -59,14 +61,29 @@ func (b *Builder) Input(name string, t Type, shape ...int) *Node {
 	return n
 }
 
-// Parameter puts a trained float32 tensor on the graph. Its name is unique.
+// Parameter puts a trained float32 tensor on the graph. Its name is unique, unless Alias gave it to another parameter:
+// then it is that one.
 func (b *Builder) Parameter(name string, shape ...int) *Node {
+	if first, shared := b.aliases[name]; shared {
+		n := b.byName[first]
+		if !slices.Equal(Dimensions(n), shape) {
+			b.Fail(fmt.Errorf("%s of shape %v cannot be shared with %s of shape %v", name, Shape(shape), first, Dimensions(n)))
+		}
+		return n
+	}
 	if b.byName[name] != nil {
 		b.Fail(fmt.Errorf("parameter %s is declared twice", name))
 		return nil
 	}
 	n := b.leaf(name, Float32, shape)
 	b.parameters = append(b.parameters, n)
+	return n
+}
+
+// Frozen puts a tensor on the graph that is kept with the parameters but not trained.
+func (b *Builder) Frozen(name string, shape ...int) *Node {
+	n := b.Parameter(name, shape...)
+	b.frozen[n] = true
 	return n
 }
 

@@ -20,12 +20,9 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	if len(b.parameters) == 0 {
 		return nil, errors.New("the graph has no parameters")
 	}
-	gradients, err := gorgonia.Grad(loss, b.parameters...)
-	if b.err != nil {
-		return nil, b.err
-	}
+	gradients, err := b.differentiate(loss)
 	if err != nil {
-		return nil, fmt.Errorf("differentiating the graph: %w", err)
+		return nil, err
 	}
 	c := &compiler{
 		program: &Program{Inputs: map[string]int{}},
@@ -48,6 +45,30 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	}
 	c.plan()
 	return c.program, b.err
+}
+
+// differentiate returns the gradient of the loss for each parameter, nil for those that are not trained.
+func (b *Builder) differentiate(loss *Node) ([]*Node, error) {
+	var trained []*Node
+	for _, n := range b.parameters {
+		if !b.frozen[n] {
+			trained = append(trained, n)
+		}
+	}
+	computed, err := gorgonia.Grad(loss, trained...)
+	if b.err != nil {
+		return nil, b.err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("differentiating the graph: %w", err)
+	}
+	gradients := make([]*Node, len(b.parameters))
+	for i, n := range b.parameters {
+		if !b.frozen[n] {
+			gradients[i], computed = computed[0], computed[1:]
+		}
+	}
+	return gradients, nil
 }
 
 // compiler turns the nodes of a graph into instructions.
@@ -79,7 +100,7 @@ func (c *compiler) placeLeaves(b *Builder) {
 	}
 	for _, n := range b.parameters {
 		shape := Shape(n.Shape())
-		parameter := Parameter{Name: n.Name(), Shape: shape, Offset: p.ParameterSize}
+		parameter := Parameter{Name: n.Name(), Shape: shape, Offset: p.ParameterSize, Frozen: b.frozen[n]}
 		for alias, name := range b.aliases {
 			if name == n.Name() {
 				parameter.Aliases = append(parameter.Aliases, alias)
@@ -109,8 +130,10 @@ func (c *compiler) order(roots, gradients []*Node) []*Node {
 			need(child)
 		}
 	}
-	for _, n := range append(slices.Clone(roots), gradients...) {
-		need(n)
+	for _, n := range slices.Concat(roots, gradients) {
+		if n != nil {
+			need(n)
+		}
 	}
 	sort.Slice(nodes, func(i, j int) bool { return nodes[i].ID() < nodes[j].ID() })
 	return nodes
@@ -120,6 +143,9 @@ func (c *compiler) order(roots, gradients []*Node) []*Node {
 // are added one after another.
 func (c *compiler) placeSums(nodes, gradients []*Node) {
 	for i, n := range gradients {
+		if n == nil {
+			continue
+		}
 		parameter := c.program.Parameters[i]
 		gradient := c.add(Value{Shape: parameter.Shape, Place: InGradients, Offset: parameter.Offset})
 		if c.uses[n] == 1 && isComputed(n) {

@@ -41,6 +41,9 @@ func (b *Builder) Interpret(evaluate func(op Op, out, in []Buffer) error, values
 		result.Outputs = append(result.Outputs, bufferOf(n.Value(), Shape(n.Shape())))
 	}
 	for i, n := range b.gradients {
+		if n == nil {
+			continue
+		}
 		result.Gradients[b.parameters[i].Name()] = bufferOf(n.Value(), Shape(n.Shape()))
 	}
 	return result, nil

@@ -39,6 +39,7 @@ type Parameter struct {
 	Aliases []string // further names, for weights that modules share
 	Shape   Shape
 	Offset  int
+	Frozen  bool // not trained
 }
 
 // Program is a compiled graph. It holds no reference to Gorgonia and is safe for concurrent use.
@@ -53,11 +54,13 @@ type Program struct {
 	Unshared      int            // elements that the arena would have if no two values shared memory
 }
 
-// Trained is the number of elements of all parameters.
+// Trained is the number of elements of all parameters that are trained.
 func (p *Program) Trained() int {
 	n := 0
 	for _, parameter := range p.Parameters {
-		n += parameter.Shape.Elements()
+		if !parameter.Frozen {
+			n += parameter.Shape.Elements()
+		}
 	}
 	return n
 }

@@ -18,6 +18,11 @@ func (s Scope) Parameter(name string, shape ...int) *Node {
 	return s.Builder.Parameter(s.prefix+name, shape...)
 }
 
+// Frozen declares a tensor of the module that is kept with the parameters but not trained.
+func (s Scope) Frozen(name string, shape ...int) *Node {
+	return s.Builder.Frozen(s.prefix+name, shape...)
+}
+
 // Share names a parameter of another module as this module's own.
 func (s Scope) Share(name string, parameter *Node) *Node { return s.Alias(s.prefix+name, parameter) }
 

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"strings"
 
+	"uer/internal/embedding"
 	"uer/internal/graph"
 )
 
@@ -17,6 +18,8 @@ func Initialize(program *graph.Program, parameters []float32, seed int64) {
 	for _, p := range program.Parameters {
 		values := parameters[p.Offset : p.Offset+p.Shape.Elements()]
 		switch {
+		case p.Frozen:
+			embedding.Waves(values, p.Shape[len(p.Shape)-1])
 		case isNormGain(p.Name):
 			for i := range values {
 				values[i] = 1

@@ -18,6 +18,7 @@ import (
 type Shape struct {
 	Sequences int
 	Length    int // tokens of a sequence
+	Output    int // tokens of a sequence that a decoder reads; 0 without decoder
 }
 
 // Model is a compiled model.
@@ -68,7 +69,7 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 			m.EmbeddingSize, m.HiddenSize, m.LayersNumber)
 	}
 	b := graph.NewBuilder()
-	batch := layer.NewBatch(b, shape.Sequences, shape.Length)
+	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
 	s := b.Scope()
 	x := embed(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
 	x = encode(s.In("encoder"), m, batch, x)                // [tokens, hidden_size]
@@ -87,6 +88,9 @@ func (m *Model) Memory() int64 { return 4 * int64(4*m.Program.ParameterSize+m.Pr
 func (m *Model) Trained() []optimizer.Parameter {
 	var list []optimizer.Parameter
 	for _, p := range m.Program.Parameters {
+		if p.Frozen {
+			continue
+		}
 		list = append(list, optimizer.Parameter{Name: p.Name, Shape: p.Shape, Offset: p.Offset})
 	}
 	return list

@@ -18,14 +18,11 @@ func (Embedding) Name() string { return "embedding" }
 
 // Outs implements graph.Op.
 func (o Embedding) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	_, width, err := matrix("table 0", in[0])
-	if err != nil {
-		return nil, err
-	}
+	width := in[0].Elements() / max(1, in[0][0])
 	tokens := in[o.Tables].Elements()
 	for i := range o.Tables {
-		if err := expect(fmt.Sprintf("table %d", i), in[i], in[i][0], width); err != nil {
-			return nil, err
+		if in[i].Elements() != in[i][0]*width {
+			return nil, fmt.Errorf("table %d has shape %v, want rows of %d", i, in[i], width)
 		}
 		if err := expect(fmt.Sprintf("ids %d", i), in[o.Tables+i], tokens); err != nil {
 			return nil, err

@@ -26,10 +26,13 @@ type Head struct {
 
 // ByName holds the targets by their UER-py names.
 var ByName = map[string]Target{
-	"mlm":    MaskedLanguageModel,
-	"lm":     LanguageModel,
-	"bilm":   BidirectionalLanguageModel,
-	"cls":    Classification,
-	"bert":   BERT,
-	"albert": ALBERT,
+	"mlm":      MaskedLanguageModel,
+	"lm":       LanguageModel,
+	"bilm":     BidirectionalLanguageModel,
+	"cls":      Classification,
+	"prefixlm": LanguageModel,
+	"seq2seq":  SequenceToSequence,
+	"t5":       SequenceToSequence,
+	"bert":     BERT,
+	"albert":   ALBERT,
 }

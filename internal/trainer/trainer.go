@@ -37,7 +37,8 @@ type Trainer struct {
 	Lines     io.Writer // receives the report lines
 	Status    io.Writer // receives the rest
 
-	saved string // the last checkpoint
+	feeder feeder
+	saved  string // the last checkpoint
 }
 
 // Updates is the number of updates that steps of training make: the schedule of the learning rate counts them.
@@ -49,6 +50,7 @@ func Updates(totalSteps, accumulationSteps int) int {
 // SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error before the update.
 func (t *Trainer) Run(ctx context.Context) error {
 	report := newReport(t)
+	t.feeder.executor = t.Executor
 	pending := 0 // batches in the gradients
 	for step := 1; step <= t.TotalSteps; step++ {
 		b, err := t.Batches.Next()
@@ -83,7 +85,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 
 // forwardBackward runs one batch. The gradients add to those of the batch before if accumulate is set.
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate bool) error {
-	if err := Feed(t.Executor, b); err != nil {
+	if err := t.feeder.feed(b); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate}
@@ -92,23 +94,6 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate bool) err
 	}
 	if loss := float64(t.Executor.Output(0)); math.IsNaN(loss) || math.IsInf(loss, 0) {
 		return t.stop(step, fmt.Errorf("the loss is not finite"))
-	}
-	return nil
-}
-
-// Feed gives a batch to the inputs of a model.
-func Feed(e *device.Executor, b *batch.Batch) error {
-	inputs := [...]struct {
-		name string
-		data []int32
-	}{
-		{"tokens", b.Tokens}, {"positions", b.Positions}, {"segments", b.Segments}, {"rows", b.Rows},
-		{"starts", b.Starts}, {"predicted", b.Predicted}, {"labels", b.Labels},
-	}
-	for _, input := range inputs {
-		if err := e.Feed(input.name, input.data); err != nil {
-			return err
-		}
 	}
 	return nil
 }
