@@ -72,7 +72,8 @@ func notTensor(name string, value any, entries []pickle.Entry) error {
 			continue
 		}
 		if tensor, ok := inner[0].Value.(*pickle.Call); ok && rebuilds(tensor) != "" {
-			return console.Hint(err, fmt.Sprintf("save the state dict in it alone: torch.save(torch.load(file)[%q], new_file)", entry.Key))
+			return console.Hint(err,
+				fmt.Sprintf("save the state dict in it alone: torch.save(torch.load(file)[%q], new_file)", entry.Key))
 		}
 	}
 	return console.Hint(err, "save the weights alone: torch.save(model.state_dict(), file)")

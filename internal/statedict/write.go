@@ -24,7 +24,7 @@ func Write(w io.Writer, tensors []Tensor) error {
 	return out.close()
 }
 
-// memories numbers the distinct memories behind the tensors: the number for each tensor, and the memory for each number.
+// memories numbers the distinct memories behind the tensors: the number for each tensor, the memory for each number.
 func memories(tensors []Tensor) (place []int, storages [][]float32, err error) {
 	type memory struct {
 		start  *float32
