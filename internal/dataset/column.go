@@ -99,10 +99,6 @@ func (c *column) reset() {
 	c.offsets = append(c.offsets[:0], 0, 0, 0, 0)
 }
 
-func (c *column) field() arrow.Field {
-	return arrow.Field{Name: c.name, Type: c.kind()}
-}
-
 func (c *column) kind() arrow.DataType {
 	if c.list {
 		return arrow.ListOfNonNullable(c.element())

@@ -75,8 +75,8 @@ func open(path string, mapping *durable.Mapping) (*Dataset, error) {
 // Len returns the number of instances, which is at least one.
 func (d *Dataset) Len() int { return int(d.Metadata.Instances) }
 
-// Instance reads instance i into into, reusing the memory of its slices. What it returns fits Metadata: ids,
-// positions and segment ends may be used as indices. The error of damaged data names the instances.
+// Instance reads instance i into into, reusing the memory of its slices. What it returns fits Metadata:
+// lengths, positions, segment ends and, if VocabularySize is known, ids. The error of damaged data names the instances.
 func (d *Dataset) Instance(i int, into *instance.Instance) error {
 	return d.source.instance(i, into)
 }

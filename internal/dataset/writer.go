@@ -13,6 +13,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/endian"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"golang.org/x/sys/unix"
 
@@ -88,7 +89,7 @@ func Create(path string, m Metadata) (*Writer, error) {
 	w := &Writer{path: path, metadata: m, shape: shapes[m.Target], columns: all, file: file}
 	w.buffer = bufio.NewWriterSize(file, 1<<20)
 	w.sum = &checksummed{to: w.buffer}
-	w.schema = arrow.NewSchema(w.fields(), arrowMetadata(m.settings()))
+	w.schema = w.describe(m.settings())
 	if w.arrow, err = ipc.NewFileWriter(w.sum, ipc.WithSchema(w.schema)); err != nil {
 		file.Abort()
 		return nil, fmt.Errorf("create %s: %w", path, err)
@@ -97,21 +98,18 @@ func Create(path string, m Metadata) (*Writer, error) {
 	return w, nil
 }
 
-func (w *Writer) fields() []arrow.Field {
+// describe makes a schema with keys and values beside the columns.
+func (w *Writer) describe(list []property) *arrow.Schema {
 	fields := make([]arrow.Field, len(w.columns))
 	for i, c := range w.columns {
-		fields[i] = c.field()
+		fields[i] = arrow.Field{Name: c.name, Type: c.kind()}
 	}
-	return fields
-}
-
-func arrowMetadata(list []property) *arrow.Metadata {
 	keys, values := make([]string, len(list)), make([]string, len(list))
 	for i, p := range list {
 		keys[i], values[i] = p.key, p.value
 	}
 	metadata := arrow.NewMetadata(keys, values)
-	return &metadata
+	return arrow.NewSchemaWithEndian(fields, &metadata, endian.LittleEndian)
 }
 
 // Append adds one instance, copying what it holds. An instance that does not fit the metadata is a programming error
@@ -176,7 +174,7 @@ func (w *Writer) Close(final Metadata) error {
 	list = append(list, property{batchRowsKey, strconv.Itoa(batchInstances)},
 		property{checksumsKey, string(w.checksums)}, property{checksumKey, noChecksum})
 	// The writer of the footer holds the schema by this pointer and has no other way to be told of the totals.
-	*w.schema = *arrow.NewSchema(w.fields(), arrowMetadata(list))
+	*w.schema = *w.describe(list)
 	var footer bytes.Buffer
 	w.sum.to = &footer
 	if err := w.arrow.Close(); err != nil {
