@@ -44,7 +44,8 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 // prepare builds everything that training needs, and writes what it is.
 func prepare(options pretrainOptions, data trainingData, cpu *kernel.CPU, status io.Writer) (*trainer.Trainer, error) {
 	length := data.dataset.Metadata.SequenceLength
-	m, err := model.New(options.Model, data.vocabulary.Size(), model.Shape{Sequences: options.BatchSize, Length: length})
+	shape := model.Shape{Sequences: options.BatchSize, Length: length}
+	m, err := model.New(options.Model, data.vocabulary.Size(), shape)
 	if err != nil {
 		return nil, err
 	}
@@ -74,12 +75,12 @@ func prepare(options pretrainOptions, data trainingData, cpu *kernel.CPU, status
 	batches, err := batch.New(data.dataset, batch.Options{
 		Target: options.Model.Target, Vocabulary: data.vocabulary,
 		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed, WorldSize: 1,
-		Masker: data.masker,
+		Masker: data.masker, KeepPadding: options.Model.KeepPadding,
 	})
 	if err != nil {
 		return nil, err
 	}
-	describe(options, data, m, cpu, status)
+	announce(options, data, m, cpu, status)
 	return &trainer.Trainer{
 		Settings: trainer.Settings{
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
@@ -118,8 +119,8 @@ func some(names []string) string {
 	return strings.Join(names[:few], ", ") + ", ..."
 }
 
-// describe says what training will do.
-func describe(options pretrainOptions, data trainingData, m *model.Model, cpu *kernel.CPU, status io.Writer) {
+// announce says what training will do.
+func announce(options pretrainOptions, data trainingData, m *model.Model, cpu *kernel.CPU, status io.Writer) {
 	instances := data.dataset.Len()
 	pass := (instances + options.BatchSize - 1) / options.BatchSize
 	fmt.Fprintf(status, "Data     %s: %s instances of %d tokens at most; %s steps a pass\n", options.DatasetPath,
