@@ -17,6 +17,7 @@ var portableRows = rowRoutines{
 	scale:              portableScale,
 	sumSquares:         portableSumSquares,
 	allFinite:          portableAllFinite,
+	crossEntropy:       portableCrossEntropy,
 	adamW:              portableAdamW,
 }
 

@@ -28,7 +28,8 @@ type rowRoutines struct {
 	sumSquares func(x []float32) float64
 	allFinite  func(x []float32) bool
 
-	adamW func(a AdamW, parameters, gradients, first, second []float32)
+	crossEntropy func(t crossEntropyTile)
+	adamW        func(a AdamW, parameters, gradients, first, second []float32)
 }
 
 // tileElements is the size of a tile: large enough to hide the cost of handing it to a worker, small enough for the

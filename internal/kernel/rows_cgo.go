@@ -38,6 +38,11 @@ package kernel
 // }
 // static double sum_squares(int set, const float *x, size_t n) { return UER_CALL(set, sum_squares, (x, n)); }
 // static int all_finite(int set, const float *x, size_t n) { return UER_CALL(set, all_finite, (x, n)); }
+// static void cross_entropy(int set, size_t rows, size_t classes, float *logits, float *dbias, float *results,
+// 		const int32_t *labels, float scale) {
+// 	uer_cross_entropy t = {rows, classes, logits, dbias, results, labels, scale};
+// 	UER_CALL(set, cross_entropy, (t));
+// }
 // static void adamw(int set, uer_adamw a, float *parameters, const float *gradients, float *first, float *second, size_t n) {
 // 	UER_CALL(set, adamw, (a, parameters, gradients, first, second, n));
 // }
@@ -54,6 +59,7 @@ package kernel
 // #cgo nocallback scale
 // #cgo nocallback sum_squares
 // #cgo nocallback all_finite
+// #cgo nocallback cross_entropy
 // #cgo nocallback adamw
 import "C"
 
@@ -115,6 +121,11 @@ func nativeRows(set nativeSet) rowRoutines {
 		},
 		sumSquares: func(x []float32) float64 { return float64(C.sum_squares(set, floats(x), length(x))) },
 		allFinite:  func(x []float32) bool { return C.all_finite(set, floats(x), length(x)) != 0 },
+		crossEntropy: func(t crossEntropyTile) {
+			n := len(t.labels)
+			C.cross_entropy(set, C.size_t(n), C.size_t(len(t.logits)/n), floats(t.logits), floats(t.dbias), floats(t.results),
+				integers(t.labels), C.float(t.scale))
+		},
 		adamW: func(a AdamW, parameters, gradients, first, second []float32) {
 			C.adamw(set, a.native(), floats(parameters), floats(gradients), floats(first), floats(second), length(parameters))
 		},
