@@ -157,7 +157,7 @@ func AttentionScratch(a *Attention, threads int, backward bool) int {
 // transposed, their gradients, and for a block of queries the operands, their gradient, the scores and the gradient of
 // the scores; forward needs less of the same. They pad lengths and widths to attentionPad, and begin on a cache line.
 func (a *Attention) headScratch(backward bool) int {
-	const attentionPad, attentionBlock, line = 64, 24, 16
+	const attentionPad, attentionBlock, line = 32, 24, 16
 	keys, size := roundUp(a.MaxLength, attentionPad), roundUp(a.Size, attentionPad)
 	if !backward {
 		return line + 2*keys*size + attentionBlock*(keys+line+size)

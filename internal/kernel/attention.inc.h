@@ -12,12 +12,9 @@
 // the backward pass, small enough to skip most of what causal queries do not see.
 #define ATTENTION_BLOCK 24
 
-INLINE size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
 // visible is the number of keys that query i sees.
 INLINE size_t visible(const struct uer_attention *t, size_t i) {
-	size_t n = i + 1 > t->always ? i + 1 : t->always;
-	return n < t->limit ? n : t->limit;
+	return at_most(i + 1 > t->always ? i + 1 : t->always, t->limit);
 }
 
 // vector_log is the natural logarithm of normal numbers x >= 1, within 2 ulp. With x = 2^n m, m in [sqrt(1/2), sqrt(2)) and
@@ -81,9 +78,6 @@ INLINE void write_row(float *y, const float *x, size_t n, float factor, int accu
 	}
 }
 
-// on_line is the first address at or after p that begins a cache line.
-INLINE float *on_line(float *p) { return (float *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
-
 void NAME(attention_forward)(struct uer_attention t) {
 	size_t keys = round_up(t.keys, PANEL), size = round_up(t.size, PANEL), step = keys + LANES;
 	float *k = on_line(t.scratch);   // transposed, in panels [size, keys]
@@ -91,11 +85,11 @@ void NAME(attention_forward)(struct uer_attention t) {
 	float *s = v + keys * size;      // [block, keys]
 	float *out = s + ATTENTION_BLOCK * step;   // [block, size]
 	float sums[ATTENTION_BLOCK + LANES] = {0}, lse[ATTENTION_BLOCK + LANES] = {0};
-	panel_pack_transposed(k, t.k, t.keys, t.size, t.width);
+	panel_pack_transposed(k, PANEL * t.size, t.k, t.keys, t.size, t.width);
 	panel_pack(v, t.keys * PANEL, t.v, t.keys, t.size, t.width);
 
 	for (size_t first = 0; first < t.queries; first += ATTENTION_BLOCK) {
-		size_t rows = t.queries - first < ATTENTION_BLOCK ? t.queries - first : ATTENTION_BLOCK;
+		size_t rows = at_most(t.queries - first, ATTENTION_BLOCK);
 		size_t seen = visible(&t, first + rows - 1);
 		attention_scores(&t, s, step, first, rows, seen, k);
 		for (size_t r = 0; r < rows; r++) sums[r] = attention_softmax(&t, first + r, s + r * step, seen, lse + r);
@@ -146,15 +140,15 @@ void NAME(attention_backward)(struct uer_attention t) {
 	float *dq = dout + ATTENTION_BLOCK * size;                  // [block, size]
 	float *s = dq + ATTENTION_BLOCK * size;                     // [block, keys]
 	float *dp = s + ATTENTION_BLOCK * step;                     // [block, keys]
-	panel_pack_transposed(k_transposed, t.k, t.keys, t.size, t.width);
-	panel_pack_transposed(v_transposed, t.v, t.keys, t.size, t.width);
+	panel_pack_transposed(k_transposed, PANEL * t.size, t.k, t.keys, t.size, t.width);
+	panel_pack_transposed(v_transposed, PANEL * t.size, t.v, t.keys, t.size, t.width);
 	panel_pack(k, t.keys * PANEL, t.k, t.keys, t.size, t.width);
 
 	// From the last block, which sees the most keys, to the first: it begins the sums dk and dv.
 	size_t begun = 0;
 	for (size_t first = round_up(t.queries, ATTENTION_BLOCK); first > 0;) {
 		first -= ATTENTION_BLOCK;
-		size_t rows = t.queries - first < ATTENTION_BLOCK ? t.queries - first : ATTENTION_BLOCK;
+		size_t rows = at_most(t.queries - first, ATTENTION_BLOCK);
 		size_t seen = visible(&t, first + rows - 1);
 		const float *dout_rows = t.dout + first * t.width;
 		panel_pack(q, rows * PANEL, t.q + first * t.width, rows, t.size, t.width);

@@ -1,109 +1,105 @@
-// Products of blocks that stay in the caches. The right operand is packed into panels: columns
-// p*PANEL to (p+1)*PANEL of a matrix [depth, columns] lie at b + p*depth*PANEL as [depth, PANEL].
+// Products of blocks that stay in the caches. The right operand is packed into panels: columns p*PANEL to (p+1)*PANEL of a
+// matrix [depth, columns] lie together as [depth, PANEL]; panels are panel_step elements apart.
 #ifndef UER_PANEL_INC_H
 #define UER_PANEL_INC_H
 
-#if defined(UER_SET_AVX512) || defined(__aarch64__)
-#define PANEL_VECTORS 4
-#else
 #define PANEL_VECTORS 2
-#endif
 #define PANEL (PANEL_VECTORS * LANES)
-// A tile of sums that fills the registers is PANEL_ROWS high, or twice that where it is at most half a panel wide.
+// A tile of PANEL_ROWS rows of a panel fills the registers with sums.
+#if defined(UER_SET_AVX512) || defined(__aarch64__)
+#define PANEL_ROWS 12
+#else
 #define PANEL_ROWS 6
+#endif
+
+INLINE size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
+// on_line is the first address at or after p that begins a cache line.
+INLINE float *on_line(float *p) { return (float *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
 // panel_tile computes c[r, j] = Σ_k a[r*row_step + k*depth_step] * b[k*PANEL + j], or adds it to c, for constant numbers
 // of rows and vectors.
 INLINE void panel_tile(const int rows, const int vectors, float *c, size_t c_step, const float *a, size_t row_step,
-		       size_t depth_step, const float *b, size_t depth, int accumulate) {
-	vfloat sum[2 * PANEL_ROWS][PANEL_VECTORS];
+                       size_t depth_step, const float *b, size_t depth, int accumulate) {
+	vfloat sum[PANEL_ROWS][PANEL_VECTORS];
 #pragma GCC unroll 12
 	for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+#pragma GCC unroll 2
 		for (int v = 0; v < vectors; v++) sum[r][v] = accumulate ? load(c + r * c_step + v * LANES) : (vfloat){0};
 	for (size_t k = 0; k < depth; k++, a += depth_step, b += PANEL) {
 		vfloat column[PANEL_VECTORS];
-#pragma GCC unroll 8
+#pragma GCC unroll 2
 		for (int v = 0; v < vectors; v++) column[v] = load(b + v * LANES);
 #pragma GCC unroll 12
 		for (int r = 0; r < rows; r++) {
 			vfloat x = splat(a[r * row_step]);
-#pragma GCC unroll 8
+#pragma GCC unroll 2
 			for (int v = 0; v < vectors; v++) sum[r][v] = multiply_add(x, column[v], sum[r][v]);
 		}
 	}
 #pragma GCC unroll 12
 	for (int r = 0; r < rows; r++)
-#pragma GCC unroll 8
+#pragma GCC unroll 2
 		for (int v = 0; v < vectors; v++) store(c + r * c_step + v * LANES, sum[r][v]);
 }
 
-#define PANEL_TILE(rows, vectors)                                                                            \
-	case (rows) * PANEL_VECTORS + (vectors) - 1:                                                         \
-		panel_tile(rows, vectors, c, c_step, a, row_step, depth_step, b, depth, accumulate);         \
+#define PANEL_TILE(rows, vectors)                                                                    \
+	case (rows) * PANEL_VECTORS + (vectors) - 1:                                                 \
+		panel_tile(rows, vectors, c, c_step, a, row_step, depth_step, b, depth, accumulate); \
 		break;
-#define PANEL_TILES(vectors)                                                                                 \
-	PANEL_TILE(1, vectors) PANEL_TILE(2, vectors) PANEL_TILE(3, vectors)                                 \
-	PANEL_TILE(4, vectors) PANEL_TILE(5, vectors) PANEL_TILE(6, vectors)
-#define PANEL_HIGH_TILES(vectors)                                                                            \
-	PANEL_TILE(7, vectors) PANEL_TILE(8, vectors) PANEL_TILE(9, vectors)                                 \
-	PANEL_TILE(10, vectors) PANEL_TILE(11, vectors) PANEL_TILE(12, vectors)
+#define PANEL_TILES(rows) PANEL_TILE(rows, 1) PANEL_TILE(rows, 2)
 
-// panel_product computes c = a b or c += a b for packed b, whose panels are panel_step apart. c has whole vectors: its
-// rows, c_step apart, are written up to the next multiple of LANES columns.
+// panel_product computes c = a b, or adds it to c, for packed b [depth, columns]. Rows of c, c_step apart, are written up
+// to the next multiple of LANES columns.
 static void panel_product(float *c, size_t c_step, size_t rows, size_t columns, const float *a, size_t row_step,
-			  size_t depth_step, const float *b, size_t panel_step, size_t depth, int accumulate) {
-	for (size_t j = 0; j < columns; j += PANEL, b += panel_step, c += PANEL) {
-		size_t left = (columns - j + LANES - 1) / LANES;
-		size_t vectors = left < PANEL_VECTORS ? left : PANEL_VECTORS;
-		size_t most = 2 * vectors <= PANEL_VECTORS ? 2 * PANEL_ROWS : PANEL_ROWS;
-		const float *a_first = a;
+                          size_t depth_step, const float *b, size_t panel_step, size_t depth, int accumulate) {
+	const float *a_first = a;
+	for (size_t j = 0; j < columns; j += PANEL, b += panel_step) {
+		size_t vectors = at_most((columns - j + LANES - 1) / LANES, PANEL_VECTORS);
 		float *c_first = c;
-		for (size_t i = 0; i < rows; i += most, a += most * row_step, c += most * c_step) {
-			size_t height = rows - i < most ? rows - i : most;
-			switch (height * PANEL_VECTORS + vectors - 1) {
-				PANEL_TILES(1) PANEL_HIGH_TILES(1) PANEL_TILES(2)
-#if PANEL_VECTORS == 4
-				PANEL_HIGH_TILES(2) PANEL_TILES(3) PANEL_TILES(4)
+		a = a_first;
+		for (size_t i = 0; i < rows; i += PANEL_ROWS, a += PANEL_ROWS * row_step, c += PANEL_ROWS * c_step) {
+			switch (at_most(rows - i, PANEL_ROWS) * PANEL_VECTORS + vectors - 1) {
+				PANEL_TILES(1) PANEL_TILES(2) PANEL_TILES(3) PANEL_TILES(4) PANEL_TILES(5) PANEL_TILES(6)
+#if PANEL_ROWS > 6
+				PANEL_TILES(7) PANEL_TILES(8) PANEL_TILES(9) PANEL_TILES(10) PANEL_TILES(11) PANEL_TILES(12)
 #endif
 			}
 		}
-		a = a_first;
-		c = c_first;
+		c = c_first + PANEL;
 	}
 }
 
-// panel_pack packs x [rows, columns], rows step apart, as a right operand of depth rows; missing columns become zero.
+// panel_pack packs x [rows, columns], rows step apart, as an operand of depth rows; what is missing to the last panel
+// becomes zero.
 static void panel_pack(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t j = 0; j < columns; j += PANEL, b += panel_step)
 		for (size_t i = 0; i < rows; i++)
-			for (size_t v = 0; v < PANEL; v += LANES) {
-				size_t left = j + v < columns ? columns - j - v : 0;
-				const float *from = x + i * step + j + v;
-				store(b + i * PANEL + v, left >= LANES ? load(from) : load_part(from, left));
-			}
+			for (size_t v = j; v < j + PANEL; v += LANES)
+				store(b + i * PANEL + v - j, v < columns ? load_some(x + i * step + v, columns - v) : (vfloat){0});
 }
 
-// panel_pack_transposed packs the transpose of x [rows, columns], rows step apart, as a right operand of depth columns;
-// what is missing to whole vectors of rows becomes zero.
-static void panel_pack_transposed(float *b, const float *x, size_t rows, size_t columns, size_t step) {
-	for (size_t i = 0; i < rows; i += LANES) {
-		float *to = b + i / PANEL * PANEL * columns + i % PANEL;
-		size_t height = rows - i < LANES ? rows - i : LANES;
-		for (size_t j = 0; j < columns; j += LANES) {
-			size_t width = columns - j < LANES ? columns - j : LANES;
-			vfloat block[LANES];
+// panel_pack_vector packs rows <= LANES rows x [rows, columns], step apart, as the columns of one vector of a panel of
+// depth columns; the missing ones become zero.
+static void panel_pack_vector(float *b, const float *x, size_t rows, size_t columns, size_t step) {
+	for (size_t j = 0; j < columns; j += LANES) {
+		vfloat block[LANES];
 #pragma GCC unroll 16
-			for (size_t r = 0; r < LANES; r++) {
-				const float *from = x + (i + r) * step + j;
-				block[r] = r >= height ? (vfloat){0} : width == LANES ? load(from) : load_part(from, width);
-			}
-			transpose(block);
+		for (size_t r = 0; r < LANES; r++)
+			block[r] = r < rows ? load_some(x + r * step + j, columns - j) : (vfloat){0};
+		transpose(block);
 #pragma GCC unroll 16
-			for (size_t r = 0; r < LANES; r++)
-				if (r < width) store(to + (j + r) * PANEL, block[r]);
-		}
+		for (size_t r = 0; r < LANES; r++)
+			if (j + r < columns) store(b + (j + r) * PANEL, block[r]);
 	}
+}
+
+// panel_pack_transposed packs the transpose of x [rows, columns], rows step apart, as an operand of depth columns; what
+// is missing to the last vector becomes zero.
+static void panel_pack_transposed(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
+	for (size_t i = 0; i < rows; i += LANES)
+		panel_pack_vector(b + i / PANEL * panel_step + i % PANEL, x + i * step, at_most(rows - i, LANES), columns, step);
 }
 
 #endif
