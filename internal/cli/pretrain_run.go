@@ -32,19 +32,32 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 		return err
 	}
 	defer cpu.Close()
-	run, err := prepare(options, data, cpu, streams.Err)
+	batches, err := newBatches(options, data)
 	if err != nil {
 		return err
 	}
-	defer run.Batches.Close()
+	defer batches.Close()
+	run, err := prepare(options, data, batches, cpu, streams.Err)
+	if err != nil {
+		return err
+	}
 	run.Lines, run.Status = streams.Out, streams.Err
 	return run.Run(ctx)
 }
 
+func newBatches(options pretrainOptions, data trainingData) (*batch.Loader, error) {
+	return batch.New(data.dataset, batch.Options{
+		Target: options.Model.Target, Vocabulary: data.vocabulary, Labels: options.Model.LabelsNumber, Masker: data.masker,
+		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed, WorldSize: 1,
+		KeepPadding: options.Model.KeepPadding,
+	})
+}
+
 // prepare builds everything that training needs, and writes what it is.
-func prepare(options pretrainOptions, data trainingData, cpu *kernel.CPU, status io.Writer) (*trainer.Trainer, error) {
-	length := data.dataset.Metadata.SequenceLength
-	shape := model.Shape{Sequences: options.BatchSize, Length: length}
+func prepare(options pretrainOptions, data trainingData, batches *batch.Loader, cpu *kernel.CPU, status io.Writer) (*trainer.Trainer, error) {
+	shape := model.Shape{
+		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: batches.OutputLength,
+	}
 	m, err := model.New(options.Model, data.vocabulary.Size(), shape)
 	if err != nil {
 		return nil, err
@@ -69,14 +82,6 @@ func prepare(options pretrainOptions, data trainingData, cpu *kernel.CPU, status
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
 		WeightDecay: options.WeightDecay, ClipNorm: options.ClipGradNorm, Schedule: schedule,
 	}, m.Trained())
-	if err != nil {
-		return nil, err
-	}
-	batches, err := batch.New(data.dataset, batch.Options{
-		Target: options.Model.Target, Vocabulary: data.vocabulary,
-		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed, WorldSize: 1,
-		Masker: data.masker, KeepPadding: options.Model.KeepPadding,
-	})
 	if err != nil {
 		return nil, err
 	}

@@ -9,18 +9,20 @@ import (
 type feeder struct {
 	executor *device.Executor
 	last     []int32 // [sequences] the last token of each sequence
-	prefix   []int32 // [sequences] tokens of the first segment
 }
 
 // feed sets the inputs for the next run. The batch must stay as it is until then.
 func (f *feeder) feed(b *batch.Batch) error {
-	f.derive(b)
+	f.last = f.last[:0]
+	for _, end := range b.Starts[1:] {
+		f.last = append(f.last, end-1)
+	}
 	inputs := [...]struct {
 		name string
 		data []int32
 	}{
 		{"tokens", b.Tokens}, {"positions", b.Positions}, {"segments", b.Segments}, {"rows", b.Rows},
-		{"starts", b.Starts}, {"first", b.Starts[:len(b.Starts)-1]}, {"last", f.last}, {"prefix", f.prefix},
+		{"starts", b.Starts}, {"first", b.Starts[:len(b.Starts)-1]}, {"last", f.last}, {"prefix", b.Prefix},
 		{"lengths", b.Lengths},
 		{"output_tokens", b.Output.Tokens}, {"output_positions", b.Output.Positions},
 		{"output_segments", b.Output.Segments}, {"output_rows", b.Output.Rows}, {"output_starts", b.Output.Starts},
@@ -34,19 +36,4 @@ func (f *feeder) feed(b *batch.Batch) error {
 		}
 	}
 	return nil
-}
-
-// derive finds what follows from a batch: where its sequences end, and how long their first segments are.
-func (f *feeder) derive(b *batch.Batch) {
-	f.last, f.prefix = f.last[:0], f.prefix[:0]
-	for i, start := range b.Starts[:len(b.Starts)-1] {
-		end := b.Starts[i+1]
-		prefix := int32(0)
-		for _, segment := range b.Segments[start:end] {
-			if segment == 1 {
-				prefix++
-			}
-		}
-		f.last, f.prefix = append(f.last, end-1), append(f.prefix, prefix)
-	}
 }

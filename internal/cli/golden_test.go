@@ -1,0 +1,103 @@
+package cli
+
+import (
+	"bytes"
+	"math"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"os"
+
+	"uer/internal/statedict"
+)
+
+// TestGoldenRuns trains as UER-py did, from its dataset and its initial parameters, with its seed: shuffles and masks are
+// the same, and so are the report lines and, within rounding, the checkpoints after 10 and 20 steps.
+func TestGoldenRuns(t *testing.T) {
+	const rate = 1e-4
+	runs := map[string]struct {
+		dataset   string
+		arguments []string
+	}{
+		"roberta": {"mlm_dynamic.pt", []string{"--embedding", "word_pos_seg", "--mask", "fully_visible", "--target", "mlm"}},
+		"bert":    {"bert_static.pt", []string{"--embedding", "word_pos_seg", "--mask", "fully_visible", "--target", "bert"}},
+		"gpt2": {"lm.pt", []string{"--tie_weight", "--embedding", "word_pos", "--remove_embedding_layernorm",
+			"--mask", "causal", "--layernorm_positioning", "pre", "--target", "lm"}},
+	}
+	for name, run := range runs {
+		t.Run(name, func(t *testing.T) {
+			golden := filepath.Join("testdata", "golden")
+			prefix := filepath.Join(t.TempDir(), "model.bin")
+			var out, talk bytes.Buffer
+			code := Main(append([]string{"pretrain", "--dataset_path", filepath.Join(golden, run.dataset),
+				"--vocab_path", filepath.Join(golden, "vocab.txt"),
+				"--config_path", filepath.Join(golden, name, "config.json"),
+				"--pretrained_model_path", filepath.Join(golden, name, "init.bin"), "--output_model_path", prefix,
+				"--encoder", "transformer", "--learning_rate", "1e-4", "--weight_decay", "0", "--batch_size", "4",
+				"--total_steps", "20", "--report_steps", "5", "--save_checkpoint_steps", "10"}, run.arguments...),
+				Streams{Out: &out, Err: &talk})
+			if code != 0 {
+				t.Fatalf("exit code %d: %s", code, talk.String())
+			}
+			want, err := os.ReadFile(filepath.Join(golden, name, "stdout.txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			compareLines(t, out.String(), string(want))
+			for _, step := range []string{"-10", "-20"} {
+				compareCheckpoints(t, prefix+step, filepath.Join(golden, name, "model.bin"+step), 0.02*rate)
+			}
+		})
+	}
+}
+
+var speed = regexp.MustCompile(`\d+\.\d\d tokens/s`)
+
+// compareLines checks that the report lines start as UER-py's do, but for the speed. Our first line has no twin.
+func compareLines(t *testing.T, got, want string) {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(got), "\n")[1:]
+	wanted := strings.Split(strings.TrimSpace(want), "\n")[2:]
+	if len(lines) != len(wanted) {
+		t.Fatalf("%d report lines, want %d:\n%s", len(lines), len(wanted), got)
+	}
+	for i, line := range lines {
+		line, start := speed.ReplaceAllString(line, ""), speed.ReplaceAllString(wanted[i], "")
+		// The speed is as wide as it needs to be; what is compared starts after it.
+		if !strings.HasPrefix(strings.Join(strings.Fields(line), " "), strings.Join(strings.Fields(start), " ")+"|") {
+			t.Errorf("line\n%s, want\n%s", lines[i], wanted[i])
+		}
+	}
+}
+
+func compareCheckpoints(t *testing.T, path, golden string, tolerance float64) {
+	t.Helper()
+	got, want := readTensors(t, path), readTensors(t, golden)
+	if len(got) != len(want) {
+		t.Errorf("%s holds %d tensors, want %d", path, len(got), len(want))
+	}
+	for name, values := range want {
+		worst := 0.0
+		for i, v := range values {
+			worst = max(worst, math.Abs(float64(got[name][i])-float64(v)))
+		}
+		if !(worst <= tolerance) {
+			t.Errorf("%s: %s is off by %.3g, tolerance %.3g", path, name, worst, tolerance)
+		}
+	}
+}
+
+func readTensors(t *testing.T, path string) map[string][]float32 {
+	t.Helper()
+	tensors, err := statedict.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := map[string][]float32{}
+	for _, tensor := range tensors {
+		byName[tensor.Name] = tensor.Data
+	}
+	return byName
+}
