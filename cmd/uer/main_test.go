@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"strconv"
 	"testing"
@@ -15,8 +16,10 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir:  "testdata",
-		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){"status": status},
+		Dir: "testdata",
+		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
+			"status": status, "bytes": writeBytes,
+		},
 	})
 }
 
@@ -38,4 +41,14 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 	if got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
+}
+
+// writeBytes writes a file that may hold any byte, given as in a Go string: bytes latin.txt 'caf\xe9\n'
+func writeBytes(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) != 2 {
+		ts.Fatalf("usage: bytes FILE 'TEXT'")
+	}
+	text, err := strconv.Unquote(`"` + arguments[1] + `"`)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(arguments[0]), []byte(text), 0o666))
 }

@@ -3,39 +3,35 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
-	"uer/internal/masking"
+	"uer/internal/console"
+	"uer/internal/corpus"
+	"uer/internal/dataset"
+	"uer/internal/instance"
 	"uer/internal/tokenizer"
 )
 
 type preprocessOptions struct {
-	CorpusPath  string
-	VocabPath   string
-	DatasetPath string
-
-	Tokenizer       string
-	Target          string
-	ProcessesNumber int
-	DocsBufferSize  int
-	SequenceLength  int
-	DupFactor       int
-	FullSentences   bool
-	DynamicMasking  bool
-	Masking         masking.Options
-	Seed            int64
+	CorpusPath      string
+	VocabPath       string
+	TargetVocabPath string
+	DatasetPath     string
+	Settings        instance.Settings
 }
 
 func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
 	command := newCommand("preprocess", "Turn a text into a dataset of training examples",
-		"Turn a text, a document a line, into a dataset of training examples for uer pretrain.",
-		func(command *cobra.Command) error {
-			return preprocess(command.Context(), options, streams)
-		})
+		"Turn a text into a dataset of training examples for uer pretrain.",
+		func(command *cobra.Command) error { return preprocess(command.Context(), options, streams) })
 	options.addFlags(command.Flags())
 	completeChoices(command)
 	return command
@@ -45,28 +41,145 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
 	paths.Text(&o.CorpusPath, "corpus_path", "", "UTF-8 text to read")
 	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token a line")
+	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to write")
 	paths.Require("corpus_path", "vocab_path")
 
+	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
-	data.Choice(&o.Target, "target", "", targets, "what a model will learn from the dataset")
-	data.Choice(&o.Tokenizer, "tokenizer", "bert", names(tokenizer.ByName), "how to split text into tokens")
-	data.Int(&o.SequenceLength, "seq_length", 128, 3, "tokens in an instance, with those at its start and end")
-	data.Int(&o.DupFactor, "dup_factor", 5, 1, "passes through the corpus, each with masks of its own")
-	data.Bool(&o.FullSentences, "full_sentences", "fill instances up with sentences of the next documents")
-	data.Int(&o.DocsBufferSize, "docs_buffer_size", 100000, 1, "documents that --full_sentences joins at a time")
-	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
-	data.Require("target")
+	data.Choice(&s.Target, "target", "bert", names(instance.ByTarget), "what a model will learn from the dataset")
+	data.Choice(&s.Tokenizer, "tokenizer", "bert", names(tokenizer.ByName), "how to split text into tokens")
+	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", names(tokenizer.ByName), "the same for the outputs of seq2seq")
+	data.Int(&s.SequenceLength, "seq_length", 128, 1, "tokens in an instance")
+	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "tokens in an output of seq2seq")
+	data.Int(&s.DupFactor, "dup_factor", 5, 1, "passes through the corpus, each with masks of its own")
+	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "share of short instances of bert and albert")
+	data.Bool(&s.FullSentences, "full_sentences", "let the instances of mlm and t5 run on from document to document")
+	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "documents that bert or --full_sentences holds at a time")
+	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
 
-	maskGroup := config.NewGroup(flags, "Masking")
-	maskGroup.Bool(&o.DynamicMasking, "dynamic_masking", "store one unmasked pass; pretrain masks it anew each time")
-	addMaskingFlags(maskGroup, &o.Masking, "mask")
+	hidden := config.NewGroup(flags, "Masking")
+	hidden.Bool(&s.Dynamic, "dynamic_masking", "store one unmasked pass; pretrain masks it anew each time")
+	addMaskingFlags(hidden, &s.Masking, "mask")
 
 	run := config.NewGroup(flags, "Run")
-	run.Int(&o.ProcessesNumber, "processes_num", 1, 1, "workers; the dataset does not depend on their number")
+	run.Int(&s.Workers, "processes_num", 1, 1, "workers; the dataset does not depend on their number")
 }
 
 // preprocess reads the corpus, builds its instances and writes the dataset.
-func preprocess(ctx context.Context, options preprocessOptions, streams Streams) error {
-	return errors.New("not there yet")
+func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
+	started := time.Now()
+	settings, err := readVocabularies(options)
+	if err != nil {
+		return err
+	}
+	if err := checkDifferent(options); err != nil {
+		return err
+	}
+	text, err := corpus.Open(options.CorpusPath)
+	if err != nil {
+		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
+	}
+	defer func() { err = errors.Join(err, text.Close()) }()
+
+	metadata := describeDataset(settings)
+	writer, err := dataset.Create(options.DatasetPath, metadata)
+	if err != nil {
+		return err
+	}
+	defer writer.Abort()
+	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", options.CorpusPath, console.Bytes(int64(text.Size)))
+	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
+
+	status := console.NewStatus(streams.Err)
+	statistics, err := instance.Build(ctx, settings, text, writer.Append,
+		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
+	status.Done("")
+	if err != nil {
+		return err
+	}
+	metadata.Documents, metadata.Tokens, metadata.Unknown = statistics.Documents, statistics.Tokens, statistics.Unknown
+	if err := writer.Close(metadata); err != nil {
+		return err
+	}
+	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
+}
+
+// readVocabularies completes the settings, and checks them before any work is done.
+func readVocabularies(options preprocessOptions) (instance.Settings, error) {
+	settings := options.Settings
+	var err error
+	if settings.Vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+		return settings, err
+	}
+	if options.TargetVocabPath != "" {
+		if settings.TargetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+			return settings, err
+		}
+	}
+	return settings, settings.Check()
+}
+
+// checkDifferent keeps the dataset from replacing what it is made from.
+func checkDifferent(options preprocessOptions) error {
+	output, err := os.Stat(options.DatasetPath)
+	if err != nil {
+		return nil // there is nothing to replace
+	}
+	for _, path := range []string{options.CorpusPath, options.VocabPath, options.TargetVocabPath} {
+		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
+			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
+		}
+	}
+	return nil
+}
+
+func describeDataset(s instance.Settings) dataset.Metadata {
+	m := dataset.Metadata{
+		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
+		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
+	}
+	if instance.ByTarget[s.Target].Outputs {
+		m.TargetSequenceLength = s.TargetSequenceLength
+		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())
+	}
+	return m
+}
+
+func progressLine(p instance.Progress, elapsed time.Duration) string {
+	share := float64(p.Done) / float64(max(p.Total, 1))
+	left := time.Duration(float64(elapsed) * (1 - share) / max(share, 1e-9))
+	speed := int64(float64(p.Done) / max(elapsed.Seconds(), 1e-9))
+	return fmt.Sprintf("Build    %2.0f%%  %s documents  %s instances  %s/s  %s left", 100*share,
+		console.Count(p.Documents), console.Count(p.Instances), console.Bytes(speed), console.Duration(left))
+}
+
+// summarize says what is in the finished dataset.
+func summarize(w io.Writer, path string, settings instance.Settings, s instance.Statistics, elapsed time.Duration) error {
+	file, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("look at the dataset: %w", err)
+	}
+	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
+		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
+	percent := func(part int64) float64 { return 100 * float64(part) / float64(max(s.Tokens, 1)) }
+	fmt.Fprintf(w, "         %s; %.1f%% unknown", counted(s.Tokens, "token"), percent(s.Unknown))
+	if s.Masked > 0 {
+		fmt.Fprintf(w, "; %.1f%% masked", percent(s.Masked))
+	}
+	if s.Skipped > 0 {
+		fmt.Fprintf(w, "\n         %s skipped, of no use to target %s", counted(s.Skipped, "line"), settings.Target)
+	}
+	const batchSize = 32
+	_, err = fmt.Fprintf(w, "\n         batch_size %d makes a pass of %s\n", batchSize,
+		counted((s.Instances+batchSize-1)/batchSize, "step"))
+	return err
+}
+
+// counted writes a number of things: 1 step, 1,913 steps.
+func counted(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return console.Count(n) + " " + thing
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
@@ -10,6 +11,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/masking"
+	"uer/internal/optimizer"
 	"uer/internal/tokenizer"
 )
 
@@ -84,15 +86,15 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	training.Int(&o.AccumulationSteps, "accumulation_steps", 1, 1, "batches that make one update")
 	training.Int(&o.SaveCheckpointSteps, "save_checkpoint_steps", 10000, 1, "batches between two checkpoints")
 
-	optimizer := config.NewGroup(flags, "Optimizer")
-	optimizer.Choice(&o.Optimizer, "optimizer", "adamw", optimizers, "optimizer")
-	optimizer.Choice(&o.Scheduler, "scheduler", "linear", schedulers, "schedule of the learning rate")
-	optimizer.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "highest learning rate")
-	optimizer.Float(&o.Warmup, "warmup", 0.1, 0, 1, "share of total_steps in which the learning rate grows")
-	optimizer.Float(&o.Beta1, "beta1", 0.9, 0, 1, "decay of the first moment")
-	optimizer.Float(&o.Beta2, "beta2", 0.999, 0, 1, "decay of the second moment")
-	optimizer.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, not of biases and layer norms")
-	optimizer.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
+	update := config.NewGroup(flags, "Optimizer")
+	update.Choice(&o.Optimizer, "optimizer", "adamw", optimizers, "optimizer")
+	update.Choice(&o.Scheduler, "scheduler", "linear", names(optimizer.ScheduleByName), "schedule of the learning rate")
+	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "highest learning rate")
+	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "share of total_steps in which the learning rate grows")
+	update.Float(&o.Beta1, "beta1", 0.9, 0, 1, "decay of the first moment")
+	update.Float(&o.Beta2, "beta2", 0.999, 0, 1, "decay of the second moment")
+	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, not of biases and layer norms")
+	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"longest gradient of an update; unlimited by default")
 
 	o.Devices.addFlags(flags)
@@ -107,6 +109,12 @@ func (o *pretrainOptions) check() error {
 		return console.UsageError{Err: fmt.Errorf(
 			"--accumulation_steps %d is more than --total_steps %d: the parameters would never change",
 			o.AccumulationSteps, o.TotalSteps)}
+	}
+	if o.Model.Dropout == 1 {
+		return console.UsageError{Err: errors.New("--dropout 1 leaves nothing to learn from")}
+	}
+	if o.Beta1 == 0 || o.Beta2 == 0 {
+		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0")}
 	}
 	if err := o.Devices.check(); err != nil {
 		return err

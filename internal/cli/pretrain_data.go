@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
+	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/dataset"
 	"uer/internal/durable"
@@ -23,7 +25,7 @@ type trainingData struct {
 // openData opens the vocabulary and the dataset, which the caller closes. A dataset that was made for something else
 // than the settings say is refused.
 func openData(options pretrainOptions) (trainingData, error) {
-	vocabulary, err := vocab.Read(options.VocabPath)
+	vocabulary, err := readVocabulary(options.VocabPath)
 	if err != nil {
 		return trainingData{}, err
 	}
@@ -36,7 +38,7 @@ func openData(options pretrainOptions) (trainingData, error) {
 		return trainingData{}, err
 	}
 	if err := cmp.Or(d.CheckTarget(options.Model.Target), d.CheckVocabulary(vocabulary, options.VocabPath),
-		checkTokenizer(d, options.Tokenizer), checkLength(d, options.Model.MaxSequenceLength),
+		checkTokenizer(d, options.Tokenizer), checkLength(d, options.Model),
 		checkMasking(d, options.Masking)); err != nil {
 		return trainingData{}, errors.Join(err, d.Close())
 	}
@@ -44,6 +46,15 @@ func openData(options pretrainOptions) (trainingData, error) {
 		masker = nil
 	}
 	return trainingData{vocabulary, d, masker}, nil
+}
+
+// readVocabulary reads a vocabulary whose path the user has typed.
+func readVocabulary(path string) (*vocab.Vocabulary, error) {
+	vocabulary, err := vocab.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = console.Hint(err, "--vocab_path names the file; a relative path starts at the current directory")
+	}
+	return vocabulary, err
 }
 
 func checkTokenizer(d *dataset.Dataset, wanted string) error {
@@ -55,9 +66,10 @@ func checkTokenizer(d *dataset.Dataset, wanted string) error {
 		"leave out --tokenizer, or run uer preprocess again")
 }
 
-func checkLength(d *dataset.Dataset, positions int) error {
-	length := d.Metadata.SequenceLength
-	if length <= positions {
+// checkLength wants a row of the position table for each token.
+func checkLength(d *dataset.Dataset, m config.Model) error {
+	length, positions := d.Metadata.SequenceLength, m.MaxSequenceLength
+	if length <= positions || m.Embedding == "word" {
 		return nil
 	}
 	return console.Hint(fmt.Errorf("%s: instances of --seq_length %d do not fit --max_seq_length %d", d.Path, length, positions),

@@ -8,10 +8,9 @@ import (
 // names lists the names of a registry, so that flags, help and completion offer what exists.
 func names[T any](registry map[string]T) []string { return slices.Sorted(maps.Keys(registry)) }
 
-// What has no registry to choose from yet.
+// What has no registry.
 var (
-	targets    = []string{"mlm"}
-	masks      = []string{"fully_visible"}
+	masks      = []string{"fully_visible", "causal", "causal_with_prefix"}
+	poolings   = []string{"first", "last", "mean", "max"}
 	optimizers = []string{"adamw"}
-	schedulers = []string{"linear"}
 )
