@@ -129,8 +129,8 @@ func (b *builder) buildPool(ctx context.Context, documents []document, start, en
 }
 
 // onlyOne explains that a corpus without an empty line is one document.
-func (b *builder) onlyOne(text corpus.Document) error {
+func (b *builder) onlyOne(last corpus.Document) error {
 	err := fmt.Errorf("%s: %s lines make 1 document; target %s needs %s", b.corpus.Path,
-		console.Count(len(text.Sentences)), b.settings.Target, b.target.Corpus)
+		console.Count(last.Line+len(last.Sentences)-1), b.settings.Target, b.target.Corpus)
 	return console.Hint(err, "if each line is a document, use --target mlm")
 }

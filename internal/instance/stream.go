@@ -81,7 +81,8 @@ func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*bat
 			continue
 		}
 		before := made.statistics.Instances
-		w.target.build(w, []document{w.document}, 0, w.random(pass, text.Number))
+		w.alone[0] = w.document
+		w.target.build(w, w.alone[:], 0, w.random(pass, text.Number))
 		if made.statistics.Instances > before {
 			made.statistics.Documents++
 		}

@@ -52,7 +52,8 @@ type worker struct {
 	generator       *random.Python
 	key             []uint32
 	document        document
-	sequence        []int32 // an instance being put together
+	alone           [1]document // document, for builders that need no other
+	sequence        []int32     // an instance being put together
 	batch           *batch
 }
 
@@ -114,14 +115,14 @@ func (w *worker) add(x Instance, generator *random.Python) {
 	b.tokens = append(append(b.tokens, x.Tokens...), x.Output...)
 	b.ends = append(b.ends, x.Ends...)
 	middle := tokens + len(x.Tokens)
-	x.Tokens, x.Output, x.Ends = clip(b.tokens[tokens:middle]), clip(b.tokens[middle:]), clip(b.ends[ends:])
-	w.count(x)
+	added := Instance{Tokens: clip(b.tokens[tokens:middle]), Ends: clip(b.ends[ends:]), Label: x.Label, Output: clip(b.tokens[middle:])}
+	w.count(added)
 	if w.masker != nil {
-		b.targets = w.masker.Mask(x.Tokens, generator, b.targets)
-		x.Targets = clip(b.targets[targets:])
-		b.statistics.Masked += int64(len(x.Targets))
+		b.targets = w.masker.Mask(added.Tokens, generator, b.targets)
+		added.Targets = clip(b.targets[targets:])
+		b.statistics.Masked += int64(len(added.Targets))
 	}
-	b.instances = append(b.instances, x)
+	b.instances = append(b.instances, added)
 }
 
 // clip returns a slice whose appends do not reach what follows it.

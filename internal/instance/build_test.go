@@ -1,0 +1,308 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"uer/internal/console"
+	"uer/internal/corpus"
+	"uer/internal/masking"
+)
+
+// tb is what testing.T and rapid.T share.
+type tb interface {
+	Helper()
+	Fatal(...any)
+	Cleanup(func())
+}
+
+func openText(t tb, folder, text string) *corpus.Corpus {
+	t.Helper()
+	path := filepath.Join(folder, "corpus.txt")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := corpus.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// collect copies what Build emits.
+func collect(settings Settings, c *corpus.Corpus) (all []Instance, s Statistics, err error) {
+	s, err = Build(context.Background(), settings, c, func(x Instance) error {
+		x.Tokens, x.Ends, x.Output, x.Targets = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Targets)
+		all = append(all, x)
+		return nil
+	}, nil)
+	return all, s, err
+}
+
+// corpora are texts in the form of each target.
+var corpora = map[string]string{
+	"mlm": "doc.txt", "t5": "doc.txt", "lm": "doc.txt", "bilm": "doc.txt", "bert": "bert.txt", "albert": "bert.txt",
+	"cls": "cls.txt", "seq2seq": "pair.txt", "prefixlm": "pair.txt",
+}
+
+// repeated returns a corpus long enough to occupy several workers.
+func repeated(t *testing.T, target string) *corpus.Corpus {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata", corpora[target]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openText(t, t.TempDir(), strings.Repeat(string(data), 5*batchSize/2/len(data)))
+}
+
+func TestResultDoesNotDependOnWorkers(t *testing.T) {
+	v := readVocabulary(t)
+	for target := range ByTarget {
+		for _, change := range []func(*Settings){
+			func(s *Settings) {},
+			func(s *Settings) { s.Masking.Span, s.DocumentsBufferSize, s.Seed = true, 100, 1<<40+3 },
+			func(s *Settings) { s.FullSentences, s.DocumentsBufferSize = true, 150 },
+		} {
+			settings := defaults(v)
+			settings.Target, settings.SequenceLength, settings.DupFactor = target, 32, 2
+			change(&settings)
+			if settings.Check() != nil {
+				continue // full_sentences for another target
+			}
+			t.Run(fmt.Sprintf("%s/span=%v/full=%v", target, settings.Masking.Span, settings.FullSentences), func(t *testing.T) {
+				c := repeated(t, target)
+				want, statistics, err := collect(settings, c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if int(statistics.Instances) != len(want) {
+					t.Errorf("%d instances counted, %d emitted", statistics.Instances, len(want))
+				}
+				for _, settings.Workers = range []int{2, 5} {
+					got, s, err := collect(settings, c)
+					if err != nil || s != statistics {
+						t.Errorf("%d workers: %+v, error %v; want %+v", settings.Workers, s, err, statistics)
+					}
+					compare(t, got, want)
+				}
+			})
+		}
+	}
+}
+
+func TestStatistics(t *testing.T) {
+	v := readVocabulary(t)
+	for _, c := range []struct {
+		target, text string
+		length       int
+		want         Statistics
+	}{
+		{"mlm", "今天\n\n \n火星\n", 32, Statistics{Documents: 2, Instances: 4, Tokens: 16, Unknown: 4, Masked: 4}},
+		{"mlm", "今天今天今天今天", 5, Statistics{Documents: 1, Instances: 4, Tokens: 20, Masked: 4}}, // no third, empty piece
+		{"lm", "今天今天\n今", 3, Statistics{Documents: 2, Instances: 3, Tokens: 3 + 2 + 3}},
+		{"bilm", "今天今\n\n\n", 2, Statistics{Documents: 1, Instances: 2, Tokens: 3}}, // UER-py would not end
+		{"bert", "今天\n今\n\n天天\n", 32, Statistics{Documents: 2}},
+		{"albert", "今天\n今\n\n天天", 32, Statistics{Documents: 2, Instances: 4, Tokens: 2 * (6 + 5), Masked: 4}},
+		{"cls", "0\t今天\n1\t今\t天\nno columns\n\n2\ta\tb\tc\n3\t\n", 32, Statistics{Documents: 2, Skipped: 3, Instances: 2, Tokens: 3 + 5}},
+		{"seq2seq", "今\t天\n今\n\t天\n天\t\n今\t天\t气\n\n天\t今", 32, Statistics{Documents: 2, Skipped: 4, Instances: 2, Tokens: 2 * 6}},
+		{"prefixlm", "今\t天\n今天今天\t天\n", 6, Statistics{Documents: 1, Skipped: 1, Instances: 1, Tokens: 5}},
+	} {
+		settings := defaults(v)
+		settings.Target, settings.SequenceLength, settings.DupFactor = c.target, c.length, 2
+		instances, got, err := collect(settings, openText(t, t.TempDir(), c.text))
+		if c.target == "bert" { // how the documents are divided is random
+			c.want.Instances, c.want.Tokens, c.want.Masked = got.Instances, got.Tokens, got.Masked
+		}
+		if err != nil || got != c.want {
+			t.Errorf("%s of %q: %+v, error %v\nwant %+v", c.target, c.text, got, err, c.want)
+		}
+		for _, x := range instances {
+			if (x.Targets != nil) != ByTarget[c.target].Masks {
+				t.Errorf("%s: masks %v", c.target, x.Targets)
+			}
+		}
+	}
+}
+
+func TestPassesHaveDifferentMasks(t *testing.T) {
+	settings := defaults(readVocabulary(t))
+	c := repeated(t, "mlm")
+	instances, _, err := collect(settings, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := len(instances) / settings.DupFactor
+	for pass := 1; pass < settings.DupFactor; pass++ {
+		same := 0
+		for i := range size {
+			if reflect.DeepEqual(instances[i].Targets, instances[pass*size+i].Targets) {
+				same++
+			}
+		}
+		if same > size/10 {
+			t.Errorf("%d of %d instances are masked in pass %d as in the first", same, size, pass)
+		}
+	}
+}
+
+func TestPoolsHoldNoSingleDocument(t *testing.T) {
+	for _, c := range []struct {
+		documents, size int
+		want            []int
+	}{
+		{0, 2, []int{0}}, {1, 2, []int{1}}, {2, 2, []int{2}}, {3, 2, []int{3}}, {4, 2, []int{2, 2}}, {5, 2, []int{2, 3}}, {7, 3, []int{3, 4}}, {8, 3, []int{3, 3, 2}},
+	} {
+		read := 0
+		next := func() (corpus.Document, error, bool) {
+			read++
+			return corpus.Document{Number: read}, nil, read <= c.documents
+		}
+		var got []int
+		var ahead []corpus.Document
+		for number := 1; len(got) < len(c.want); {
+			texts, rest, err := fill(ahead, c.size, next)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range texts {
+				if text.Number != number {
+					t.Fatalf("document %d follows %d", text.Number, number-1)
+				}
+				number++
+			}
+			got, ahead = append(got, len(texts)), rest
+		}
+		if !slices.Equal(got, c.want) || len(ahead) > 0 {
+			t.Errorf("%d documents, %d at a time: %v, want %v; %d left", c.documents, c.size, got, c.want, len(ahead))
+		}
+	}
+}
+
+func TestBadCorpora(t *testing.T) {
+	for _, c := range []struct{ target, text, want, hint string }{
+		{"mlm", "", "no text in 0 B", "one document a line"},
+		{"mlm", "\n \n\u3000\n", "no text in 7 B", "one document a line"},
+		{"bert", "", "no text in 0 B", "one sentence a line"},
+		{"bert", "今天\n天气\n", "2 lines make 1 document; target bert needs one sentence a line and an empty line between documents", "--target mlm"},
+		{"bert", "今天\n天气\n\n\u0001\n\n", "4 lines make 1 document", "--target mlm"},
+		{"albert", "\n\n", "no text in 2 B", "one sentence a line"},
+		{"cls", "今天\n天气\n", "none of its 2 lines can be used; target cls needs label TAB text", "tabs"},
+		{"cls", "0\t今天\nlabel\ttext_a\n", `:2: label "label": must be a number from 0`, "column names"},
+		{"cls", "-1\t今天\n", `:1: label "-1": must be a number from 0`, "column names"},
+		{"cls", "4294967296\t今天\n", `:1: label "4294967296": must be a number from 0`, "column names"},
+		{"seq2seq", "今天 天气\n", "none of its 1 lines can be used; target seq2seq needs source TAB target", "tabs"},
+		{"prefixlm", strings.Repeat("今", 40) + "\t天\n", "none of its 1 lines can be used", "seq_length"},
+		{"mlm", "今天\n\n天\xff\n", ":3: not UTF-8: byte 0xff at column 4", "iconv"},
+		{"bert", "今天\n\n天\n\n今\xff\n", ":5: not UTF-8: byte 0xff at column 4", "iconv"},
+	} {
+		settings := defaults(readVocabulary(t))
+		settings.Target, settings.SequenceLength, settings.Workers = c.target, 32, 2
+		text := openText(t, t.TempDir(), c.text)
+		_, _, err := collect(settings, text)
+		if err == nil || !strings.HasPrefix(err.Error(), text.Path) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s of %q: error %v, want %s", c.target, c.text, err, c.want)
+			continue
+		}
+		var report bytes.Buffer
+		console.Report(&report, err)
+		if !strings.Contains(report.String(), "hint: ") || !strings.Contains(report.String(), c.hint) {
+			t.Errorf("%s of %q: no hint %q in\n%s", c.target, c.text, c.hint, report.String())
+		}
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	for _, c := range []struct {
+		change func(*Settings)
+		want   string
+	}{
+		{func(s *Settings) { s.Target = "gpt" }, `target "gpt": must be one of albert, bert, bilm, cls, lm, mlm, prefixlm, seq2seq, t5`},
+		{func(s *Settings) { s.Tokenizer = "bpe" }, `tokenizer "bpe": must be one of bert, char, space`},
+		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", "" }, `tgt_tokenizer "": must be one of`},
+		{func(s *Settings) { s.Target, s.TargetVocabulary = "seq2seq", nil }, "target seq2seq needs a tgt_vocab_path"},
+		{func(s *Settings) { s.Target, s.TargetSequenceLength = "seq2seq", 0 }, "tgt_seq_length 0: must be at least 1"},
+		{func(s *Settings) { s.Target, s.FullSentences = "bert", true }, "full_sentences has no meaning for target bert"},
+		{func(s *Settings) { s.Target, s.SequenceLength = "bert", 4 }, "seq_length 4: must be at least 5 for target bert"},
+		{func(s *Settings) { s.Target, s.DocumentsBufferSize = "bert", 1 }, "docs_buffer_size 1: must be at least 2 for target bert"},
+		{func(s *Settings) { s.DupFactor = 0 }, "dup_factor 0: must be at least 1"},
+		{func(s *Settings) { s.Workers = 0 }, "processes_num 0: must be at least 1"},
+		{func(s *Settings) { s.ShortSequenceProbability = 1.5 }, "short_seq_prob 1.5: must be between 0 and 1"},
+		{func(s *Settings) { s.Masking = masking.Options{Span: true, MaxLength: 3} }, "span_geo_prob 0: must be above 0 and at most 1"},
+	} {
+		settings := defaults(readVocabulary(t))
+		c.change(&settings)
+		_, _, err := collect(settings, openText(t, t.TempDir(), "今天\n"))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %s", err, c.want)
+		}
+	}
+}
+
+// Whatever stops Build, its goroutines end.
+func TestBuildStops(t *testing.T) {
+	before := runtime.NumGoroutine()
+	full := errors.New("disk full")
+	for _, target := range []string{"mlm", "bert"} {
+		settings := defaults(readVocabulary(t))
+		settings.Target, settings.Workers, settings.DupFactor = target, 3, 1000
+		c := repeated(t, target)
+
+		emitted := 0
+		_, err := Build(context.Background(), settings, c, func(Instance) error {
+			if emitted++; emitted == 1000 {
+				return full
+			}
+			return nil
+		}, nil)
+		if err != full || emitted != 1000 {
+			t.Errorf("%s: error %v after %d instances", target, err, emitted)
+		}
+
+		ctx, cancel := context.WithCancelCause(context.Background())
+		stopped := errors.New("stopped")
+		_, err = Build(ctx, settings, c, func(Instance) error { return nil }, func(p Progress) {
+			if p.Instances > 1000 {
+				cancel(stopped)
+			}
+		})
+		if err != stopped {
+			t.Errorf("%s: error %v after the context ended", target, err)
+		}
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
+}
+
+func TestProgress(t *testing.T) {
+	for target := range ByTarget {
+		settings := defaults(readVocabulary(t))
+		settings.Target, settings.DocumentsBufferSize, settings.Workers = target, 200, 2
+		c := repeated(t, target)
+		var last Progress
+		statistics, err := Build(context.Background(), settings, c, func(Instance) error { return nil }, func(p Progress) {
+			if p.Done < last.Done || p.Done > p.Total || p.Total != c.Size*settings.passes() {
+				t.Errorf("%s: %+v follows %+v", target, p, last)
+			}
+			last = p
+		})
+		if err != nil || last.Done < last.Total-2*settings.passes() || last.Statistics != statistics {
+			t.Errorf("%s: last progress %+v, want %+v; error %v", target, last, statistics, err)
+		}
+	}
+}
