@@ -58,8 +58,9 @@ func Open(path string) (*Corpus, error) {
 // Close unmaps the file. No text of it may be used afterwards.
 func (c *Corpus) Close() error { return c.mapping.Close() }
 
-// Lines yields the lines of the file. As in Python's text mode, a line ends with "\n", "\r\n" or "\r"; the last line needs no end. A byte order
-// mark at the beginning of the file is left out. The first line that is not UTF-8 yields an EncodingError and is the last.
+// Lines yields the lines of the file. As in Python's text mode, a line ends with "\n", "\r\n" or "\r"; the last line
+// needs no end. A byte order mark at the beginning of the file is left out. The first line that is not UTF-8 yields an
+// EncodingError and is the last.
 func (c *Corpus) Lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		data := c.mapping.Bytes
@@ -95,8 +96,8 @@ func (c *Corpus) encodingError(line Line) error {
 	return console.Hint(err, "convert the file, for instance with iconv -f GB18030 -t UTF-8")
 }
 
-// Documents yields the documents of a file with a sentence a line and blank lines, which hold nothing but white space, between the documents. Errors are
-// those of Lines.
+// Documents yields the documents of a file with a sentence a line and blank lines, which hold nothing but white space,
+// between the documents. Errors are those of Lines.
 func (c *Corpus) Documents() iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
 		document := Document{Number: 1}

@@ -29,8 +29,9 @@ func divide(first, last int, generator *random.Python) int {
 	return first + generator.Between(1, last-first-1)
 }
 
-// buildBERT makes pairs for masked tokens and next-sentence prediction (Devlin et al., 2019). A chunk of sentences is divided in two; half of the time, and
-// always if there is but one sentence, its second part gives way to sentences of another document, and is used for the next chunk.
+// buildBERT makes pairs for masked tokens and next-sentence prediction (Devlin et al., 2019). A chunk of sentences is
+// divided in two; half of the time, and always if there is but one sentence, its second part gives way to sentences of
+// another document, and is used for the next chunk.
 func buildBERT(w *worker, documents []document, i int, generator *random.Python) {
 	d := &documents[i]
 	wanted, longest := w.chunkLength(generator)
@@ -48,7 +49,8 @@ func buildBERT(w *worker, documents []document, i int, generator *random.Python)
 	}
 }
 
-// randomSentences returns consecutive sentences of a document other than documents[i], at least one and until they have the wanted length.
+// randomSentences returns consecutive sentences of a document other than documents[i], at least one and until they have
+// the wanted length.
 func randomSentences(documents []document, i, wanted int, generator *random.Python) []int32 {
 	const attempts = 10
 	other := i
@@ -65,7 +67,8 @@ func randomSentences(documents []document, i, wanted int, generator *random.Pyth
 	return d.between(first, d.chunk(first, wanted))
 }
 
-// buildALBERT makes pairs for masked tokens and sentence-order prediction (Lan et al., 2020): the two parts of a chunk, swapped half of the time.
+// buildALBERT makes pairs for masked tokens and sentence-order prediction (Lan et al., 2020): the two parts of a chunk,
+// swapped half of the time.
 func buildALBERT(w *worker, documents []document, i int, generator *random.Python) {
 	d := &documents[i]
 	wanted, longest := w.chunkLength(generator)
@@ -81,7 +84,8 @@ func buildALBERT(w *worker, documents []document, i int, generator *random.Pytho
 	}
 }
 
-// addPair adds [CLS] a [SEP] b [SEP]. The longer of the two texts, b if they are equal, loses tokens at random ends until both fit.
+// addPair adds [CLS] a [SEP] b [SEP]. The longer of the two texts, b if they are equal, loses tokens at random ends
+// until both fit.
 func (w *worker) addPair(a, b []int32, longest int, label int32, generator *random.Python) {
 	for len(a)+len(b) > longest {
 		cut := &a

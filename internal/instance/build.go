@@ -38,14 +38,17 @@ type builder struct {
 	statistics Statistics
 }
 
-// Build makes the instances of a corpus and hands them to emit, one after the other; an instance is valid until emit returns. Progress, which may be nil, is called
-// every few thousand tokens. Both are called in this goroutine.
+// Build makes the instances of a corpus and hands them to emit, one after the other; an instance is valid until emit
+// returns. Progress, which may be nil, is called every few thousand tokens. Both are called in this goroutine.
 //
-// The instances and their order depend on the corpus and the settings alone, not on the number of workers: each document has random numbers of its own in each pass.
-// One pass follows another; bert and FullSentences make all passes through one buffer of documents before they fill it again.
+// The instances and their order depend on the corpus and the settings alone, not on the number of workers: each
+// document has random numbers of its own in each pass. One pass follows another; bert and FullSentences make all passes
+// through one buffer of documents before they fill it again.
 //
-// Errors are those of the settings, of the corpus (with file and line), of emit, and a corpus that gives no instance. The end of ctx ends Build with its cause.
-func Build(ctx context.Context, settings Settings, c *corpus.Corpus, emit func(Instance) error, progress func(Progress)) (Statistics, error) {
+// Errors are those of the settings, of the corpus (with file and line), of emit, and a corpus that gives no instance.
+// The end of ctx ends Build with its cause.
+func Build(ctx context.Context, settings Settings, c *corpus.Corpus,
+	emit func(Instance) error, progress func(Progress)) (Statistics, error) {
 	if err := settings.Check(); err != nil {
 		return Statistics{}, err
 	}

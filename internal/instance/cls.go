@@ -10,7 +10,8 @@ import (
 	"uer/internal/random"
 )
 
-// tokenizeLabelled reads a label and one or two texts, divided by tabs. Lines with another number of columns are skipped.
+// tokenizeLabelled reads a label and one or two texts, divided by tabs. Lines with another number of columns are
+// skipped.
 func tokenizeLabelled(w *worker, text corpus.Document) error {
 	line := text.Sentences[0]
 	columns := strings.Split(strings.TrimSpace(line), "\t")

@@ -99,8 +99,9 @@ func (g *golden) arguments(t *testing.T) (s Settings, path string, processes int
 // defaults are those of the command's flags.
 func defaults(v *vocab.Vocabulary) Settings {
 	return Settings{
-		Target: "mlm", Vocabulary: v, Tokenizer: "bert", TargetVocabulary: v, TargetTokenizer: "bert", SequenceLength: 128, TargetSequenceLength: 128,
-		DupFactor: 5, ShortSequenceProbability: 0.1, DocumentsBufferSize: 100000, Masking: masking.Options{GeometricProbability: 0.2, MaxLength: 10}, Seed: 7, Workers: 1,
+		Target: "mlm", Vocabulary: v, Tokenizer: "bert", TargetVocabulary: v, TargetTokenizer: "bert",
+		SequenceLength: 128, TargetSequenceLength: 128, DupFactor: 5, ShortSequenceProbability: 0.1,
+		DocumentsBufferSize: 100000, Masking: masking.Options{GeometricProbability: 0.2, MaxLength: 10}, Seed: 7, Workers: 1,
 	}
 }
 
@@ -178,7 +179,8 @@ func segmentEnds(segments []int32) (ends []int32) {
 	return ends
 }
 
-// process is one worker process of UER-py, which reads the corpus in its own way and draws all its random numbers from one generator.
+// process is one worker process of UER-py, which reads the corpus in its own way and draws all its random numbers from
+// one generator.
 type process struct {
 	*testing.T
 	*worker

@@ -6,11 +6,14 @@ import "uer/internal/masking"
 // Instance is one training example, without padding. What its fields hold depends on the target:
 //
 //	mlm, t5        Tokens: a piece of a document; Ends: its length
-//	bert, albert   Tokens: [CLS] a [SEP] b [SEP]; Ends: the index after each [SEP]; Label: 1 if b is random (bert) or a and b are swapped (albert)
-//	lm             Tokens: up to seq_length+1 tokens, each to be predicted from those before it; Ends: the number of inputs
-//	bilm           Tokens: [CLS], up to seq_length inputs, [SEP]; an input predicts both its neighbours; Ends: the number of inputs
+//	bert, albert   Tokens: [CLS] a [SEP] b [SEP]; Ends: the index after each [SEP];
+//	               Label: 1 if b is random (bert) or a and b are swapped (albert)
+//	lm             Tokens: up to seq_length+1, each to be predicted from those before it; Ends: the number of inputs
+//	bilm           Tokens: [CLS], up to seq_length inputs, [SEP]; an input predicts both its neighbours;
+//	               Ends: the number of inputs
 //	cls            Tokens: [CLS] a, or [CLS] a [SEP] b [SEP]; Ends: the index after each text; Label: the class
-//	prefixlm       Tokens: [CLS] source [SEP] target [SEP], up to seq_length+1; Ends: the index after the source, the number of inputs
+//	prefixlm       Tokens: [CLS] source [SEP] target [SEP], up to seq_length+1;
+//	               Ends: the index after the source, the number of inputs
 //	seq2seq        Tokens: [CLS] source [SEP]; Ends: its length; Output: [CLS] target [SEP], up to tgt_seq_length+1
 type Instance struct {
 	Tokens  []int32

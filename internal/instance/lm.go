@@ -14,7 +14,8 @@ func buildLM(w *worker, documents []document, i int, _ *random.Python) {
 	}
 }
 
-// buildBiLM cuts a document into pieces of the sequence length. [CLS] and [SEP] around a piece are what its outer tokens predict.
+// buildBiLM cuts a document into pieces of the sequence length. [CLS] and [SEP] around a piece are what its outer
+// tokens predict.
 func buildBiLM(w *worker, documents []document, i int, _ *random.Python) {
 	for piece := range slices.Chunk(documents[i].tokens, w.settings.SequenceLength) {
 		w.add(Instance{Tokens: w.enclosed(&document{tokens: piece}), Ends: []int32{int32(len(piece))}}, nil)

@@ -29,7 +29,8 @@ func (w *worker) addPiece(tokens []int32, generator *random.Python) {
 	w.add(Instance{Tokens: tokens, Ends: []int32{int32(len(tokens))}}, generator)
 }
 
-// join returns documents one after the other, each from [CLS] to [SEP], cut into pieces of the sequence length. The pieces are numbered from number on.
+// join returns documents one after the other, each from [CLS] to [SEP], cut into pieces of the sequence length. The
+// pieces are numbered from number on.
 func (w *worker) join(documents []document, number int) []document {
 	var text []int32
 	for i := range documents {

@@ -14,8 +14,8 @@ type task[Item, Result any] struct {
 	err    error
 }
 
-// ordered calls work for each item in one goroutine a worker, and emit for each result, in the order of the items, in this one. It holds a few items a worker at a
-// time. The first error in that order ends it, as does the end of ctx.
+// ordered calls work for each item in one goroutine a worker, and emit for each result, in the order of the items, in
+// this one. It holds a few items a worker at a time. The first error in that order ends it, as does the end of ctx.
 func ordered[Item, Result any](ctx context.Context, workers []*worker, items iter.Seq2[Item, error],
 	work func(*worker, Item) (Result, error), emit func(Result) error) error {
 	inner, cancel := context.WithCancel(ctx)

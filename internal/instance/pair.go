@@ -7,8 +7,8 @@ import (
 	"uer/internal/random"
 )
 
-// tokenizePair reads a source and a target, divided by a tab, as two sentences. Lines with another number of columns, without a source or
-// without a target are skipped.
+// tokenizePair reads a source and a target, divided by a tab, as two sentences. Lines with another number of columns,
+// without a source or without a target are skipped.
 func tokenizePair(w *worker, text corpus.Document) error {
 	line := text.Sentences[0]
 	source, target, found := strings.Cut(line, "\t")
@@ -31,7 +31,8 @@ func (w *worker) skip(line string) {
 	}
 }
 
-// buildSeq2Seq makes the source the input of the encoder and the target the output of the decoder, which also has [CLS] to begin with.
+// buildSeq2Seq makes the source the input of the encoder and the target the output of the decoder, which also has [CLS]
+// to begin with.
 func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
 	d, v, outputs := &documents[i], w.settings.Vocabulary, w.settings.TargetVocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)

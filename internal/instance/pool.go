@@ -47,8 +47,10 @@ func (b *builder) pools(ctx context.Context) error {
 	}
 }
 
-// fill takes size documents, or one more if no other would follow it, since a document by itself has no other to be paired with. It returns what it has read ahead.
-func fill(ahead []corpus.Document, size int, next func() (corpus.Document, error, bool)) (texts, rest []corpus.Document, err error) {
+// fill takes size documents, or one more if no other would follow it, since a document by itself has no other to be
+// paired with. It returns what it has read ahead.
+func fill(ahead []corpus.Document, size int, next func() (corpus.Document, error, bool)) (
+	texts, rest []corpus.Document, err error) {
 	texts = ahead
 	for len(texts)-2 < size {
 		text, err, more := next()

@@ -97,7 +97,8 @@ func pairs(x Instance) (a, b []int32) {
 	return tokens[1 : x.Ends[0]-1], tokens[x.Ends[0] : x.Ends[1]-1]
 }
 
-// Where nothing has to be cut off, the pairs of a pass hold each document's tokens once, besides the random sentences of other documents.
+// Where nothing has to be cut off, the pairs of a pass hold each document's tokens once, besides the random sentences
+// of other documents.
 func TestPairsCoverTheDocuments(t *testing.T) {
 	v := readVocabulary(t)
 	folder := t.TempDir()

@@ -13,18 +13,21 @@ import (
 
 // Settings says how a corpus becomes instances. Errors call the settings by the names of their flags.
 type Settings struct {
-	Target                   string // key of ByTarget
-	Vocabulary               *vocab.Vocabulary
-	Tokenizer                string            // key of tokenizer.ByName
-	TargetVocabulary         *vocab.Vocabulary // of the outputs of seq2seq
-	TargetTokenizer          string            // of the outputs of seq2seq
-	SequenceLength           int               // most inputs of an instance
-	TargetSequenceLength     int               // most inputs of the decoder of seq2seq
-	DupFactor                int               // passes through the corpus, each with masks of its own; one pass if Dynamic or if the target has no masks
-	ShortSequenceProbability float64           // share of the documents that bert and albert cut into shorter instances
-	DocumentsBufferSize      int               // documents that bert takes random sentences from, or that FullSentences joins
-	FullSentences            bool              // mlm and t5: documents run on within an instance
-	Dynamic                  bool              // masks are drawn while training
+	Target     string // key of ByTarget
+	Vocabulary *vocab.Vocabulary
+	Tokenizer  string // key of tokenizer.ByName
+
+	// Of the outputs of seq2seq.
+	TargetVocabulary     *vocab.Vocabulary
+	TargetTokenizer      string
+	TargetSequenceLength int // most inputs of the decoder
+
+	SequenceLength           int     // most inputs of an instance
+	DupFactor                int     // passes through the corpus, each with masks of its own
+	ShortSequenceProbability float64 // share of the documents that bert and albert cut into shorter instances
+	DocumentsBufferSize      int     // documents that bert takes random sentences from, or that FullSentences joins
+	FullSentences            bool    // mlm and t5: documents run on within an instance
+	Dynamic                  bool    // masks are drawn while training, so that one pass is enough
 	Masking                  masking.Options
 	Seed                     int64
 	Workers                  int // goroutines, which the instances do not depend on
@@ -83,7 +86,7 @@ func (s *Settings) checkNumbers(target Target) error {
 	return nil
 }
 
-// passes returns how often the corpus is gone through.
+// passes returns how often the corpus is gone through: once if no masks are stored.
 func (s *Settings) passes() int {
 	if s.Dynamic || !ByTarget[s.Target].Masks {
 		return 1

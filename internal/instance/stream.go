@@ -18,7 +18,8 @@ func (b *builder) documents() iter.Seq2[corpus.Document, error] {
 	}
 	return func(yield func(corpus.Document, error) bool) {
 		for line, err := range b.corpus.Lines() {
-			if !yield(corpus.Document{Number: line.Number, Line: line.Number, End: line.End, Sentences: []string{line.Text}}, err) {
+			text := corpus.Document{Number: line.Number, Line: line.Number, End: line.End, Sentences: []string{line.Text}}
+			if !yield(text, err) {
 				return
 			}
 		}

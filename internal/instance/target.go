@@ -31,13 +31,24 @@ const (
 
 // ByTarget holds the targets by name.
 var ByTarget = map[string]Target{
-	"mlm":      {Corpus: documentLines, Masks: true, joinable: true, shortest: 3, tokenize: tokenizeSentences, build: buildMLM},
-	"t5":       {Corpus: documentLines, Masks: true, joinable: true, shortest: 3, tokenize: tokenizeSentences, build: buildMLM},
-	"bert":     {Corpus: sentenceLines, Masks: true, sentences: true, pooled: true, shortest: 5, tokenize: tokenizeSentences, build: buildBERT},
-	"albert":   {Corpus: sentenceLines, Masks: true, sentences: true, shortest: 5, tokenize: tokenizeSentences, build: buildALBERT},
+	"mlm": mlm,
+	"t5":  mlm,
+	"bert": {
+		Corpus: sentenceLines, Masks: true, sentences: true, pooled: true, shortest: 5,
+		tokenize: tokenizeSentences, build: buildBERT,
+	},
+	"albert": {
+		Corpus: sentenceLines, Masks: true, sentences: true, shortest: 5,
+		tokenize: tokenizeSentences, build: buildALBERT,
+	},
 	"lm":       {Corpus: documentLines, shortest: 2, tokenize: tokenizeSentences, build: buildLM},
 	"bilm":     {Corpus: documentLines, shortest: 1, tokenize: tokenizeSentences, build: buildBiLM},
 	"cls":      {Corpus: labelLines, shortest: 2, tokenize: tokenizeLabelled, build: buildCLS},
 	"prefixlm": {Corpus: pairLines, shortest: 4, tokenize: tokenizePair, build: buildPrefixLM},
 	"seq2seq":  {Corpus: pairLines, Outputs: true, shortest: 3, tokenize: tokenizePair, build: buildSeq2Seq},
+}
+
+var mlm = Target{
+	Corpus: documentLines, Masks: true, joinable: true, shortest: 3,
+	tokenize: tokenizeSentences, build: buildMLM,
 }

@@ -78,7 +78,8 @@ func newWorker(settings *Settings) (*worker, error) {
 	return w, nil
 }
 
-// random returns the generator of one document in one pass, so that what is drawn for it depends on nothing else. It is nil if nothing is to be drawn.
+// random returns the generator of one document in one pass, so that what is drawn for it depends on nothing else. It is
+// nil if nothing is to be drawn.
 func (w *worker) random(pass, number int) *random.Python {
 	if w.masker == nil && !w.target.sentences {
 		return nil
@@ -115,7 +116,12 @@ func (w *worker) add(x Instance, generator *random.Python) {
 	b.tokens = append(append(b.tokens, x.Tokens...), x.Output...)
 	b.ends = append(b.ends, x.Ends...)
 	middle := tokens + len(x.Tokens)
-	added := Instance{Tokens: clip(b.tokens[tokens:middle]), Ends: clip(b.ends[ends:]), Label: x.Label, Output: clip(b.tokens[middle:])}
+	added := Instance{
+		Tokens: clip(b.tokens[tokens:middle]),
+		Ends:   clip(b.ends[ends:]),
+		Label:  x.Label,
+		Output: clip(b.tokens[middle:]),
+	}
 	w.count(added)
 	if w.masker != nil {
 		b.targets = w.masker.Mask(added.Tokens, generator, b.targets)

@@ -30,8 +30,8 @@ const (
 	randomShare = 0.9  // up to here they become random tokens; the others stay as they are
 )
 
-// Masker masks sequences as UER-py does: BERT's masking of single tokens (Devlin et al., 2019) or SpanBERT's of runs (Joshi et al., 2020).
-// It reuses its buffers, so each goroutine needs its own.
+// Masker masks sequences as UER-py does: BERT's masking of single tokens (Devlin et al., 2019) or SpanBERT's of runs
+// (Joshi et al., 2020). It reuses its buffers, so each goroutine needs its own.
 type Masker struct {
 	Vocabulary *vocab.Vocabulary
 	Options
@@ -64,10 +64,10 @@ func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 	return m, nil
 }
 
-// Mask hides some of the tokens, in place, and appends what stood there to targets, sorted by position. Of n tokens it chooses 15 %, at least
-// one and at most what there is besides [CLS], [SEP] and padding; a span that would exceed this number is left out. A chosen token, or
-// all of a span, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %). Spans start at ordinary tokens but may run over [SEP].
-// The random numbers are drawn in UER-py's order.
+// Mask hides some of the tokens, in place, and appends what stood there to targets, sorted by position. Of n tokens it
+// chooses 15 %, at least one and at most what there is besides [CLS], [SEP] and padding; a span that would exceed this
+// number is left out. A chosen token, or all of a span, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %).
+// Spans start at ordinary tokens but may run over [SEP]. The random numbers are drawn in UER-py's order.
 func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target) []Target {
 	n := len(tokens)
 	for n > 0 && tokens[n-1] == m.Vocabulary.Padding {

@@ -22,7 +22,8 @@ type Python struct {
 	next  int // index of the next word of state; stateSize when all are used up
 }
 
-// NewPython returns a generator seeded as init_by_array(key) of the reference implementation of MT19937. An empty key counts as [0].
+// NewPython returns a generator seeded as init_by_array(key) of the reference implementation of MT19937. An empty key
+// counts as [0].
 func NewPython(key ...uint32) *Python {
 	p := new(Python)
 	p.Reset(key...)

@@ -11,8 +11,9 @@ const (
 	longestWord  = 200  // characters; longer words are unknown
 )
 
-// bert is BERT's uncased tokenizer: text is cleaned, lower-cased, stripped of accents and split at white space, punctuation and around Chinese characters;
-// each word is then cut into the longest pieces that the vocabulary has, from the left (WordPiece). A word that cannot be cut is one [UNK].
+// bert is BERT's uncased tokenizer: text is cleaned, lower-cased, stripped of accents and split at white space,
+// punctuation and around Chinese characters; each word is then cut into the longest pieces that the vocabulary has,
+// from the left (WordPiece). A word that cannot be cut is one [UNK].
 type bert struct {
 	singles
 	classes *[tabulated]class
@@ -151,7 +152,8 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	return ids
 }
 
-// longestMatch finds the longest token that word holds from begin on and that ends after from; the end is from if there is none.
+// longestMatch finds the longest token that word holds from begin on and that ends after from; the end is from if there
+// is none.
 func (b *bert) longestMatch(word []byte, begin, from int) (id int32, end int) {
 	for end = min(len(word), begin+b.longest); end > from; end-- {
 		if end < len(word) && !utf8.RuneStart(word[end]) {

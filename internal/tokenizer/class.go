@@ -57,7 +57,8 @@ func classify(r rune) class {
 	return plain
 }
 
-// isIdeograph reports whether BERT puts spaces around a character: the Chinese characters of Unicode's blocks up to extension E.
+// isIdeograph reports whether BERT puts spaces around a character: the Chinese characters of Unicode's blocks up to
+// extension E.
 func isIdeograph(r rune) bool {
 	return r >= 0x4e00 && r <= 0x9fff ||
 		r >= 0x3400 && r <= 0x4dbf ||
@@ -67,13 +68,15 @@ func isIdeograph(r rune) bool {
 		r >= 0x2f800 && r <= 0x2fa1f
 }
 
-// isPunctuation reports whether BERT splits words at a character: Unicode's punctuation and all of ASCII that is neither letter, digit, space nor control.
+// isPunctuation reports whether BERT splits words at a character: Unicode's punctuation and all of ASCII that is
+// neither letter, digit, space nor control.
 func isPunctuation(r rune) bool {
-	return r >= 33 && r <= 47 || r >= 58 && r <= 64 || r >= 91 && r <= 96 || r >= 123 && r <= 126 || unicode.Is(unicode.P, r)
+	return r >= 33 && r <= 47 || r >= 58 && r <= 64 || r >= 91 && r <= 96 || r >= 123 && r <= 126 ||
+		unicode.Is(unicode.P, r)
 }
 
-// isContextual reports whether normalising a character depends on its neighbours: the capital sigma, which has a final form, and visible marks that may
-// change places with others.
+// isContextual reports whether normalising a character depends on its neighbours: the capital sigma, which has a final
+// form, and visible marks that may change places with others.
 func isContextual(r rune) bool {
 	return r == 'Σ' || norm.NFD.PropertiesString(string(r)).CCC() != 0 && !unicode.Is(unicode.Mn, r)
 }

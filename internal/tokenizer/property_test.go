@@ -83,7 +83,8 @@ func wordPieces(v *vocab.Vocabulary, word []rune) []int32 {
 var characters = rapid.StringOf(rapid.RuneFrom(
 	[]rune("aAbBszÁ中文豈한йΣΣİ .,!'\u0301\u302e\u200d\n\t\u3000\u2028😀0₩"), unicode.Latin, unicode.Greek, unicode.Han, unicode.Hangul, unicode.P, unicode.M))
 
-// everyCharacter returns a vocabulary with all characters that normalised texts of these kinds hold, and some longer tokens.
+// everyCharacter returns a vocabulary with all characters that normalised texts of these kinds hold, and some longer
+// tokens.
 func everyCharacter(t testing.TB) *vocab.Vocabulary {
 	file := []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nab\n##ab\nabab\n##ba\n##ss\nzss\n")
 	for r := rune(0x21); r < tabulated; r++ {

@@ -34,7 +34,8 @@ func (c char) AppendIDs(ids []int32, line string) []int32 {
 	return ids
 }
 
-// space splits a line at each single space, so that two spaces have an empty token between them. A blank line has no token.
+// space splits a line at each single space, so that two spaces have an empty token between them. A blank line has no
+// token.
 type space struct{ vocabulary *vocab.Vocabulary }
 
 func (s space) Tokens(line string) []string { return tokens(s.vocabulary, s.AppendIDs(nil, line)) }

@@ -22,7 +22,8 @@ const (
 	mask      = "[MASK]"
 )
 
-// Vocabulary numbers the tokens of a model from 0, in the order of the file. It is immutable and safe for concurrent use.
+// Vocabulary numbers the tokens of a model from 0, in the order of the file. It is immutable and safe for concurrent
+// use.
 type Vocabulary struct {
 	Padding, Unknown, Class, Separator, Mask int32 // ids of the special tokens; Padding is always 0
 
@@ -40,9 +41,10 @@ func Read(path string) (*Vocabulary, error) {
 	return Parse(path, data)
 }
 
-// Parse reads a vocabulary: UTF-8 text, one token a line, numbered from 0. The token is the first word of its line, or the whole line if
-// that is nothing but white space. Token 0 is the padding, whatever its name. Errors name the file, the line and what is wrong with it:
-// bytes that are not UTF-8, a token that an earlier line holds, a missing special token.
+// Parse reads a vocabulary: UTF-8 text, one token a line, numbered from 0. The token is the first word of its line, or
+// the whole line if that is nothing but white space. Token 0 is the padding, whatever its name. Errors name the file,
+// the line and what is wrong with it: bytes that are not UTF-8, a token that an earlier line holds, a missing special
+// token.
 func Parse(name string, data []byte) (*Vocabulary, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("%s: the vocabulary is empty", name)
@@ -74,7 +76,8 @@ func (v *Vocabulary) add(number int, line string) error {
 	token := tokenOf(line)
 	if first, found := v.ids[token]; found {
 		err := fmt.Errorf("token %q stands on line %d already", token, first+1)
-		return console.Hint(err, "remove one of the two lines; if a model was trained with this file, replace the first by an unused token instead, so that the others keep their numbers")
+		return console.Hint(err, "remove one of the two lines; if a model was trained with this file, "+
+			"replace the first of them by a token of its own instead, so that the others keep their numbers")
 	}
 	v.ids[token] = int32(number - 1)
 	v.tokens = append(v.tokens, token)
@@ -101,9 +104,11 @@ func (v *Vocabulary) findSpecial() error {
 		id, found := v.ids[special.token]
 		switch {
 		case !found:
-			return console.Hint(fmt.Errorf("the vocabulary lacks %s", special.token), "add a line "+special.token+", or check that this is a vocabulary with one token a line")
+			return console.Hint(fmt.Errorf("the vocabulary lacks %s", special.token),
+				"add a line "+special.token+", or check that this is a vocabulary with one token a line")
 		case id == v.Padding:
-			return console.Hint(fmt.Errorf("%s stands on line 1, whose token is the padding", special.token), "put [PAD] on the first line")
+			return console.Hint(fmt.Errorf("%s stands on line 1, whose token is the padding", special.token),
+				"put [PAD] on the first line")
 		}
 		*special.id = id
 	}
@@ -139,7 +144,8 @@ func (v *Vocabulary) ID(token string) int32 {
 // SHA256 returns the hash of the file's bytes in hexadecimal.
 func (v *Vocabulary) SHA256() string { return v.sha256 }
 
-// IsSpace reports whether Python's str.split takes a character for white space: Unicode's white space and the four separators U+001C to U+001F.
+// IsSpace reports whether Python's str.split takes a character for white space: Unicode's white space and the four
+// separators U+001C to U+001F.
 func IsSpace(r rune) bool {
 	return r >= 0x1c && r <= 0x1f || unicode.IsSpace(r)
 }
