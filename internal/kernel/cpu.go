@@ -12,6 +12,7 @@ type CPU struct {
 	*routines
 	pool    *pool
 	product productScratch
+	order   sequenceOrder // of recurrent layers
 }
 
 // New returns a CPU with the best instruction set of this machine, or the one that the environment variable UER_CPU

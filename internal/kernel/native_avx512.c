@@ -16,6 +16,7 @@
 #include "rows.inc.h"
 #include "matmul.inc.h"
 #include "attention.inc.h"
+#include "recurrent.inc.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop

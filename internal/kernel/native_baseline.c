@@ -9,3 +9,4 @@
 #include "rows.inc.h"
 #include "matmul.inc.h"
 #include "attention.inc.h"
+#include "recurrent.inc.h"

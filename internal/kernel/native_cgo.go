@@ -35,6 +35,7 @@ func nativeTable(name string, set nativeSet) *routines {
 		name:      name,
 		matmul:    nativeMatmul(set),
 		rows:      nativeRows(set),
-		attention: portableAttention,
+		attention: nativeAttention(set),
+		recurrent: nativeRecurrent(set),
 	}
 }

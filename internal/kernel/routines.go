@@ -8,6 +8,7 @@ type routines struct {
 	matmul    matmulRoutines
 	rows      rowRoutines
 	attention attentionRoutines
+	recurrent recurrentRoutines
 }
 
 // portable is the table in plain Go.
@@ -16,6 +17,7 @@ var portable = routines{
 	matmul:    portableMatmul,
 	rows:      portableRows,
 	attention: portableAttention,
+	recurrent: portableRecurrent,
 }
 
 // tables lists the tables that this machine can run, the best first.
