@@ -5,7 +5,9 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -18,7 +20,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
-			"status": status, "bytes": writeBytes,
+			"status": status, "bytes": writeBytes, "signalled": signalled,
 		},
 	})
 }
@@ -39,6 +41,41 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 		got = exit.ExitCode()
 	}
 	if got != want {
+		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// signalled runs a command until it has made a file, sends it a signal and checks its exit status. What it wrote to its
+// standard error goes to the file said: signalled INT 130 dataset.pt.partial uer preprocess ...
+func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) < 4 {
+		ts.Fatalf("usage: signalled SIGNAL CODE FILE COMMAND ...")
+	}
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	want, err := strconv.Atoi(arguments[1])
+	ts.Check(err)
+	said, err := os.Create(ts.MkAbs("said"))
+	ts.Check(err)
+	defer said.Close()
+	command := exec.Command(arguments[3], arguments[4:]...)
+	command.Dir, command.Stderr = ts.MkAbs("."), said
+	ts.Check(command.Start())
+	for tries := 0; ; tries++ {
+		if _, err := os.Stat(ts.MkAbs(arguments[2])); err == nil {
+			break
+		}
+		if tries == 3000 {
+			_ = command.Process.Kill()
+			ts.Fatalf("no file %s after 30 s", arguments[2])
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Check(command.Process.Signal(signals[arguments[0]]))
+	var exit *exec.ExitError
+	if err := command.Wait(); err != nil && !errors.As(err, &exit) {
+		ts.Fatalf("%v", err)
+	}
+	if got := command.ProcessState.ExitCode(); got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
 	}
 }

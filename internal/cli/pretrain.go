@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -55,6 +56,10 @@ func newPretrain(streams Streams) *cobra.Command {
 			if err := options.check(); err != nil {
 				return err
 			}
+			quiet := context.AfterFunc(command.Context(), func() {
+				fmt.Fprintln(streams.Err, "\nStopping after this step; press Ctrl-C again to stop at once")
+			})
+			defer quiet()
 			return train(command.Context(), options, streams)
 		})
 	options.addFlags(command.Flags())
