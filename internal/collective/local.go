@@ -1,0 +1,123 @@
+package collective
+
+import (
+	"fmt"
+	"sync"
+)
+
+// Local connects ranks that run in one process. It implements Collective.
+type Local struct {
+	*group
+	rank int
+}
+
+// group is what the ranks of a process share.
+type group struct {
+	mutex   sync.Mutex
+	changed sync.Cond
+	arrived int   // ranks that wait in the present round of meet
+	round   int   // rounds that all ranks have come to
+	err     error // of the rank that failed first
+
+	values [][]float32 // of each rank, while an AllReduce goes on
+}
+
+// NewLocal connects a number of ranks and returns them in order.
+func NewLocal(size int) []*Local {
+	g := &group{values: make([][]float32, size)}
+	g.changed.L = &g.mutex
+	ranks := make([]*Local, size)
+	for i := range ranks {
+		ranks[i] = &Local{group: g, rank: i}
+	}
+	return ranks
+}
+
+// Rank implements Collective, as do the methods below.
+func (l *Local) Rank() int { return l.rank }
+
+// Size is the number of ranks.
+func (l *Local) Size() int { return len(l.values) }
+
+// AllReduce shares the work: each rank adds up one part of the values, rank 0's first, and gives the sums to all.
+func (l *Local) AllReduce(values []float32) error {
+	l.values[l.rank] = values
+	if err := l.meet(); err != nil {
+		return err
+	}
+	for rank, other := range l.values {
+		if len(other) != len(l.values[0]) {
+			return fmt.Errorf("rank %d adds %d values, rank 0 %d", rank, len(other), len(l.values[0]))
+		}
+	}
+	start, end := part(len(values), l.rank, len(l.values))
+	sum(l.values, start, end)
+	return l.meet()
+}
+
+// Barrier returns when all ranks have called it.
+func (l *Local) Barrier() error { return l.meet() }
+
+// Abort ends the group.
+func (l *Local) Abort(err error) error {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.err == nil {
+		l.err = fmt.Errorf("rank %d: %w", l.rank, err)
+		l.changed.Broadcast()
+	}
+	return l.err
+}
+
+// meet returns when all ranks have called it, or one has failed.
+func (g *group) meet() error {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.err != nil {
+		return g.err
+	}
+	g.arrived++
+	if g.arrived == len(g.values) {
+		g.arrived = 0
+		g.round++
+		g.changed.Broadcast()
+		return nil
+	}
+	for round := g.round; g.round == round; {
+		if g.err != nil {
+			return g.err
+		}
+		g.changed.Wait()
+	}
+	return nil
+}
+
+// part is the range of n values that a rank adds up. Parts are whole cache lines, so that ranks do not hinder each other.
+func part(n, rank, size int) (start, end int) {
+	const line = 16 // values
+	length := (n + size - 1) / size
+	length = (length + line - 1) / line * line
+	return min(rank*length, n), min((rank+1)*length, n)
+}
+
+// sum replaces elements start to end of all values by their sums, block by block, so that a block stays in the cache.
+func sum(values [][]float32, start, end int) {
+	const block = 4096
+	for ; start < end; start += block {
+		last := min(start+block, end)
+		total := values[0][start:last]
+		for _, other := range values[1:] {
+			add(total, other[start:last])
+		}
+		for _, other := range values[1:] {
+			copy(other[start:last], total)
+		}
+	}
+}
+
+func add(total, values []float32) {
+	values = values[:len(total)]
+	for i := range total {
+		total[i] += values[i]
+	}
+}
