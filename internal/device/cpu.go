@@ -80,6 +80,8 @@ var kernels = map[string]func(c *CPU, op graph.Op) compute{
 	"concat":                 bind(concatKernel),
 	"pool":                   bind(poolKernel),
 	"pool gradient":          bind(poolGradientKernel),
+	"recurrent":              bind(recurrentKernel),
+	"recurrent gradient":     bind(recurrentGradientKernel),
 	"cross entropy":          bind(crossEntropyKernel),
 }
 

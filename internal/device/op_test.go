@@ -127,6 +127,27 @@ var opTests = []opTest{
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Pool{Kind: kernel.PoolMax}, p[0], startsOf(b))
 		}},
+	{"two directions of tanh cells", [][]int{{7, 4}, {3, 4}, {3, 3}, {3}, {3}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			operands := append(p[:5:5], startsOf(b))
+			forward := b.Apply(op.Recurrent{Cell: kernel.TanhCell}, operands...)
+			backward := b.Apply(op.Recurrent{Cell: kernel.TanhCell, Reverse: true}, operands...)
+			return b.Apply(op.Concat{}, forward, backward)
+		}},
+	{"two directions of lstm cells", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			operands := append(p[:5:5], startsOf(b))
+			forward := b.Apply(op.Recurrent{Cell: kernel.LSTMCell}, operands...)
+			backward := b.Apply(op.Recurrent{Cell: kernel.LSTMCell, Reverse: true}, operands...)
+			return b.Apply(op.Concat{}, forward, backward)
+		}},
+	{"two directions of gru cells", [][]int{{7, 4}, {9, 4}, {9, 3}, {9}, {9}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			operands := append(p[:5:5], startsOf(b))
+			forward := b.Apply(op.Recurrent{Cell: kernel.GRUCell}, operands...)
+			backward := b.Apply(op.Recurrent{Cell: kernel.GRUCell, Reverse: true}, operands...)
+			return b.Apply(op.Concat{}, forward, backward)
+		}},
 	{"gather", [][]int{{7, 5}}, map[string][]int32{"index": {1, 2, 6}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Gather{}, p[0], input("index"), rowsOf(b))

@@ -4,6 +4,7 @@ package encoder
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
+	"uer/internal/kernel"
 	"uer/internal/layer"
 )
 
@@ -13,6 +14,12 @@ type Encoder func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Nod
 
 // ByName holds the encoders by their UER-py names.
 var ByName = map[string]Encoder{
+	"rnn":         recurrent(kernel.TanhCell),
+	"lstm":        recurrent(kernel.LSTMCell),
+	"gru":         recurrent(kernel.GRUCell),
+	"birnn":       twoRecurrent(kernel.TanhCell),
+	"bilstm":      twoRecurrent(kernel.LSTMCell),
+	"bigru":       twoRecurrent(kernel.GRUCell),
 	"transformer": Transformer,
 	"bert":        Transformer, // its name in older UER-py
 }

@@ -49,6 +49,12 @@ var goldenModels = map[string]config.Model{
 		m.Target, m.Embedding, m.Mask, m.LayerNormPositioning = "lm", "word_pos", "causal", "pre"
 		m.TieWeights, m.RemoveEmbeddingLayerNorm = true, true
 	}),
+	"lstm_lm":  goldenModel(func(m *config.Model) { m.Target, m.Embedding, m.Encoder = "lm", "word", "lstm" }),
+	"gru_lm":   goldenModel(func(m *config.Model) { m.Target, m.Embedding, m.Encoder = "lm", "word", "gru" }),
+	"x_rnn_lm": goldenModel(func(m *config.Model) { m.Target, m.Embedding, m.Encoder = "lm", "word", "rnn" }),
+	"elmo": goldenModel(func(m *config.Model) {
+		m.Target, m.Embedding, m.Encoder, m.KeepPadding = "bilm", "word", "bilstm", true
+	}),
 	"x_prefixlm": goldenModel(func(m *config.Model) { m.Target, m.Mask = "prefixlm", "causal_with_prefix" }),
 	"x_cls_mean": goldenModel(func(m *config.Model) {
 		m.Target, m.Pooling, m.LabelsNumber, m.KeepPadding = "cls", "mean", 3, true
@@ -79,6 +85,8 @@ type goldenBatchFile struct {
 	Target       json.RawMessage `json:"tgt"`
 	TargetMasked [][]int32       `json:"tgt_mlm"`
 	TargetPair   []int32         `json:"tgt_sp"`
+	Forward      [][]int32       `json:"tgt_forward"`
+	Backward     [][]int32       `json:"tgt_backward"`
 	TargetIn     [][]int32       `json:"tgt_in"`
 	TargetOut    [][]int32       `json:"tgt_out"`
 	Segments     [][]int32       `json:"seg"`
@@ -110,6 +118,12 @@ func (b goldenBatchFile) ragged(t *testing.T, keepPadding bool) map[string][]int
 		addSequences(in, "output_", b.TargetIn, real, false)
 		addPredictions(in, b.TargetOut, in["output_rows"])
 		return in
+	}
+	if b.Forward != nil {
+		target = b.Forward
+		addPredictions(in, b.Backward, in["rows"])
+		in["backward_predicted"], in["backward_labels"] = in["predicted"], in["labels"]
+		in["predicted"], in["labels"] = nil, nil
 	}
 	addPredictions(in, target, in["rows"])
 	return in
