@@ -10,6 +10,9 @@ import (
 	"uer/internal/config"
 )
 
+// columns is the width of the help.
+const columns = 110
+
 // groupedUsage prints the flags of a command by section, each with its default.
 func groupedUsage(command *cobra.Command) error {
 	var sections []string
@@ -31,7 +34,9 @@ func groupedUsage(command *cobra.Command) error {
 			fmt.Fprintf(out, "%s:\n", section)
 		}
 		for _, flag := range flags[section] {
-			fmt.Fprintf(out, "  %-*s  %s\n", width, flagName(flag), describe(flag))
+			indent := "\n" + strings.Repeat(" ", width+4)
+			text := strings.Join(wrap(describe(flag), columns-width-4), indent)
+			fmt.Fprintf(out, "  %-*s  %s\n", width, flagName(flag), text)
 		}
 	}
 	fmt.Fprintf(out, "\nSee also: uer help environment, uer help exit-codes\n")
@@ -58,6 +63,23 @@ func describe(flag *pflag.Flag) string {
 		return text // the usage text says what happens without the flag
 	}
 	return fmt.Sprintf("%s (default %s)", text, flag.DefValue)
+}
+
+// wrap breaks a text into lines of a width, at spaces.
+func wrap(text string, width int) []string {
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines = append(lines, line)
+			line = ""
+		}
+		if line != "" {
+			line += " "
+		}
+		line += word
+	}
+	return append(lines, line)
 }
 
 // helpTopics are commands that cannot be run, only read.

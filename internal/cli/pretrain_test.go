@@ -34,6 +34,8 @@ func TestDefaultsAreThoseOfUERpy(t *testing.T) {
 		"scheduler": "linear", "weight_decay": "0.01", "clip_grad_norm": "0", "beta1": "0.9", "beta2": "0.999",
 		"span_geo_prob": "0.2", "span_max_length": "10", "world_size": "1", "gpu_ranks": "",
 		"master_ip": "tcp://localhost:12345", "backend": "nccl", "tie_weights": "false", "span_masking": "false",
+		"target": "bert", "pooling": "first", "tgt_embedding": "word_pos_seg", "layernorm_positioning": "post",
+		"layernorm": "normal", "feed_forward": "dense", "relative_attention_buckets_num": "32",
 	}
 	flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
 	new(pretrainOptions).addFlags(flags)
@@ -46,7 +48,8 @@ func TestDefaultsAreThoseOfUERpy(t *testing.T) {
 	want = map[string]string{
 		"dataset_path": "dataset.pt", "tokenizer": "bert", "processes_num": "1", "docs_buffer_size": "100000",
 		"seq_length": "128", "dup_factor": "5", "full_sentences": "false", "seed": "7", "dynamic_masking": "false",
-		"span_masking": "false", "span_geo_prob": "0.2", "span_max_length": "10",
+		"span_masking": "false", "span_geo_prob": "0.2", "span_max_length": "10", "target": "bert", "tgt_tokenizer": "bert",
+		"tgt_seq_length": "128", "short_seq_prob": "0.1",
 	}
 	flags = pflag.NewFlagSet("preprocess", pflag.ContinueOnError)
 	new(preprocessOptions).addFlags(flags)
