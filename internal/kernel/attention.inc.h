@@ -6,7 +6,7 @@
 
 #include "attention.h"
 #include "dropout.inc.h"
-#include "panel.inc.h"
+#include "block.inc.h"
 
 // ATTENTION_BLOCK is the number of queries of a block: a multiple of PANEL_ROWS, large enough for the sums over queries in
 // the backward pass, small enough to skip most of what causal queries do not see.
@@ -39,7 +39,7 @@ INLINE uint64_t attention_row_key(const struct uer_attention *t, size_t i) {
 // attention_scores computes the scores, not scaled yet, of a block of queries.
 static void attention_scores(const struct uer_attention *t, float *s, size_t step, size_t first, size_t rows,
                              size_t keys, const float *k_transposed) {
-	panel_product(s, step, rows, keys, t->q + first * t->width, t->width, 1, k_transposed, PANEL * t->size, t->size, 0);
+	block_product(s, step, rows, keys, t->q + first * t->width, t->width, 1, k_transposed, PANEL * t->size, t->size, 0);
 	if (!t->bias) return;
 	for (size_t r = 0; r < rows; r++, s += step) {
 		const float *bias = t->bias + t->centre - (first + r);
@@ -85,8 +85,8 @@ void NAME(attention_forward)(struct uer_attention t) {
 	float *s = v + keys * size;      // [block, keys]
 	float *out = s + ATTENTION_BLOCK * step;   // [block, size]
 	float sums[ATTENTION_BLOCK + LANES] = {0}, lse[ATTENTION_BLOCK + LANES] = {0};
-	panel_pack_transposed(k, PANEL * t.size, t.k, t.keys, t.size, t.width);
-	panel_pack(v, t.keys * PANEL, t.v, t.keys, t.size, t.width);
+	pack_block_transposed(k, PANEL * t.size, t.k, t.keys, t.size, t.width);
+	pack_block(v, t.keys * PANEL, t.v, t.keys, t.size, t.width);
 
 	for (size_t first = 0; first < t.queries; first += ATTENTION_BLOCK) {
 		size_t rows = at_most(t.queries - first, ATTENTION_BLOCK);
@@ -94,7 +94,7 @@ void NAME(attention_forward)(struct uer_attention t) {
 		attention_scores(&t, s, step, first, rows, seen, k);
 		for (size_t r = 0; r < rows; r++) sums[r] = attention_softmax(&t, first + r, s + r * step, seen, lse + r);
 		for (size_t r = 0; r < rows; r += LANES) store(lse + r, load(lse + r) + vector_log(load(sums + r)));
-		panel_product(out, size, rows, t.size, s, step, 1, v, t.keys * PANEL, seen, 0);
+		block_product(out, size, rows, t.size, s, step, 1, v, t.keys * PANEL, seen, 0);
 		for (size_t r = 0; r < rows; r++) {
 			write_row(t.out + (first + r) * t.width, out + r * size, t.size, 1 / sums[r], 0);
 			t.lse[(first + r) * t.heads] = lse[r];
@@ -140,9 +140,9 @@ void NAME(attention_backward)(struct uer_attention t) {
 	float *dq = dout + ATTENTION_BLOCK * size;                  // [block, size]
 	float *s = dq + ATTENTION_BLOCK * size;                     // [block, keys]
 	float *dp = s + ATTENTION_BLOCK * step;                     // [block, keys]
-	panel_pack_transposed(k_transposed, PANEL * t.size, t.k, t.keys, t.size, t.width);
-	panel_pack_transposed(v_transposed, PANEL * t.size, t.v, t.keys, t.size, t.width);
-	panel_pack(k, t.keys * PANEL, t.k, t.keys, t.size, t.width);
+	pack_block_transposed(k_transposed, PANEL * t.size, t.k, t.keys, t.size, t.width);
+	pack_block_transposed(v_transposed, PANEL * t.size, t.v, t.keys, t.size, t.width);
+	pack_block(k, t.keys * PANEL, t.k, t.keys, t.size, t.width);
 
 	// From the last block, which sees the most keys, to the first: it begins the sums dk and dv.
 	size_t begun = 0;
@@ -151,16 +151,16 @@ void NAME(attention_backward)(struct uer_attention t) {
 		size_t rows = at_most(t.queries - first, ATTENTION_BLOCK);
 		size_t seen = visible(&t, first + rows - 1);
 		const float *dout_rows = t.dout + first * t.width;
-		panel_pack(q, rows * PANEL, t.q + first * t.width, rows, t.size, t.width);
-		panel_pack(dout, rows * PANEL, dout_rows, rows, t.size, t.width);
+		pack_block(q, rows * PANEL, t.q + first * t.width, rows, t.size, t.width);
+		pack_block(dout, rows * PANEL, dout_rows, rows, t.size, t.width);
 		attention_scores(&t, s, step, first, rows, seen, k_transposed);
-		panel_product(dp, step, rows, seen, dout_rows, t.width, 1, v_transposed, PANEL * t.size, t.size, 0);
+		block_product(dp, step, rows, seen, dout_rows, t.width, 1, v_transposed, PANEL * t.size, t.size, 0);
 		for (size_t r = 0; r < rows; r++) attention_gradient(&t, first + r, s + r * step, dp + r * step, seen);
 
-		panel_product(dv, size, seen, t.size, s, 1, step, dout, rows * PANEL, rows, begun > 0);
-		panel_product(dk, size, seen, t.size, dp, 1, step, q, rows * PANEL, rows, begun > 0);
+		block_product(dv, size, seen, t.size, s, 1, step, dout, rows * PANEL, rows, begun > 0);
+		block_product(dk, size, seen, t.size, dp, 1, step, q, rows * PANEL, rows, begun > 0);
 		if (begun == 0) begun = seen;
-		panel_product(dq, size, rows, t.size, dp, step, 1, k, t.keys * PANEL, seen, 0);
+		block_product(dq, size, rows, t.size, dp, step, 1, k, t.keys * PANEL, seen, 0);
 		for (size_t r = 0; r < rows; r++)
 			write_row(t.dq + (first + r) * t.width, dq + r * size, t.size, t.scale, t.accumulate[0]);
 	}

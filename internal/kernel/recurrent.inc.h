@@ -2,7 +2,7 @@
 #ifndef UER_RECURRENT_INC_H
 #define UER_RECURRENT_INC_H
 
-#include "panel.inc.h"
+#include "block.inc.h"
 #include "recurrent.h"
 #include "vecmath.inc.h"
 
@@ -15,13 +15,13 @@ INLINE size_t gate_count(int cell) { return cell == CELL_LSTM ? 4 : cell == CELL
 // The weights of the units as an operand [hidden, gates*RECURRENT_UNITS].
 void NAME(recurrent_pack_forward)(float *packed, const float *weights, int cell, size_t hidden, size_t first, size_t units) {
 	for (size_t gate = 0; gate < gate_count(cell); gate++, packed += RECURRENT_UNITS * hidden)
-		panel_pack_transposed(packed, hidden * PANEL, weights + (gate * hidden + first) * hidden, units, hidden, hidden);
+		pack_block_transposed(packed, hidden * PANEL, weights + (gate * hidden + first) * hidden, units, hidden, hidden);
 }
 
 // The weights of the units as an operand [gates*hidden, RECURRENT_UNITS].
 void NAME(recurrent_pack_backward)(float *packed, const float *weights, int cell, size_t hidden, size_t first, size_t units) {
 	size_t depth = gate_count(cell) * hidden;
-	panel_pack(packed, depth * PANEL, weights + first, depth, units, hidden);
+	pack_block(packed, depth * PANEL, weights + first, depth, units, hidden);
 }
 
 INLINE vfloat logistic(vfloat x) { return 1.0f / (1.0f + vector_exp(-x)); }
@@ -74,7 +74,7 @@ INLINE void step_forward(const int cell, const struct uer_recurrent *t) {
 	float sums[RECURRENT_ROWS * MAX_GATES * RECURRENT_UNITS] __attribute__((aligned(64)));
 	for (size_t first = 0; first < t->rows; first += RECURRENT_ROWS) {
 		size_t rows = at_most(t->rows - first, RECURRENT_ROWS);
-		panel_product(sums, width, rows, width, t->before + first * t->hidden, t->hidden, 1, t->packed, PANEL * t->hidden,
+		block_product(sums, width, rows, width, t->before + first * t->hidden, t->hidden, 1, t->packed, PANEL * t->hidden,
 		              t->start ? 0 : t->hidden, 0);
 		for (size_t r = 0; r < rows; r++)
 			for (size_t u = 0; u < t->units; u += LANES) {
@@ -142,7 +142,7 @@ INLINE void step_backward(const int cell, const struct uer_recurrent *t) {
 	for (size_t first = 0; first < t->rows; first += RECURRENT_ROWS) {
 		size_t rows = at_most(t->rows - first, RECURRENT_ROWS);
 		size_t carried = first < t->carried ? at_most(t->carried - first, rows) : 0;
-		panel_product(sums, RECURRENT_UNITS, carried, t->units, t->next + first * depth, depth, 1, t->packed, PANEL * depth,
+		block_product(sums, RECURRENT_UNITS, carried, t->units, t->next + first * depth, depth, 1, t->packed, PANEL * depth,
 		              depth, 0);
 		for (size_t r = 0; r < rows; r++)
 			for (size_t u = 0; u < t->units; u += LANES) {

@@ -1,7 +1,7 @@
 // Products of blocks that stay in the caches. The right operand is packed into panels: columns p*PANEL to (p+1)*PANEL of a
 // matrix [depth, columns] lie together as [depth, PANEL]; panels are panel_step elements apart.
-#ifndef UER_PANEL_INC_H
-#define UER_PANEL_INC_H
+#ifndef UER_BLOCK_INC_H
+#define UER_BLOCK_INC_H
 
 #define PANEL_VECTORS 2
 #define PANEL (PANEL_VECTORS * LANES)
@@ -18,9 +18,9 @@ INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
 // on_line is the first address at or after p that begins a cache line.
 INLINE float *on_line(float *p) { return (float *)(((uintptr_t)p + 63) & ~(uintptr_t)63); }
 
-// panel_tile computes c[r, j] = Σ_k a[r*row_step + k*depth_step] * b[k*PANEL + j], or adds it to c, for constant numbers
+// block_tile computes c[r, j] = Σ_k a[r*row_step + k*depth_step] * b[k*PANEL + j], or adds it to c, for constant numbers
 // of rows and vectors.
-INLINE void panel_tile(const int rows, const int vectors, float *c, size_t c_step, const float *a, size_t row_step,
+INLINE void block_tile(const int rows, const int vectors, float *c, size_t c_step, const float *a, size_t row_step,
                        size_t depth_step, const float *b, size_t depth, int accumulate) {
 	vfloat sum[PANEL_ROWS][PANEL_VECTORS];
 #pragma GCC unroll 12
@@ -44,15 +44,15 @@ INLINE void panel_tile(const int rows, const int vectors, float *c, size_t c_ste
 		for (int v = 0; v < vectors; v++) store(c + r * c_step + v * LANES, sum[r][v]);
 }
 
-#define PANEL_TILE(rows, vectors)                                                                    \
+#define BLOCK_TILE(rows, vectors)                                                                    \
 	case (rows) * PANEL_VECTORS + (vectors) - 1:                                                 \
-		panel_tile(rows, vectors, c, c_step, a, row_step, depth_step, b, depth, accumulate); \
+		block_tile(rows, vectors, c, c_step, a, row_step, depth_step, b, depth, accumulate); \
 		break;
-#define PANEL_TILES(rows) PANEL_TILE(rows, 1) PANEL_TILE(rows, 2)
+#define BLOCK_TILES(rows) BLOCK_TILE(rows, 1) BLOCK_TILE(rows, 2)
 
-// panel_product computes c = a b, or adds it to c, for packed b [depth, columns]. Rows of c, c_step apart, are written up
+// block_product computes c = a b, or adds it to c, for packed b [depth, columns]. Rows of c, c_step apart, are written up
 // to the next multiple of LANES columns.
-static void panel_product(float *c, size_t c_step, size_t rows, size_t columns, const float *a, size_t row_step,
+static void block_product(float *c, size_t c_step, size_t rows, size_t columns, const float *a, size_t row_step,
                           size_t depth_step, const float *b, size_t panel_step, size_t depth, int accumulate) {
 	const float *a_first = a;
 	for (size_t j = 0; j < columns; j += PANEL, b += panel_step) {
@@ -61,9 +61,9 @@ static void panel_product(float *c, size_t c_step, size_t rows, size_t columns, 
 		a = a_first;
 		for (size_t i = 0; i < rows; i += PANEL_ROWS, a += PANEL_ROWS * row_step, c += PANEL_ROWS * c_step) {
 			switch (at_most(rows - i, PANEL_ROWS) * PANEL_VECTORS + vectors - 1) {
-				PANEL_TILES(1) PANEL_TILES(2) PANEL_TILES(3) PANEL_TILES(4) PANEL_TILES(5) PANEL_TILES(6)
+				BLOCK_TILES(1) BLOCK_TILES(2) BLOCK_TILES(3) BLOCK_TILES(4) BLOCK_TILES(5) BLOCK_TILES(6)
 #if PANEL_ROWS > 6
-				PANEL_TILES(7) PANEL_TILES(8) PANEL_TILES(9) PANEL_TILES(10) PANEL_TILES(11) PANEL_TILES(12)
+				BLOCK_TILES(7) BLOCK_TILES(8) BLOCK_TILES(9) BLOCK_TILES(10) BLOCK_TILES(11) BLOCK_TILES(12)
 #endif
 			}
 		}
@@ -71,18 +71,18 @@ static void panel_product(float *c, size_t c_step, size_t rows, size_t columns, 
 	}
 }
 
-// panel_pack packs x [rows, columns], rows step apart, as an operand of depth rows; what is missing to the last panel
+// pack_block packs x [rows, columns], rows step apart, as an operand of depth rows; what is missing to the last panel
 // becomes zero.
-static void panel_pack(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
+static void pack_block(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t j = 0; j < columns; j += PANEL, b += panel_step)
 		for (size_t i = 0; i < rows; i++)
 			for (size_t v = j; v < j + PANEL; v += LANES)
 				store(b + i * PANEL + v - j, v < columns ? load_some(x + i * step + v, columns - v) : (vfloat){0});
 }
 
-// panel_pack_vector packs rows <= LANES rows x [rows, columns], step apart, as the columns of one vector of a panel of
+// pack_block_vector packs rows <= LANES rows x [rows, columns], step apart, as the columns of one vector of a panel of
 // depth columns; the missing ones become zero.
-static void panel_pack_vector(float *b, const float *x, size_t rows, size_t columns, size_t step) {
+static void pack_block_vector(float *b, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t j = 0; j < columns; j += LANES) {
 		vfloat block[LANES];
 #pragma GCC unroll 16
@@ -95,11 +95,11 @@ static void panel_pack_vector(float *b, const float *x, size_t rows, size_t colu
 	}
 }
 
-// panel_pack_transposed packs the transpose of x [rows, columns], rows step apart, as an operand of depth columns; what
+// pack_block_transposed packs the transpose of x [rows, columns], rows step apart, as an operand of depth columns; what
 // is missing to the last vector becomes zero.
-static void panel_pack_transposed(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
+static void pack_block_transposed(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t i = 0; i < rows; i += LANES)
-		panel_pack_vector(b + i / PANEL * panel_step + i % PANEL, x + i * step, at_most(rows - i, LANES), columns, step);
+		pack_block_vector(b + i / PANEL * panel_step + i % PANEL, x + i * step, at_most(rows - i, LANES), columns, step);
 }
 
 #endif
