@@ -19,6 +19,9 @@ var portableRows = rowRoutines{
 	allFinite:          portableAllFinite,
 	crossEntropy:       portableCrossEntropy,
 	adamW:              portableAdamW,
+	factoredSums:       portableFactoredSums,
+	factoredSquares:    portableFactoredSquares,
+	factoredUpdate:     portableFactoredUpdate,
 }
 
 func portableGather(out, table []float32, width int, ids []int32, scale float32, accumulate bool) {

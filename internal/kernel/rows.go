@@ -30,6 +30,11 @@ type rowRoutines struct {
 
 	crossEntropy func(t crossEntropyTile)
 	adamW        func(a AdamW, parameters, gradients, first, second []float32)
+
+	// The three passes of Adafactor: sums of squares into the rows and columns; the sum of the squared updates; the update.
+	factoredSums    func(f factors)
+	factoredSquares func(f factors) float64
+	factoredUpdate  func(f factors, parameters []float32, rate, decay float32)
 }
 
 // tileElements is the size of a tile: large enough to hide the cost of handing it to a worker, small enough for the

@@ -54,6 +54,13 @@ typedef struct {
 	float rate, beta1, rest1, beta2, rest2, epsilon, decay, gradient_scale; // rest = 1 - beta, decay = rate * weight decay
 } uer_adamw;
 
+// As type factors of adafactor.go.
+typedef struct {
+	size_t count, rows, width;
+	const float *gradient;
+	float *row, *column;
+} uer_factors;
+
 UER_PROTOTYPES(void, activation_forward, (int kind, float *y, const float *x, size_t n))
 UER_PROTOTYPES(void, activation_backward, (int kind, float *dx, const float *dy, const float *x, size_t n))
 UER_PROTOTYPES(void, gated_forward, (int kind, float *y, const float *gate, const float *x, size_t n))
@@ -74,5 +81,8 @@ UER_PROTOTYPES(double, sum_squares, (const float *x, size_t n))
 UER_PROTOTYPES(int, all_finite, (const float *x, size_t n))
 UER_PROTOTYPES(void, cross_entropy, (uer_cross_entropy t))
 UER_PROTOTYPES(void, adamw, (uer_adamw a, float *parameters, const float *gradients, float *first, float *second, size_t n))
+UER_PROTOTYPES(void, factored_sums, (uer_factors f))
+UER_PROTOTYPES(double, factored_squares, (uer_factors f))
+UER_PROTOTYPES(void, factored_update, (uer_factors f, float *parameters, float rate, float decay))
 
 #endif

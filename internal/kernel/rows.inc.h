@@ -1,5 +1,6 @@
 // The routines of rows.h.
 #include "activation.inc.h"
+#include "adafactor.inc.h"
 #include "dropout.inc.h"
 #include "embedding.inc.h"
 #include "loss.inc.h"

@@ -129,6 +129,9 @@ func nativeRows(set nativeSet) rowRoutines {
 		adamW: func(a AdamW, parameters, gradients, first, second []float32) {
 			C.adamw(set, a.native(), floats(parameters), floats(gradients), floats(first), floats(second), length(parameters))
 		},
+		factoredSums:    nativeFactoredSums(set),
+		factoredSquares: nativeFactoredSquares(set),
+		factoredUpdate:  nativeFactoredUpdate(set),
 	}
 }
 

@@ -1,0 +1,187 @@
+package kernel
+
+import "math"
+
+// Adafactor is one update of Adafactor (Shazeer, Stern: Adafactor: adaptive learning rates with sublinear memory cost,
+// 2018) as UER-py applies it: with a rate from outside, clipping at 1 and no first moment. With g = GradientScale
+// gradient, u = g² + 1e-30 and β = 1 - Step^-0.8, a tensor of at least two axes keeps for each matrix of its last two
+//
+//	R = β R + (1-β) mean over columns of u
+//	C = β C + (1-β) mean over rows of u
+//	d = g / (√(R/mean(R)) √C)
+//
+// and another tensor v = β v + (1-β) u with d = g/√v. Then
+//
+//	p = p - Rate WeightDecay p
+//	p = p - Rate d/max(1, √mean(d²))     the mean is over the whole tensor
+type Adafactor struct {
+	Rate, WeightDecay float64
+	GradientScale     float64 // 1, or the factor of clipping and averaging
+	Step              int     // number of the update, from 1
+}
+
+const adafactorEpsilon = 1e-30
+
+// factors is a tensor as matrices [count, rows, width], each gradient to be multiplied by the factors of its row and of
+// its column. A tensor with fewer than two axes is one row.
+type factors struct {
+	count, rows, width int
+	gradient           []float32 // [count, rows, width]
+	row                []float32 // [count, rows]
+	column             []float32 // [count, width]
+}
+
+func factorShape(shape []int) (f factors) {
+	f = factors{count: 1, rows: 1, width: 1}
+	axes := len(shape)
+	if axes > 0 {
+		f.width = shape[axes-1]
+	}
+	if axes > 1 {
+		f.rows = shape[axes-2]
+		for _, n := range shape[:axes-2] {
+			f.count *= n
+		}
+	}
+	return f
+}
+
+// AdafactorMoments are the lengths of the moments of a tensor: R and C, or v and 0.
+func AdafactorMoments(shape []int) (first, second int) {
+	f := factorShape(shape)
+	if len(shape) < 2 {
+		return f.width, 0
+	}
+	return f.count * f.rows, f.count * f.width
+}
+
+// AdafactorScratch is the length of the scratch of Adafactor.
+func AdafactorScratch(shape []int) int {
+	f := factorShape(shape)
+	blocks, _ := f.blocks()
+	return f.count*(f.rows+f.width) + blocks*f.width
+}
+
+// Adafactor updates the parameters and moments of a tensor of the given shape in place. The moments have the lengths
+// AdafactorMoments, scratch AdafactorScratch.
+func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []float32, shape []int, scratch []float32) {
+	f := factorShape(shape)
+	size := f.count * f.rows * f.width
+	nFirst, nSecond := AdafactorMoments(shape)
+	requireLength("parameters", len(parameters), size)
+	requireLength("gradients", len(gradients), size)
+	requireLength("first", len(first), nFirst)
+	requireLength("second", len(second), nSecond)
+	if size == 0 {
+		return
+	}
+	f.gradient = gradients
+	f.row, scratch = scratch[:f.count*f.rows], scratch[f.count*f.rows:]
+	f.column, scratch = scratch[:f.count*f.width], scratch[f.count*f.width:]
+	if len(shape) < 2 {
+		a.updateMoment(f, first)
+	} else {
+		c.sumFactors(f, scratch)
+		a.updateFactors(f, first, second)
+	}
+	clip := max(1, math.Sqrt(c.sumUpdates(f)/float64(size)))
+	c.overFactors(f, func(block int, part factors, start int) {
+		c.rows.factoredUpdate(part, parameters[start:start+len(part.gradient)], float32(a.Rate/clip), float32(a.Rate*a.WeightDecay))
+	})
+}
+
+func (a Adafactor) beta() float64 { return 1 - math.Pow(float64(a.Step), -0.8) }
+
+// mean is the new moment, given the sum of the squares of n gradients.
+func (a Adafactor) moment(old, squares float32, n int) float64 {
+	mean := float64(squares)*a.GradientScale*a.GradientScale/float64(n) + adafactorEpsilon
+	return a.beta()*float64(old) + (1-a.beta())*mean
+}
+
+// updateMoment updates the moment of a tensor with fewer than two axes and sets its factors.
+func (a Adafactor) updateMoment(f factors, moment []float32) {
+	for i, g := range f.gradient {
+		v := a.moment(moment[i], g*g, 1)
+		moment[i] = float32(v)
+		f.column[i] = float32(1 / math.Sqrt(v))
+	}
+	f.row[0] = float32(a.GradientScale)
+}
+
+// updateFactors updates the moments of matrices, and turns the sums of squares in f into factors.
+func (a Adafactor) updateFactors(f factors, first, second []float32) {
+	for matrix := range f.count {
+		row, moment := f.row[matrix*f.rows:(matrix+1)*f.rows], first[matrix*f.rows:(matrix+1)*f.rows]
+		mean := 0.0
+		for i, squares := range row {
+			r := a.moment(moment[i], squares, f.width)
+			moment[i] = float32(r)
+			mean += r / float64(f.rows)
+		}
+		for i, r := range moment {
+			row[i] = float32(a.GradientScale * math.Sqrt(mean/float64(r)))
+		}
+	}
+	for i, squares := range f.column {
+		v := a.moment(second[i], squares, f.rows)
+		second[i] = float32(v)
+		f.column[i] = float32(1 / math.Sqrt(v))
+	}
+}
+
+// blocks cuts the matrices, or the rows of a single one, into at most maxBlocks blocks.
+func (f factors) blocks() (blocks, step int) {
+	units, size := f.count, f.rows*f.width
+	if f.count == 1 {
+		units, size = f.rows, f.width
+	}
+	step = max(1, tileElements/max(1, size), (units+maxBlocks-1)/maxBlocks)
+	return (units + step - 1) / step, step
+}
+
+// overFactors calls body for every block of a tensor; start is the place of its first element.
+func (c *CPU) overFactors(f factors, body func(block int, part factors, start int)) {
+	blocks, step := f.blocks()
+	c.parallel(blocks, func(block int) {
+		part, i := f, block*step
+		if f.count > 1 {
+			j := min(i+step, f.count)
+			part.count = j - i
+			part.row, part.column = f.row[i*f.rows:j*f.rows], f.column[i*f.width:j*f.width]
+			i, j = i*f.rows, j*f.rows
+			part.gradient = f.gradient[i*f.width : j*f.width]
+		} else {
+			j := min(i+step, f.rows)
+			part.rows = j - i
+			part.row = f.row[i:j]
+			part.gradient = f.gradient[i*f.width : j*f.width]
+		}
+		body(block, part, i*f.width)
+	})
+}
+
+// sumFactors puts the sums of the squares of each row and column into f.
+func (c *CPU) sumFactors(f factors, scratch []float32) {
+	blocks, _ := f.blocks()
+	partials := scratch[:blocks*f.width] // [blocks, width], the sums of the columns in blocks of rows
+	c.overFactors(f, func(block int, part factors, _ int) {
+		if f.count == 1 {
+			part.column = partials[block*f.width : (block+1)*f.width]
+		}
+		c.rows.factoredSums(part)
+	})
+	if f.count == 1 {
+		c.sumBlocks(f.column, partials, f.width, false)
+	}
+}
+
+// sumUpdates is Σ d².
+func (c *CPU) sumUpdates(f factors) float64 {
+	var sums [maxBlocks]float64
+	c.overFactors(f, func(block int, part factors, _ int) { sums[block] = c.rows.factoredSquares(part) })
+	total := 0.0
+	for _, s := range sums {
+		total += s
+	}
+	return total
+}
