@@ -38,9 +38,9 @@ func (c *CPU) MatMul(p *Product) {
 		return
 	}
 	run := c.newProductRun(q)
-	for column := 0; column < q.N; column += run.chunkColumns {
-		for depth := 0; depth == 0 || depth < q.K; depth += run.chunkDepth {
-			run.chunk(column, depth)
+	for line := 0; line < run.shared.lines; line += run.chunkLines {
+		for start := 0; start == 0 || start < q.K; start += run.chunkDepth {
+			run.chunk(line, start)
 		}
 	}
 }

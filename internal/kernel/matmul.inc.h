@@ -27,21 +27,25 @@ INLINE void put(float *p, const float *end, vfloat v, size_t lanes) {
 		store_part(p, v, lanes);
 }
 
-// pack_rows fills a panel [depth, width] from rows x[k*leading ...] of `count` elements.
-static void pack_rows(float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
-	const float *end = panel + depth * width;
-	for (size_t k = 0; k < depth; k++, panel += width, x += leading)
-		for (size_t i = 0; i < width; i += LANES) {
-			size_t lanes = i < count ? least(LANES, count - i) : 0;
-			put(panel + i, end, load_part(x + i, lanes), least(LANES, width - i));
+#define LINE 16
+#ifndef PACK_AHEAD
+#define PACK_AHEAD 32
+#endif
+// pack_rows fills panels [depth, width] from rows x[k*leading ...] of `count` elements.
+static void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
+	for (size_t k = 0; k < depth; k++, x += leading) {
+		for (size_t i = 0; i < count; i += LINE) __builtin_prefetch(x + PACK_AHEAD * leading + i, 0, 2);
+		float *panel = panels;
+		size_t i = 0;
+		for (; i + width <= count; i += width, panel += depth * width) {
+			const float *end = panel + depth * width;
+			for (size_t j = 0; j < width; j += LANES) {
+				size_t lanes = least(LANES, width - j);
+				put(panel + k * width + j, end, lanes == LANES ? load(x + i + j) : load_part(x + i + j, lanes), lanes);
+			}
 		}
-}
-
-// pack_whole_rows is pack_rows for panels of B that are full.
-static void pack_whole_rows(float *panel, const float *x, size_t leading, size_t depth) {
-	for (size_t k = 0; k < depth; k++, panel += TILE_COLUMNS, x += leading)
-#pragma GCC unroll 2
-		for (size_t i = 0; i < TILE_COLUMNS; i += LANES) store(panel + i, load(x + i));
+		for (size_t j = 0; i < count && j < width; j++) panel[k * width + j] = i + j < count ? x[i + j] : 0;
+	}
 }
 
 // pack_columns fills a panel [depth, width] from `count` rows x[i*leading ...] of `depth` elements.
@@ -51,6 +55,9 @@ static void pack_columns(float *panel, const float *x, size_t leading, size_t de
 		for (size_t i = 0; i < width; i += LANES) {
 			size_t inner = least(LANES, depth - k);
 			vfloat rows[LANES];
+#pragma GCC unroll 16
+			for (size_t r = 0; r < LANES; r++)
+				__builtin_prefetch(x + (width + i + r) * leading + k, 0, 2);
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++)
 				rows[r] = i + r < count ? load_part(x + (i + r) * leading + k, inner) : splat(0);
@@ -68,15 +75,12 @@ static void pack_columns(float *panel, const float *x, size_t leading, size_t de
 }
 
 void NAME(pack)(float *panels, const float *x, size_t leading, int transposed, size_t depth, size_t count, size_t width) {
-	for (size_t i = 0; i < count; i += width, panels += depth * width) {
-		size_t n = least(width, count - i);
-		if (transposed)
-			pack_columns(panels, x + i * leading, leading, depth, n, width);
-		else if (n == TILE_COLUMNS)
-			pack_whole_rows(panels, x + i, leading, depth);
-		else
-			pack_rows(panels, x + i, leading, depth, n, width);
+	if (!transposed) {
+		pack_rows(panels, x, leading, depth, count, width);
+		return;
 	}
+	for (size_t i = 0; i < count; i += width)
+		pack_columns(panels + i * depth, x + i * leading, leading, depth, least(width, count - i), width);
 }
 
 // tile multiplies `rows` rows of a panel of A by a panel of B. `rows` is a constant where this is inlined.
@@ -156,18 +160,24 @@ static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a,
 	for (size_t i = 0; i < rows; i++) memcpy(c + i * leading, copy + i * TILE_COLUMNS, columns * sizeof *c);
 }
 
-void NAME(multiply)(size_t rows, size_t columns, size_t depth, size_t height, const float *a, const float *b, float *c,
+// any_tile multiplies a panel of A by a panel of B.
+static void any_tile(size_t rows, size_t columns, size_t depth, const float *a, size_t height, const float *b, float *c,
 	size_t leading, int accumulate, const float *bias) {
-	for (size_t j = 0; j < columns; j += TILE_COLUMNS, b += depth * TILE_COLUMNS, bias = bias ? bias + TILE_COLUMNS : NULL)
-		for (size_t i = 0; i < rows; i += height) {
-			size_t m = least(height, rows - i), n = columns - j;
-			const float *panel = a + i * depth;
-			float *corner = c + i * leading + j;
-			if (n >= TILE_COLUMNS)
-				full_tile(m, depth, panel, height, b, corner, leading, accumulate, bias);
-			else
-				edge_tile(m, n, depth, panel, height, b, corner, leading, accumulate, bias);
-		}
+	if (columns < TILE_COLUMNS)
+		edge_tile(rows, columns, depth, a, height, b, c, leading, accumulate, bias);
+	else
+		full_tile(rows, depth, a, height, b, c, leading, accumulate, bias);
+}
+
+void NAME(multiply)(size_t rows, size_t columns, size_t depth, size_t height, const float *a, const float *b, float *c,
+	size_t leading, int by_rows, int accumulate, const float *bias) {
+	size_t panels_a = (rows + height - 1) / height, panels_b = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+	for (size_t n = 0; n < panels_a * panels_b; n++) {
+		size_t i = height * (by_rows ? n / panels_b : n % panels_a);
+		size_t j = TILE_COLUMNS * (by_rows ? n % panels_b : n / panels_a);
+		any_tile(least(height, rows - i), columns - j, depth, a + i * depth, height, b + j * depth, c + i * leading + j,
+			leading, accumulate, bias ? bias + j : NULL);
+	}
 }
 
 // limit does multiply-adds in registers only, and returns the number of floating-point operations.

@@ -31,7 +31,7 @@ func nativeMatmul(set nativeSet) matmulRoutines {
 			b := t.b[:ceilDivide(t.columns, tileColumns)*tileColumns*t.depth]
 			c := t.c[:(t.rows-1)*t.leading+t.columns]
 			C.uer_multiply(set, C.size_t(t.rows), C.size_t(t.columns), C.size_t(t.depth), C.size_t(t.height),
-				pointer(a), pointer(b), pointer(c), C.size_t(t.leading), truth(t.accumulate), pointer(t.bias))
+				pointer(a), pointer(b), pointer(c), C.size_t(t.leading), truth(t.byRows), truth(t.accumulate), pointer(t.bias))
 		},
 		limit: func(rounds int) int {
 			var sink C.float

@@ -1,64 +1,65 @@
 package kernel
 
+// panels is a packed matrix, or a part of it: blocks of K one after the other, in each the panels of all lines.
+type panels struct {
+	data         []float32
+	width        int // of all panels together
+	first, depth int // the line, and the index in K, that the data begins with
+}
+
+// at gives the panels from a line on, which begins a panel, in the block [depth, depth+size) of K.
+func (p *panels) at(line, depth, size int) []float32 {
+	return p.data[(depth-p.depth)*p.width+(line-p.first)*size:]
+}
+
 // Packed is a matrix [K, N] in the layout in which products read it. A matrix that stays the same for many products, such
 // as the weights of a recurrent step, is packed once.
 type Packed struct {
-	panels
-	k, n int
+	panels panels
+	k, n   int
 }
 
-// PackedSize is the number of elements that Pack writes for a matrix [k, n].
+// PackedSize is the number of elements that Pack needs for a matrix [k, n].
 func (c *CPU) PackedSize(k, n int) int {
 	return k * ceilDivide(n, c.matmul.columns) * c.matmul.columns
 }
 
-// Pack lays out a matrix B [k, n], or [n, k] if transpose, in the given memory, which has PackedSize(k, n) elements. The
-// result is for products of this instruction set, and holds until B changes or the memory is used otherwise.
+// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n) elements. The result is for
+// products of this instruction set. It holds until B changes or the memory is used otherwise.
 func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool) Packed {
-	requireLength("the memory of a packed matrix", len(memory), c.PackedSize(k, n))
-	p := Product{K: k, N: n, B: b, TransposeB: transpose}
-	p.LDB = requireMatrix("B", b, k, n, leading, transpose)
-	packed := Packed{panels: panels{data: memory}, k: k, n: n}
-	packed.width = c.PackedSize(1, n)
-	c.packColumns(&p, &packed.panels, 0, n, 0, k)
+	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n))
+	leading = requireMatrix("B", b, k, n, leading, transpose)
+	packed := Packed{panels: panels{data: memory, width: c.PackedSize(1, n)}, k: k, n: n}
+	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: c.matmul.columns}
+	c.packChunk(&f, &packed.panels, n, k, blockDepth(k))
 	return packed
 }
 
-// packColumns packs a part of B on all threads.
-func (c *CPU) packColumns(p *Product, into *panels, column, columns, depth, depthEnd int) {
-	block := blockDepth(p.K)
-	blocks := ceilDivide(depthEnd-depth, block)
-	c.parallel(blocks*ceilDivide(columns, fewColumns), func(tile int) {
-		k, j := depth+tile%blocks*block, tile/blocks*fewColumns
-		size := min(block, depthEnd-k)
-		c.packB(p, into.at(column+j, k, size), column+j, min(fewColumns, columns-j), k, size)
+// packChunk packs lines of a factor over a range of K on all threads.
+func (c *CPU) packChunk(f *factor, into *panels, lines, depth, blockDepth int) {
+	group := maxLines / f.width * f.width
+	groups, blocks := ceilDivide(lines, group), ceilDivide(depth, blockDepth)
+	c.parallel(groups*blocks, func(tile int) {
+		line, start := into.first+tile%groups*group, into.depth+tile/groups*blockDepth
+		size := min(blockDepth, into.depth+depth-start)
+		c.packBlock(f, into.at(line, start, size), line, min(group, into.first+lines-line), start, size)
 	})
 }
 
-func (c *CPU) packB(p *Product, panels []float32, column, columns, depth, size int) {
-	if columns == 0 || size == 0 {
+// packBlock packs lines of a factor in one block of K.
+func (c *CPU) packBlock(f *factor, panels []float32, line, lines, depth, size int) {
+	if lines == 0 || size == 0 {
 		return
 	}
-	start := depth*p.LDB + column
-	if p.TransposeB { // [N, K]
-		start = column*p.LDB + depth
+	start := depth*f.leading + line
+	if f.transpose {
+		start = line*f.leading + depth
 	}
-	c.matmul.pack(panels, p.B[start:], p.LDB, p.TransposeB, size, columns, c.matmul.columns)
-}
-
-func (r *productRun) packA(panels []float32, row, rows, depth, size int) {
-	if size == 0 {
-		return
-	}
-	start := row*r.LDA + depth
-	if r.TransposeA { // [K, M]
-		start = depth*r.LDA + row
-	}
-	r.cpu.matmul.pack(panels, r.A[start:], r.LDA, !r.TransposeA, size, rows, r.height)
+	c.matmul.pack(panels, f.x[start:], f.leading, f.transpose, size, lines, f.width)
 }
 
 // blockDepth is the number of products that are summed before they are added to an element of C.
-func blockDepth(k int) int { return evenShare(k, maxBlockDepth, 2) }
+func blockDepth(k int) int { return evenShare(k, maxDepth, 2) }
 
 // evenShare divides a total into the fewest parts of at most the limit, and returns the size of a part, rounded up to a
 // multiple.

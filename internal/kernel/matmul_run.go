@@ -2,21 +2,21 @@ package kernel
 
 // A product is cut three times, each time for a level of the memory:
 //
-//   - A register tile, a few rows of A by a few vectors of B's columns, is summed over a block of K in registers.
-//     Both operands are packed first, so that the tile reads them in the order in which they lie in memory.
-//   - A tile of work is a block of rows by a range of columns. Its block of packed A stays in the second-level cache.
-//   - A chunk is the part of B that is packed at a time. All tiles of a chunk share it in the third-level cache.
+//   - A register tile, a few rows of A by a few vectors of B's columns, is summed over a block of K in registers. The
+//     operands are packed into panels as wide as the tile, in the order in which the tile reads them.
+//   - A tile of work packs a few panels of one operand, which stay in the second-level cache, and multiplies them by all
+//     panels of the other.
+//   - Of that other operand, the smaller one, a chunk is packed at a time and shared by all threads in the third-level
+//     cache.
 //
 // Of these only the blocks of K affect the result: an element is summed within a block, then block after block. They
 // depend on K alone, so the result depends neither on the threads nor on whether B came packed.
 const (
-	maxBlockDepth = 384 // 32 columns fill a first-level cache of 48 KiB
-	maxBlockRows  = 112 // with maxBlockDepth 168 KiB, a part of the second-level cache
-	maxChunkDepth = 8 * maxBlockDepth
-	maxChunk      = 3 << 20 // elements: 12 MiB, a part of the third-level cache
-	maxColumns    = 512     // columns of a tile: enough to make up for packing A in every tile
-	fewColumns    = 128     // columns of a tile that shares A
-	leastTile     = 1 << 16 // multiply-adds that are worth a tile
+	maxDepth  = 768     // of a block of K: 32 columns, 96 KiB, and maxLines of the other operand fit into 512 KiB
+	maxLines  = 96      // rows of A or columns of B that a tile packs
+	tiles     = 32      // wanted at least, so that threads finish together
+	maxChunk  = 3 << 19 // elements, 6 MiB
+	leastTile = 1 << 16 // multiply-adds that are worth a tile
 )
 
 // matmulRoutines are the parts of a product that depend on the instruction set. The register tile is [rows, columns].
@@ -40,6 +40,7 @@ type productTile struct {
 	height               int       // rows in a panel of A, at most matmulRoutines.rows
 	a                    []float32 // panels [depth, height]
 	b                    []float32 // panels [depth, matmulRoutines.columns]
+	byRows               bool      // takes the panels of A one after the other, with each all of B; else the other way round
 	c                    []float32 // [rows, columns]
 	leading              int       // of C
 	accumulate           bool
@@ -48,127 +49,118 @@ type productTile struct {
 
 // productScratch holds packed operands. Its size is bounded, whatever the product.
 type productScratch struct {
-	a, b    []float32   // shared by the tiles of a chunk
-	workers [][]float32 // what a worker packs for itself
+	shared  []float32
+	workers [][]float32
 }
 
-// panels is a packed matrix: blocks of K one after the other, in each the panels of all rows of A or columns of B.
-type panels struct {
-	data         []float32
-	width        int // of all panels together
-	first, depth int // the row of A or column of B, and the index in K, of the first element
+// factor is an operand of a product as packing sees it. Its lines are the rows of A or the columns of B.
+type factor struct {
+	x         []float32
+	leading   int
+	transpose bool // a line lies in a row of x
+	lines     int
+	width     int     // lines in a panel
+	packed    *panels // if it has been packed before the product
 }
 
-// at gives the panels from a row or column on, which begins a panel, in the block [depth, depth+size) of K.
-func (p *panels) at(i, depth, size int) []float32 {
-	return p.data[(depth-p.depth)*p.width+(i-p.first)*size:]
-}
-
-// productRun is a product under way: how it is cut, and what of it is packed.
+// productRun is a product under way. One factor is shared by all tiles of a chunk; each tile has its own lines of the
+// other.
 type productRun struct {
 	Product
-	cpu                       *CPU
-	blockRows, height         int // height: rows in a panel of A
-	blockDepth, chunkDepth    int
-	chunkColumns, tileColumns int
+	cpu         *CPU
+	shared, own factor
+	sharesA     bool
+	blockDepth  int // of a block of K
+
+	chunkLines, chunkDepth int // of the shared factor
+	tileLines              int // of the other
 
 	// The chunk in work.
-	column, columns int
-	depth, depthEnd int
-	a, b            panels // as far as they are shared by all tiles
+	panels      panels
+	line, lines int // of the shared factor
+	start, end  int // in K
 }
 
 func (c *CPU) newProductRun(p Product) *productRun {
-	tile := &c.matmul
+	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, c.matmul.rows, 1)}
+	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: c.matmul.columns}
+	if p.Packed != nil {
+		b.packed = &p.Packed.panels
+	}
 	run := &productRun{Product: p, cpu: c, blockDepth: blockDepth(p.K)}
-	run.blockRows = evenShare(p.M, maxBlockRows/tile.rows*tile.rows, 1)
-	run.height = evenShare(run.blockRows, tile.rows, 1)
-	run.chunkDepth = maxChunkDepth / maxBlockDepth * run.blockDepth
-	run.chunkColumns = p.N
-	if run.packsB() {
-		run.chunkColumns = evenShare(p.N, maxChunk/min(run.chunkDepth, max(1, p.K)), tile.columns)
+	// A packed matrix is best left to be shared, unless there are too few rows for as many tiles as there are threads.
+	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= maxLines)
+	if run.shared, run.own = b, a; run.sharesA {
+		run.shared, run.own = a, b
 	}
-	limit := maxColumns
-	if run.sharesA() {
-		limit = max(fewColumns, leastTile/max(1, p.M*p.K))
-	}
-	run.tileColumns = evenShare(run.chunkColumns, limit, tile.columns)
+	run.cut()
 	return run
 }
 
-// sharesA: with one block of rows, A is packed once, and every tile packs its own columns of B, which no other tile needs.
-// With more, every tile packs its own rows of A, and B is packed once.
-func (r *productRun) sharesA() bool { return r.M <= r.blockRows }
-func (r *productRun) packsB() bool  { return !r.sharesA() && r.Packed == nil }
-
-// chunk adds the part of the product that begins at a column of B and an index in K.
-func (r *productRun) chunk(column, depth int) {
-	r.column, r.columns = column, min(r.chunkColumns, r.N-column)
-	r.depth, r.depthEnd = depth, min(depth+r.chunkDepth, r.K)
-	if r.sharesA() {
-		r.shareA()
+// cut chooses the sizes of chunks and tiles.
+func (r *productRun) cut() {
+	r.chunkLines, r.chunkDepth = r.shared.lines, max(1, r.K)
+	if r.shared.packed == nil {
+		blocks := max(1, maxChunk/(r.shared.lines*r.blockDepth))
+		r.chunkDepth = evenShare(ceilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
+		r.chunkLines = evenShare(r.shared.lines, max(1, maxChunk/r.chunkDepth), r.shared.width)
 	}
-	if r.packsB() {
-		r.shareB()
-	} else if r.Packed != nil {
-		r.b = r.Packed.panels
+	lines := min(max(2*r.own.width, r.own.lines/tiles), maxLines)
+	lines = max(lines, leastTile/max(1, r.shared.lines*r.K))
+	r.tileLines = evenShare(r.own.lines, lines, r.own.width)
+}
+
+// chunk adds what comes of the lines of the shared factor from one on, and of K from one index on.
+func (r *productRun) chunk(line, start int) {
+	r.line, r.lines = line, min(r.chunkLines, r.shared.lines-line)
+	r.start, r.end = start, min(start+r.chunkDepth, r.K)
+	if r.shared.packed != nil {
+		r.panels = *r.shared.packed
+	} else {
+		r.panels = panels{width: ceilDivide(r.lines, r.shared.width) * r.shared.width, first: line, depth: start}
+		r.cpu.product.shared = grow(r.cpu.product.shared, r.panels.width*(r.end-start))
+		r.panels.data = r.cpu.product.shared
+		r.cpu.packChunk(&r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
 	}
-	rowBlocks := ceilDivide(r.M, r.blockRows)
-	r.cpu.parallelWorker(rowBlocks*ceilDivide(r.columns, r.tileColumns), func(worker, tile int) {
-		row, column := tile%rowBlocks*r.blockRows, tile/rowBlocks*r.tileColumns
-		r.tile(worker, row, min(r.blockRows, r.M-row), r.column+column, min(r.tileColumns, r.columns-column))
-	})
+	r.cpu.parallelWorker(ceilDivide(r.own.lines, r.tileLines), r.tile)
 }
 
-func (r *productRun) shareA() {
-	r.a = panels{width: ceilDivide(r.M, r.height) * r.height, depth: r.depth}
-	r.cpu.product.a = grow(r.cpu.product.a, (r.depthEnd-r.depth)*r.a.width)
-	r.a.data = r.cpu.product.a
-	r.cpu.parallel(ceilDivide(r.depthEnd-r.depth, r.blockDepth), func(block int) {
-		depth := r.depth + block*r.blockDepth
-		size := min(r.blockDepth, r.depthEnd-depth)
-		r.packA(r.a.at(0, depth, size), 0, r.M, depth, size)
-	})
-}
-
-func (r *productRun) shareB() {
-	r.b = panels{width: ceilDivide(r.columns, r.cpu.matmul.columns) * r.cpu.matmul.columns, first: r.column, depth: r.depth}
-	r.cpu.product.b = grow(r.cpu.product.b, (r.depthEnd-r.depth)*r.b.width)
-	r.b.data = r.cpu.product.b
-	r.cpu.packColumns(&r.Product, &r.b, r.column, r.columns, r.depth, r.depthEnd)
-}
-
-// tile does a block of rows and a range of columns of the chunk.
-func (r *productRun) tile(worker, row, rows, column, columns int) {
-	t := productTile{rows: rows, columns: columns, height: r.height, c: r.C[row*r.LDC+column:], leading: r.LDC}
-	for depth := r.depth; depth == r.depth || depth < r.depthEnd; depth += r.blockDepth {
-		t.depth = min(r.blockDepth, r.depthEnd-depth)
-		t.a, t.b = r.operands(worker, row, rows, column, columns, depth, t.depth)
+// tile multiplies a range of lines by the chunk.
+func (r *productRun) tile(worker, tile int) {
+	first := tile * r.tileLines
+	count := min(r.tileLines, r.own.lines-first)
+	row, rows, column, columns := first, count, r.line, r.lines
+	if r.sharesA {
+		row, rows, column, columns = r.line, r.lines, first, count
+	}
+	t := productTile{rows: rows, columns: columns, byRows: r.sharesA, c: r.C[row*r.LDC+column:], leading: r.LDC}
+	for depth := r.start; depth == r.start || depth < r.end; depth += r.blockDepth {
+		t.depth = min(r.blockDepth, r.end-depth)
+		t.b, t.a = r.panels.at(r.line, depth, t.depth), r.ownPanels(worker, first, count, depth, t.depth)
+		t.height = r.own.width
+		if r.sharesA {
+			t.a, t.b, t.height = t.b, t.a, r.shared.width
+		}
 		t.accumulate = r.Accumulate || depth > 0
 		if depth+t.depth == r.K && r.Bias != nil {
 			t.bias = r.Bias[column : column+columns]
 		}
 		r.cpu.matmul.multiply(t)
 	}
-	if r.depthEnd == r.K && r.Activation != None {
+	if r.end == r.K && r.Activation != None {
 		r.activate(row, rows, column, columns)
 	}
 }
 
-// operands gives the packed rows and columns of a tile in one block of K. At most one of them is packed here.
-func (r *productRun) operands(worker, row, rows, column, columns, depth, size int) (a, b []float32) {
-	own := &r.cpu.product.workers[worker]
-	switch {
-	case !r.sharesA():
-		*own = grow(*own, ceilDivide(rows, r.height)*r.height*size)
-		r.packA(*own, row, rows, depth, size)
-		return *own, r.b.at(column, depth, size)
-	case r.Packed == nil:
-		*own = grow(*own, ceilDivide(columns, r.cpu.matmul.columns)*r.cpu.matmul.columns*size)
-		r.cpu.packB(&r.Product, *own, column, columns, depth, size)
-		return r.a.at(row, depth, size), *own
+// ownPanels gives a tile's lines of its own factor in one block of K.
+func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 {
+	if r.own.packed != nil {
+		return r.own.packed.at(first, depth, size)
 	}
-	return r.a.at(row, depth, size), r.b.at(column, depth, size)
+	memory := &r.cpu.product.workers[worker]
+	*memory = grow(*memory, ceilDivide(count, r.own.width)*r.own.width*size)
+	r.cpu.packBlock(&r.own, *memory, first, count, depth, size)
+	return *memory
 }
 
 // activate finishes a tile that holds the value before the activation.
