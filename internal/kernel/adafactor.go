@@ -79,10 +79,15 @@ func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []floa
 	f.row, scratch = scratch[:f.count*f.rows], scratch[f.count*f.rows:]
 	f.column, scratch = scratch[:f.count*f.width], scratch[f.count*f.width:]
 	if len(shape) < 2 {
-		a.updateMoment(f, first)
+		a.moments().updateVector(f, first)
 	} else {
 		c.sumFactors(f, scratch)
-		a.updateFactors(f, first, second)
+		m := a.moments()
+		c.overRows(f.count, f.rows+f.width, func(i, j int) {
+			for matrix := i; matrix < j; matrix++ {
+				m.updateMatrix(f, matrix, first, second)
+			}
+		})
 	}
 	clip := max(1, math.Sqrt(c.sumUpdates(f)/float64(size)))
 	c.overFactors(f, func(block int, part factors, start int) {
@@ -90,42 +95,48 @@ func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []floa
 	})
 }
 
-func (a Adafactor) beta() float64 { return 1 - math.Pow(float64(a.Step), -0.8) }
+// moments averages squared gradients over the updates.
+type moments struct{ beta, scale float64 }
 
-// mean is the new moment, given the sum of the squares of n gradients.
-func (a Adafactor) moment(old, squares float32, n int) float64 {
-	mean := float64(squares)*a.GradientScale*a.GradientScale/float64(n) + adafactorEpsilon
-	return a.beta()*float64(old) + (1-a.beta())*mean
+func (a Adafactor) moments() moments {
+	return moments{beta: 1 - math.Pow(float64(a.Step), -0.8), scale: a.GradientScale}
 }
 
-// updateMoment updates the moment of a tensor with fewer than two axes and sets its factors.
-func (a Adafactor) updateMoment(f factors, moment []float32) {
+// next is the moment after an update, given the sum of the squares of n gradients.
+func (m moments) next(old, squares float32, n int) float64 {
+	mean := float64(squares)*m.scale*m.scale/float64(n) + adafactorEpsilon
+	return m.beta*float64(old) + (1-m.beta)*mean
+}
+
+// updateVector updates the moment of a tensor with fewer than two axes and sets its factors.
+func (m moments) updateVector(f factors, moment []float32) {
 	for i, g := range f.gradient {
-		v := a.moment(moment[i], g*g, 1)
+		v := m.next(moment[i], g*g, 1)
 		moment[i] = float32(v)
 		f.column[i] = float32(1 / math.Sqrt(v))
 	}
-	f.row[0] = float32(a.GradientScale)
+	f.row[0] = float32(m.scale)
 }
 
-// updateFactors updates the moments of matrices, and turns the sums of squares in f into factors.
-func (a Adafactor) updateFactors(f factors, first, second []float32) {
-	for matrix := range f.count {
-		row, moment := f.row[matrix*f.rows:(matrix+1)*f.rows], first[matrix*f.rows:(matrix+1)*f.rows]
-		mean := 0.0
-		for i, squares := range row {
-			r := a.moment(moment[i], squares, f.width)
-			moment[i] = float32(r)
-			mean += r / float64(f.rows)
-		}
-		for i, r := range moment {
-			row[i] = float32(a.GradientScale * math.Sqrt(mean/float64(r)))
-		}
+// updateMatrix updates the moments of a matrix of f, and turns the sums of squares in f into factors.
+func (m moments) updateMatrix(f factors, matrix int, first, second []float32) {
+	i, j := matrix*f.rows, (matrix+1)*f.rows
+	row, moment := f.row[i:j], first[i:j]
+	mean := 0.0
+	for i, squares := range row {
+		r := m.next(moment[i], squares, f.width)
+		moment[i] = float32(r)
+		mean += r / float64(f.rows)
 	}
-	for i, squares := range f.column {
-		v := a.moment(second[i], squares, f.rows)
-		second[i] = float32(v)
-		f.column[i] = float32(1 / math.Sqrt(v))
+	for i, r := range moment {
+		row[i] = float32(m.scale * math.Sqrt(mean/float64(r)))
+	}
+	i, j = matrix*f.width, (matrix+1)*f.width
+	column, moment := f.column[i:j], second[i:j]
+	for i, squares := range column {
+		v := m.next(moment[i], squares, f.rows)
+		moment[i] = float32(v)
+		column[i] = float32(1 / math.Sqrt(v))
 	}
 }
 
