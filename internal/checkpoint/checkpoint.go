@@ -74,6 +74,9 @@ func noMatchError(path string, tensors []statedict.Tensor, program *graph.Progra
 	return console.Hint(err, "give a state dict of UER-py or uer; files of other programs must be converted first")
 }
 
+// Path is the file of a step's checkpoint: prefix-step.
+func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, step) }
+
 // Save writes the parameters as a PyTorch state dict to prefix-step and returns that path. The file is complete or absent.
 func Save(prefix string, step int, program *graph.Program, parameters []float32) (string, error) {
 	var tensors []statedict.Tensor
@@ -83,7 +86,7 @@ func Save(prefix string, step int, program *graph.Program, parameters []float32)
 			tensors = append(tensors, statedict.Tensor{Name: name, Shape: p.Shape, Data: values})
 		}
 	}
-	path := fmt.Sprintf("%s-%d", prefix, step)
+	path := Path(prefix, step)
 	err := durable.WriteFile(path, func(w io.Writer) error { return statedict.Write(w, tensors) })
 	return path, err
 }

@@ -39,10 +39,10 @@ func (o *deviceOptions) check() error {
 		return console.UsageError{Err: err}
 	}
 	if o.Device == "cpu" {
-		if o.WorldSize > 1 {
+		if here := len(o.GPURanks); o.WorldSize > 1 && here < o.WorldSize {
 			return console.Hint(
-				fmt.Errorf("--device cpu --world_size %d: this version trains in one process on the CPU", o.WorldSize),
-				"leave out --world_size and --gpu_ranks; --threads says how many cores the process uses")
+				fmt.Errorf("--world_size %d with %d --gpu_ranks: on the CPU, one process trains all ranks", o.WorldSize, here),
+				fmt.Sprintf("pass --gpu_ranks 0..%d", o.WorldSize-1))
 		}
 		return nil
 	}

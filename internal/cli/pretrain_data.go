@@ -19,17 +19,20 @@ import (
 type trainingData struct {
 	vocabulary *vocab.Vocabulary
 	dataset    *dataset.Dataset
-	masker     *masking.Masker // nil if the dataset holds masks
+}
+
+// newMasker makes a masker for one loader; none if the dataset holds masks.
+func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error) {
+	if !d.dataset.Metadata.Dynamic {
+		return nil, nil
+	}
+	return masking.New(d.vocabulary, options)
 }
 
 // openData opens the vocabulary and the dataset, which the caller closes. A dataset that was made for something else
 // than the settings say is refused.
 func openData(options pretrainOptions) (trainingData, error) {
 	vocabulary, err := readVocabulary(options.VocabPath)
-	if err != nil {
-		return trainingData{}, err
-	}
-	masker, err := masking.New(vocabulary, options.Masking)
 	if err != nil {
 		return trainingData{}, err
 	}
@@ -42,10 +45,7 @@ func openData(options pretrainOptions) (trainingData, error) {
 		checkMasking(d, options.Masking)); err != nil {
 		return trainingData{}, errors.Join(err, d.Close())
 	}
-	if !d.Metadata.Dynamic {
-		masker = nil
-	}
-	return trainingData{vocabulary, d, masker}, nil
+	return trainingData{vocabulary, d}, nil
 }
 
 // readVocabulary reads a vocabulary whose path the user has typed.

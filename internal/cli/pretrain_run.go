@@ -5,13 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
-	"uer/internal/batch"
 	"uer/internal/checkpoint"
+	"uer/internal/collective"
 	"uer/internal/console"
 	"uer/internal/device"
-	"uer/internal/kernel"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/trainer"
@@ -27,49 +27,57 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err := checkOutput(options.OutputModelPath); err != nil {
 		return err
 	}
-	cpu, err := kernel.New(options.Devices.Threads)
+	ranks, err := openRanks(options, data)
 	if err != nil {
 		return err
 	}
-	defer cpu.Close()
-	batches, err := newBatches(options, data)
+	defer closeRanks(ranks)
+	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return err
 	}
-	defer batches.Close()
-	run, err := prepare(options, data, batches, cpu, streams.Err)
-	if err != nil {
-		return err
-	}
-	run.Lines, run.Status = streams.Out, streams.Err
-	return run.Run(ctx)
-}
-
-func newBatches(options pretrainOptions, data trainingData) (*batch.Loader, error) {
-	return batch.New(data.dataset, batch.Options{
-		Target: options.Model.Target, Vocabulary: data.vocabulary, Labels: options.Model.LabelsNumber, Masker: data.masker,
-		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed, WorldSize: 1,
-		KeepPadding: options.Model.KeepPadding,
-	})
+	return trainer.RunRanks(ctx, trainers)
 }
 
 // prepare builds everything that training needs, and writes what it is.
-func prepare(options pretrainOptions, data trainingData, batches *batch.Loader, cpu *kernel.CPU, status io.Writer) (*trainer.Trainer, error) {
+func prepare(options pretrainOptions, data trainingData, ranks []rank, streams Streams) ([]*trainer.Trainer, error) {
 	shape := model.Shape{
-		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: batches.OutputLength,
+		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
 	}
 	m, err := model.New(options.Model, data.vocabulary.Size(), shape)
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(status, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
+	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(m.Program, parameters, options.Seed)
-	if err := load(options.PretrainedModelPath, m, parameters, status); err != nil {
+	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
 		return nil, err
 	}
-	executor, err := device.NewExecutor(device.NewCPU(cpu), m.Program, parameters)
+	trainers := make([]*trainer.Trainer, len(ranks))
+	for i, r := range ranks {
+		own := parameters
+		if i > 0 {
+			own = slices.Clone(parameters)
+		}
+		if trainers[i], err = newTrainer(options, m, own, r); err != nil {
+			return nil, err
+		}
+	}
+	if len(ranks) > 1 {
+		for i, connection := range collective.NewLocal(len(ranks)) {
+			trainers[i].Collective = connection
+		}
+	}
+	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
+	announce(options, data, m, ranks, streams.Err)
+	return trainers, nil
+}
+
+// newTrainer makes one rank's trainer, which trains the parameters in place.
+func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+	executor, err := device.NewExecutor(device.NewCPU(r.cpu), m.Program, parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -78,21 +86,20 @@ func prepare(options pretrainOptions, data trainingData, batches *batch.Loader, 
 	if err != nil {
 		return nil, err
 	}
-	update, err := optimizer.New(cpu, optimizer.Settings{
+	update, err := optimizer.New(r.cpu, optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
 		WeightDecay: options.WeightDecay, ClipNorm: options.ClipGradNorm, Schedule: schedule,
 	}, m.Trained())
 	if err != nil {
 		return nil, err
 	}
-	announce(options, data, m, cpu, status)
 	return &trainer.Trainer{
 		Settings: trainer.Settings{
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
 		},
-		Model: m, Executor: executor, Batches: batches, Optimizer: update,
+		Model: m, Executor: executor, Batches: r.batches, Optimizer: update,
 	}, nil
 }
 
@@ -125,12 +132,20 @@ func some(names []string) string {
 }
 
 // announce says what training will do.
-func announce(options pretrainOptions, data trainingData, m *model.Model, cpu *kernel.CPU, status io.Writer) {
-	instances := data.dataset.Len()
-	pass := (instances + options.BatchSize - 1) / options.BatchSize
+func announce(options pretrainOptions, data trainingData, m *model.Model, ranks []rank, status io.Writer) {
+	instances, batch := data.dataset.Len(), options.BatchSize*len(ranks)
+	pass := (instances + batch - 1) / batch
 	fmt.Fprintf(status, "Data     %s: %s instances of %d tokens at most; %s steps a pass\n", options.DatasetPath,
 		console.Count(instances), data.dataset.Metadata.SequenceLength, console.Count(pass))
-	fmt.Fprintf(status, "Run      CPU (%s, %d threads), batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		cpu.Name(), cpu.Threads(), options.BatchSize, options.AccumulationSteps, console.Count(options.TotalSteps),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(m.Memory()))
+	threads := 0
+	for _, r := range ranks {
+		threads += r.cpu.Threads()
+	}
+	work := fmt.Sprintf("%s, %d threads", ranks[0].cpu.Name(), threads)
+	if len(ranks) > 1 {
+		work += fmt.Sprintf(" for %d ranks", len(ranks))
+	}
+	fmt.Fprintf(status, "Run      CPU (%s), batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
+		work, batch, options.AccumulationSteps, console.Count(options.TotalSteps),
+		float64(options.TotalSteps)/float64(pass), console.Bytes(m.Memory()*int64(len(ranks))))
 }

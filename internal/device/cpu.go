@@ -12,6 +12,8 @@ import (
 type Run struct {
 	Seed, Step uint64 // key the random numbers of dropout
 	Accumulate bool   // add to the gradients of the run before instead of overwriting them
+
+	After func(instruction int) // called after each instruction of the program; nil for none
 }
 
 // A compute function runs one operation. An output that nobody reads has no memory; accumulate tells for each output

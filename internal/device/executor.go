@@ -101,6 +101,9 @@ func (e *Executor) Run(run *Run) error {
 			return err
 		}
 		s.compute(run, s.out, s.in, s.accumulate)
+		if run.After != nil {
+			run.After(i)
+		}
 	}
 	return nil
 }

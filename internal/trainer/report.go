@@ -72,13 +72,14 @@ func (r *report) step(step int) {
 // line starts as UER-py's line does, to the letter; what follows the accuracies is new.
 func (r *report) line(step int, now time.Time) string {
 	t := r.trainer
-	seconds := now.Sub(r.since).Seconds()
+	// All ranks are taken to be as fast as this one.
+	perSecond := float64(t.reducer.size()) / now.Sub(r.since).Seconds()
 	var line strings.Builder
 	fmt.Fprintf(&line, "| %8d/%8d steps| %8.2f tokens/s| loss %7.2f", step, t.TotalSteps,
-		float64(t.BatchSize*r.length*r.batches)/seconds, r.loss/float64(r.batches))
+		float64(t.BatchSize*r.length*r.batches)*perSecond, r.loss/float64(r.batches))
 	line.WriteString(r.headFields())
 	left := time.Duration(float64(now.Sub(r.started)) / float64(step) * float64(t.TotalSteps-step))
-	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", r.rate, float64(r.realTokens)/seconds,
+	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", r.rate, float64(r.realTokens)*perSecond,
 		left.Round(time.Second))
 	return line.String()
 }

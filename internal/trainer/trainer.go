@@ -10,6 +10,7 @@ import (
 
 	"uer/internal/batch"
 	"uer/internal/checkpoint"
+	"uer/internal/collective"
 	"uer/internal/console"
 	"uer/internal/device"
 	"uer/internal/model"
@@ -27,18 +28,21 @@ type Settings struct {
 	OutputModelPath     string // prefix of the checkpoints' names
 }
 
-// Trainer trains one model on one device.
+// Trainer trains one model on one device. Several of them, the ranks, train replicas of one model on parts of the data:
+// each update uses the mean of their gradients. The first rank reports and saves.
 type Trainer struct {
 	Settings
-	Model     *model.Model
-	Executor  *device.Executor
-	Batches   *batch.Loader
-	Optimizer *optimizer.Optimizer
-	Lines     io.Writer // receives the report lines
-	Status    io.Writer // receives the rest
+	Model      *model.Model
+	Executor   *device.Executor
+	Batches    *batch.Loader
+	Optimizer  *optimizer.Optimizer
+	Collective collective.Collective // the connection to the other ranks; nil if there are none
+	Lines      io.Writer             // receives the report lines
+	Status     io.Writer             // receives the rest
 
-	feeder feeder
-	saved  string // the last checkpoint
+	feeder  feeder
+	reducer *reducer // nil if there are no other ranks
+	saved   string   // the last checkpoint
 }
 
 // Updates is the number of updates that steps of training make: the schedule of the learning rate counts them.
@@ -47,9 +51,18 @@ func Updates(totalSteps, accumulationSteps int) int {
 }
 
 // Run trains from step 1 to TotalSteps, or until ctx is cancelled: then it saves and returns the cause. It saves every
-// SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error before the update.
+// SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error before the update. If one of
+// several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) error {
+	if t.Collective == nil {
+		return t.train(ctx)
+	}
+	return t.runRank(ctx)
+}
+
+func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
+	isFirst := t.reducer.rank() == 0
 	t.feeder.executor = t.Executor
 	pending := 0 // batches in the gradients
 	for step := 1; step <= t.TotalSteps; step++ {
@@ -57,20 +70,27 @@ func (t *Trainer) Run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("step %d: %w", step, err)
 		}
-		if err := t.forwardBackward(b, step, pending > 0); err != nil {
+		pending++
+		update := pending == t.AccumulationSteps || step == t.TotalSteps
+		if err := t.forwardBackward(b, step, pending > 1, update); err != nil {
 			return err
 		}
-		pending++
 		report.add(b)
-		if pending == t.AccumulationSteps || step == t.TotalSteps {
-			report.rate, _, err = t.Optimizer.Step(t.Executor.Parameters(), t.Executor.Gradients(), 1/float32(pending))
+		stopped, err := t.reducer.agree(ctx.Err() != nil)
+		if err != nil {
+			return err
+		}
+		if update {
+			scale := 1 / float32(pending*t.reducer.size())
+			report.rate, _, err = t.Optimizer.Step(t.Executor.Parameters(), t.Executor.Gradients(), scale)
 			if err != nil {
 				return t.stop(step, err)
 			}
 			pending = 0
 		}
-		report.step(step)
-		stopped := ctx.Err() != nil
+		if isFirst {
+			report.step(step)
+		}
 		if step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps || stopped {
 			if err := t.save(step); err != nil {
 				return err
@@ -83,12 +103,16 @@ func (t *Trainer) Run(ctx context.Context) error {
 	return nil
 }
 
-// forwardBackward runs one batch. The gradients add to those of the batch before if accumulate is set.
-func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate bool) error {
+// forwardBackward runs one batch. The gradients add to those of the batch before if accumulate is set, and begin to be
+// summed over the ranks if an update follows.
+func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, update bool) error {
 	if err := t.feeder.feed(b); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate}
+	if update {
+		run.After = t.reducer.start()
+	}
 	if err := t.Executor.Run(&run); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
@@ -108,7 +132,12 @@ func (t *Trainer) stop(step int, err error) error {
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
 
+// save writes a checkpoint, which is the work of the first rank.
 func (t *Trainer) save(step int) error {
+	if t.reducer.rank() > 0 {
+		t.saved = checkpoint.Path(t.OutputModelPath, step)
+		return nil
+	}
 	if !t.Executor.Finite() {
 		return t.stop(step, fmt.Errorf("parameters are not finite"))
 	}

@@ -1,0 +1,42 @@
+package trainer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+)
+
+// RunRanks trains all ranks of this process, which are connected to each other, and returns the error of the one that
+// failed first. A single rank needs no connection.
+func RunRanks(ctx context.Context, ranks []*Trainer) error {
+	errs := make([]error, len(ranks))
+	var others sync.WaitGroup
+	for i := 1; i < len(ranks); i++ {
+		others.Go(func() { errs[i] = ranks[i].Run(ctx) })
+	}
+	errs[0] = ranks[0].Run(ctx)
+	others.Wait()
+	return cmp.Or(errs...)
+}
+
+// runRank trains one of several ranks. When it fails, it ends the others.
+func (t *Trainer) runRank(ctx context.Context) (err error) {
+	t.reducer = newReducer(t.Collective, t.Executor.Gradients(), t.Model.Program.Buckets(bucketSize))
+	defer func() {
+		if value := recover(); value != nil {
+			err = fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())
+		}
+		// A stop is not a failure: the first rank may still be saving.
+		if err != nil && !errors.Is(err, context.Cause(ctx)) {
+			err = t.Collective.Abort(err)
+		}
+		t.reducer.end()
+	}()
+	if err := t.train(ctx); err != nil {
+		return err
+	}
+	return t.Collective.Barrier() // no rank ends well before the last checkpoint is written
+}
