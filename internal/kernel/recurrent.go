@@ -289,10 +289,11 @@ const scratchLine = 16
 
 // addTo writes y = x, or adds x to y.
 func addTo(y, x []float32, accumulate bool) {
+	if !accumulate {
+		copy(y, x)
+		return
+	}
 	for i := range y {
-		if !accumulate {
-			y[i] = 0
-		}
 		y[i] += x[i]
 	}
 }
