@@ -72,6 +72,7 @@ func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []floa
 	requireLength("gradients", len(gradients), size)
 	requireLength("first", len(first), nFirst)
 	requireLength("second", len(second), nSecond)
+	requireScratch(scratch, AdafactorScratch(shape))
 	if size == 0 {
 		return
 	}

@@ -24,11 +24,18 @@ type crossEntropyTile struct {
 // crossEntropyStep is the number of rows of a tile.
 func crossEntropyStep(classes int) int { return max(8, rowTile(classes)) }
 
-// crossEntropyChunk is the number of rows whose logits are held: about 24 MB, few enough to stay near the cores and
-// enough to use the weight well.
+// crossEntropyLimit is the largest number of rows whose logits are held: enough to use the weight well each time it is
+// read, but not much more than 64 MB of logits.
+func crossEntropyLimit(classes int) int {
+	const elements = 16 << 20
+	return max(64, min(4096, elements/classes))
+}
+
+// crossEntropyChunk cuts rows into chunks of equal size.
 func crossEntropyChunk(rows, classes int) int {
-	const elements = 6 << 20
-	return min(rows, max(64, min(4096, elements/classes)))
+	limit := crossEntropyLimit(classes)
+	chunks := max(1, (rows+limit-1)/limit)
+	return (rows + chunks - 1) / chunks
 }
 
 // crossEntropySizes are the lengths of the parts of the scratch for n rows: the logits, the column sums of their tiles,
@@ -38,9 +45,9 @@ func crossEntropySizes(n, classes int) (logits, sums, results int) {
 	return n * classes, (n + step - 1) / step * classes, 2 * n
 }
 
-// CrossEntropyScratch is the length of the scratch of CrossEntropy.
+// CrossEntropyScratch is the length of the scratch of CrossEntropy; that for many rows is enough for fewer.
 func CrossEntropyScratch(rows, width, classes int) int {
-	logits, sums, results := crossEntropySizes(crossEntropyChunk(rows, classes), classes)
+	logits, sums, results := crossEntropySizes(min(rows, crossEntropyLimit(classes)), classes)
 	return logits + sums + results
 }
 
@@ -72,6 +79,7 @@ func (p *CrossEntropy) check() {
 	requireLength("DHidden", len(p.DHidden), len(p.Hidden))
 	requireLength("DWeight", len(p.DWeight), len(p.Weight))
 	requireOptional("DBias", p.DBias, p.Classes)
+	requireScratch(p.Scratch, CrossEntropyScratch(p.Rows, p.Width, p.Classes))
 }
 
 func (c *CPU) clearUnlessKept(out []float32, kept bool) {

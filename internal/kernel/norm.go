@@ -66,6 +66,7 @@ func (c *CPU) NormBackward(n Norm, dx, dresidual, dgamma, dbeta, dy, sum, stats 
 	requireOptional("dx", dx, len(sum))
 	requireOptional("dresidual", dresidual, len(sum))
 	rows = dropoutRows(rows, count, d)
+	requireScratch(scratch, NormBackwardScratch(count, n.Width))
 	blocks, step := rowBlocks(count)
 	partials := scratch[:blocks*2*n.Width] // [blocks, 2, width]
 	c.parallel(blocks, func(block int) {
@@ -86,8 +87,5 @@ func (c *CPU) NormBackward(n Norm, dx, dresidual, dgamma, dbeta, dy, sum, stats 
 	}
 }
 
-// NormBackwardScratch is the length of the scratch of NormBackward.
-func NormBackwardScratch(rows, width int) int {
-	blocks, _ := rowBlocks(rows)
-	return blocks * 2 * width
-}
+// NormBackwardScratch is the length of the scratch of NormBackward; that for many rows is enough for fewer.
+func NormBackwardScratch(rows, width int) int { return mostBlocks(rows) * 2 * width }

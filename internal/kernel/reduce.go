@@ -2,17 +2,27 @@ package kernel
 
 import "slices"
 
-// rowBlocks cuts rows into the blocks whose sums are added in order, so that a sum over all rows does not depend on
-// the number of threads: at most maxBlocks blocks of at least 32 rows.
+// A sum over everything is taken in blocks, whose sums are added in order, so that it does not depend on the number of
+// threads.
+const (
+	maxBlocks = 256
+	blockRows = 32 // at least, but for the last block
+)
+
+// rowBlocks cuts rows into blocks.
 func rowBlocks(rows int) (blocks, step int) {
-	step = max(32, (rows+maxBlocks-1)/maxBlocks)
+	step = max(blockRows, (rows+maxBlocks-1)/maxBlocks)
 	return (rows + step - 1) / step, step
 }
+
+// mostBlocks is the largest number of blocks of this number of rows or fewer.
+func mostBlocks(rows int) int { return min(maxBlocks, (rows+blockRows-1)/blockRows) }
 
 // ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
 func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumulate bool) {
 	requireLength("out", len(out), width)
 	n := rowCount("x", x, width)
+	requireScratch(scratch, ColumnSumScratch(n, width))
 	blocks, step := rowBlocks(n)
 	partials := scratch[:blocks*width] // [blocks, width]
 	c.parallel(blocks, func(block int) {
@@ -22,11 +32,8 @@ func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumula
 	c.sumBlocks(out, partials, width, accumulate)
 }
 
-// ColumnSumScratch is the length of the scratch of ColumnSum.
-func ColumnSumScratch(n, width int) int {
-	blocks, _ := rowBlocks(n)
-	return blocks * width
-}
+// ColumnSumScratch is the length of the scratch of ColumnSum; that for many rows is enough for fewer.
+func ColumnSumScratch(n, width int) int { return mostBlocks(n) * width }
 
 // sumBlocks writes out[j] = Σ partials[b, j], or adds it to out, in order of b. The rows of partials are stride apart.
 func (c *CPU) sumBlocks(out, partials []float32, stride int, accumulate bool) {
@@ -37,10 +44,7 @@ func (c *CPU) sumBlocks(out, partials []float32, stride int, accumulate bool) {
 	})
 }
 
-// maxBlocks is the largest number of partial sums of a reduction over all elements.
-const maxBlocks = 256
-
-// elementBlocks cuts elements into blocks whose sums are added in order.
+// elementBlocks cuts elements into blocks.
 func elementBlocks(n int) (blocks, step int) {
 	step = max(tileElements, (n+maxBlocks-1)/maxBlocks)
 	return (n + step - 1) / step, step

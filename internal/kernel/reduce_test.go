@@ -26,6 +26,21 @@ func TestColumnSumsAgree(t *testing.T) {
 	}
 }
 
+func TestScratchForManyRowsIsEnoughForFewer(t *testing.T) {
+	for rows := range 20_000 {
+		if blocks, _ := rowBlocks(rows); blocks > mostBlocks(rows) {
+			t.Fatalf("%d rows make %d blocks, more than %d", rows, blocks, mostBlocks(rows))
+		}
+		if ColumnSumScratch(rows, 7) > ColumnSumScratch(rows+1, 7) || NormBackwardScratch(rows, 7) > NormBackwardScratch(rows+1, 7) ||
+			CrossEntropyScratch(rows, 7, 21128) > CrossEntropyScratch(rows+1, 7, 21128) {
+			t.Fatalf("scratch for %d rows is longer than for one more", rows)
+		}
+		if chunk := crossEntropyChunk(rows, 21128); chunk > min(rows, crossEntropyLimit(21128)) {
+			t.Fatalf("chunk of %d rows of %d", chunk, rows)
+		}
+	}
+}
+
 func TestElementwiseAgrees(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 17, 63, 65, 2*tileElements + 7} {
 		a, b := random(1, n), random(2, n)

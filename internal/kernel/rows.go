@@ -79,6 +79,13 @@ func requireOptional(operand string, x []float32, want int) {
 	}
 }
 
+// requireScratch panics if scratch is too short.
+func requireScratch(scratch []float32, want int) {
+	if len(scratch) < want {
+		panic(fmt.Sprintf("kernel: scratch has length %d, not %d", len(scratch), want))
+	}
+}
+
 // rowCount is the number of rows of x of the given width.
 func rowCount(operand string, x []float32, width int) int {
 	if width <= 0 || len(x)%width != 0 {
