@@ -24,7 +24,7 @@ func RunRanks(ctx context.Context, ranks []*Trainer) error {
 
 // runRank trains one of several ranks. When it fails, it ends the others.
 func (t *Trainer) runRank(ctx context.Context) (err error) {
-	t.reducer = newReducer(t.Collective, t.Executor.Gradients(), t.Model.Program.Buckets(bucketSize))
+	t.reducer = newReducer(t.Collective, t.Model.Program, t.Executor.Gradients())
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())

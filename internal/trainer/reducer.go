@@ -5,9 +5,12 @@ import (
 	"uer/internal/graph"
 )
 
-// bucketSize is the number of gradients that are summed at once: large enough that waiting for the other ranks costs
-// little, small enough that the first buckets are complete early in the backward pass.
-const bucketSize = 25 << 20 / 4
+// bucketSize is the number of gradients that are summed at once: enough that waiting for the other ranks costs little, few
+// enough that most are summed before the backward pass ends.
+func bucketSize(parameters int) int {
+	const most, buckets = 25 << 20 / 4, 8
+	return min(most, parameters/buckets)
+}
 
 // reducer sums the gradients of a rank with those of the other ranks, bucket by bucket, while the backward pass goes on.
 // Without other ranks it is nil and has nothing to do.
@@ -21,7 +24,8 @@ type reducer struct {
 	result   chan error        // of the sums that were made
 }
 
-func newReducer(c collective.Collective, gradients []float32, buckets []graph.Bucket) *reducer {
+func newReducer(c collective.Collective, program *graph.Program, gradients []float32) *reducer {
+	buckets := program.Buckets(bucketSize(program.ParameterSize))
 	return &reducer{collective: c, gradients: gradients, buckets: buckets, result: make(chan error, 1)}
 }
 

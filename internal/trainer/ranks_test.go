@@ -1,0 +1,290 @@
+package trainer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"uer/internal/batch"
+	"uer/internal/checkpoint"
+	"uer/internal/collective"
+	"uer/internal/config"
+	"uer/internal/dataset"
+	"uer/internal/device"
+	"uer/internal/kernel"
+	"uer/internal/model"
+	"uer/internal/optimizer"
+	"uer/internal/vocab"
+)
+
+const (
+	testRate       = 1e-4
+	vocabularySize = 232
+)
+
+// newModel makes a small BERT.
+func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
+	t.Helper()
+	m, err := model.New(config.Model{
+		EmbeddingSize: 32, HiddenSize: 32, FeedForwardSize: 64, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: 40,
+		HiddenActivation: "gelu", Embedding: "word_pos_seg", Encoder: "transformer", Mask: "fully_visible", Target: "bert",
+		LayerNormPositioning: "post", FeedForward: "dense", LayerNorm: "normal", Dropout: dropout,
+	}, vocabularySize, model.Shape{Sequences: 4, Length: 32})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// newLoader makes the batches of one rank.
+func newLoader(t *testing.T, rank, size int) *batch.Loader {
+	t.Helper()
+	vocabulary, err := vocab.Read("testdata/vocab.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := dataset.Open("testdata/bert_static.pt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { data.Close() })
+	batches, err := batch.New(data, batch.Options{
+		Target: "bert", Vocabulary: vocabulary, BatchSize: 4, BufferSize: 25600, Seed: 7, Rank: rank, WorldSize: size,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(batches.Close)
+	return batches
+}
+
+// newRanks makes connected trainers of a small BERT, from UER-py's initial parameters and dataset, with its schedule for
+// 20 steps. They report every step and save only at the end.
+func newRanks(t *testing.T, size, steps int, dropout float64) []*Trainer {
+	t.Helper()
+	m := newModel(t, vocabularySize, dropout)
+	parameters := make([]float32, m.Program.ParameterSize)
+	if _, err := checkpoint.Load("testdata/init.bin", m.Program, parameters); err != nil {
+		t.Fatal(err)
+	}
+	output := filepath.Join(t.TempDir(), "model.bin")
+	ranks := make([]*Trainer, size)
+	for i, connection := range collective.NewLocal(size) {
+		ranks[i] = &Trainer{
+			Settings: Settings{
+				TotalSteps: steps, AccumulationSteps: 1, ReportSteps: 1, SaveCheckpointSteps: 1000, BatchSize: 4, Seed: 7,
+				OutputModelPath: output,
+			},
+			Model: m, Batches: newLoader(t, i, size), Collective: connection, Lines: io.Discard, Status: io.Discard,
+		}
+		ranks[i].prepare(t, slices.Clone(parameters))
+	}
+	return ranks
+}
+
+// prepare makes the executor and the optimizer.
+func (r *Trainer) prepare(t *testing.T, parameters []float32) {
+	t.Helper()
+	cpu, err := kernel.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cpu.Close)
+	if r.Executor, err = device.NewExecutor(device.NewCPU(cpu), r.Model.Program, parameters); err != nil {
+		t.Fatal(err)
+	}
+	schedule, err := optimizer.NewSchedule("linear", 20, 0.1, testRate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Optimizer, err = optimizer.New(cpu, optimizer.Settings{
+		Name: "adamw", LearningRate: testRate, Schedule: schedule,
+	}, r.Model.Trained())
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRanksStayEqual trains three ranks twice: all have the same parameters in the end, to the bit, and so do both runs.
+func TestRanksStayEqual(t *testing.T) {
+	var first []float32
+	for range 2 {
+		ranks := newRanks(t, 3, 7, 0.1)
+		for _, r := range ranks {
+			r.AccumulationSteps = 2
+		}
+		if err := RunRanks(t.Context(), ranks); err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = ranks[0].Executor.Parameters()
+		}
+		for i, r := range ranks {
+			if !slices.Equal(r.Executor.Parameters(), first) {
+				t.Errorf("rank %d has other parameters than rank 0 of the first run", i)
+			}
+		}
+		if ranks[0].Executor.Output(0) == ranks[1].Executor.Output(0) {
+			t.Error("two ranks have the same loss: they train on the same data")
+		}
+	}
+}
+
+// TestRanksOnTheSameData checks that ranks which all read the same batches train as one trainer without connections does,
+// to the bit: the mean of 2 or 4 equal gradients is that gradient.
+func TestRanksOnTheSameData(t *testing.T) {
+	for _, accumulation := range []int{1, 3} {
+		var want []float32
+		for _, size := range []int{0, 1, 2, 4} {
+			ranks := newRanks(t, max(size, 1), 7, 0.1)
+			if size == 0 {
+				ranks[0].Collective = nil
+			}
+			for _, r := range ranks {
+				r.Batches, r.AccumulationSteps = newLoader(t, 0, 1), accumulation
+			}
+			if err := RunRanks(t.Context(), ranks); err != nil {
+				t.Fatal(err)
+			}
+			if want == nil {
+				want = ranks[0].Executor.Parameters()
+			}
+			if !slices.Equal(ranks[0].Executor.Parameters(), want) {
+				t.Errorf("%d ranks, %d batches an update: the parameters differ", size, accumulation)
+			}
+		}
+	}
+}
+
+// TestFailingRank has one rank fail in several ways. The others must end with its error, and all goroutines must end:
+// synctest fails if any is left.
+func TestFailingRank(t *testing.T) {
+	tests := map[string]struct {
+		spoil func(t *testing.T, ranks []*Trainer)
+		want  string
+	}{
+		"no data": {
+			func(_ *testing.T, ranks []*Trainer) { ranks[1].Batches.Close() },
+			"rank 1: step 1: the loader of batches has been closed",
+		},
+		"data that ends later": {
+			func(_ *testing.T, ranks []*Trainer) {
+				ranks[0].Lines = writer(func(line string) {
+					if strings.Contains(line, " 3/") {
+						ranks[2].Batches.Close()
+					}
+				})
+			},
+			"the loader of batches has been closed",
+		},
+		"a loss that is not finite": {
+			func(_ *testing.T, ranks []*Trainer) {
+				ranks[1].tensor(ranks[1].Executor.Parameters(), "embedding.layer_norm.beta")[0] = float32(math.NaN())
+			},
+			"rank 1: step 1: the loss is not finite",
+		},
+		"a panic in a kernel": {
+			func(t *testing.T, ranks []*Trainer) {
+				ranks[2].Model = newModel(t, 20, 0)
+				ranks[2].prepare(t, make([]float32, ranks[2].Model.Program.ParameterSize))
+			},
+			"rank 2: panic: kernel: ids",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ranks := newRanks(t, 3, 20, 0)
+				test.spoil(t, ranks)
+				errs := make([]error, len(ranks))
+				var all sync.WaitGroup
+				for i, r := range ranks {
+					all.Go(func() { errs[i] = r.Run(t.Context()) })
+				}
+				all.Wait()
+				for i, err := range errs {
+					if err == nil || !strings.Contains(err.Error(), test.want) || !errors.Is(err, errs[0]) {
+						t.Errorf("rank %d: error %v, want %q", i, err, test.want)
+					}
+				}
+			})
+		})
+	}
+}
+
+// writer is a function as an io.Writer.
+type writer func(text string)
+
+func (w writer) Write(text []byte) (int, error) {
+	w(string(text))
+	return len(text), nil
+}
+
+// TestStopWithRanks cancels the training in its middle: all ranks stop after the same step, and the first one saves.
+func TestStopWithRanks(t *testing.T) {
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ranks := newRanks(t, 3, 1000, 0)
+	last := 0
+	ranks[0].Lines = writer(func(line string) {
+		if _, err := fmt.Sscanf(line, "| %d/", &last); err != nil {
+			t.Error(err)
+		}
+		if last == 3 {
+			cancel(cause)
+		}
+	})
+	if err := RunRanks(ctx, ranks); err != cause {
+		t.Fatalf("error %v", err)
+	}
+	for i, r := range ranks {
+		if r.Optimizer.Updates != last || !slices.Equal(r.Executor.Parameters(), ranks[0].Executor.Parameters()) {
+			t.Errorf("rank %d stopped after %d updates, rank 0 after %d", i, r.Optimizer.Updates, last)
+		}
+	}
+	saved := make([]float32, ranks[0].Model.Program.ParameterSize)
+	path := checkpoint.Path(ranks[0].OutputModelPath, last)
+	if _, err := checkpoint.Load(path, ranks[0].Model.Program, saved); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(saved, ranks[0].Executor.Parameters()) {
+		t.Error("the checkpoint holds other parameters")
+	}
+}
+
+// TestBucketsComplete checks that most gradients can be summed before the backward pass ends.
+func TestBucketsComplete(t *testing.T) {
+	r := newRanks(t, 1, 1, 0)[0]
+	reducer := newReducer(r.Collective, r.Model.Program, r.Executor.Gradients())
+	early := 0
+	for _, bucket := range reducer.buckets {
+		if bucket.Instruction < len(r.Model.Program.Instructions)-3 { // the last ones are those of the embeddings
+			early += bucket.End - bucket.Start
+		}
+	}
+	if all := len(r.Executor.Gradients()); early < all/2 || early == all {
+		t.Errorf("%d of %d gradients are complete before the end, in %d buckets", early, all, len(reducer.buckets))
+	}
+}
+
+// TestSpeedOfRanks checks that the report counts the tokens of all ranks.
+func TestSpeedOfRanks(t *testing.T) {
+	for size, want := range map[int]string{1: " 1280.00 tokens/s|", 3: " 3840.00 tokens/s|"} {
+		r := newRanks(t, size, 20, 0)[0]
+		r.reducer = newReducer(r.Collective, r.Model.Program, r.Executor.Gradients())
+		report := newReport(r)
+		report.batches, report.length = 10, 32
+		if line := report.line(10, report.since.Add(time.Second)); !strings.Contains(line, want) {
+			t.Errorf("%d ranks: line %s, want %s", size, line, want)
+		}
+	}
+}
