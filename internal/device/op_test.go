@@ -148,6 +148,13 @@ var opTests = []opTest{
 			backward := b.Apply(op.Recurrent{Cell: kernel.GRUCell, Reverse: true}, operands...)
 			return b.Apply(op.Concat{}, forward, backward)
 		}},
+	{"two gated convolutions", [][]int{{7, 3}, {4, 1, 2, 3}, {4}, {4}, {4, 1, 2, 3}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			first := append(p[:7:7], startsOf(b))
+			h := b.Apply(op.GatedConvolution{Taps: 2}, first...)
+			second := append(append([]*graph.Node{h}, p[7:]...), startsOf(b))
+			return b.Apply(op.GatedConvolution{Taps: 2, TapsLast: true}, second...)
+		}},
 	{"gather", [][]int{{7, 5}}, map[string][]int32{"index": {1, 2, 6}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Gather{}, p[0], input("index"), rowsOf(b))

@@ -14,6 +14,7 @@ type Encoder func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Nod
 
 // ByName holds the encoders by their UER-py names.
 var ByName = map[string]Encoder{
+	"gatedcnn":    GatedConvolution,
 	"rnn":         recurrent(kernel.TanhCell),
 	"lstm":        recurrent(kernel.LSTMCell),
 	"gru":         recurrent(kernel.GRUCell),
@@ -23,3 +24,30 @@ var ByName = map[string]Encoder{
 	"transformer": Transformer,
 	"bert":        Transformer, // its name in older UER-py
 }
+
+// Sight is which tokens the encoding of a token depends on.
+type Sight int
+
+// What encoders see from a token, besides the token itself.
+const (
+	SeesBefore Sight = iota // the tokens before it
+	SeesPrefix              // the tokens before it and the whole first segment
+	SeesAll                 // all tokens of the sequence
+	SeesApart               // with one half of the encoding the tokens before it, with the other those after it
+)
+
+// SightOf tells what the encoder of a model sees.
+func SightOf(m config.Model) Sight {
+	switch {
+	case IsTransformer(m.Encoder) && m.Mask == "causal_with_prefix":
+		return SeesPrefix
+	case IsTransformer(m.Encoder) && m.Mask != "causal", m.Bidirectional:
+		return SeesAll
+	case isTwo(m.Encoder):
+		return SeesApart
+	}
+	return SeesBefore
+}
+
+// IsTransformer tells whether the encoder of a name is the transformer.
+func IsTransformer(name string) bool { return name == "transformer" || name == "bert" }

@@ -55,6 +55,10 @@ var goldenModels = map[string]config.Model{
 	"elmo": goldenModel(func(m *config.Model) {
 		m.Target, m.Embedding, m.Encoder, m.KeepPadding = "bilm", "word", "bilstm", true
 	}),
+	"gatedcnn_lm": goldenModel(func(m *config.Model) {
+		m.Target, m.Embedding, m.Encoder, m.EmbeddingSize = "lm", "word", "gatedcnn", 16
+		m.LayersNumber, m.KernelSize, m.BlockSize = 5, 4, 2
+	}),
 	"x_prefixlm": goldenModel(func(m *config.Model) { m.Target, m.Mask = "prefixlm", "causal_with_prefix" }),
 	"x_cls_mean": goldenModel(func(m *config.Model) {
 		m.Target, m.Pooling, m.LabelsNumber, m.KeepPadding = "cls", "mean", 3, true
