@@ -34,7 +34,7 @@ func TestGoldenRuns(t *testing.T) {
 			code := Main(append([]string{"pretrain", "--dataset_path", filepath.Join(golden, run.dataset),
 				"--vocab_path", filepath.Join(golden, "vocab.txt"),
 				"--config_path", filepath.Join(golden, name, "config.json"),
-				"--pretrained_model_path", filepath.Join(golden, name, "init.bin"), "--output_model_path", prefix,
+				"--pretrained_model_path", filepath.Join("..", "model", "testdata", name, "init.bin"), "--output_model_path", prefix,
 				"--encoder", "transformer", "--learning_rate", "1e-4", "--weight_decay", "0", "--batch_size", "4",
 				"--total_steps", "20", "--report_steps", "5", "--save_checkpoint_steps", "10"}, run.arguments...),
 				Streams{Out: &out, Err: &talk})
