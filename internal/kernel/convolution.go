@@ -52,14 +52,8 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution, y, saved, x, scratch 
 		copy(bias, filter.Bias)
 		addTo(bias, filter.SecondBias, true)
 		weight := g.tapsFirst(c, scratch, filter.Weight)
-		for tap := range g.Taps {
-			p := Product{M: rows, N: g.Output, K: g.Input, A: spread[tap*g.Input:], B: weight[tap*g.Input:], LDB: g.Taps * g.Input,
-				TransposeB: true, C: sums, Accumulate: tap > 0}
-			if tap == 0 {
-				p.Bias = bias
-			}
-			c.MatMul(&p)
-		}
+		c.MatMul(&Product{M: rows, N: g.Output, K: g.Taps * g.Input, A: spread, LDA: g.Input,
+			B: weight, TransposeB: true, C: sums, Bias: bias})
 	}
 	c.overSequences(g.Starts, func(sequence, first, last int) {
 		to, from := part(y, first*g.Output, last*g.Output), g.spreadRow(sequence, first)*g.Output
@@ -100,10 +94,8 @@ func (g *GatedConvolution) parameterGradients(c *CPU, to *GatedConvolutionGradie
 		if g.TapsLast {
 			weight, accumulate = scratch[:len(filter.Weight)], false
 		}
-		for tap := range g.Taps {
-			c.MatMul(&Product{M: g.Output, N: g.Input, K: rows, A: d, LDA: g.Output, TransposeA: true, B: spread[tap*g.Input:], LDB: g.Input,
-				C: weight[tap*g.Input:], LDC: g.Taps * g.Input, Accumulate: accumulate})
-		}
+		c.MatMul(&Product{M: g.Output, N: g.Taps * g.Input, K: rows, A: d, LDA: g.Output, TransposeA: true,
+			B: spread, LDB: g.Input, C: weight, Accumulate: accumulate})
 		if g.TapsLast {
 			g.reorder(c, filter.Weight, weight, g.Taps, g.Input, filter.Accumulate.Weight)
 		}
