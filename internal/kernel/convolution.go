@@ -6,8 +6,8 @@ package kernel
 //	a_t = Σ_k W[k] x_{t-(Taps-1)+k} + Bias + SecondBias     W[k] is [output, input]
 //	y_t = a_t σ(g_t)                                        g as a, with the weights of the gate
 //
-// The products are taken over a layout with Taps-1 zero rows before each sequence. There the input of a tap is the same
-// for all sequences, the layout shifted, and so a tap is one product over the whole batch.
+// The products are taken over a layout with Taps-1 zero rows before each sequence. There the Taps rows that a token depends
+// on are adjacent, and so are one row of a matrix whose rows overlap: all taps and tokens are one product.
 type GatedConvolution struct {
 	Input, Output, Taps int
 	Starts              []int32 // [sequences+1] offsets into the tokens
@@ -102,16 +102,14 @@ func (g *GatedConvolution) parameterGradients(c *CPU, to *GatedConvolutionGradie
 	}
 }
 
-// inputGradient computes the gradient of x: row t gets what tap k of row t+(Taps-1)-k makes of it.
+// inputGradient computes the gradient of x: a convolution of those of the sums with the taps from the last to the first.
 func (g *GatedConvolution) inputGradient(c *CPU, to *GatedConvolutionGradients, da, dgate, scratch []float32) {
 	rows := g.rows()
 	dx := take(&scratch, rows*g.Input)
+	reversed := scratch[:len(g.Convolution.Weight)]
 	for i, d := range [][]float32{da, dgate} {
-		weight := g.tapsFirst(c, scratch, [...][]float32{g.Convolution.Weight, g.Gate.Weight}[i])
-		for tap := range g.Taps {
-			c.MatMul(&Product{M: rows, N: g.Input, K: g.Output, A: d[(g.Taps-1-tap)*g.Output:], LDA: g.Output,
-				B: weight[tap*g.Input:], LDB: g.Taps * g.Input, C: dx, Accumulate: i+tap > 0})
-		}
+		g.reverse(c, reversed, [...][]float32{g.Convolution.Weight, g.Gate.Weight}[i])
+		c.MatMul(&Product{M: rows, N: g.Input, K: g.Taps * g.Output, A: d, LDA: g.Output, B: reversed, C: dx, Accumulate: i > 0})
 	}
 	c.overSequences(g.Starts, func(sequence, first, last int) {
 		from := g.spreadRow(sequence, first) * g.Input
@@ -175,6 +173,23 @@ func (g *GatedConvolution) reorder(c *CPU, to, from []float32, n, m int, accumul
 	})
 }
 
+// reverse lays the weights out as [taps, output, input], the last tap first.
+func (g *GatedConvolution) reverse(c *CPU, reversed, weight []float32) {
+	between, of := g.Input, 1 // distances of taps and of inputs
+	if g.TapsLast {
+		between, of = 1, g.Taps
+	}
+	c.parallel(g.Output, func(output int) {
+		from := weight[output*g.Input*g.Taps : (output+1)*g.Input*g.Taps]
+		for tap := range g.Taps {
+			row := reversed[((g.Taps-1-tap)*g.Output+output)*g.Input:][:g.Input]
+			for i := range row {
+				row[i] = from[tap*between+i*of]
+			}
+		}
+	})
+}
+
 // GatedConvolutionSaved is the number of elements that GatedConvolutionForward saves for at most the given numbers.
 func GatedConvolutionSaved(g *GatedConvolution, tokens, sequences int) int {
 	return 2 * (tokens + sequences*(g.Taps-1)) * g.Output
@@ -183,10 +198,7 @@ func GatedConvolutionSaved(g *GatedConvolution, tokens, sequences int) int {
 // GatedConvolutionScratch is the length of the scratch of GatedConvolutionForward or GatedConvolutionBackward, for at
 // most the given numbers.
 func GatedConvolutionScratch(g *GatedConvolution, tokens, sequences int, backward bool) int {
-	rows, weight := tokens+sequences*(g.Taps-1), 0
-	if g.TapsLast {
-		weight = g.Output * g.Input * g.Taps
-	}
+	rows, weight := tokens+sequences*(g.Taps-1), g.Output*g.Input*g.Taps
 	if !backward {
 		return takes(rows*g.Input, g.Output, weight)
 	}
