@@ -231,34 +231,36 @@ func (w writer) Write(text []byte) (int, error) {
 
 // TestStopWithRanks cancels the training in its middle: all ranks stop after the same step, and the first one saves.
 func TestStopWithRanks(t *testing.T) {
-	cause := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	ranks := newRanks(t, 3, 1000, 0)
-	last := 0
-	ranks[0].Lines = writer(func(line string) {
-		if _, err := fmt.Sscanf(line, "| %d/", &last); err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		cause := errors.New("enough")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ranks := newRanks(t, 3, 1000, 0)
+		last := 0
+		ranks[0].Lines = writer(func(line string) {
+			if _, err := fmt.Sscanf(line, "| %d/", &last); err != nil {
+				t.Error(err)
+			}
+			if last == 3 {
+				cancel(cause)
+			}
+		})
+		if err := RunRanks(ctx, ranks); err != cause {
+			t.Fatalf("error %v", err)
 		}
-		if last == 3 {
-			cancel(cause)
+		for i, r := range ranks {
+			if r.Optimizer.Updates != last || !slices.Equal(r.Executor.Parameters(), ranks[0].Executor.Parameters()) {
+				t.Errorf("rank %d stopped after %d updates, rank 0 after %d", i, r.Optimizer.Updates, last)
+			}
+		}
+		saved := make([]float32, ranks[0].Model.Program.ParameterSize)
+		path := checkpoint.Path(ranks[0].OutputModelPath, last)
+		if _, err := checkpoint.Load(path, ranks[0].Model.Program, saved); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(saved, ranks[0].Executor.Parameters()) {
+			t.Error("the checkpoint holds other parameters")
 		}
 	})
-	if err := RunRanks(ctx, ranks); err != cause {
-		t.Fatalf("error %v", err)
-	}
-	for i, r := range ranks {
-		if r.Optimizer.Updates != last || !slices.Equal(r.Executor.Parameters(), ranks[0].Executor.Parameters()) {
-			t.Errorf("rank %d stopped after %d updates, rank 0 after %d", i, r.Optimizer.Updates, last)
-		}
-	}
-	saved := make([]float32, ranks[0].Model.Program.ParameterSize)
-	path := checkpoint.Path(ranks[0].OutputModelPath, last)
-	if _, err := checkpoint.Load(path, ranks[0].Model.Program, saved); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Equal(saved, ranks[0].Executor.Parameters()) {
-		t.Error("the checkpoint holds other parameters")
-	}
 }
 
 // TestBucketsComplete checks that most gradients can be summed before the backward pass ends.
