@@ -32,7 +32,7 @@ func TestAdafactorIsThatOfUER(t *testing.T) {
 }
 
 func TestAdafactorAgrees(t *testing.T) {
-	for _, shape := range [][]int{{}, {1}, {65}, {1, 1}, {3, 17}, {17, 3}, {5000, 65}, {63, 1}, {2, 3, 5}, {130, 17, 63}, {70, 50, 4, 1}, {0, 3}} {
+	for _, shape := range [][]int{{}, {1}, {65}, {1, 1}, {3, 17}, {17, 3}, {1000, 65}, {63, 1}, {2, 3, 5}, {130, 17, 63}, {70, 50, 4, 1}, {0, 3}} {
 		n := 1
 		for _, axis := range shape {
 			n *= axis

@@ -38,7 +38,7 @@ func TestDropoutIsRandom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	const rows, width = 2000, 768
+	const rows, width = 1000, 768
 	for _, p := range []float64{0.1, 0.5} {
 		d := Dropout{Probability: float32(p), Key: DropoutKey(7, 1, 0)}
 		a := dropped(c, rows, width, 0, d)
@@ -82,7 +82,7 @@ func TestDropoutIsRandom(t *testing.T) {
 }
 
 func TestDropoutAgrees(t *testing.T) {
-	for _, width := range []int{1, 3, 17, 63, 65, 768} {
+	for _, width := range []int{1, 17, 63, 768} {
 		n := 2*rowTile(width) + 5
 		x, residual := random(1, n*width), random(2, n*width)
 		rows := counting(1<<30, n)

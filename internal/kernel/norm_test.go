@@ -78,7 +78,7 @@ func (r *normRun) outputs() [][]float32 {
 
 func TestNormsAgree(t *testing.T) {
 	for _, kind := range []NormKind{NormUER, NormRMS} {
-		for _, size := range [][2]int{{0, 5}, {1, 2}, {1, 3}, {3, 17}, {65, 63}, {33, 65}, {300, 768}} {
+		for _, size := range [][2]int{{0, 5}, {1, 2}, {1, 3}, {3, 17}, {65, 63}, {70, 300}} {
 			for _, p := range []float32{0, 0.1} {
 				for _, accumulate := range [][4]bool{{}, {true, true, true, true}, {true, false, false, true}} {
 					t.Run(fmt.Sprint(kind, size, p, accumulate), func(t *testing.T) {
