@@ -1,7 +1,6 @@
 package embedding
 
 import (
-	"fmt"
 	"math"
 
 	"uer/internal/config"
@@ -13,10 +12,6 @@ import (
 // WordSinusoidal is √emb_size times the word vector plus a fixed wave of the position (Vaswani et al. 2017), without
 // normalisation. The waves are kept in the state dict as embedding.pe [max_seq_length, 1, emb_size].
 func WordSinusoidal(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
-	if m.EmbeddingSize%2 != 0 {
-		s.Fail(fmt.Errorf("emb_size %d is odd: word_sinusoidalpos needs pairs of sine and cosine", m.EmbeddingSize))
-		return nil
-	}
 	waves := s.Frozen("pe", m.MaxSequenceLength, 1, m.EmbeddingSize)
 	word := wordTable(s, m, vocabularySize)
 	scaled := op.Embedding{Tables: 2, Scale: float32(math.Sqrt(float64(m.EmbeddingSize)))}

@@ -1,8 +1,6 @@
 package encoder
 
 import (
-	"fmt"
-
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/kernel"
@@ -14,10 +12,6 @@ import (
 // runs both ways, half as wide, and the next one sees both (as PyTorch stacks them).
 func recurrent(cell kernel.Cell) Encoder {
 	return func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
-		if err := checkRecurrent(m); err != nil {
-			s.Fail(err)
-			return nil
-		}
 		hidden := m.HiddenSize
 		if m.Bidirectional {
 			hidden /= 2
@@ -41,10 +35,6 @@ func recurrent(cell kernel.Cell) Encoder {
 // side (ELMo).
 func twoRecurrent(cell kernel.Cell) Encoder {
 	return func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
-		if err := checkRecurrent(m); err != nil {
-			s.Fail(err)
-			return nil
-		}
 		forward := oneDirection(s.In("rnn_forward"), cell, m, batch, x, false)  // [tokens, hidden_size/2]
 		backward := oneDirection(s.In("rnn_backward"), cell, m, batch, x, true) // [tokens, hidden_size/2]
 		return layer.Dropout(s.Builder, batch, m.Dropout, s.Apply(op.Concat{}, forward, backward))
@@ -65,18 +55,6 @@ func oneDirection(s graph.Scope, cell kernel.Cell, m config.Model, batch layer.B
 		x, width = l.Apply(s.Builder, batch, x), hidden // [tokens, hidden_size/2]
 	}
 	return x
-}
-
-func checkRecurrent(m config.Model) error {
-	switch {
-	case m.HiddenSize%2 != 0 && (m.Bidirectional || isTwo(m.Encoder)):
-		return fmt.Errorf("hidden_size %d is odd: two directions share it in halves", m.HiddenSize)
-	case m.Bidirectional && m.Target == "bilm":
-		return fmt.Errorf("the target bilm needs directions that never see each other, and --bidirectional mixes them; use --encoder bi%s", m.Encoder)
-	case m.Bidirectional && isTwo(m.Encoder):
-		return fmt.Errorf("the encoder %s runs both ways by itself: leave out --bidirectional", m.Encoder)
-	}
-	return nil
 }
 
 func isTwo(encoder string) bool {

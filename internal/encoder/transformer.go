@@ -1,9 +1,8 @@
 package encoder
 
 import (
-	"errors"
-	"fmt"
 	"strconv"
+	"strings"
 
 	"uer/internal/config"
 	"uer/internal/graph"
@@ -16,10 +15,6 @@ import (
 // emb_size to hidden_size comes first (ALBERT); with parameter_sharing all layers are one; with layernorm_positioning pre
 // a last normalisation follows.
 func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
-	if err := checkTransformer(m); err != nil {
-		s.Fail(err)
-		return nil
-	}
 	if m.FactorizedEmbeddingParameterization {
 		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, kernel.None)
 	}
@@ -48,13 +43,13 @@ func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node
 
 // visibility says which keys a query sees, and the inputs that attention needs for it.
 func visibility(m config.Model, batch layer.Batch) (op.Attention, []*graph.Node) {
-	mask := op.Attention{Causal: m.Mask != "fully_visible", Bias: m.RelativePositionEmbedding}
+	mask := op.Attention{Causal: strings.HasPrefix(m.Mask, "causal"), Bias: m.RelativePositionEmbedding}
 	var further []*graph.Node
 	if m.Mask == "causal_with_prefix" {
 		mask.Prefix = true
 		further = append(further, batch.Prefix)
 	}
-	if m.KeepPadding && m.Mask == "fully_visible" {
+	if m.KeepPadding && m.Mask != "causal" { // UER-py's causal mask does not hide padding
 		mask.Lengths = true
 		further = append(further, batch.Lengths)
 	}
@@ -79,21 +74,4 @@ func transformerLayers(s graph.Scope, m config.Model, mask op.Attention) ([]laye
 		}
 	}
 	return blocks, nil
-}
-
-func checkTransformer(m config.Model) error {
-	switch {
-	case m.HeadsNumber < 1:
-		return errors.New("the transformer needs heads_num of at least 1")
-	case m.FeedForwardSize < 1:
-		return errors.New("the transformer needs feedforward_size of at least 1")
-	case m.AttentionHeadSize == 0 && m.HiddenSize%m.HeadsNumber != 0:
-		return fmt.Errorf("hidden_size %d is not a multiple of heads_num %d", m.HiddenSize, m.HeadsNumber)
-	case m.EmbeddingSize != m.HiddenSize && !m.FactorizedEmbeddingParameterization:
-		return fmt.Errorf("emb_size %d differs from hidden_size %d; only --factorized_embedding_parameterization maps one to the other",
-			m.EmbeddingSize, m.HiddenSize)
-	case m.KeepPadding && m.Mask == "causal_with_prefix":
-		return errors.New("keep_padding changes nothing for a transformer with causal_with_prefix: padding never reaches a real token")
-	}
-	return nil
 }

@@ -18,7 +18,7 @@ var Activations = map[string]kernel.Activation{
 	"gelu_fast": kernel.GELUFast,
 	"relu":      kernel.ReLU,
 	"silu":      kernel.SiLU,
-	"linear":    kernel.Linear,
+	"linear":    kernel.None,
 }
 
 // Activation finds an activation by its UER-py name.

@@ -34,8 +34,16 @@ type Head struct {
 	Loss, Correct int    // outputs
 }
 
-// New builds a model for a vocabulary and for batches of up to the given shape.
+// New builds a model for a vocabulary and for batches of up to the given shape. Settings that do not go together are an
+// error, as in [Check].
 func New(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
+	if err := Check(m); err != nil {
+		return nil, err
+	}
+	return compile(m, vocabularySize, shape)
+}
+
+func compile(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
 	b, losses, err := build(m, vocabularySize, shape)
 	if err != nil {
 		return nil, err
@@ -56,24 +64,12 @@ func New(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
 }
 
 func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, target.Losses, error) {
-	embed, encode, predict := embedding.ByName[m.Embedding], encoder.ByName[m.Encoder], target.ByName[m.Target]
-	switch {
-	case embed == nil:
-		return nil, target.Losses{}, fmt.Errorf("there is no embedding %q", m.Embedding)
-	case encode == nil:
-		return nil, target.Losses{}, fmt.Errorf("there is no encoder %q", m.Encoder)
-	case predict == nil:
-		return nil, target.Losses{}, fmt.Errorf("there is no target %q", m.Target)
-	case m.EmbeddingSize < 1 || m.HiddenSize < 1 || m.LayersNumber < 1:
-		return nil, target.Losses{}, fmt.Errorf("emb_size %d, hidden_size %d and layers_num %d must be at least 1",
-			m.EmbeddingSize, m.HiddenSize, m.LayersNumber)
-	}
 	b := graph.NewBuilder()
 	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
 	s := b.Scope()
-	x := embed(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
-	x = encode(s.In("encoder"), m, batch, x)                // [tokens, hidden_size]
-	losses := predict(s.In("target"), m, vocabularySize, batch, x)
+	x := embedding.ByName[m.Embedding](s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
+	x = encoder.ByName[m.Encoder](s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
+	losses := target.ByName[m.Target](s.In("target"), m, vocabularySize, batch, x)
 	if err := b.Err(); err != nil {
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}

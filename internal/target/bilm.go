@@ -1,8 +1,6 @@
 package target
 
 import (
-	"fmt"
-
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
@@ -12,10 +10,6 @@ import (
 // BidirectionalLanguageModel predicts each next token from the first half of the encoding, which must not look ahead, and
 // each previous token from the second half, which must not look back (ELMo). One output layer serves both.
 func BidirectionalLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
-	if m.HiddenSize%2 != 0 {
-		s.Fail(fmt.Errorf("hidden_size %d is odd: the target bilm needs two halves", m.HiddenSize))
-		return Losses{}
-	}
 	half := m.HiddenSize / 2
 	output := s.In("output_layer")
 	weight := outputWeight(output, m, vocabularySize, half) // [vocabulary, hidden/2]

@@ -1,9 +1,6 @@
 package target
 
 import (
-	"errors"
-	"fmt"
-
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/kernel"
@@ -11,8 +8,8 @@ import (
 	"uer/internal/op"
 )
 
-// poolings are the values of --pooling.
-var poolings = map[string]func(s graph.Scope, batch layer.Batch, x *graph.Node) *graph.Node{
+// Poolings are the values of --pooling.
+var Poolings = map[string]func(s graph.Scope, batch layer.Batch, x *graph.Node) *graph.Node{
 	"first": func(s graph.Scope, batch layer.Batch, x *graph.Node) *graph.Node {
 		return s.Apply(op.Gather{}, x, batch.First, batch.Rows)
 	},
@@ -29,20 +26,11 @@ var poolings = map[string]func(s graph.Scope, batch layer.Batch, x *graph.Node) 
 
 // Classification predicts the label of a text from the pooled encoding.
 func Classification(s graph.Scope, m config.Model, _ int, batch layer.Batch, x *graph.Node) Losses {
-	pool := poolings[m.Pooling]
-	switch {
-	case m.LabelsNumber < 1:
-		s.Fail(errors.New("the target cls needs labels_num, the number of labels"))
-		return Losses{}
-	case pool == nil:
-		s.Fail(fmt.Errorf("there is no pooling %q", m.Pooling))
-		return Losses{}
-	}
 	first := layer.NewLinear(s.In("linear_1"), m.HiddenSize, m.HiddenSize, true)
 	second := s.In("linear_2")
 	weight, bias := second.Parameter("weight", m.LabelsNumber, m.HiddenSize), second.Parameter("bias", m.LabelsNumber)
 
-	pooled := first.Apply(s.Builder, pool(s, batch, x), kernel.Tanh) // [sequences, hidden]
+	pooled := first.Apply(s.Builder, Poolings[m.Pooling](s, batch, x), kernel.Tanh) // [sequences, hidden]
 	labels := s.Input("sentence_labels", graph.Int32, batch.Size)
 	head := classify(s, "cls", pooled, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}

@@ -1,8 +1,6 @@
 package target
 
 import (
-	"errors"
-
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
@@ -17,10 +15,6 @@ func MaskedLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batc
 // maskedHead is a linear map with activation and normalisation, then scores over the vocabulary. Its width is hidden_size,
 // or emb_size where the embedding is factorized.
 func maskedHead(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Head {
-	if m.HiddenActivation == "" {
-		s.Fail(errors.New("a masked language model needs hidden_act, which the configuration does not set"))
-		return Head{}
-	}
 	activation, err := layer.Activation(m.HiddenActivation)
 	if err != nil {
 		s.Fail(err)

@@ -1,0 +1,192 @@
+package model
+
+import (
+	"bytes"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"uer/internal/config"
+	"uer/internal/console"
+	"uer/internal/embedding"
+	"uer/internal/encoder"
+	"uer/internal/kernel"
+	"uer/internal/target"
+)
+
+// tiny is a small model of the given parts, with everything that any of them needs. An encoder is written with its mask,
+// or with bidirectional, after a space.
+func tiny(embeddingName, encoderName, targetName string) config.Model {
+	m := config.Model{
+		EmbeddingSize: 8, HiddenSize: 8, FeedForwardSize: 12, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: demoLength,
+		HiddenActivation: "gelu", Dropout: 0.1, KernelSize: 3, BlockSize: 2, RelativeAttentionBucketsNumber: 8,
+		Embedding: embeddingName, Mask: "fully_visible", Target: targetName, Pooling: "first",
+		LayerNormPositioning: "post", FeedForward: "dense", LayerNorm: "normal",
+	}
+	name, variant, _ := strings.Cut(encoderName, " ")
+	m.Encoder = name
+	switch variant {
+	case "":
+	case "bidirectional":
+		m.Bidirectional = true
+	default:
+		m.Mask = variant
+	}
+	switch targetName {
+	case "seq2seq", "t5":
+		m.TargetEmbedding = embeddingName
+	case "cls":
+		m.LabelsNumber = demoLabels
+	}
+	return m
+}
+
+// encoders lists the encoders with all that changes what they see.
+func encoders() []string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(encoder.ByName)) {
+		switch {
+		case name == "bert": // another name of the transformer
+		case encoder.IsTransformer(name):
+			list = append(list, name+" fully_visible", name+" causal", name+" causal_with_prefix")
+		case isRecurrent(name):
+			list = append(list, name, name+" bidirectional")
+		default:
+			list = append(list, name)
+		}
+	}
+	return list
+}
+
+const (
+	copies  = " would copy what it has to predict: "
+	follow  = " sees the tokens that follow"
+	mixes   = "target bilm needs two directions that never see each other: "
+	before  = " sees only the tokens before"
+	forward = "target bilm predicts in both directions: "
+	nothing = "target cls would see nothing of the text: pooling first takes the first token, and "
+	two     = "\nhint: pass --encoder bilstm, bigru or birnn"
+	pool    = "\nhint: pass --pooling last, mean or max"
+)
+
+// refused holds the combinations of target and encoder that are refused, with the message, whatever the embedding. The
+// others train.
+var refused = map[string]map[string]string{
+	"lm": {
+		"transformer fully_visible":      "target lm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal",
+		"transformer causal_with_prefix": "target lm" + copies + "encoder transformer with mask causal_with_prefix" + follow + "\nhint: pass --mask causal",
+		"rnn bidirectional":              "target lm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
+		"lstm bidirectional":             "target lm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
+		"gru bidirectional":              "target lm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
+		"birnn":                          "target lm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
+		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
+		"bigru":                          "target lm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+	},
+	"prefixlm": {
+		"transformer fully_visible": "target prefixlm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal_with_prefix",
+		"rnn bidirectional":         "target prefixlm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
+		"lstm bidirectional":        "target prefixlm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
+		"gru bidirectional":         "target prefixlm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
+		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
+		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
+		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+	},
+	"bilm": {
+		"transformer fully_visible":      mixes + "encoder transformer with mask fully_visible mixes them" + two,
+		"transformer causal_with_prefix": mixes + "encoder transformer with mask causal_with_prefix mixes them" + two,
+		"rnn bidirectional":              mixes + "encoder rnn with bidirectional mixes them" + two,
+		"lstm bidirectional":             mixes + "encoder lstm with bidirectional mixes them" + two,
+		"gru bidirectional":              mixes + "encoder gru with bidirectional mixes them" + two,
+		"transformer causal":             forward + "encoder transformer with mask causal" + before + two,
+		"rnn":                            forward + "encoder rnn" + before + two,
+		"lstm":                           forward + "encoder lstm" + before + two,
+		"gru":                            forward + "encoder gru" + before + two,
+		"gatedcnn":                       forward + "encoder gatedcnn" + before + two,
+	},
+	"cls": {
+		"transformer causal": nothing + "encoder transformer with mask causal" + before + pool,
+		"rnn":                nothing + "encoder rnn" + before + pool,
+		"lstm":               nothing + "encoder lstm" + before + pool,
+		"gru":                nothing + "encoder gru" + before + pool,
+		"gatedcnn":           nothing + "encoder gatedcnn" + before + pool,
+	},
+}
+
+// TestCombinations builds every combination of embedding, encoder, mask and target. Each is refused as the table says, or
+// trains for two steps.
+func TestCombinations(t *testing.T) {
+	text := openDemo(t)
+	cpu := newCPU(t, 1)
+	for targetName := range target.ByName {
+		for _, encoderName := range encoders() {
+			for embeddingName := range embedding.ByName {
+				m := tiny(embeddingName, encoderName, targetName)
+				name := embeddingName + ", " + encoderName + ", " + targetName
+				if want, refuses := refused[targetName][encoderName]; refuses {
+					checkRefusal(t, name, m, want)
+					continue
+				}
+				text.train(t, cpu, name, m)
+			}
+		}
+	}
+}
+
+func newCPU(t testing.TB, threads int) *kernel.CPU {
+	t.Helper()
+	cpu, err := kernel.New(threads)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cpu.Close)
+	return cpu
+}
+
+// checkRefusal compares what is printed about a model that cannot be built.
+func checkRefusal(t *testing.T, name string, m config.Model, want string) {
+	t.Helper()
+	_, err := New(m, 10, Shape{Sequences: 1, Length: demoLength, Output: demoLength})
+	if err == nil {
+		t.Errorf("%s is not refused", name)
+		return
+	}
+	var printed bytes.Buffer
+	console.Report(&printed, err)
+	got := strings.TrimSpace(strings.Replace(printed.String(), "\n     hint:", "\nhint:", 1))
+	if want = "uer: error: " + want; got != want {
+		t.Errorf("%s: got\n%s\nwant\n%s", name, got, want)
+	}
+}
+
+// train trains a model for two steps. The loss must be finite and every parameter must move.
+func (d *demo) train(t *testing.T, cpu *kernel.CPU, name string, m config.Model) {
+	t.Helper()
+	loader := d.loader(t, m, demoBatch)
+	defer loader.Close()
+	r := d.newTraining(t, cpu, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+	start := slices.Clone(r.executor.Parameters())
+	for step := range 2 {
+		b, err := loader.Next()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		r.feed(t, b)
+		if loss := r.run(t); !(loss > 0) || math.IsInf(loss, 0) {
+			t.Errorf("%s: step %d has loss %v", name, step+1, loss)
+		}
+	}
+	for _, p := range r.model.Program.Parameters {
+		from, to := p.Offset, p.Offset+p.Shape.Elements()
+		if !stays(p.Name, m.Target) && !p.Frozen && slices.Equal(start[from:to], r.executor.Parameters()[from:to]) {
+			t.Errorf("%s: %s did not change", name, p.Name)
+		}
+	}
+}
+
+// stays tells the parameters that have no gradient: a constant added to all keys changes no probability; and where only
+// the first token of a text counts, no state came before it.
+func stays(name, target string) bool {
+	return strings.HasSuffix(name, "_attn.linear_layers.1.bias") || target == "cls" && strings.Contains(name, "weight_hh_")
+}

@@ -1,0 +1,205 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"uer/internal/batch"
+	"uer/internal/config"
+	"uer/internal/corpus"
+	"uer/internal/dataset"
+	"uer/internal/device"
+	"uer/internal/instance"
+	"uer/internal/kernel"
+	"uer/internal/masking"
+	"uer/internal/optimizer"
+	"uer/internal/vocab"
+)
+
+// Tests on real text train tiny models on the beginning of the demo corpora.
+const (
+	demoBatch     = 3
+	demoLength    = 24
+	demoDocuments = 12
+	demoLabels    = 8
+)
+
+// demo holds the vocabulary and a dataset for each target.
+type demo struct {
+	vocabulary *vocab.Vocabulary
+	datasets   map[string]*dataset.Dataset
+}
+
+func openDemo(t testing.TB) *demo {
+	t.Helper()
+	text, err := os.ReadFile("../../models/demo_vocab.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 { // for t5
+		text = fmt.Appendf(text, "<extra_id_%d>\n", i)
+	}
+	vocabulary, err := vocab.Parse("demo_vocab.txt", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &demo{vocabulary, map[string]*dataset.Dataset{}}
+	for target := range instance.ByTarget {
+		d.datasets[target] = d.dataset(t, target)
+	}
+	return d
+}
+
+// demoText is a corpus of the form that a target needs.
+func demoText(t testing.TB, target string) string {
+	t.Helper()
+	name, end := "demo.txt", "\n"
+	switch target {
+	case "bert", "albert":
+		name, end = "demo_bert.txt", "\n\n"
+	case "cls":
+		name = "demo_cls.tsv"
+	}
+	data, err := os.ReadFile(filepath.Join("../../corpora", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	documents := strings.SplitAfterN(string(data), end, demoDocuments+1)[:demoDocuments]
+	if target == "prefixlm" || target == "seq2seq" {
+		for i, document := range documents {
+			before, after, _ := strings.Cut(document, "，")
+			documents[i] = before + "\t" + after
+		}
+	}
+	return strings.Join(documents, "")
+}
+
+// dataset preprocesses the text for a target.
+func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
+	t.Helper()
+	folder := t.TempDir()
+	path := filepath.Join(folder, target+".txt")
+	if err := os.WriteFile(path, []byte(demoText(t, target)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := corpus.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	settings := instance.Settings{
+		Target: target, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
+		DocumentsBufferSize: demoDocuments, Dynamic: target == "mlm" || target == "t5", Workers: 1,
+		TargetVocabulary: d.vocabulary, TargetTokenizer: "bert", TargetSequenceLength: demoLength,
+	}
+	metadata := dataset.Metadata{
+		Target: target, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
+		Dynamic: settings.Dynamic,
+	}
+	if target == "seq2seq" {
+		metadata.TargetSequenceLength = demoLength
+	}
+	path = filepath.Join(folder, target+".uer")
+	writer, err := dataset.Create(path, metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Abort()
+	if _, err := instance.Build(context.Background(), settings, text, writer.Append, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(metadata); err != nil {
+		t.Fatal(err)
+	}
+	made, err := dataset.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { made.Close() })
+	return made
+}
+
+// loader gives the batches of a target.
+func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
+	t.Helper()
+	masker, err := masking.New(d.vocabulary, masking.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := batch.New(d.datasets[m.Target], batch.Options{
+		Target: m.Target, Vocabulary: d.vocabulary, Labels: demoLabels, BatchSize: size, BufferSize: 64, WorldSize: 1,
+		Masker: masker, KeepPadding: m.KeepPadding,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Close)
+	return l
+}
+
+// training is a model that learns from demo batches.
+type training struct {
+	model     *Model
+	executor  *device.Executor
+	optimizer *optimizer.Optimizer
+	step      uint64
+}
+
+func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape Shape) *training {
+	t.Helper()
+	made, err := New(m, d.vocabulary.Size(), shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parameters := make([]float32, made.Program.ParameterSize)
+	Initialize(made.Program, parameters, 7)
+	e, err := device.NewExecutor(device.NewCPU(cpu), made.Program, parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := optimizer.New(cpu, optimizer.Settings{
+		Name: "adamw", LearningRate: 0.03, Schedule: func(int) float64 { return 1 },
+	}, made.Trained())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &training{model: made, executor: e, optimizer: o}
+}
+
+// feed gives a batch to the inputs of the model.
+func (r *training) feed(t testing.TB, b *batch.Batch) {
+	t.Helper()
+	var last []int32
+	for _, end := range b.Starts[1:] {
+		last = append(last, end-1)
+	}
+	for name, data := range map[string][]int32{
+		"tokens": b.Tokens, "positions": b.Positions, "segments": b.Segments, "rows": b.Rows, "starts": b.Starts,
+		"first": b.Starts[:len(b.Starts)-1], "last": last, "prefix": b.Prefix, "lengths": b.Lengths,
+		"output_tokens": b.Output.Tokens, "output_positions": b.Output.Positions, "output_segments": b.Output.Segments,
+		"output_rows": b.Output.Rows, "output_starts": b.Output.Starts, "predicted": b.Predicted, "labels": b.Labels,
+		"backward_predicted": b.BackwardPredicted, "backward_labels": b.BackwardLabels,
+		"sentence_labels": b.SentenceLabels,
+	} {
+		if err := r.executor.Feed(name, data); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// run trains one step on what was fed and returns the loss.
+func (r *training) run(t testing.TB) float64 {
+	t.Helper()
+	r.step++
+	if err := r.executor.Run(&device.Run{Seed: 7, Step: r.step}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := r.optimizer.Step(r.executor.Parameters(), r.executor.Gradients(), 1); err != nil {
+		t.Fatal(err)
+	}
+	return float64(r.executor.Output(0))
+}
