@@ -1,5 +1,6 @@
 // Matrix products of packed panels. A register tile holds TILE_ROWS × TILE_VECTORS vectors of C, and leaves registers for
 // the vectors of B and an element of A; with at least eight sums under way, additions wait for none.
+#include "activation.inc.h"
 #include "matmul.h"
 
 #if defined(UER_SET_AVX512)
@@ -13,6 +14,8 @@
 #endif
 #define TILE_VECTORS 2
 #define TILE_COLUMNS (TILE_VECTORS * LANES)
+#define LINE 16       // elements in a line of the cache
+#define PACK_AHEAD 32 // rows between those that pack reads and those that it fetches
 
 int NAME(tile_rows)(void) { return TILE_ROWS; }
 int NAME(tile_columns)(void) { return TILE_COLUMNS; }
@@ -27,10 +30,6 @@ INLINE void put(float *p, const float *end, vfloat v, size_t lanes) {
 		store_part(p, v, lanes);
 }
 
-#define LINE 16
-#ifndef PACK_AHEAD
-#define PACK_AHEAD 32
-#endif
 // pack_rows fills panels [depth, width] from rows x[k*leading ...] of `count` elements.
 static void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
 	for (size_t k = 0; k < depth; k++, x += leading) {
@@ -83,9 +82,10 @@ void NAME(pack)(float *panels, const float *x, size_t leading, int transposed, s
 		pack_columns(panels + i * depth, x + i * leading, leading, depth, least(width, count - i), width);
 }
 
-// tile multiplies `rows` rows of a panel of A by a panel of B. `rows` is a constant where this is inlined.
+// tile multiplies `rows` rows of a panel of A by a panel of B. `rows` is a constant where this is inlined. Beside it fetches
+// a panel's part that is needed next.
 INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const float *b, float *c, size_t leading,
-	int accumulate, const float *bias) {
+	int accumulate, const float *bias, const float *next) {
 	vfloat sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 16
 	for (size_t i = 0; i < rows; i++)
@@ -96,6 +96,7 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const
 		}
 	for (size_t k = 0; k < depth; k++, a += height, b += TILE_COLUMNS) {
 		vfloat column[TILE_VECTORS];
+		__builtin_prefetch(next + k * LINE, 0, 2);
 #pragma GCC unroll 4
 		for (size_t j = 0; j < TILE_VECTORS; j++) column[j] = load(b + j * LANES);
 #pragma GCC unroll 16
@@ -118,10 +119,10 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const
 }
 
 static void full_tile(size_t rows, size_t depth, const float *a, size_t height, const float *b, float *c, size_t leading,
-	int accumulate, const float *bias) {
-#define TILE(n)                                                               \
-	case n:                                                                   \
-		tile(n, depth, a, height, b, c, leading, accumulate, bias); \
+	int accumulate, const float *bias, const float *next) {
+#define TILE(n)                                                              \
+	case n:                                                                  \
+		tile(n, depth, a, height, b, c, leading, accumulate, bias, next); \
 		break;
 	switch (rows) {
 		TILE(1)
@@ -150,34 +151,56 @@ static void full_tile(size_t rows, size_t depth, const float *a, size_t height, 
 
 // edge_tile is full_tile for the last columns of C, fewer than a register tile has: it works on a copy.
 static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a, size_t height, const float *b, float *c,
-	size_t leading, int accumulate, const float *bias) {
+	size_t leading, int accumulate, const float *bias, const float *next) {
 	float copy[TILE_ROWS * TILE_COLUMNS], bias_copy[TILE_COLUMNS] = {0};
 	for (size_t i = 0; accumulate && i < rows; i++) {
 		for (size_t j = 0; j < TILE_COLUMNS; j++) copy[i * TILE_COLUMNS + j] = j < columns ? c[i * leading + j] : 0;
 	}
 	if (bias) memcpy(bias_copy, bias, columns * sizeof *bias);
-	full_tile(rows, depth, a, height, b, copy, TILE_COLUMNS, accumulate, bias ? bias_copy : NULL);
+	full_tile(rows, depth, a, height, b, copy, TILE_COLUMNS, accumulate, bias ? bias_copy : NULL, next);
 	for (size_t i = 0; i < rows; i++) memcpy(c + i * leading, copy + i * TILE_COLUMNS, columns * sizeof *c);
 }
 
-// any_tile multiplies a panel of A by a panel of B.
-static void any_tile(size_t rows, size_t columns, size_t depth, const float *a, size_t height, const float *b, float *c,
-	size_t leading, int accumulate, const float *bias) {
-	if (columns < TILE_COLUMNS)
-		edge_tile(rows, columns, depth, a, height, b, c, leading, accumulate, bias);
-	else
-		full_tile(rows, depth, a, height, b, c, leading, accumulate, bias);
+// activate_tile applies an activation to a register tile's part of C.
+INLINE void activate_tile(const int kind, float *c, float *before, size_t leading, size_t rows, size_t columns) {
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j < columns; j += LANES) {
+			size_t element = i * leading + j;
+			vfloat slope, value = load_some(c + element, columns - j);
+			if (before && columns - j >= LANES)
+				stream(before + element, value);
+			else if (before)
+				store_part(before + element, value, columns - j);
+			store_some(c + element, activate(kind, value, &slope), columns - j);
+		}
 }
 
-void NAME(multiply)(size_t rows, size_t columns, size_t depth, size_t height, const float *a, const float *b, float *c,
-	size_t leading, int by_rows, int accumulate, const float *bias) {
-	size_t panels_a = (rows + height - 1) / height, panels_b = (columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
-	for (size_t n = 0; n < panels_a * panels_b; n++) {
-		size_t i = height * (by_rows ? n / panels_b : n % panels_a);
-		size_t j = TILE_COLUMNS * (by_rows ? n % panels_b : n / panels_a);
-		any_tile(least(height, rows - i), columns - j, depth, a + i * depth, height, b + j * depth, c + i * leading + j,
-			leading, accumulate, bias ? bias + j : NULL);
-	}
+// multiply_panels does panel i of A and panel j of B.
+static void multiply_panels(const uer_block *t, size_t i, size_t j, const float *next) {
+	size_t row = i * t->height, column = j * TILE_COLUMNS;
+	size_t rows = least(t->height, t->rows - row), columns = least(TILE_COLUMNS, t->columns - column);
+	const float *a = t->a + row * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
+	float *c = t->c + row * t->leading + column, *before = t->before ? t->before + row * t->leading + column : NULL;
+	if (columns < TILE_COLUMNS)
+		edge_tile(rows, columns, t->depth, a, t->height, b, c, t->leading, t->accumulate, bias, next);
+	else
+		full_tile(rows, t->depth, a, t->height, b, c, t->leading, t->accumulate, bias, next);
+	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, before, t->leading, rows, columns)
+}
+
+void NAME(multiply)(uer_block t) {
+	size_t panels_a = (t.rows + t.height - 1) / t.height, panels_b = (t.columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
+	// The outer factor comes from the third-level cache. Its next panel is fetched while the present one is in use, a
+	// line for every step in depth.
+	const float *outer = t.by_rows ? t.a : t.b;
+	size_t width = t.by_rows ? t.height : TILE_COLUMNS;
+	for (size_t i = 0; i < (t.by_rows ? panels_a : panels_b); i++)
+		for (size_t j = 0; j < (t.by_rows ? panels_b : panels_a); j++) {
+			const float *next = outer + ((i + 1) * width + j * LINE) * t.depth;
+			if (j * LINE >= width) next = outer + i * width * t.depth;
+			multiply_panels(&t, t.by_rows ? i : j, t.by_rows ? j : i, next);
+		}
+	stream_end();
 }
 
 // limit does multiply-adds in registers only, and returns the number of floating-point operations.

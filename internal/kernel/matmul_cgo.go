@@ -29,9 +29,16 @@ func nativeMatmul(set nativeSet) matmulRoutines {
 		multiply: func(t productTile) {
 			a := t.a[:ceilDivide(t.rows, t.height)*t.height*t.depth]
 			b := t.b[:ceilDivide(t.columns, tileColumns)*tileColumns*t.depth]
-			c := t.c[:(t.rows-1)*t.leading+t.columns]
-			C.uer_multiply(set, C.size_t(t.rows), C.size_t(t.columns), C.size_t(t.depth), C.size_t(t.height),
-				pointer(a), pointer(b), pointer(c), C.size_t(t.leading), truth(t.byRows), truth(t.accumulate), pointer(t.bias))
+			length := (t.rows-1)*t.leading + t.columns
+			c, before := t.c[:length], t.before
+			if before != nil {
+				before = before[:length]
+			}
+			C.uer_multiply(set, C.uer_block{
+				rows: C.size_t(t.rows), columns: C.size_t(t.columns), depth: C.size_t(t.depth), height: C.size_t(t.height),
+				a: pointer(a), b: pointer(b), by_rows: truth(t.byRows), c: pointer(c), leading: C.size_t(t.leading),
+				accumulate: truth(t.accumulate), bias: pointer(t.bias), activation: C.int(t.activation), before: pointer(before),
+			})
 		},
 		limit: func(rounds int) int {
 			var sink C.float

@@ -15,7 +15,7 @@ const (
 	maxDepth  = 768     // of a block of K: 32 columns, 96 KiB, and maxLines of the other operand fit into 512 KiB
 	maxLines  = 96      // rows of A or columns of B that a tile packs
 	tiles     = 32      // wanted at least, so that threads finish together
-	maxChunk  = 3 << 19 // elements, 6 MiB
+	maxChunk  = 1 << 20 // elements, 4 MiB
 	leastTile = 1 << 16 // multiply-adds that are worth a tile
 )
 
@@ -34,7 +34,7 @@ type matmulRoutines struct {
 	limit func(rounds int) int
 }
 
-// productTile is the work of multiply: C = A B + bias, or C += A B + bias.
+// productTile is the work of multiply: C = activation(A B + bias), with C added to the sum if accumulate.
 type productTile struct {
 	rows, columns, depth int
 	height               int       // rows in a panel of A, at most matmulRoutines.rows
@@ -45,6 +45,8 @@ type productTile struct {
 	leading              int       // of C
 	accumulate           bool
 	bias                 []float32 // [columns], or nil
+	activation           Activation
+	before               []float32 // as c, or nil
 }
 
 // productScratch holds packed operands. Its size is bounded, whatever the product.
@@ -142,13 +144,21 @@ func (r *productRun) tile(worker, tile int) {
 			t.a, t.b, t.height = t.b, t.a, r.shared.width
 		}
 		t.accumulate = r.Accumulate || depth > 0
-		if depth+t.depth == r.K && r.Bias != nil {
-			t.bias = r.Bias[column : column+columns]
+		if depth+t.depth == r.K {
+			r.finish(&t, row, column)
 		}
 		r.cpu.matmul.multiply(t)
 	}
-	if r.end == r.K && r.Activation != None {
-		r.activate(row, rows, column, columns)
+}
+
+// finish adds to the last block of K what is done to the sums.
+func (r *productRun) finish(t *productTile, row, column int) {
+	t.activation = r.Activation
+	if r.Bias != nil {
+		t.bias = r.Bias[column : column+t.columns]
+	}
+	if r.Before != nil {
+		t.before = r.Before[row*r.LDC+column:]
 	}
 }
 
@@ -161,18 +171,4 @@ func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 
 	*memory = grow(*memory, ceilDivide(count, r.own.width)*r.own.width*size)
 	r.cpu.packBlock(&r.own, *memory, first, count, depth, size)
 	return *memory
-}
-
-// activate finishes a tile that holds the value before the activation.
-func (r *productRun) activate(row, rows, column, columns int) {
-	for i := row; i < row+rows; i++ {
-		start := i*r.LDC + column
-		y := r.C[start : start+columns]
-		x := y
-		if r.Before != nil {
-			x = r.Before[start : start+columns]
-			copy(x, y)
-		}
-		r.cpu.rows.activationForward(r.Activation, y, x)
-	}
 }

@@ -35,24 +35,29 @@ func portableMultiply(t productTile) {
 			if t.height == 1 {
 				sums = portableOneRow
 			}
-			t.add(i, j, sums(a, b))
+			t.finish(i, j, sums(a, b))
 		}
 	}
 }
 
-// add finishes the register tile at row i and column j of the block.
-func (t *productTile) add(i, j int, sums portableSums) {
+// finish stores the register tile at row i and column j of the block.
+func (t *productTile) finish(i, j int, sums portableSums) {
 	for row := range min(t.height, t.rows-i) {
-		c := t.c[(i+row)*t.leading+j:]
 		for column := range min(portableTileColumns, t.columns-j) {
-			sum := sums[row][column]
+			element, sum := (i+row)*t.leading+j+column, sums[row][column]
 			if t.accumulate {
-				sum += c[column]
+				sum += t.c[element]
 			}
 			if t.bias != nil {
 				sum += t.bias[j+column]
 			}
-			c[column] = sum
+			if t.before != nil {
+				t.before[element] = sum
+			}
+			if t.activation != None {
+				sum = float32(activate(t.activation, float64(sum)))
+			}
+			t.c[element] = sum
 		}
 	}
 }

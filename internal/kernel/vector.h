@@ -67,6 +67,28 @@ INLINE void store_part(float *p, vfloat v, size_t n) {
 
 #endif
 
+// stream stores what will not be read soon, past the cache where the address allows. stream_end comes before others may
+// read it.
+#if defined(__x86_64__)
+INLINE void stream(float *p, vfloat v) {
+	if ((uintptr_t)p % VECTOR_BYTES) {
+		store(p, v);
+		return;
+	}
+#if defined(UER_SET_AVX512)
+	_mm512_stream_ps(p, (__m512)v);
+#elif defined(UER_SET_AVX2)
+	_mm256_stream_ps(p, (__m256)v);
+#else
+	_mm_stream_ps(p, (__m128)v);
+#endif
+}
+INLINE void stream_end(void) { _mm_sfence(); }
+#else
+INLINE void stream(float *p, vfloat v) { store(p, v); }
+INLINE void stream_end(void) {}
+#endif
+
 // select_lanes takes a where the mask is -1 and b where it is 0.
 INLINE vfloat select_lanes(vint mask, vfloat a, vfloat b) { return (vfloat)((mask & (vint)a) | (~mask & (vint)b)); }
 
