@@ -8,6 +8,7 @@ type Model struct {
 	HeadsNumber       int // heads_num
 	AttentionHeadSize int // attention_head_size; 0 means hidden_size / heads_num
 	LayersNumber      int // layers_num
+	DecoderLayers     int // decoder_layers_num; 0 means layers_num
 	MaxSequenceLength int // max_seq_length: rows of the position table
 	HiddenActivation  string
 	Dropout           float64
@@ -15,6 +16,7 @@ type Model struct {
 	Embedding            string
 	TargetEmbedding      string // tgt_embedding: that of the decoder
 	Encoder              string
+	Decoder              string // of seq2seq and t5: always a transformer
 	Mask                 string
 	Target               string
 	LayerNormPositioning string
@@ -38,4 +40,5 @@ type Model struct {
 	ShareEmbedding                      bool // share_embedding: encoder and decoder have one word table
 	HasLMTargetBias                     bool
 	KeepPadding                         bool // process padding as UER-py does
+	DeepInit                            bool // deep_init: what ends a residual branch starts smaller
 }

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"strconv"
 
 	"uer/internal/config"
@@ -11,8 +12,8 @@ import (
 )
 
 // SequenceToSequence predicts the tokens of a second text from the encoded first one with a transformer decoder; T5 is
-// the same on masked spans. The decoder has layers_num layers and an embedding of its own, which share_embedding makes
-// share its word table with the encoder's.
+// the same on masked spans. The vocabulary is that of the second text. The decoder has decoder_layers_num layers, by default
+// as many as the encoder, and an embedding of its own, which share_embedding makes share its word table with the encoder's.
 func SequenceToSequence(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
 	embed := embedding.ByName[m.TargetEmbedding]
 	output := s.In("output_layer")
@@ -35,7 +36,7 @@ func SequenceToSequence(s graph.Scope, m config.Model, vocabularySize int, batch
 
 // decode is the stack of decoder layers over y [output tokens, hidden].
 func decode(s graph.Scope, m config.Model, batch, source layer.Batch, y, memory *graph.Node) *graph.Node {
-	blocks := make([]layer.DecoderLayer, m.LayersNumber)
+	blocks := make([]layer.DecoderLayer, cmp.Or(m.DecoderLayers, m.LayersNumber))
 	for i := range blocks {
 		var err error
 		if blocks[i], err = layer.NewDecoderLayer(s.In("transformer_decoder").In(strconv.Itoa(i)), m); err != nil {
