@@ -25,8 +25,11 @@ type attentionCase struct {
 func attentionCases() []attentionCase {
 	return []attentionCase{
 		{name: "one token", heads: 1, size: 64, lengths: []int32{1}},
-		{name: "odd lengths", heads: 1, size: 64, lengths: []int32{2, 33, 128, 130, 1}},
-		{name: "causal", heads: 2, size: 40, lengths: []int32{130, 33, 2, 1}, causal: true},
+		{name: "odd lengths", heads: 2, size: 64, lengths: []int32{2, 33, 1}},
+		{name: "one block more", heads: 1, size: 64, lengths: []int32{130}},
+		{name: "whole blocks", heads: 1, size: 64, lengths: []int32{128}, dropout: 0.5},
+		{name: "causal", heads: 2, size: 40, lengths: []int32{73, 33, 2, 1}, causal: true},
+		{name: "long and causal", heads: 1, size: 16, lengths: []int32{130}, causal: true},
 		{name: "prefix", heads: 2, size: 32, lengths: []int32{70, 33, 5}, causal: true, prefix: []int32{50, 33, 0}},
 		{name: "padding", heads: 1, size: 64, lengths: []int32{70, 70, 70}, visible: []int32{65, 1, 0}},
 		{name: "position bias", heads: 3, size: 16, lengths: []int32{9, 66, 31}, bias: true, unscaled: true},
@@ -132,7 +135,7 @@ func TestAttentionAgreesWithPaddedBatches(t *testing.T) {
 }
 
 func TestAttentionBackwardAccumulates(t *testing.T) {
-	c := attentionCases()[3]
+	c := attentionCase{heads: 2, size: 32, lengths: []int32{70, 33, 5}, causal: true, prefix: []int32{50, 33, 0}}
 	for _, set := range InstructionSets() {
 		for i, name := range []string{"dq", "dk", "dv"} {
 			cpu, once, twice := newTestCPU(t, set, 2), newAttentionRun(c), newAttentionRun(c)

@@ -43,9 +43,10 @@ func recurrentRuns() []*recurrentRun {
 		for _, reverse := range []bool{false, true} {
 			runs = append(runs,
 				newRecurrentRun(cell, reverse, 7, 5, 0, 3, 1, 9, 0, 9),
-				newRecurrentRun(cell, reverse, 20, 33, 40, 6, 2, 2),
-				newRecurrentRun(cell, reverse, 16, 64, 0, 5, 4, 3, 5, 5, 5, 1, 2, 5, 5, 5, 5, 5, 5, 4, 3, 5, 1, 5, 5, 5, 5, 5, 5, 5, 5, 5, 2))
+				newRecurrentRun(cell, reverse, 20, 33, 40, 6, 2, 2))
 		}
+		many := append(slices.Repeat([]int32{3}, 22), 1, 2, 2, 1, 3, 2, 3) // more sequences than are multiplied at a time
+		runs = append(runs, newRecurrentRun(cell, false, 16, 64, 0, many...))
 	}
 	return append(runs, newRecurrentRun(LSTMCell, true, 3, 4, 0), newRecurrentRun(GRUCell, false, 3, 4, 0, 1))
 }
