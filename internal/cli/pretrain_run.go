@@ -51,7 +51,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters := make([]float32, m.Program.ParameterSize)
-	model.Initialize(m.Program, parameters, options.Seed)
+	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
 		return nil, err
 	}

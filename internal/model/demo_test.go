@@ -156,7 +156,7 @@ func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape 
 		t.Fatal(err)
 	}
 	parameters := make([]float32, made.Program.ParameterSize)
-	Initialize(made.Program, parameters, 7)
+	Initialize(m, made.Program, parameters, 7)
 	e, err := device.NewExecutor(device.NewCPU(cpu), made.Program, parameters)
 	if err != nil {
 		t.Fatal(err)
