@@ -102,7 +102,7 @@ func drawMetadata(t *rapid.T) Metadata {
 		Documents:        3, Tokens: 1 << 40, Unknown: 5,
 	}
 	if m.Target == "seq2seq" {
-		m.TargetSequenceLength = 4
+		m.TargetSequenceLength, m.TargetTokenizer, m.TargetVocabularySHA256 = 4, "char", "4567"
 	}
 	m.Dynamic = shapes[m.Target].masked && rapid.Bool().Draw(t, "dynamic")
 	return m
@@ -307,12 +307,19 @@ func TestChecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "testdata/format1.arrow was made with another vocabulary (1000 tokens, SHA-256 abababababab…) than v.txt (5 tokens, SHA-256 " + vocabulary.SHA256()[:12] + "…)"
+	want := "testdata/format1.arrow was made with another vocabulary (SHA-256 abababababab…) than v.txt (5 tokens, SHA-256 " + vocabulary.SHA256()[:12] + "…)"
 	if err := d.CheckVocabulary(vocabulary, "v.txt"); err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 	d.Metadata.VocabularySHA256 = vocabulary.SHA256()
 	if err := d.CheckVocabulary(vocabulary, "v.txt"); err != nil {
+		t.Error(err)
+	}
+	if err := d.CheckTargetVocabulary(vocabulary, "v.txt"); err != nil {
+		t.Error(err) // it is not known
+	}
+	d.Metadata.TargetVocabularySHA256 = strings.Repeat("cd", 32)
+	if err := d.CheckTargetVocabulary(vocabulary, "v.txt"); err == nil || !strings.Contains(err.Error(), "another target vocabulary (SHA-256 cdcdcdcdcdcd") {
 		t.Error(err)
 	}
 }

@@ -19,12 +19,17 @@ type Metadata struct {
 	Tokenizer            string
 	VocabularySHA256     string
 	VocabularySize       int // every id is below it; 0 if unknown
-	Seed                 int64
-	Dynamic              bool // masks are drawn while training, not stored
-	Documents            int64
-	Instances            int64
-	Tokens               int64 // of the corpus
-	Unknown              int64 // of these, not in the vocabulary
+
+	// Of the outputs of seq2seq; "" if there are none.
+	TargetTokenizer        string
+	TargetVocabularySHA256 string
+
+	Seed      int64
+	Dynamic   bool // masks are drawn while training, not stored
+	Documents int64
+	Instances int64
+	Tokens    int64 // of the corpus
+	Unknown   int64 // of these, not in the vocabulary
 }
 
 // property is one key of the Arrow schema's metadata, which is a list of strings.
@@ -40,6 +45,8 @@ func (m *Metadata) settings() []property {
 		{"tokenizer", m.Tokenizer},
 		{"vocabulary_sha256", m.VocabularySHA256},
 		{"vocabulary_size", strconv.Itoa(m.VocabularySize)},
+		{"tgt_tokenizer", m.TargetTokenizer},
+		{"tgt_vocabulary_sha256", m.TargetVocabularySHA256},
 		{"seed", strconv.FormatInt(m.Seed, 10)},
 		{"dynamic_masking", strconv.FormatBool(m.Dynamic)},
 	}
@@ -117,11 +124,15 @@ func (p *properties) metadata() Metadata {
 		Tokenizer:            p.text("tokenizer"),
 		VocabularySHA256:     p.text("vocabulary_sha256"),
 		VocabularySize:       int(p.integer("vocabulary_size", 1<<31-1)),
-		Seed:                 p.signed("seed"),
-		Dynamic:              p.boolean("dynamic_masking"),
-		Documents:            p.integer("documents", most),
-		Instances:            p.integer("instances", most),
-		Tokens:               p.integer("tokens", most),
-		Unknown:              p.integer("unknown_tokens", most),
+
+		TargetTokenizer:        p.values["tgt_tokenizer"],
+		TargetVocabularySHA256: p.values["tgt_vocabulary_sha256"],
+
+		Seed:      p.signed("seed"),
+		Dynamic:   p.boolean("dynamic_masking"),
+		Documents: p.integer("documents", most),
+		Instances: p.integer("instances", most),
+		Tokens:    p.integer("tokens", most),
+		Unknown:   p.integer("unknown_tokens", most),
 	}
 }
