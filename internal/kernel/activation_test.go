@@ -124,6 +124,23 @@ func TestActivationErrors(t *testing.T) {
 	}
 }
 
+// TestGELUError follows from the error of the tail of the normal distribution in vecmath.inc.h: it grows with x.
+func TestGELUError(t *testing.T) {
+	x := make([]float32, 1<<16)
+	for i := range x {
+		x[i] = -14 + 28*float32(i)/float32(len(x))
+	}
+	for _, set := range InstructionSets() {
+		y := make([]float32, len(x))
+		newTestCPU(t, set, 1).ActivationForward(GELU, y, x)
+		for i, v := range x {
+			if e := math.Abs(float64(y[i]) - activate(GELU, float64(v))); e > 0x1p-22*math.Abs(float64(v)) {
+				t.Fatalf("%s: GELU(%v) = %v, error %v", set, v, y[i], e)
+			}
+		}
+	}
+}
+
 // ulp is the distance of float32 numbers around x.
 func ulp(x float64) float64 {
 	_, exponent := math.Frexp(x)

@@ -64,18 +64,19 @@ INLINE vfloat vector_tanh(vfloat x) {
 	return select_lanes(a < 0.625f, near, signed_far);
 }
 
-// vector_normal gives the normal distribution's tail beyond |x|, 1 - Φ(|x|), with an absolute error below 2^-25, and
-// exp(-x²/2). The tail is that exponential times a polynomial in 1/(1 + |x|/3).
+// vector_normal gives the normal distribution's tail beyond |x|, 1 - Φ(|x|), with an absolute error below 2^-23, and
+// exp(-x²/2). The tail is that exponential times a polynomial in w = 1/(1 + 0.33 |x|) - 1.
 INLINE vfloat vector_normal(vfloat x, vfloat *exponential) {
-	vfloat v = 1.0f / multiply_add(magnitude(x), splat(0.33f), splat(1.0f));
-	vfloat p = splat(0.04967556521f);
-	p = multiply_add(p, v, splat(-0.2407333851f));
-	p = multiply_add(p, v, splat(0.3725934923f));
-	p = multiply_add(p, v, splat(-0.1354959756f));
-	p = multiply_add(p, v, splat(0.2112803012f));
-	p = multiply_add(p, v, splat(0.1078847498f));
-	p = multiply_add(p, v, splat(0.1349966377f));
-	p = multiply_add(p, v, splat(-0.0002013639169f));
+	vfloat a = magnitude(x) * 0.33f;
+	vfloat w = -a / (a + 1.0f);
+	vfloat p = splat(0.04942198098f);
+	p = multiply_add(p, w, splat(0.1063504666f));
+	p = multiply_add(p, w, splat(-0.02927930094f));
+	p = multiply_add(p, w, splat(-0.1452299207f));
+	p = multiply_add(p, w, splat(0.3191107512f));
+	p = multiply_add(p, w, splat(1.086856484f));
+	p = multiply_add(p, w, splat(1.208918333f));
+	p = multiply_add(p, w, splat(0.5f));
 	*exponential = vector_exp(x * x * -0.5f);
 	return p * *exponential;
 }
