@@ -11,7 +11,8 @@ import (
 //	C = Activation(Before)
 //
 // Matrices are row-major. A leading dimension is the distance between rows in elements; 0 means that rows are adjacent.
-// C and Before must not overlap the other operands.
+// C and Before must not overlap the other operands. Rows of A and B may overlap: a leading dimension below the number of
+// columns makes rows of the windows of a longer row, as convolutions need them.
 type Product struct {
 	M, N, K    int
 	A          []float32 // [M, K], or [K, M] if TransposeA
@@ -69,6 +70,9 @@ func (p *Product) complete() {
 		panic(fmt.Sprintf("kernel: packed matrix [%d, %d] in a product that needs [%d, %d]", p.Packed.k, p.Packed.n, p.K, p.N))
 	}
 	p.LDC = requireMatrix("C", p.C, p.M, p.N, p.LDC, false)
+	if p.LDC < p.N {
+		panic(fmt.Sprintf("kernel: C has %d columns and the leading dimension %d", p.N, p.LDC))
+	}
 	if p.Before != nil {
 		requireMatrix("Before", p.Before, p.M, p.N, p.LDC, false)
 	}
@@ -88,9 +92,6 @@ func requireMatrix(operand string, x []float32, rows, columns, leading int, tran
 	}
 	if leading == 0 {
 		leading = columns
-	}
-	if leading < columns {
-		panic(fmt.Sprintf("kernel: %s has %d columns and the leading dimension %d", operand, columns, leading))
 	}
 	if rows > 0 && columns > 0 && len(x) < (rows-1)*leading+columns {
 		panic(fmt.Sprintf("kernel: %s has length %d, too short for %d rows of %d", operand, len(x), rows, columns))

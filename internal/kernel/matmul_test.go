@@ -229,7 +229,7 @@ func TestMatMulRefusesWrongOperands(t *testing.T) {
 		"short A":           {M: 20, N: 2, K: 6, A: x, B: x, C: x},
 		"short B":           {M: 2, N: 20, K: 6, A: x, B: x, C: x},
 		"short C":           {M: 20, N: 6, K: 1, A: x, B: x, C: x},
-		"leading dimension": {M: 2, N: 2, K: 6, A: x, LDA: 5, B: x, C: x},
+		"leading dimension": {M: 2, N: 6, K: 2, A: x, B: x, C: x, LDC: 5},
 		"short bias":        {M: 2, N: 2, K: 2, A: x, B: x, C: x, Bias: x[:1]},
 		"negative size":     {M: -1, N: 2, K: 2, A: x, B: x, C: x},
 		"other packed size": {M: 2, N: 3, K: 4, A: x, Packed: &packed, C: x},

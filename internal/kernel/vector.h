@@ -152,19 +152,19 @@ INLINE vfloat to_float(vint a) {
 
 // zip_low interleaves the lower halves of two vectors (a0 b0 a1 b1 ...), zip_high the upper halves.
 #if defined(__clang__)
-#define ZIP(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define ZIP(a, b, ...) __builtin_shuffle(a, b, (vint){__VA_ARGS__})
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vint){__VA_ARGS__})
 #endif
 #if LANES == 16
-INLINE vfloat zip_low(vfloat a, vfloat b) { return ZIP(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
-INLINE vfloat zip_high(vfloat a, vfloat b) { return ZIP(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
+INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
 #elif LANES == 8
-INLINE vfloat zip_low(vfloat a, vfloat b) { return ZIP(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-INLINE vfloat zip_high(vfloat a, vfloat b) { return ZIP(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
 #else
-INLINE vfloat zip_low(vfloat a, vfloat b) { return ZIP(a, b, 0, 4, 1, 5); }
-INLINE vfloat zip_high(vfloat a, vfloat b) { return ZIP(a, b, 2, 6, 3, 7); }
+INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 4, 1, 5); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 2, 6, 3, 7); }
 #endif
 
 // transpose exchanges rows and lanes. Each pass interleaves row i with row i + LANES/2; after log2(LANES) passes a row
@@ -196,7 +196,7 @@ INLINE vfloat magnitude(vfloat a) { return (vfloat)((vint)a & 0x7fffffff); }
 #define LANES_OF(f, D) f(0, D), f(1, D), f(2, D), f(3, D)
 #endif
 #define LANE_AFTER(i, D) (((i) + (D)) % LANES)
-#define ROTATE(v, D) __builtin_shufflevector(v, v, LANES_OF(LANE_AFTER, D))
+#define ROTATE(v, D) SHUFFLE(v, v, LANES_OF(LANE_AFTER, D))
 
 // The lanes are reduced by halves: lane i with lane i + LANES/2, and so on.
 INLINE float sum_lanes(vfloat v) {
