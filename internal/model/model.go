@@ -2,10 +2,12 @@
 package model
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
 	"uer/internal/config"
+	"uer/internal/console"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
 	"uer/internal/graph"
@@ -19,6 +21,8 @@ type Shape struct {
 	Sequences int
 	Length    int // tokens of a sequence
 	Output    int // tokens of a sequence that a decoder reads; 0 without decoder
+
+	OutputVocabulary int // tokens that the target predicts among; 0 means the vocabulary of the encoder
 }
 
 // Model is a compiled model.
@@ -64,12 +68,18 @@ func compile(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
 }
 
 func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, target.Losses, error) {
+	predicted := cmp.Or(shape.OutputVocabulary, vocabularySize)
+	if predicted != vocabularySize && (m.TieWeights || m.ShareEmbedding) {
+		return nil, target.Losses{}, console.Hint(fmt.Errorf(
+			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d", vocabularySize, predicted),
+			"leave them out, or make the dataset with one vocabulary for both")
+	}
 	b := graph.NewBuilder()
 	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
 	s := b.Scope()
 	x := embedding.ByName[m.Embedding](s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
 	x = encoder.ByName[m.Encoder](s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
-	losses := target.ByName[m.Target](s.In("target"), m, vocabularySize, batch, x)
+	losses := target.ByName[m.Target](s.In("target"), m, predicted, batch, x)
 	if err := b.Err(); err != nil {
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}

@@ -1,0 +1,37 @@
+package model
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestOutputVocabulary gives the decoder a vocabulary of its own.
+func TestOutputVocabulary(t *testing.T) {
+	m := tiny("word", "transformer fully_visible", "seq2seq")
+	shape := Shape{Sequences: 2, Length: 8, Output: 4, OutputVocabulary: 30}
+	made, err := New(m, 20, shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{
+		"embedding.word_embedding.weight": 20, "target.embedding.word_embedding.weight": 30, "target.output_layer.weight": 30,
+	}
+	for _, p := range made.Program.Parameters {
+		if rows, isTable := want[p.Name]; isTable && !slices.Equal(p.Shape, []int{rows, m.EmbeddingSize}) {
+			t.Errorf("%s is %v, want %d rows", p.Name, p.Shape, rows)
+		}
+		delete(want, p.Name)
+	}
+	if len(want) > 0 {
+		t.Errorf("there are no %v", want)
+	}
+
+	m.ShareEmbedding = true
+	if _, err := New(m, 20, shape); err == nil || !strings.Contains(err.Error(), "the source has 20 tokens and the target 30") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := New(m, 30, shape); err != nil {
+		t.Error(err)
+	}
+}
