@@ -1,5 +1,5 @@
 // Elementary functions of vectors. The errors given are the largest found against float64, in units in the last place
-// of the result (ulp); without a fused multiply-add they are up to one ulp larger. Polynomials are minimax fits.
+// of the result (ulp). Polynomials are minimax fits.
 #ifndef UER_VECMATH_INC_H
 #define UER_VECMATH_INC_H
 
