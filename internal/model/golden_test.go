@@ -316,10 +316,11 @@ func TestGoldenGradients(t *testing.T) {
 // the reference's own float32 and float64 runs.
 func TestGoldenUpdates(t *testing.T) {
 	runs := map[string]struct {
-		schedule    string
-		weightDecay float64
+		optimizer, schedule string
+		weightDecay         float64
 	}{
-		"const": {"constant", 0}, "const_wd": {"constant", 0.01}, "linear20": {"linear", 0},
+		"const": {"adamw", "constant", 0}, "const_wd": {"adamw", "constant", 0.01}, "linear20": {"adamw", "linear", 0},
+		"adafactor": {"adafactor", "constant", 0.01},
 	}
 	for name := range goldenModels {
 		for run, settings := range runs {
@@ -335,7 +336,7 @@ func TestGoldenUpdates(t *testing.T) {
 					t.Fatal(err)
 				}
 				o, err := optimizer.New(g.cpu, optimizer.Settings{
-					Name: "adamw", LearningRate: g.expected.LearningRate, WeightDecay: settings.weightDecay, Schedule: schedule,
+					Name: settings.optimizer, LearningRate: g.expected.LearningRate, WeightDecay: settings.weightDecay, Schedule: schedule,
 				}, g.model.Trained())
 				if err != nil {
 					t.Fatal(err)
@@ -351,7 +352,9 @@ func TestGoldenUpdates(t *testing.T) {
 				}
 				want := readNPZ(t, file)
 				for _, p := range g.model.Program.Parameters {
-					if p.Frozen {
+					// Adafactor makes steps of full length out of the rounding errors that the gradient of a key's bias is.
+					isNoise := settings.optimizer == "adafactor" && strings.HasSuffix(p.Name, "_attn.linear_layers.1.bias")
+					if p.Frozen || isNoise {
 						continue
 					}
 					compare(t, p.Name, e.Parameters()[p.Offset:][:p.Shape.Elements()], want[p.Name], 0.02*g.expected.LearningRate)

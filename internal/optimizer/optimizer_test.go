@@ -1,7 +1,9 @@
 package optimizer
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -23,7 +25,7 @@ func newCPU(t testing.TB, threads int) *kernel.CPU {
 
 func mustNew(t testing.TB, cpu *kernel.CPU, s Settings, parameters []Parameter) *Optimizer {
 	t.Helper()
-	s.Name = "adamw"
+	s.Name = cmp.Or(s.Name, "adamw")
 	if s.Schedule == nil {
 		s.Schedule = constant(Plan{})
 	}
@@ -58,7 +60,16 @@ func flatten(value any) []float32 {
 	return nil
 }
 
-// TestSteps compares with four updates of UER-py's AdamW, without and with weight decay.
+// shapeOf is the shape of nested JSON lists.
+func shapeOf(value any) []int {
+	list, isList := value.([]any)
+	if !isList {
+		return nil
+	}
+	return append([]int{len(list)}, shapeOf(list[0])...)
+}
+
+// TestSteps compares with four updates of UER-py's optimizers, without and with weight decay.
 func TestSteps(t *testing.T) {
 	type run struct{ Init, Grads, Params []any }
 	var cases struct {
@@ -66,17 +77,19 @@ func TestSteps(t *testing.T) {
 		Runs map[string]run
 	}
 	readJSON(t, "steps.json", &cases)
-	for name, decay := range map[string]float64{"adamw_wd0.0": 0, "adamw_wd0.01": 0.01} {
-		test := cases.Runs[name]
+	for name, test := range cases.Runs {
+		settings := Settings{LearningRate: cases.Rate}
+		if _, err := fmt.Sscanf(strings.Replace(name, "_wd", " ", 1), "%s %g", &settings.Name, &settings.WeightDecay); err != nil {
+			t.Fatal(err)
+		}
 		var list []Parameter
 		offset := 0
 		for i, tensor := range test.Init {
-			size := len(flatten(tensor))
-			list = append(list, Parameter{fmt.Sprintf("tensor.%d.weight", i), []int{size}, offset})
-			offset += size
+			list = append(list, Parameter{fmt.Sprintf("tensor.%d.weight", i), shapeOf(tensor), offset})
+			offset += len(flatten(tensor))
 		}
 		parameters := flatten(test.Init)
-		o := mustNew(t, newCPU(t, 1), Settings{LearningRate: cases.Rate, WeightDecay: decay}, list)
+		o := mustNew(t, newCPU(t, 1), settings, list)
 		if len(test.Grads) != 4 || len(parameters) == 0 {
 			t.Fatalf("%s: %d steps of %d values", name, len(test.Grads), len(parameters))
 		}
@@ -113,7 +126,7 @@ func TestDecayGroups(t *testing.T) {
 }
 
 func TestSpans(t *testing.T) {
-	got, err := spans([]Parameter{
+	sorted, err := inOrder([]Parameter{
 		{"c.bias", []int{5}, 32},
 		{"a.weight", []int{3, 4}, 0},
 		{"b.weight", []int{10}, 16},
@@ -122,11 +135,12 @@ func TestSpans(t *testing.T) {
 		{"f.weight", []int{2}, 80},
 		{"g.weight", []int{2}, 112}, // after a gap that is more than padding
 	})
+	got := spans(sorted)
 	want := []span{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v (%v), want %v", got, err, want)
 	}
-	if _, err := spans([]Parameter{{"a", []int{3}, 0}, {"b", []int{1}, 2}}); err == nil {
+	if _, err := inOrder([]Parameter{{"a", []int{3}, 0}, {"b", []int{1}, 2}}); err == nil {
 		t.Error("overlapping parameters were taken")
 	}
 }
@@ -140,7 +154,11 @@ func model(seed uint64) (list []Parameter, parameters, gradients []float32) {
 		if i%2 == 0 {
 			name = fmt.Sprintf("layer.%d.bias", i)
 		}
-		list = append(list, Parameter{name, []int{size}, offset})
+		shape := []int{size}
+		if size%100 == 0 {
+			shape = []int{size / 100, 100}
+		}
+		list = append(list, Parameter{name, shape, offset})
 		offset += (size + 15) / 16 * 16
 	}
 	parameters, gradients = make([]float32, offset), make([]float32, offset)
@@ -205,14 +223,14 @@ func TestNotFinite(t *testing.T) {
 	list, parameters, gradients := model(3)
 	o := mustNew(t, newCPU(t, 2), Settings{LearningRate: 1e-3}, list)
 	mustStep(t, o, parameters, gradients, 1)
-	before, first := slices.Clone(parameters), slices.Clone(o.first)
+	before, first := slices.Clone(parameters), slices.Clone(o.State()[0].Values)
 	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		gradients[len(gradients)-17] = float32(bad)
 		if _, _, err := o.Step(parameters, gradients, 1); err == nil || err.Error() != "the gradients are not finite" {
 			t.Errorf("a gradient of %v: got error %v", bad, err)
 		}
 	}
-	if !slices.Equal(parameters, before) || !slices.Equal(o.first, first) || o.Updates != 1 {
+	if !slices.Equal(parameters, before) || !slices.Equal(o.State()[0].Values, first) || o.Updates != 1 {
 		t.Error("the refused updates changed something")
 	}
 }
@@ -239,25 +257,28 @@ func TestSchedulesFollowUpdates(t *testing.T) {
 
 // TestThreads makes sure that results are the same bits for any number of threads, and that padding stays zero.
 func TestThreads(t *testing.T) {
-	list, start, gradients := model(5)
-	var want []float32
-	for _, threads := range []int{1, 2, 5} {
-		parameters := slices.Clone(start)
-		o := mustNew(t, newCPU(t, threads), Settings{LearningRate: 1e-3, WeightDecay: 0.01, ClipNorm: 1}, list)
-		for range 3 {
-			mustStep(t, o, parameters, gradients, 1)
+	for name := range ByName {
+		list, start, gradients := model(5)
+		var want []float32
+		for _, threads := range []int{1, 2, 5} {
+			parameters := slices.Clone(start)
+			settings := Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01, ClipNorm: 1}
+			o := mustNew(t, newCPU(t, threads), settings, list)
+			for range 3 {
+				mustStep(t, o, parameters, gradients, 1)
+			}
+			if want == nil {
+				want = parameters
+			}
+			if !slices.Equal(parameters, want) {
+				t.Errorf("%s: %d threads give other parameters than 1", name, threads)
+			}
 		}
-		if want == nil {
-			want = parameters
-		}
-		if !slices.Equal(parameters, want) {
-			t.Errorf("%d threads give other parameters than 1", threads)
-		}
-	}
-	for i, p := range list[:len(list)-1] {
-		for j := p.Offset + p.elements(); j < list[i+1].Offset; j++ {
-			if want[j] != 0 {
-				t.Errorf("padding at %d became %v", j, want[j])
+		for i, p := range list[:len(list)-1] {
+			for j := p.Offset + p.elements(); j < list[i+1].Offset; j++ {
+				if want[j] != 0 {
+					t.Errorf("%s: padding at %d became %v", name, j, want[j])
+				}
 			}
 		}
 	}
@@ -265,25 +286,44 @@ func TestThreads(t *testing.T) {
 
 // TestResume stores the state after two updates and goes on from it in a new optimizer.
 func TestResume(t *testing.T) {
-	list, parameters, gradients := model(6)
-	schedule := linear(Plan{Updates: 10, Warmup: 0.2})
-	settings := Settings{LearningRate: 1e-3, WeightDecay: 0.01, Schedule: schedule}
-	o := mustNew(t, newCPU(t, 2), settings, list)
-	mustStep(t, o, parameters, gradients, 1)
-	mustStep(t, o, parameters, gradients, 1)
-
-	resumed := mustNew(t, newCPU(t, 2), settings, list)
-	resumed.Updates = o.Updates
-	for i, state := range resumed.State() {
-		copy(state.Values, o.State()[i].Values)
-	}
-	copied := slices.Clone(parameters)
-	for range 3 {
+	for name := range ByName {
+		list, parameters, gradients := model(6)
+		schedule := linear(Plan{Updates: 10, Warmup: 0.2})
+		settings := Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01, Schedule: schedule}
+		o := mustNew(t, newCPU(t, 2), settings, list)
 		mustStep(t, o, parameters, gradients, 1)
-		mustStep(t, resumed, copied, gradients, 1)
+		mustStep(t, o, parameters, gradients, 1)
+
+		resumed := mustNew(t, newCPU(t, 2), settings, list)
+		resumed.Updates = o.Updates
+		for i, state := range resumed.State() {
+			copy(state.Values, o.State()[i].Values)
+		}
+		copied := slices.Clone(parameters)
+		for range 3 {
+			mustStep(t, o, parameters, gradients, 1)
+			mustStep(t, resumed, copied, gradients, 1)
+		}
+		if !slices.Equal(parameters, copied) {
+			t.Errorf("%s: the resumed training went elsewhere", name)
+		}
 	}
-	if !slices.Equal(parameters, copied) {
-		t.Error("the resumed training went elsewhere")
+}
+
+// TestAdafactorMemory: a matrix costs its rows and columns, further axes as many matrices.
+func TestAdafactorMemory(t *testing.T) {
+	o := mustNew(t, newCPU(t, 1), Settings{Name: "adafactor"}, []Parameter{
+		{"table", []int{300, 70}, 0},
+		{"conv.weight", []int{8, 1, 4, 5}, 21008},
+		{"bias", []int{9}, 21168},
+	})
+	sizes := map[string]int{}
+	for _, state := range o.State() {
+		sizes[state.Name] = len(state.Values)
+	}
+	want := map[string]int{"row_moment": 300 + 8*4 + 9, "column_moment": 70 + 8*5}
+	if !maps.Equal(sizes, want) {
+		t.Errorf("the moments have sizes %v, want %v", sizes, want)
 	}
 }
 
@@ -292,7 +332,7 @@ func TestNewRefuses(t *testing.T) {
 		settings Settings
 		want     string
 	}{
-		{Settings{Name: "sgd"}, `no optimizer is called "sgd"; there is adamw`},
+		{Settings{Name: "sgd"}, `no optimizer is called "sgd"; there are adafactor, adamw`},
 		{Settings{Name: "adamw", Beta1: 1}, "the moments cannot decay by 1,"},
 		{Settings{Name: "adamw", Beta2: -0.5}, "the moments cannot decay by -0.5,"},
 	} {
@@ -303,15 +343,20 @@ func TestNewRefuses(t *testing.T) {
 }
 
 func BenchmarkStep(b *testing.B) {
-	const size = 16 << 20
-	parameters, gradients := make([]float32, size), make([]float32, size)
+	const rows, width = 21128, 768
+	parameters, gradients := make([]float32, rows*width), make([]float32, rows*width)
 	for i := range gradients {
 		gradients[i] = float32(i%13) - 6
 	}
-	o := mustNew(b, newCPU(b, 0), Settings{LearningRate: 1e-3, WeightDecay: 0.01}, []Parameter{{"w", []int{size}, 0}})
-	b.SetBytes(4 * 8 * size) // reads gradients twice, and reads and writes parameters and two moments
-	b.ReportAllocs()
-	for b.Loop() {
-		mustStep(b, o, parameters, gradients, 1)
+	for name := range ByName {
+		b.Run(name, func(b *testing.B) {
+			settings := Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01}
+			o := mustNew(b, newCPU(b, 0), settings, []Parameter{{"w", []int{rows, width}, 0}})
+			b.ReportAllocs()
+			for b.Loop() {
+				mustStep(b, o, parameters, gradients, 1)
+			}
+			b.ReportMetric(rows*width*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mparameters/s")
+		})
 	}
 }

@@ -23,26 +23,39 @@ type span struct {
 // parameters and in the gradients, so an update leaves them as they are, and a span may reach over them.
 const padding = 16
 
-// spans joins neighbouring parameters that decay alike, in the order of the buffer.
-func spans(parameters []Parameter) ([]span, error) {
+// inOrder sorts parameters by their places in the buffer. It is an error if two overlap.
+func inOrder(parameters []Parameter) ([]Parameter, error) {
 	sorted := slices.Clone(parameters)
 	slices.SortStableFunc(sorted, func(a, b Parameter) int { return a.Offset - b.Offset })
-	var joined []span
-	end := 0
-	for _, p := range sorted {
-		if p.Offset < end {
+	for i, p := range sorted {
+		if p.Offset < end(sorted[:i]) {
 			return nil, fmt.Errorf("parameter %s lies over the one before", p.Name)
 		}
-		gap := p.Offset - end
-		end = p.Offset + p.elements()
-		next := span{p.Offset, end, decays(p.Name)}
-		if n := len(joined); n > 0 && gap < padding && joined[n-1].decays == next.decays {
+	}
+	return sorted, nil
+}
+
+// end is where the last of the sorted parameters ends.
+func end(parameters []Parameter) int {
+	if len(parameters) == 0 {
+		return 0
+	}
+	last := parameters[len(parameters)-1]
+	return last.Offset + last.elements()
+}
+
+// spans joins neighbours among the sorted parameters that decay alike.
+func spans(parameters []Parameter) []span {
+	var joined []span
+	for _, p := range parameters {
+		next := span{p.Offset, p.Offset + p.elements(), decays(p.Name)}
+		if n := len(joined); n > 0 && p.Offset-joined[n-1].end < padding && joined[n-1].decays == next.decays {
 			joined[n-1].end = next.end
 		} else {
 			joined = append(joined, next)
 		}
 	}
-	return joined, nil
+	return joined
 }
 
 func (p Parameter) elements() int {
