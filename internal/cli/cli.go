@@ -122,11 +122,11 @@ func newCommand(name, short, long string, run func(command *cobra.Command) error
 // completeChoices lets the shell complete the values of flags that are one of a set of names.
 func completeChoices(command *cobra.Command) {
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
-		choice, isChoice := flag.Value.(*config.Choice)
-		if !isChoice {
+		choices := config.Choices(flag)
+		if choices == nil {
 			return
 		}
-		complete := cobra.FixedCompletions(slices.Clone(choice.Names), cobra.ShellCompDirectiveNoFileComp)
+		complete := cobra.FixedCompletions(slices.Clone(choices), cobra.ShellCompDirectiveNoFileComp)
 		if err := command.RegisterFlagCompletionFunc(flag.Name, complete); err != nil {
 			panic(err) // the flag is registered twice
 		}

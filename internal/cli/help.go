@@ -52,8 +52,8 @@ func flagName(flag *pflag.Flag) string {
 
 func describe(flag *pflag.Flag) string {
 	text := flag.Usage
-	if choice, isChoice := flag.Value.(*config.Choice); isChoice {
-		text += ": " + strings.Join(choice.Names, ", ")
+	if choices := config.Choices(flag); choices != nil {
+		text += ": " + strings.Join(choices, ", ")
 	}
 	if config.IsRequired(flag) {
 		text += " (required)"

@@ -1,13 +1,9 @@
 package cli
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
-	"uer/internal/console"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
 	"uer/internal/layer"
@@ -16,13 +12,16 @@ import (
 
 // addModelFlags adds the settings that say how a model is built. The sizes have no default: they come from the
 // configuration file.
-func addModelFlags(flags *pflag.FlagSet, m *config.Model) {
+func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
+	m, embeddings := &o.Model, names(embedding.ByName)
 	model := config.NewGroup(flags, "Model")
-	model.Choice(&m.Embedding, "embedding", "word_pos_seg", names(embedding.ByName), "embedding")
-	model.Choice(&m.TargetEmbedding, "tgt_embedding", "word_pos_seg", names(embedding.ByName), "the decoder's embedding")
+	model.Words(&m.Embedding, "embedding", "word_pos_seg", embeddings, config.NewerEmbeddings, "embedding")
+	model.Words(&m.TargetEmbedding, "tgt_embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
+		"the decoder's embedding")
 	model.Choice(&m.Encoder, "encoder", "transformer", names(encoder.ByName), "encoder")
+	model.Choice(&m.Decoder, "decoder", "transformer", decoders, "decoder of seq2seq and t5")
 	model.Choice(&m.Mask, "mask", "fully_visible", masks, "which tokens a token sees")
-	model.Choice(&m.Target, "target", "bert", names(target.ByName), "what the model learns")
+	o.Target.addFlags(model, names(target.ByName), "what the model learns")
 	model.Choice(&m.Pooling, "pooling", "first", poolings, "what cls makes of the tokens of a text")
 	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")
 	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "share of activations set to zero")
@@ -38,7 +37,10 @@ func addSizeFlags(model config.Group, m *config.Model) {
 	model.Int(&m.HeadsNumber, "heads_num", 0, 1, "attention heads")
 	model.Int(&m.AttentionHeadSize, "attention_head_size", 0, 1, "width of a head; hidden_size / heads_num by default")
 	model.Int(&m.LayersNumber, "layers_num", 0, 1, "layers of the encoder")
+	model.Int(&m.DecoderLayers, "decoder_layers_num", 0, 1, "layers of the decoder; layers_num by default")
 	model.Choice(&m.HiddenActivation, "hidden_act", "", names(layer.Activations), "activation of the feed-forward layers")
+	model.Int(&m.KernelSize, "kernel_size", 0, 1, "width of the gated convolution, in tokens")
+	model.Int(&m.BlockSize, "block_size", 0, 1, "gated convolutions between two residual connections")
 }
 
 func addVariantFlags(model config.Group, m *config.Model) {
@@ -51,41 +53,13 @@ func addVariantFlags(model config.Group, m *config.Model) {
 	model.Bool(&m.RemoveEmbeddingLayerNorm, "remove_embedding_layernorm", "no normalisation after the embedding (GPT-2)")
 	model.Bool(&m.RemoveAttentionScale, "remove_attention_scale", "do not divide scores by the root of the head size (T5)")
 	model.Bool(&m.RemoveTransformerBias, "remove_transformer_bias", "no biases in the transformer's linear maps (T5)")
+	model.Bool(&m.Bidirectional, "bidirectional", "rnn, lstm and gru in both directions, each half as wide")
 	model.Bool(&m.FactorizedEmbeddingParameterization, "factorized_embedding_parameterization",
 		"map emb_size to hidden_size and back (ALBERT)")
 	model.Bool(&m.ParameterSharing, "parameter_sharing", "one set of parameters for all layers (ALBERT)")
 	model.Bool(&m.ShareEmbedding, "share_embedding", "one word table for encoder and decoder (T5)")
 	model.Bool(&m.TieWeights, "tie_weights", "use the word table as the output layer (GPT-2)")
 	model.Bool(&m.HasLMTargetBias, "has_lmtarget_bias", "a bias in the output layer of lm")
+	model.Bool(&m.DeepInit, "deep_init", "start with smaller parameters where residual branches end")
 	model.Bool(&m.KeepPadding, "keep_padding", "process padding, where it changes the result, as UER-py does")
-}
-
-// checkModel says which of the sizes is missing, and where to get it from.
-func checkModel(m *config.Model, configPath string) error {
-	var missing []string
-	for _, setting := range []struct {
-		name string
-		set  bool
-	}{
-		{"emb_size", m.EmbeddingSize > 0},
-		{"hidden_size", m.HiddenSize > 0},
-		{"feedforward_size", m.FeedForwardSize > 0},
-		{"heads_num", m.HeadsNumber > 0},
-		{"layers_num", m.LayersNumber > 0},
-		{"hidden_act", m.HiddenActivation != ""},
-	} {
-		if !setting.set {
-			missing = append(missing, setting.name)
-		}
-	}
-	if missing != nil {
-		source := configPath + ": "
-		if configPath == "" {
-			source = "no configuration file: "
-		}
-		return console.Hint(fmt.Errorf("%smissing %s, which the %s encoder needs",
-			source, strings.Join(missing, ", "), m.Encoder),
-			"name a file with --config_path, such as models/bert/base_config.json, or pass --"+missing[0])
-	}
-	return nil
 }

@@ -24,6 +24,7 @@ type preprocessOptions struct {
 	VocabPath       string
 	TargetVocabPath string
 	DatasetPath     string
+	Target          targetOptions
 	Settings        instance.Settings
 }
 
@@ -31,7 +32,12 @@ func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
 	command := newCommand("preprocess", "Turn a text into a dataset of training examples",
 		"Turn a text into a dataset of training examples for uer pretrain.",
-		func(command *cobra.Command) error { return preprocess(command.Context(), options, streams) })
+		func(command *cobra.Command) (err error) {
+			if options.Settings.Target, err = options.Target.resolve(command.Flags()); err != nil {
+				return err
+			}
+			return preprocess(command.Context(), options, streams)
+		})
 	options.addFlags(command.Flags())
 	completeChoices(command)
 	return command
@@ -47,7 +53,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
-	data.Choice(&s.Target, "target", "bert", names(instance.ByTarget), "what a model will learn from the dataset")
+	o.Target.addFlags(data, names(instance.ByTarget), "what a model will learn from the dataset")
 	data.Choice(&s.Tokenizer, "tokenizer", "bert", names(tokenizer.ByName), "how to split text into tokens")
 	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", names(tokenizer.ByName), "the same for the outputs of seq2seq")
 	data.Int(&s.SequenceLength, "seq_length", 128, 1, "tokens in an instance")
@@ -140,7 +146,8 @@ func describeDataset(s instance.Settings) dataset.Metadata {
 		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
 	}
 	if instance.ByTarget[s.Target].Outputs {
-		m.TargetSequenceLength = s.TargetSequenceLength
+		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, s.TargetTokenizer
+		m.TargetVocabularySHA256 = s.TargetVocabulary.SHA256()
 		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())
 	}
 	return m

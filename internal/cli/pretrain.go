@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/masking"
+	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/tokenizer"
 )
@@ -19,15 +21,18 @@ import (
 type pretrainOptions struct {
 	DatasetPath         string
 	VocabPath           string
+	TargetVocabPath     string
 	PretrainedModelPath string
 	OutputModelPath     string
 	ConfigPath          string
 	Tokenizer           string
+	TargetTokenizer     string
 
 	BatchSize           int
 	InstancesBufferSize int
 	Seed                int64
 
+	Target  targetOptions
 	Model   config.Model
 	Masking masking.Options
 
@@ -53,7 +58,7 @@ func newPretrain(streams Streams) *cobra.Command {
 	command := newCommand("pretrain", "Train a model on a dataset",
 		"Train a model on a dataset that uer preprocess or UER-py's preprocess.py made.",
 		func(command *cobra.Command) error {
-			if err := options.check(); err != nil {
+			if err := options.check(command.Flags()); err != nil {
 				return err
 			}
 			quiet := context.AfterFunc(command.Context(), func() {
@@ -71,6 +76,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to train on")
 	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary that the dataset was made with")
+	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "checkpoints are named this, a dash and the step")
 	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "state dict of PyTorch to start from")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
@@ -81,10 +87,11 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances in a batch of one process")
 	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "instances that are shuffled together")
 	data.Choice(&o.Tokenizer, "tokenizer", "", names(tokenizer.ByName), "tokenizer that the dataset must have been made with")
+	data.Choice(&o.TargetTokenizer, "tgt_tokenizer", "", names(tokenizer.ByName), "the same for the outputs of seq2seq")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
 	addMaskingFlags(data, &o.Masking, "mask instances that were stored unmasked")
 
-	addModelFlags(flags, &o.Model)
+	addModelFlags(flags, o)
 
 	training := config.NewGroup(flags, "Training")
 	training.Int(&o.TotalSteps, "total_steps", 100000, 1, "batches to train on")
@@ -108,8 +115,11 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between two lines about the training")
 }
 
-// check refuses settings that contradict each other or that nothing good can come of.
-func (o *pretrainOptions) check() error {
+// check refuses settings that contradict each other or that nothing good can come of. It completes the model's.
+func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
+	if o.Model.Target, err = o.Target.resolve(flags); err != nil {
+		return err
+	}
 	if o.AccumulationSteps > o.TotalSteps {
 		return console.UsageError{Err: fmt.Errorf(
 			"--accumulation_steps %d is more than --total_steps %d: the parameters would never change",
@@ -121,11 +131,21 @@ func (o *pretrainOptions) check() error {
 	if o.Beta1 == 0 || o.Beta2 == 0 {
 		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0")}
 	}
-	if err := o.Devices.check(); err != nil {
-		return err
-	}
-	if err := checkModel(&o.Model, o.ConfigPath); err != nil {
+	if err := cmp.Or(o.checkTargetVocabulary(), o.Devices.check(), model.Check(o.Model)); err != nil {
 		return err
 	}
 	return checkOutput(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
+}
+
+// checkTargetVocabulary wants a vocabulary for the outputs of seq2seq, and for nothing else.
+func (o *pretrainOptions) checkTargetVocabulary() error {
+	switch needed := o.Model.Target == "seq2seq"; {
+	case needed && o.TargetVocabPath == "":
+		return console.UsageError{Err: console.Hint(errors.New("target seq2seq needs --tgt_vocab_path"),
+			"if both sides have one vocabulary, pass it as --vocab_path and as --tgt_vocab_path")}
+	case !needed && o.TargetVocabPath != "":
+		return console.UsageError{Err: console.Hint(fmt.Errorf("--tgt_vocab_path has no effect with target %s", o.Model.Target),
+			"leave it out; it is for target seq2seq")}
+	}
+	return nil
 }

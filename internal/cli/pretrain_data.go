@@ -11,14 +11,16 @@ import (
 	"uer/internal/console"
 	"uer/internal/dataset"
 	"uer/internal/durable"
+	"uer/internal/instance"
 	"uer/internal/masking"
 	"uer/internal/vocab"
 )
 
 // trainingData is what a model is trained on, checked against the settings.
 type trainingData struct {
-	vocabulary *vocab.Vocabulary
-	dataset    *dataset.Dataset
+	vocabulary       *vocab.Vocabulary
+	targetVocabulary *vocab.Vocabulary // nil but for seq2seq
+	dataset          *dataset.Dataset
 }
 
 // newMasker makes a masker for one loader; none if the dataset holds masks.
@@ -29,23 +31,40 @@ func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error
 	return masking.New(d.vocabulary, options)
 }
 
-// openData opens the vocabulary and the dataset, which the caller closes. A dataset that was made for something else
+// openData opens the vocabularies and the dataset, which the caller closes. A dataset that was made for something else
 // than the settings say is refused.
-func openData(options pretrainOptions) (trainingData, error) {
-	vocabulary, err := readVocabulary(options.VocabPath)
-	if err != nil {
-		return trainingData{}, err
+func openData(options pretrainOptions) (data trainingData, err error) {
+	if data.vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+		return data, err
 	}
-	d, err := dataset.Open(options.DatasetPath)
-	if err != nil {
-		return trainingData{}, err
+	if options.TargetVocabPath != "" {
+		if data.targetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+			return data, err
+		}
 	}
-	if err := cmp.Or(d.CheckTarget(options.Model.Target), d.CheckVocabulary(vocabulary, options.VocabPath),
-		checkTokenizer(d, options.Tokenizer), checkLength(d, options.Model),
-		checkMasking(d, options.Masking)); err != nil {
-		return trainingData{}, errors.Join(err, d.Close())
+	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
+		return data, err
 	}
-	return trainingData{vocabulary, d}, nil
+	if err := data.check(options); err != nil {
+		return data, errors.Join(err, data.dataset.Close())
+	}
+	return data, nil
+}
+
+func (d trainingData) check(options pretrainOptions) error {
+	made := &d.dataset.Metadata
+	if err := cmp.Or(d.dataset.CheckTarget(options.Model.Target), d.dataset.CheckVocabulary(d.vocabulary, options.VocabPath),
+		checkTokenizer(d.dataset.Path, "--tokenizer", made.Tokenizer, options.Tokenizer),
+		checkLength(d.dataset.Path, "--seq_length", made.SequenceLength, options.Model.Embedding, options.Model),
+		checkMasking(d.dataset, options.Masking), checkLabels(d.dataset, options.Model)); err != nil {
+		return err
+	}
+	if d.targetVocabulary == nil {
+		return nil
+	}
+	return cmp.Or(d.dataset.CheckTargetVocabulary(d.targetVocabulary, options.TargetVocabPath),
+		checkTokenizer(d.dataset.Path, "--tgt_tokenizer", made.TargetTokenizer, options.TargetTokenizer),
+		checkLength(d.dataset.Path, "--tgt_seq_length", made.TargetSequenceLength, options.Model.TargetEmbedding, options.Model))
 }
 
 // readVocabulary reads a vocabulary whose path the user has typed.
@@ -57,23 +76,45 @@ func readVocabulary(path string) (*vocab.Vocabulary, error) {
 	return vocabulary, err
 }
 
-func checkTokenizer(d *dataset.Dataset, wanted string) error {
-	made := d.Metadata.Tokenizer
-	if wanted == "" || made == "" || made == wanted {
+// checkTokenizer compares what a dataset was made with, if that is known, with what the user expects, if anything.
+func checkTokenizer(path, flag, made, expected string) error {
+	if expected == "" || made == "" || made == expected {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s was made with --tokenizer %s, not %s", d.Path, made, wanted),
-		"leave out --tokenizer, or run uer preprocess again")
+	return console.Hint(fmt.Errorf("%s was made with %s %s, not %s", path, flag, made, expected),
+		fmt.Sprintf("leave out %s, or run uer preprocess again", flag))
 }
 
-// checkLength wants a row of the position table for each token.
-func checkLength(d *dataset.Dataset, m config.Model) error {
-	length, positions := d.Metadata.SequenceLength, m.MaxSequenceLength
-	if length <= positions || m.Embedding == "word" {
+// checkLength wants a row of the position table, if the embedding has one, for each token.
+func checkLength(path, flag string, length int, embedding string, m config.Model) error {
+	positions := m.MaxSequenceLength
+	if length <= positions || embedding == "word" {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s: instances of --seq_length %d do not fit --max_seq_length %d", d.Path, length, positions),
-		fmt.Sprintf("pass --max_seq_length %d, or run uer preprocess with --seq_length %d", length, positions))
+	return console.Hint(fmt.Errorf("%s: instances of %s %d do not fit --max_seq_length %d", path, flag, length, positions),
+		fmt.Sprintf("pass --max_seq_length %d, or run uer preprocess with %s %d", length, flag, positions))
+}
+
+// checkLabels looks at all labels of cls: one that the model cannot predict would end the training when it comes up.
+func checkLabels(d *dataset.Dataset, m config.Model) error {
+	if m.Target != "cls" {
+		return nil
+	}
+	var x instance.Instance
+	greatest, at := int32(-1), 0
+	for i := range d.Len() {
+		if err := d.Instance(i, &x); err != nil {
+			return err
+		}
+		if x.Label > greatest {
+			greatest, at = x.Label, i
+		}
+	}
+	if int(greatest) < m.LabelsNumber {
+		return nil
+	}
+	return console.Hint(fmt.Errorf("%s: instance %d has label %d, outside 0 to %d", d.Path, at, greatest, m.LabelsNumber-1),
+		fmt.Sprintf("pass --labels_num %d", greatest+1))
 }
 
 func checkMasking(d *dataset.Dataset, options masking.Options) error {

@@ -44,6 +44,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	shape := model.Shape{
 		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
 	}
+	if data.targetVocabulary != nil {
+		shape.OutputVocabulary = data.targetVocabulary.Size()
+	}
 	m, err := model.New(options.Model, data.vocabulary.Size(), shape)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,8 @@ func openRank(options pretrainOptions, data trainingData, number int) (rank, err
 		return rank{}, err
 	}
 	batches, err := batch.New(data.dataset, batch.Options{
-		Target: options.Model.Target, Vocabulary: data.vocabulary, Labels: options.Model.LabelsNumber, Masker: masker,
+		Target: options.Model.Target, Vocabulary: data.vocabulary, TargetVocabulary: data.targetVocabulary,
+		Labels: options.Model.LabelsNumber, Masker: masker,
 		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed,
 		Rank: number, WorldSize: options.Devices.WorldSize, KeepPadding: options.Model.KeepPadding,
 	})

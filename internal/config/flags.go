@@ -8,11 +8,38 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Annotations of a flag: the section of the help that it belongs to, and whether the command needs a value for it.
+// Annotations of a flag: the section of the help that it belongs to, whether the command needs a value for it, and
+// whether [Load] took its value from the environment or from the configuration file.
 const (
-	groupKey    = "group"
-	requiredKey = "required"
+	groupKey       = "group"
+	requiredKey    = "required"
+	environmentKey = "environment"
+	fileKey        = "file"
 )
+
+// Source is where the value of a flag comes from. The greater one wins.
+type Source int
+
+// The sources of values.
+const (
+	Default Source = iota
+	File
+	Environment
+	CommandLine
+)
+
+// SourceOf tells where the value of a flag comes from, after [Load].
+func SourceOf(flag *pflag.Flag) Source {
+	switch {
+	case flag.Changed:
+		return CommandLine
+	case flag.Annotations[environmentKey] != nil:
+		return Environment
+	case flag.Annotations[fileKey] != nil:
+		return File
+	}
+	return Default
+}
 
 // A Group adds flags to one section of a command's help.
 type Group struct {
@@ -42,6 +69,14 @@ func GroupOf(flag *pflag.Flag) string {
 
 // IsRequired tells whether a command needs a value for the flag.
 func IsRequired(flag *pflag.Flag) bool { return flag.Annotations[requiredKey] != nil }
+
+// Choices returns the names that a flag may be set to, nil if it takes other values.
+func Choices(flag *pflag.Flag) []string {
+	if value, isChoice := flag.Value.(interface{ choices() []string }); isChoice {
+		return value.choices()
+	}
+	return nil
+}
 
 // Require marks flags of the group that the command cannot do without.
 func (g Group) Require(names ...string) {
@@ -88,7 +123,14 @@ func (g Group) Bool(to *bool, name, usage string) {
 // Choice adds one of a set of names. A value outside of it, such as "", means that nothing is chosen by default.
 func (g Group) Choice(to *string, name, value string, names []string, usage string) {
 	*to = value
-	g.add(name, &Choice{to, names}, usage)
+	g.add(name, &choice{to, names}, usage)
+}
+
+// Words adds one of a set of names that may also be typed, or stand in a file, as a list of words. Newer gives the value
+// for each such list.
+func (g Group) Words(to *string, name, value string, names []string, newer map[string]string, usage string) {
+	*to = value
+	g.add(name, &words{choice{to, names}, newer}, usage)
 }
 
 // Ints adds a list of numbers from 0: "0 1 2", "0,1,2" or "0..2".

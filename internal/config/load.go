@@ -48,13 +48,14 @@ func Load(flags *pflag.FlagSet) error {
 		if GroupOf(flag) == "" || flag.Changed || !settings.IsSet(flag.Name) {
 			return
 		}
-		if err := flag.Value.Set(format(settings.Get(flag.Name))); err != nil {
-			source := path + ": " + flag.Name
-			if variable := "UER_" + strings.ToUpper(flag.Name); os.Getenv(variable) != "" {
-				source = variable
-			}
-			errs = append(errs, fmt.Errorf("%s: %w", source, err))
+		source, place := fileKey, path+": "+flag.Name
+		if variable := "UER_" + strings.ToUpper(flag.Name); os.Getenv(variable) != "" {
+			source, place = environmentKey, variable
 		}
+		if err := flag.Value.Set(format(settings.Get(flag.Name))); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", place, err))
+		}
+		flag.Annotations[source] = []string{"true"}
 	})
 	if len(errs) > 0 {
 		return errors.Join(errs...)

@@ -92,19 +92,19 @@ func (v boolean) Set(text string) error {
 	return nil
 }
 
-// A Choice is one of a set of names.
-type Choice struct {
+// A choice is one of a set of names.
+type choice struct {
 	to    *string
-	Names []string
+	names []string
 }
 
-func (v *Choice) String() string { return *v.to }
-func (v *Choice) Type() string   { return "name" }
+func (v *choice) String() string    { return *v.to }
+func (v *choice) Type() string      { return "name" }
+func (v *choice) choices() []string { return v.names }
 
-// Set refuses what is not one of the names.
-func (v *Choice) Set(text string) error {
-	if !slices.Contains(v.Names, text) {
-		return fmt.Errorf("%q is not one of %s", text, strings.Join(v.Names, ", "))
+func (v *choice) Set(text string) error {
+	if !slices.Contains(v.names, text) {
+		return fmt.Errorf("%q is not one of %s", text, strings.Join(v.names, ", "))
 	}
 	*v.to = text
 	return nil
@@ -112,6 +112,9 @@ func (v *Choice) Set(text string) error {
 
 // A list takes several arguments, as argparse's nargs="+" does.
 type list interface{ isList() }
+
+// isSeparator tells what may stand between the items of a list.
+func isSeparator(r rune) bool { return r == ',' || r == ' ' }
 
 // integers is a list of non-negative integers: "0 1 2", "0,1,2" or "0..2". Setting it again replaces it.
 type integers struct{ to *[]int }
@@ -132,7 +135,7 @@ func (v integers) String() string {
 
 func (v integers) Set(text string) error {
 	var all []int
-	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' }) {
+	for _, word := range strings.FieldsFunc(text, isSeparator) {
 		low, high, isRange := strings.Cut(word, "..")
 		if !isRange {
 			high = low

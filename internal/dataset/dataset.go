@@ -103,19 +103,19 @@ func (d *Dataset) CheckTarget(target string) error {
 // CheckVocabulary tells whether the dataset was made with a vocabulary, read from path. Of a file by UER-py this
 // cannot be told.
 func (d *Dataset) CheckVocabulary(vocabulary *vocab.Vocabulary, path string) error {
-	return d.checkVocabulary("vocabulary", d.Metadata.VocabularySHA256, vocabulary, path)
+	return d.checkVocabulary("vocabulary", "--vocab_path", d.Metadata.VocabularySHA256, vocabulary, path)
 }
 
 // CheckTargetVocabulary is CheckVocabulary for the vocabulary of the outputs of seq2seq.
 func (d *Dataset) CheckTargetVocabulary(vocabulary *vocab.Vocabulary, path string) error {
-	return d.checkVocabulary("target vocabulary", d.Metadata.TargetVocabularySHA256, vocabulary, path)
+	return d.checkVocabulary("target vocabulary", "--tgt_vocab_path", d.Metadata.TargetVocabularySHA256, vocabulary, path)
 }
 
-func (d *Dataset) checkVocabulary(kind, digest string, vocabulary *vocab.Vocabulary, path string) error {
+func (d *Dataset) checkVocabulary(kind, flag, digest string, vocabulary *vocab.Vocabulary, path string) error {
 	if digest == "" || digest == vocabulary.SHA256() {
 		return nil
 	}
 	return console.Hint(fmt.Errorf("%s was made with another %s (SHA-256 %.12s…) than %s (%d tokens, SHA-256 %.12s…)",
 		d.Path, kind, digest, path, vocabulary.Size(), vocabulary.SHA256()),
-		"pass the one that the dataset was made with, or run uer preprocess again")
+		fmt.Sprintf("pass the %s that the dataset was made with, or run uer preprocess again", flag))
 }
