@@ -200,6 +200,7 @@ func checkUnused(m config.Model) error {
 		{m.HasLMTargetBias, outputWidth(m) > 0 && !isMasked(m.Target), "has_lmtarget_bias", "targets lm, bilm, prefixlm, seq2seq and t5"},
 		{m.ShareEmbedding, decoder, "share_embedding", decoders},
 		{m.TargetEmbedding != "" && m.TargetEmbedding != "word_pos_seg", decoder, "tgt_embedding " + m.TargetEmbedding, decoders},
+		{m.DecoderLayers > 0, decoder, "decoder_layers_num", decoders},
 		{m.Pooling != "" && m.Pooling != "first", m.Target == "cls", "pooling " + m.Pooling, "target cls"},
 		{m.LabelsNumber > 0, m.Target == "cls", "labels_num", "target cls"},
 		{m.KeepPadding, paddingMatters(m), "keep_padding",

@@ -118,6 +118,8 @@ func TestRefusedSettings(t *testing.T) {
 			"share_embedding has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
 		{"word", "gru", "lm", func(m *config.Model) { m.TargetEmbedding = "word" },
 			"tgt_embedding word has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
+		{"word", "gru", "lm", func(m *config.Model) { m.DecoderLayers = 1 },
+			"decoder_layers_num has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
 		{"word", "gru", "lm", func(m *config.Model) { m.Pooling = "mean" },
 			"pooling mean has no effect with encoder gru and target lm\nhint: leave it out; it is for target cls"},
 		{"word", "gru", "lm", func(m *config.Model) { m.LabelsNumber = 2 },
@@ -183,6 +185,9 @@ func TestSettings(t *testing.T) {
 	for _, name := range []string{"seq2seq", "t5"} {
 		train("share_embedding", "word", "transformer", name, func(m *config.Model) { m.ShareEmbedding = true })
 		train("share_embedding and tied", "word_pos", "gru", name, func(m *config.Model) { m.ShareEmbedding = true; tie(m) })
+	}
+	for _, layers := range []int{1, 3} {
+		train("decoder_layers_num", "word", "transformer", "seq2seq", func(m *config.Model) { m.DecoderLayers = layers })
 	}
 	for pooling := range target.Poolings {
 		change := func(m *config.Model) { m.Pooling = pooling }
