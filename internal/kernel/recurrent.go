@@ -205,7 +205,7 @@ func (r *Recurrent) shift(c *CPU, before []float32, t *recurrentTile) {
 func (r *Recurrent) tile(y, saved []float32) recurrentTile {
 	tokens, width := int(r.Starts[len(r.Starts)-1]), r.Cell.Gates()*r.Hidden
 	t := recurrentTile{cell: r.Cell, hidden: r.Hidden, weights: r.WeightHH, y: y, stride: max(r.Stride, r.Hidden)}
-	requireLength("saved", len(saved), RecurrentSaved(r, tokens))
+	requireAtLeast("saved", len(saved), RecurrentSaved(r, tokens))
 	if r.Cell == TanhCell {
 		t.gates, t.gateStride = y, t.stride
 	} else {
