@@ -25,7 +25,7 @@ trial=()
 if [[ -z ${CORPUS:-} || ${SMOKE:-0} == 1 ]]; then
 	files=build/$(basename "$0" .sh)
 	mkdir -p "$files"
-	: "${CORPUS:=corpora/demo.txt}" "${VOCAB:=models/demo_vocab.txt}" "${CONFIG:=models/demo_config.json}"
+	: "${CORPUS:=${demo:-corpora/demo.txt}}" "${VOCAB:=models/demo_vocab.txt}" "${CONFIG:=models/demo_config.json}"
 	: "${DATASET:=$files/dataset.pt}" "${OUTPUT:=$files/model.bin}" "${STEPS:=1000}"
 	trial=(--batch_size 8 --learning_rate 1e-3 --report_steps 100 --save_checkpoint_steps "$STEPS")
 fi
