@@ -2,12 +2,15 @@ package device
 
 import (
 	"fmt"
+	"time"
 
 	"uer/internal/graph"
 )
 
 // Executor runs a program again and again in memory of its own.
 type Executor struct {
+	Profile *Profile // gathers the time of operations unless nil
+
 	cpu        *CPU
 	program    *graph.Program
 	steps      []step
@@ -100,12 +103,23 @@ func (e *Executor) Run(run *Run) error {
 		if err := e.place(s, run); err != nil {
 			return err
 		}
-		s.compute(run, s.out, s.in, s.accumulate)
+		e.execute(s, run)
 		if run.After != nil {
 			run.After(i)
 		}
 	}
 	return nil
+}
+
+// execute computes one step, and measures it if there is a profile.
+func (e *Executor) execute(s *step, run *Run) {
+	if e.Profile == nil {
+		s.compute(run, s.out, s.in, s.accumulate)
+		return
+	}
+	started := time.Now()
+	s.compute(run, s.out, s.in, s.accumulate)
+	e.Profile.add(s.Op.Name(), time.Since(started))
 }
 
 // place gives a step's operands the shapes that follow from the inputs' present shapes.

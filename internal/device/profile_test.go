@@ -1,0 +1,23 @@
+package device
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProfile(t *testing.T) {
+	p := NewProfile()
+	p.add("norm", time.Second)
+	p.add("linear", 2*time.Second)
+	p.add("linear", time.Second)
+	var table strings.Builder
+	if err := p.Write(&table); err != nil {
+		t.Fatal(err)
+	}
+	want := "linear                              2 calls      3.000 s   75.0%\n" +
+		"norm                                1 calls      1.000 s   25.0%\n"
+	if table.String() != want {
+		t.Errorf("table\n%swant\n%s", table.String(), want)
+	}
+}
