@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync"
 
 	"uer/internal/config"
 	"uer/internal/embedding"
@@ -20,23 +21,28 @@ const deviation = 0.02
 // bias; UER-py finds them by name, and so the last map of a head is among them. Each parameter has its own random stream,
 // keyed by the seed and its name.
 func Initialize(m config.Model, program *graph.Program, parameters []float32, seed int64) {
-	small := deviation / math.Sqrt(2*float64(m.LayersNumber))
+	var drawing sync.WaitGroup
 	for _, p := range program.Parameters {
 		values := parameters[p.Offset : p.Offset+p.Shape.Elements()]
-		switch {
-		case p.Frozen:
-			embedding.Waves(values, p.Shape[len(p.Shape)-1])
-		case isNormGain(p.Name):
-			for i := range values {
-				values[i] = 1
-			}
-		case strings.HasSuffix(p.Name, "beta"), m.DeepInit && endsBranch(p.Name, "bias"):
-			clear(values)
-		case m.DeepInit && endsBranch(p.Name, "weight"):
-			fill(values, small, p.Name, seed)
-		default:
-			fill(values, deviation, p.Name, seed)
+		drawing.Go(func() { initialize(m, p, values, seed) })
+	}
+	drawing.Wait()
+}
+
+func initialize(m config.Model, p graph.Parameter, values []float32, seed int64) {
+	switch {
+	case p.Frozen:
+		embedding.Waves(values, p.Shape[len(p.Shape)-1])
+	case isNormGain(p.Name):
+		for i := range values {
+			values[i] = 1
 		}
+	case strings.HasSuffix(p.Name, "beta"), m.DeepInit && endsBranch(p.Name, "bias"):
+		clear(values)
+	case m.DeepInit && endsBranch(p.Name, "weight"):
+		fill(values, deviation/math.Sqrt(2*float64(m.LayersNumber)), p.Name, seed)
+	default:
+		fill(values, deviation, p.Name, seed)
 	}
 }
 
