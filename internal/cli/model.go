@@ -22,7 +22,7 @@ func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
 	model.Choice(&m.Decoder, "decoder", "transformer", decoders, "decoder of seq2seq and t5")
 	model.Choice(&m.Mask, "mask", "fully_visible", masks, "which tokens a token sees")
 	o.Target.addFlags(model, names(target.ByName), "what the model learns")
-	model.Choice(&m.Pooling, "pooling", "first", poolings, "what cls makes of the tokens of a text")
+	model.Choice(&m.Pooling, "pooling", "first", names(target.Poolings), "what cls makes of the tokens of a text")
 	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")
 	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "share of activations set to zero")
 	model.Int(&m.MaxSequenceLength, "max_seq_length", 512, 1, "rows of the position table")

@@ -51,7 +51,11 @@ type pretrainOptions struct {
 	ClipGradNorm float64
 
 	Devices deviceOptions
+	DryRun  bool
 }
+
+// Defaults of the decays of AdamW's moments.
+const beta1, beta2 = 0.9, 0.999
 
 func newPretrain(streams Streams) *cobra.Command {
 	var options pretrainOptions
@@ -98,13 +102,15 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	training.Int(&o.AccumulationSteps, "accumulation_steps", 1, 1, "batches that make one update")
 	training.Int(&o.SaveCheckpointSteps, "save_checkpoint_steps", 10000, 1, "batches between two checkpoints")
 
+	training.Bool(&o.DryRun, "dry_run", "print parameters, memory, steps in a pass and the time needed, from two steps, and stop")
+
 	update := config.NewGroup(flags, "Optimizer")
-	update.Choice(&o.Optimizer, "optimizer", "adamw", optimizers, "optimizer")
+	update.Choice(&o.Optimizer, "optimizer", "adamw", names(optimizer.ByName), "optimizer")
 	update.Choice(&o.Scheduler, "scheduler", "linear", names(optimizer.ScheduleByName), "schedule of the learning rate")
 	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "highest learning rate")
 	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "share of total_steps in which the learning rate grows")
-	update.Float(&o.Beta1, "beta1", 0.9, 0, 1, "decay of the first moment")
-	update.Float(&o.Beta2, "beta2", 0.999, 0, 1, "decay of the second moment")
+	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay of the first moment of adamw")
+	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay of the second moment of adamw")
 	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, not of biases and layer norms")
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"longest gradient of an update; unlimited by default")
@@ -130,6 +136,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	}
 	if o.Beta1 == 0 || o.Beta2 == 0 {
 		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0")}
+	}
+	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
+		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
 	if err := cmp.Or(o.checkTargetVocabulary(), o.Devices.check(), model.Check(o.Model)); err != nil {
 		return err

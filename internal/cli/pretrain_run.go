@@ -36,6 +36,9 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err != nil {
 		return err
 	}
+	if options.DryRun {
+		return dryRun(ctx, options, data, trainers, streams.Out)
+	}
 	return trainer.RunRanks(ctx, trainers)
 }
 
@@ -74,7 +77,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		}
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
-	announce(options, data, m, ranks, streams.Err)
+	announce(options, data, trainers, ranks, streams.Err)
 	return trainers, nil
 }
 
@@ -135,11 +138,10 @@ func some(names []string) string {
 }
 
 // announce says what training will do.
-func announce(options pretrainOptions, data trainingData, m *model.Model, ranks []rank, status io.Writer) {
-	instances, batch := data.dataset.Len(), options.BatchSize*len(ranks)
-	pass := (instances + batch - 1) / batch
+func announce(options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank, status io.Writer) {
+	pass := stepsOfPass(options, data)
 	fmt.Fprintf(status, "Data     %s: %s instances of %d tokens at most; %s steps a pass\n", options.DatasetPath,
-		console.Count(instances), data.dataset.Metadata.SequenceLength, console.Count(pass))
+		console.Count(data.dataset.Len()), data.dataset.Metadata.SequenceLength, console.Count(pass))
 	threads := 0
 	for _, r := range ranks {
 		threads += r.cpu.Threads()
@@ -149,6 +151,6 @@ func announce(options pretrainOptions, data trainingData, m *model.Model, ranks 
 		work += fmt.Sprintf(" for %d ranks", len(ranks))
 	}
 	fmt.Fprintf(status, "Run      CPU (%s), batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		work, batch, options.AccumulationSteps, console.Count(options.TotalSteps),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(m.Memory()*int64(len(ranks))))
+		work, options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
+		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).most()))
 }

@@ -10,8 +10,6 @@ func names[T any](registry map[string]T) []string { return slices.Sorted(maps.Ke
 
 // What has no registry.
 var (
-	decoders   = []string{"transformer"}
-	masks      = []string{"fully_visible", "causal", "causal_with_prefix"}
-	poolings   = []string{"first", "last", "mean", "max"}
-	optimizers = []string{"adamw"}
+	decoders = []string{"transformer"}
+	masks    = []string{"fully_visible", "causal", "causal_with_prefix"}
 )

@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"uer/internal/graph"
@@ -147,6 +148,25 @@ func (e *Executor) place(s *step, run *Run) error {
 
 // Output is the value of a scalar output, in the order in which the program was compiled.
 func (e *Executor) Output(i int) float32 { return e.buffers[e.program.Outputs[i]].Floats[0] }
+
+// Touched is the number of bytes of the arena that the last run used. The system gives memory when it is first touched,
+// so this is less than the arena where batches are smaller than planned.
+func (e *Executor) Touched() int64 {
+	type part struct{ start, end int }
+	var parts []part
+	for i, v := range e.program.Values {
+		if v.Place == graph.InArena {
+			parts = append(parts, part{v.Offset, v.Offset + e.buffers[i].Shape.Elements()})
+		}
+	}
+	slices.SortFunc(parts, func(a, b part) int { return a.start - b.start })
+	touched, end := 0, 0
+	for _, p := range parts {
+		touched += max(0, p.end-max(p.start, end))
+		end = max(end, p.end)
+	}
+	return 4 * int64(touched)
+}
 
 // Length is the number of elements of an input that was fed.
 func (e *Executor) Length(input string) int {

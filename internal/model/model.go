@@ -86,10 +86,6 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	return b, losses, nil
 }
 
-// Memory is the number of bytes that training takes on a device: parameters, gradients and two moments, and the arena.
-// The arena is planned for batches without any padding; what smaller batches never touch is never really taken.
-func (m *Model) Memory() int64 { return 4 * int64(4*m.Program.ParameterSize+m.Program.ArenaSize) }
-
 // Trained lists the parameters for an optimizer.
 func (m *Model) Trained() []optimizer.Parameter {
 	var list []optimizer.Parameter

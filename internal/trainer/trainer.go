@@ -25,7 +25,7 @@ type Settings struct {
 	SaveCheckpointSteps int
 	BatchSize           int
 	Seed                int64
-	OutputModelPath     string // prefix of the checkpoints' names
+	OutputModelPath     string // prefix of the checkpoints' names; without it nothing is saved
 }
 
 // Trainer trains one model on one device. Several of them, the ranks, train replicas of one model on parts of the data:
@@ -134,6 +134,9 @@ func (t *Trainer) stop(step int, err error) error {
 
 // save writes a checkpoint, which is the work of the first rank.
 func (t *Trainer) save(step int) error {
+	if t.OutputModelPath == "" {
+		return nil
+	}
 	if t.reducer.rank() > 0 {
 		t.saved = checkpoint.Path(t.OutputModelPath, step)
 		return nil

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"uer/internal/console"
+	"uer/internal/graph"
+	"uer/internal/trainer"
+)
+
+// dryRun writes what a training would take: the parameters by module, the memory, and the time by two steps of it.
+func dryRun(ctx context.Context, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, out io.Writer) error {
+	step, err := trainer.Measure(ctx, trainers)
+	if err != nil {
+		return err
+	}
+	row := func(section, name, value, note string) {
+		line := fmt.Sprintf("%-12s%-12s%14s  %s", section, name, value, note)
+		fmt.Fprintln(out, strings.TrimRight(line, " "))
+	}
+	section := "Parameters"
+	for _, m := range parametersOf(trainers[0].Model.Program) {
+		row(section, m.name, console.Count(m.parameters), "")
+		section = ""
+	}
+	row("", "all", console.Count(trainers[0].Model.Program.Trained()), "")
+
+	needed := memoryOf(trainers)
+	row("Memory", "parameters", console.Bytes(needed.parameters), "")
+	row("", "gradients", console.Bytes(needed.gradients), "")
+	row("", "optimizer", console.Bytes(needed.optimizer), "")
+	row("", "activations", console.Bytes(needed.activations), fmt.Sprintf("for batches without padding; %s in these steps",
+		console.Bytes(needed.touched)))
+	row("", "all", console.Bytes(needed.most()), "")
+
+	row("Time", "a pass", counted(int64(stepsOfPass(options, data)), "step"), "")
+	row("", "a step", fmt.Sprintf("%.3f s", step.Seconds()), "")
+	row("", "all", console.Duration(time.Duration(options.TotalSteps)*step), "for "+counted(int64(options.TotalSteps), "step"))
+	return nil
+}
+
+// module is a part of the model and the number of its trained parameters. Shared ones count where they come first.
+type module struct {
+	name       string
+	parameters int
+}
+
+func parametersOf(program *graph.Program) []module {
+	var modules []module
+	for _, p := range program.Parameters {
+		if p.Frozen {
+			continue
+		}
+		name, _, _ := strings.Cut(p.Name, ".")
+		if len(modules) == 0 || modules[len(modules)-1].name != name {
+			modules = append(modules, module{name: name})
+		}
+		modules[len(modules)-1].parameters += p.Shape.Elements()
+	}
+	return modules
+}
+
+// memory is what training takes, in bytes, for all ranks of this process.
+type memory struct{ parameters, gradients, optimizer, activations, touched int64 }
+
+func memoryOf(trainers []*trainer.Trainer) memory {
+	var m memory
+	for _, t := range trainers {
+		m.parameters += 4 * int64(t.Model.Program.ParameterSize)
+		m.gradients += 4 * int64(len(t.Executor.Gradients()))
+		for _, state := range t.Optimizer.State() {
+			m.optimizer += 4 * int64(len(state.Values))
+		}
+		m.activations += 4 * int64(t.Model.Program.ArenaSize)
+		m.touched += t.Executor.Touched()
+	}
+	return m
+}
+
+// most is taken with batches without any padding. What smaller ones never touch is never really taken.
+func (m memory) most() int64 { return m.parameters + m.gradients + m.optimizer + m.activations }
+
+// stepsOfPass is the number of batches of all ranks that go once through the dataset.
+func stepsOfPass(options pretrainOptions, data trainingData) int {
+	batch := options.BatchSize * options.Devices.WorldSize
+	return (data.dataset.Len() + batch - 1) / batch
+}
