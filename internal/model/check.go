@@ -12,13 +12,13 @@ import (
 )
 
 // Check refuses settings that cannot work together, that would teach a model nothing, or that would change nothing.
-// It needs no data, so that a mistake shows at once.
+// Its errors are usage errors. It needs no data, so that a mistake shows at once.
 func Check(m config.Model) error {
 	for _, check := range []func(config.Model) error{
 		checkNames, checkUnused, checkMissing, checkSizes, checkWidths, checkSight,
 	} {
 		if err := check(m); err != nil {
-			return err
+			return console.UsageError{Err: err}
 		}
 	}
 	return nil

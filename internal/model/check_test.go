@@ -9,10 +9,7 @@ import (
 	"testing"
 
 	"uer/internal/config"
-	"uer/internal/device"
 	"uer/internal/embedding"
-	"uer/internal/encoder"
-	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/target"
 )
@@ -239,7 +236,7 @@ func TestWhatPassesTrains(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			r.feed(t, b)
+			feedBatch(t, r.executor, b)
 			if loss := r.run(t); !(loss > 0) || math.IsInf(loss, 0) {
 				t.Errorf("%+v: loss %v", m, loss)
 			}
@@ -249,87 +246,3 @@ func TestWhatPassesTrains(t *testing.T) {
 }
 
 func keys[T any](registry map[string]T) []string { return slices.Sorted(maps.Keys(registry)) }
-
-// TestSight changes one token after the other and looks whose encodings change, in the left half and in the right.
-func TestSight(t *testing.T) {
-	const length, prefix = 8, 5
-	cpu := newCPU(t, 1)
-	for _, name := range encoders() {
-		m := tiny("word", name, "bilm") // its losses see one half each
-		m.Dropout, m.KernelSize = 0, length
-		p := newProbe(t, cpu, m, length, prefix)
-		sight := encoder.SightOf(m)
-		for i := range length {
-			before := p.losses(t, i)
-			for j := range length {
-				p.tokens[j]++
-				after := p.losses(t, i)
-				p.tokens[j]--
-				want := [2]bool{j <= i, j <= i}
-				switch sight {
-				case encoder.SeesPrefix:
-					want = [2]bool{j <= i || j < prefix, j <= i || j < prefix}
-				case encoder.SeesAll:
-					want = [2]bool{true, true}
-				case encoder.SeesApart:
-					want = [2]bool{j <= i, j >= i}
-				}
-				if got := [2]bool{after[0] != before[0], after[1] != before[1]}; got != want {
-					t.Errorf("%s: token %d sees token %d: %v, want %v", name, i, j, got, want)
-				}
-			}
-		}
-	}
-}
-
-// probe is a bilm of one sequence whose settings are not checked.
-type probe struct {
-	executor *device.Executor
-	tokens   []int32
-}
-
-func newProbe(t *testing.T, cpu *kernel.CPU, m config.Model, length, prefix int32) *probe {
-	t.Helper()
-	const vocabulary = 10
-	made, err := compile(m, vocabulary, Shape{Sequences: 1, Length: int(length)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	parameters := make([]float32, made.Program.ParameterSize)
-	generator := rand.New(rand.NewPCG(1, 2))
-	for i := range parameters {
-		parameters[i] = float32(generator.NormFloat64() / 2) // large, so that what is seen shows
-	}
-	p := &probe{}
-	if p.executor, err = device.NewExecutor(device.NewCPU(cpu), made.Program, parameters); err != nil {
-		t.Fatal(err)
-	}
-	for i := range length {
-		p.tokens = append(p.tokens, 1+i%(vocabulary-2))
-	}
-	rows := make([]int32, length)
-	p.feed(t, map[string][]int32{
-		"tokens": p.tokens, "rows": rows, "starts": {0, length}, "prefix": {prefix}, "labels": {1}, "backward_labels": {1},
-	})
-	return p
-}
-
-func (p *probe) feed(t *testing.T, inputs map[string][]int32) {
-	t.Helper()
-	for name, data := range inputs {
-		if err := p.executor.Feed(name, data); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// losses predicts something from the left half of the encoding of token i, and from the right half.
-func (p *probe) losses(t *testing.T, i int) [2]float32 {
-	t.Helper()
-	at := []int32{int32(i)}
-	p.feed(t, map[string][]int32{"predicted": at, "backward_predicted": at})
-	if err := p.executor.Run(&device.Run{}); err != nil {
-		t.Fatal(err)
-	}
-	return [2]float32{p.executor.Output(1), p.executor.Output(3)}
-}

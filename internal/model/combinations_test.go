@@ -172,7 +172,7 @@ func (d *demo) train(t *testing.T, cpu *kernel.CPU, name string, m config.Model)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		r.feed(t, b)
+		feedBatch(t, r.executor, b)
 		if loss := r.run(t); !(loss > 0) || math.IsInf(loss, 0) {
 			t.Errorf("%s: step %d has loss %v", name, step+1, loss)
 		}

@@ -170,22 +170,27 @@ func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape 
 	return &training{model: made, executor: e, optimizer: o}
 }
 
-// feed gives a batch to the inputs of the model.
-func (r *training) feed(t testing.TB, b *batch.Batch) {
+// feedBatch gives a batch to the inputs of a model.
+func feedBatch(t testing.TB, e *device.Executor, b *batch.Batch) {
 	t.Helper()
 	var last []int32
 	for _, end := range b.Starts[1:] {
 		last = append(last, end-1)
 	}
-	for name, data := range map[string][]int32{
+	feed(t, e, map[string][]int32{
 		"tokens": b.Tokens, "positions": b.Positions, "segments": b.Segments, "rows": b.Rows, "starts": b.Starts,
 		"first": b.Starts[:len(b.Starts)-1], "last": last, "prefix": b.Prefix, "lengths": b.Lengths,
 		"output_tokens": b.Output.Tokens, "output_positions": b.Output.Positions, "output_segments": b.Output.Segments,
 		"output_rows": b.Output.Rows, "output_starts": b.Output.Starts, "predicted": b.Predicted, "labels": b.Labels,
 		"backward_predicted": b.BackwardPredicted, "backward_labels": b.BackwardLabels,
 		"sentence_labels": b.SentenceLabels,
-	} {
-		if err := r.executor.Feed(name, data); err != nil {
+	})
+}
+
+func feed(t testing.TB, e *device.Executor, inputs map[string][]int32) {
+	t.Helper()
+	for name, data := range inputs {
+		if err := e.Feed(name, data); err != nil {
 			t.Fatal(err)
 		}
 	}

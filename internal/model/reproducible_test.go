@@ -81,7 +81,7 @@ func (d *demo) fed(t testing.TB, cpu *kernel.CPU, m config.Model, size int) *tra
 	if len(b.Lengths) != size {
 		t.Fatalf("a batch of %d sequences, want %d", len(b.Lengths), size)
 	}
-	r.feed(t, b)
+	feedBatch(t, r.executor, b)
 	return r
 }
 
