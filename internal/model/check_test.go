@@ -10,6 +10,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/embedding"
+	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/target"
 )
@@ -21,127 +22,140 @@ func changed(embedding, encoder, target string, change func(m *config.Model)) co
 	return m
 }
 
-// TestRefusedSettings holds what is refused beside the combinations of parts.
+func none(*config.Model) {}
+
+// refusedSettings is what is refused beside the combinations of parts.
+var refusedSettings = []struct {
+	embedding, encoder, target string
+	change                     func(m *config.Model)
+	want                       string
+}{
+	{"letter", "lstm", "lm", none, `there is no embedding "letter"`},
+	{"word", "mamba", "lm", none, `there is no encoder "mamba"`},
+	{"word", "lstm", "gsg", none, `there is no target "gsg"`},
+	{"word", "lstm", "seq2seq", func(m *config.Model) { m.TargetEmbedding = "" }, `there is no tgt_embedding ""`},
+	{"word", "bilstm", "cls", func(m *config.Model) { m.Pooling = "min" }, `there is no pooling "min"`},
+
+	{"word", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize, m.LayersNumber = 0, 0 },
+		"encoder lstm with target lm needs emb_size, layers_num, which nothing sets\n" +
+			"hint: name a file that sets it with --config_path, or pass --emb_size and --layers_num"},
+	{"word", "lstm", "mlm", func(m *config.Model) { m.HiddenActivation, m.FeedForwardSize = "", 0 },
+		"encoder lstm with target mlm needs hidden_act, which nothing sets\n" +
+			"hint: name a file that sets it with --config_path, or pass --hidden_act"},
+	{"word", "lstm", "seq2seq", func(m *config.Model) { m.HeadsNumber = 0 },
+		"encoder lstm with target seq2seq needs heads_num, which nothing sets\n" +
+			"hint: name a file that sets it with --config_path, or pass --heads_num"},
+	{"word", "gatedcnn", "lm", func(m *config.Model) { m.KernelSize, m.BlockSize = 0, 0 },
+		"encoder gatedcnn with target lm needs kernel_size, block_size, which nothing sets\n" +
+			"hint: name a file that sets it with --config_path, or pass --kernel_size and --block_size"},
+	{"word", "bilstm", "cls", func(m *config.Model) { m.LabelsNumber = 0 },
+		"encoder bilstm with target cls needs labels_num, which nothing sets\n" +
+			"hint: name a file that sets it with --config_path, or pass --labels_num"},
+	{"word", "transformer", "mlm", func(m *config.Model) { m.HiddenActivation = "swish" },
+		`building the model: hidden_act "swish" is not one of gelu, gelu_fast, linear, relu, silu`},
+
+	{"word", "transformer", "mlm", func(m *config.Model) { m.HeadsNumber = 3 },
+		"hidden_size 8 is not a multiple of heads_num 3\n" +
+			"hint: pass other sizes, or --attention_head_size for the width of a head"},
+	{"word", "bilstm", "bilm", func(m *config.Model) { m.HiddenSize = 7 },
+		"hidden_size 7 is odd: two directions share it in halves\nhint: pass --hidden_size 8"},
+	{"word", "gru bidirectional", "mlm", func(m *config.Model) { m.HiddenSize = 7 },
+		"hidden_size 7 is odd: two directions share it in halves\nhint: pass --hidden_size 8"},
+	{"word_sinusoidalpos", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize = 5 },
+		"emb_size 5 is odd: word_sinusoidalpos is made of pairs of sine and cosine\nhint: pass --emb_size 6"},
+	{"word", "transformer", "mlm", func(m *config.Model) { m.EmbeddingSize = 4 },
+		"emb_size 4 differs from hidden_size 8: encoder transformer does not map one to the other\n" +
+			"hint: pass --factorized_embedding_parameterization, or --emb_size 8"},
+	{"word", "transformer", "t5", func(m *config.Model) { m.EmbeddingSize, m.FactorizedEmbeddingParameterization = 4, true },
+		"emb_size 4 differs from hidden_size 8: nothing maps one to the other in the decoder of target t5\n" +
+			"hint: pass --emb_size 8"},
+
+	{"word", "bilstm", "bilm", func(m *config.Model) { m.TieWeights = true },
+		"tie_weights: the output layer of target bilm is 4 wide, but the word table, of emb_size, 8\n" +
+			"hint: leave out --tie_weights, or pass sizes that agree"},
+	{"word", "lstm", "mlm", func(m *config.Model) { m.TieWeights, m.EmbeddingSize = true, 4 },
+		"tie_weights: the output layer of target mlm is 8 wide, but the word table, of emb_size, 4\n" +
+			"hint: leave out --tie_weights, or pass sizes that agree"},
+	{"word", "bilstm", "cls", func(m *config.Model) { m.TieWeights = true },
+		"tie_weights has no effect with encoder bilstm and target cls\n" +
+			"hint: leave it out; it is for targets with an output layer over the vocabulary"},
+
+	{"word", "lstm causal", "lm", none, "mask causal has no effect with encoder lstm and target lm\n" +
+		"hint: leave it out; it is for encoder transformer"},
+	{"word", "transformer bidirectional", "mlm", none, "bidirectional has no effect with encoder transformer and target mlm\n" +
+		"hint: leave it out; it is for encoders rnn, lstm and gru"},
+	{"word", "bilstm bidirectional", "bilm", none, "bidirectional has no effect with encoder bilstm and target bilm\n" +
+		"hint: leave it out; it is for encoders rnn, lstm and gru"},
+	{"word", "gru", "lm", func(m *config.Model) { m.ParameterSharing = true },
+		"parameter_sharing has no effect with encoder gru and target lm\nhint: leave it out; it is for encoder transformer"},
+	{"word", "gru", "lm", func(m *config.Model) { m.LayerNormPositioning = "pre" },
+		"layernorm_positioning pre has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.LayerNorm = "t5" },
+		"layernorm t5 has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.FeedForward = "gated" },
+		"feed_forward gated has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.RelativePositionEmbedding = true },
+		"relative_position_embedding has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.RemoveTransformerBias = true },
+		"remove_transformer_bias has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.RemoveAttentionScale = true },
+		"remove_attention_scale has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.FactorizedEmbeddingParameterization = true },
+		"factorized_embedding_parameterization has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoder transformer and targets mlm, bert and albert"},
+	{"word", "transformer", "mlm", func(m *config.Model) { m.HasLMTargetBias = true },
+		"has_lmtarget_bias has no effect with encoder transformer and target mlm\n" +
+			"hint: leave it out; it is for targets lm, bilm, prefixlm, seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.ShareEmbedding = true },
+		"share_embedding has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.TargetEmbedding = "word" },
+		"tgt_embedding word has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.DecoderLayers = 1 },
+		"decoder_layers_num has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
+	{"word", "gru", "lm", func(m *config.Model) { m.Pooling = "mean" },
+		"pooling mean has no effect with encoder gru and target lm\nhint: leave it out; it is for target cls"},
+	{"word", "gru", "lm", func(m *config.Model) { m.LabelsNumber = 2 },
+		"labels_num has no effect with encoder gru and target lm\nhint: leave it out; it is for target cls"},
+	{"word", "gru", "lm", func(m *config.Model) { m.KeepPadding = true },
+		"keep_padding has no effect with encoder gru and target lm\n" +
+			"hint: leave it out; it is for encoders that read backwards, target t5, and pooling last, mean and max: elsewhere no text sees padding"},
+	{"word", "transformer", "cls", func(m *config.Model) { m.KeepPadding = true },
+		"keep_padding has no effect with encoder transformer and target cls\n" +
+			"hint: leave it out; it is for encoders that read backwards, target t5, and pooling last, mean and max: elsewhere no text sees padding"},
+}
+
 func TestRefusedSettings(t *testing.T) {
-	none := func(*config.Model) {}
-	for _, test := range []struct {
-		embedding, encoder, target string
-		change                     func(m *config.Model)
-		want                       string
-	}{
-		{"letter", "lstm", "lm", none, `there is no embedding "letter"`},
-		{"word", "mamba", "lm", none, `there is no encoder "mamba"`},
-		{"word", "lstm", "gsg", none, `there is no target "gsg"`},
-		{"word", "lstm", "seq2seq", func(m *config.Model) { m.TargetEmbedding = "" }, `there is no tgt_embedding ""`},
-		{"word", "bilstm", "cls", func(m *config.Model) { m.Pooling = "min" }, `there is no pooling "min"`},
-
-		{"word", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize, m.LayersNumber = 0, 0 },
-			"encoder lstm with target lm needs emb_size, layers_num, which nothing sets\n" +
-				"hint: name a file that sets it with --config_path, or pass --emb_size and --layers_num"},
-		{"word", "lstm", "mlm", func(m *config.Model) { m.HiddenActivation, m.FeedForwardSize = "", 0 },
-			"encoder lstm with target mlm needs hidden_act, which nothing sets\n" +
-				"hint: name a file that sets it with --config_path, or pass --hidden_act"},
-		{"word", "lstm", "seq2seq", func(m *config.Model) { m.HeadsNumber = 0 },
-			"encoder lstm with target seq2seq needs heads_num, which nothing sets\n" +
-				"hint: name a file that sets it with --config_path, or pass --heads_num"},
-		{"word", "gatedcnn", "lm", func(m *config.Model) { m.KernelSize, m.BlockSize = 0, 0 },
-			"encoder gatedcnn with target lm needs kernel_size, block_size, which nothing sets\n" +
-				"hint: name a file that sets it with --config_path, or pass --kernel_size and --block_size"},
-		{"word", "bilstm", "cls", func(m *config.Model) { m.LabelsNumber = 0 },
-			"encoder bilstm with target cls needs labels_num, which nothing sets\n" +
-				"hint: name a file that sets it with --config_path, or pass --labels_num"},
-		{"word", "transformer", "mlm", func(m *config.Model) { m.HiddenActivation = "swish" },
-			`building the model: hidden_act "swish" is not one of gelu, gelu_fast, linear, relu, silu`},
-
-		{"word", "transformer", "mlm", func(m *config.Model) { m.HeadsNumber = 3 },
-			"hidden_size 8 is not a multiple of heads_num 3\n" +
-				"hint: pass other sizes, or --attention_head_size for the width of a head"},
-		{"word", "bilstm", "bilm", func(m *config.Model) { m.HiddenSize = 7 },
-			"hidden_size 7 is odd: two directions share it in halves\nhint: pass --hidden_size 8"},
-		{"word", "gru bidirectional", "mlm", func(m *config.Model) { m.HiddenSize = 7 },
-			"hidden_size 7 is odd: two directions share it in halves\nhint: pass --hidden_size 8"},
-		{"word_sinusoidalpos", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize = 5 },
-			"emb_size 5 is odd: word_sinusoidalpos is made of pairs of sine and cosine\nhint: pass --emb_size 6"},
-		{"word", "transformer", "mlm", func(m *config.Model) { m.EmbeddingSize = 4 },
-			"emb_size 4 differs from hidden_size 8: encoder transformer does not map one to the other\n" +
-				"hint: pass --factorized_embedding_parameterization, or --emb_size 8"},
-		{"word", "transformer", "t5", func(m *config.Model) { m.EmbeddingSize, m.FactorizedEmbeddingParameterization = 4, true },
-			"emb_size 4 differs from hidden_size 8: nothing maps one to the other in the decoder of target t5\n" +
-				"hint: pass --emb_size 8"},
-
-		{"word", "bilstm", "bilm", func(m *config.Model) { m.TieWeights = true },
-			"tie_weights: the output layer of target bilm is 4 wide, but the word table, of emb_size, 8\n" +
-				"hint: leave out --tie_weights, or pass sizes that agree"},
-		{"word", "lstm", "mlm", func(m *config.Model) { m.TieWeights, m.EmbeddingSize = true, 4 },
-			"tie_weights: the output layer of target mlm is 8 wide, but the word table, of emb_size, 4\n" +
-				"hint: leave out --tie_weights, or pass sizes that agree"},
-		{"word", "bilstm", "cls", func(m *config.Model) { m.TieWeights = true },
-			"tie_weights has no effect with encoder bilstm and target cls\n" +
-				"hint: leave it out; it is for targets with an output layer over the vocabulary"},
-
-		{"word", "lstm causal", "lm", none, "mask causal has no effect with encoder lstm and target lm\n" +
-			"hint: leave it out; it is for encoder transformer"},
-		{"word", "transformer bidirectional", "mlm", none, "bidirectional has no effect with encoder transformer and target mlm\n" +
-			"hint: leave it out; it is for encoders rnn, lstm and gru"},
-		{"word", "bilstm bidirectional", "bilm", none, "bidirectional has no effect with encoder bilstm and target bilm\n" +
-			"hint: leave it out; it is for encoders rnn, lstm and gru"},
-		{"word", "gru", "lm", func(m *config.Model) { m.ParameterSharing = true },
-			"parameter_sharing has no effect with encoder gru and target lm\nhint: leave it out; it is for encoder transformer"},
-		{"word", "gru", "lm", func(m *config.Model) { m.LayerNormPositioning = "pre" },
-			"layernorm_positioning pre has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.LayerNorm = "t5" },
-			"layernorm t5 has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.FeedForward = "gated" },
-			"feed_forward gated has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.RelativePositionEmbedding = true },
-			"relative_position_embedding has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.RemoveTransformerBias = true },
-			"remove_transformer_bias has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.RemoveAttentionScale = true },
-			"remove_attention_scale has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.FactorizedEmbeddingParameterization = true },
-			"factorized_embedding_parameterization has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoder transformer and targets mlm, bert and albert"},
-		{"word", "transformer", "mlm", func(m *config.Model) { m.HasLMTargetBias = true },
-			"has_lmtarget_bias has no effect with encoder transformer and target mlm\n" +
-				"hint: leave it out; it is for targets lm, bilm, prefixlm, seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.ShareEmbedding = true },
-			"share_embedding has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.TargetEmbedding = "word" },
-			"tgt_embedding word has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.DecoderLayers = 1 },
-			"decoder_layers_num has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
-		{"word", "gru", "lm", func(m *config.Model) { m.Pooling = "mean" },
-			"pooling mean has no effect with encoder gru and target lm\nhint: leave it out; it is for target cls"},
-		{"word", "gru", "lm", func(m *config.Model) { m.LabelsNumber = 2 },
-			"labels_num has no effect with encoder gru and target lm\nhint: leave it out; it is for target cls"},
-		{"word", "gru", "lm", func(m *config.Model) { m.KeepPadding = true },
-			"keep_padding has no effect with encoder gru and target lm\n" +
-				"hint: leave it out; it is for encoders that read backwards, target t5, and pooling last, mean and max: elsewhere no text sees padding"},
-		{"word", "transformer", "cls", func(m *config.Model) { m.KeepPadding = true },
-			"keep_padding has no effect with encoder transformer and target cls\n" +
-				"hint: leave it out; it is for encoders that read backwards, target t5, and pooling last, mean and max: elsewhere no text sees padding"},
-	} {
+	for _, test := range refusedSettings {
 		m := changed(test.embedding, test.encoder, test.target, test.change)
 		checkRefusal(t, fmt.Sprintf("%s, %s, %s", test.embedding, test.encoder, test.target), m, test.want)
 	}
 }
 
-// TestSettings trains models with settings that UER-py has beside the parts.
-func TestSettings(t *testing.T) {
-	text := openDemo(t)
-	cpu := newCPU(t, 1)
-	train := func(setting, embedding, encoder, target string, change func(m *config.Model)) {
-		t.Helper()
-		text.train(t, cpu, fmt.Sprintf("%s: %s, %s, %s", setting, embedding, encoder, target), changed(embedding, encoder, target, change))
-	}
-	transformers := map[string]func(m *config.Model){
+// settings trains tiny models with further settings.
+type settings struct {
+	*testing.T
+	text *demo
+	cpu  *kernel.CPU
+}
+
+func newSettings(t *testing.T) settings { return settings{t, openDemo(t), newCPU(t, 1)} }
+
+func (s settings) train(name, embedding, encoder, target string, change func(m *config.Model)) {
+	s.Helper()
+	s.text.train(s.T, s.cpu, fmt.Sprintf("%s: %s, %s, %s", name, embedding, encoder, target),
+		changed(embedding, encoder, target, change))
+}
+
+// TestTransformerSettings trains with each setting of transformers in the encoder and in the decoder.
+func TestTransformerSettings(t *testing.T) {
+	s := newSettings(t)
+	changes := map[string]func(m *config.Model){
 		"layernorm_positioning pre":   func(m *config.Model) { m.LayerNormPositioning = "pre" },
 		"layernorm t5":                func(m *config.Model) { m.LayerNorm = "t5" },
 		"feed_forward gated":          func(m *config.Model) { m.FeedForward = "gated" },
@@ -152,54 +166,67 @@ func TestSettings(t *testing.T) {
 		"attention_head_size":         func(m *config.Model) { m.AttentionHeadSize = 3 },
 	}
 	for name := range layer.Activations {
-		transformers["hidden_act "+name] = func(m *config.Model) { m.HiddenActivation = name }
+		changes["hidden_act "+name] = func(m *config.Model) { m.HiddenActivation = name }
 	}
-	for setting, change := range transformers {
-		train(setting, "word_pos_seg", "transformer", "bert", change)
-		train(setting, "word_pos", "transformer causal", "lm", change)
-		train(setting, "word", "lstm", "seq2seq", change) // in the decoder
+	for name, change := range changes {
+		s.train(name, "word_pos_seg", "transformer", "bert", change)
+		s.train(name, "word_pos", "transformer causal", "lm", change)
+		s.train(name, "word", "lstm", "seq2seq", change)
 	}
+	for _, layers := range []int{1, 3} {
+		s.train("decoder_layers_num", "word", "transformer", "seq2seq", func(m *config.Model) { m.DecoderLayers = layers })
+	}
+	s.train("another name", "word_pos_seg", "bert", "mlm", none)
+}
+
+// TestSharedSettings trains with weights that several parts share, and with sizes that differ.
+func TestSharedSettings(t *testing.T) {
+	s := newSettings(t)
 	tie := func(m *config.Model) { m.TieWeights = true }
 	for _, name := range []string{"mlm", "bert", "albert", "seq2seq", "t5"} {
-		train("tie_weights", "word_pos_seg", "transformer", name, tie)
+		s.train("tie_weights", "word_pos_seg", "transformer", name, tie)
 	}
 	for _, name := range []string{"lm", "prefixlm"} {
-		train("tie_weights", "word", "gru", name, tie)
+		s.train("tie_weights", "word", "gru", name, tie)
 	}
-	train("tie_weights", "word", "bilstm", "bilm", func(m *config.Model) { m.TieWeights, m.EmbeddingSize = true, 4 })
+	s.train("tie_weights", "word", "bilstm", "bilm", func(m *config.Model) { m.TieWeights, m.EmbeddingSize = true, 4 })
+
 	factorize := func(m *config.Model) {
 		m.FactorizedEmbeddingParameterization, m.ParameterSharing, m.EmbeddingSize = true, true, 4
 	}
+	s.train("factorized", "word_pos", "transformer causal", "lm", factorize)
 	for _, name := range []string{"mlm", "albert"} {
-		train("factorized", "word_pos_seg", "transformer", name, factorize)
-		train("factorized and tied", "word_pos_seg", "transformer", name, func(m *config.Model) { factorize(m); tie(m) })
-		train("factorized", "word", "bigru", name, func(m *config.Model) { factorize(m); m.ParameterSharing = false })
-	}
-	train("factorized", "word_pos", "transformer causal", "lm", factorize)
-	for _, name := range []string{"lm", "prefixlm", "seq2seq", "t5"} {
-		train("has_lmtarget_bias", "word", "rnn", name, func(m *config.Model) { m.HasLMTargetBias = true })
+		s.train("factorized", "word_pos_seg", "transformer", name, factorize)
+		s.train("factorized and tied", "word_pos_seg", "transformer", name, func(m *config.Model) { factorize(m); tie(m) })
+		s.train("factorized", "word", "bigru", name, func(m *config.Model) { factorize(m); m.ParameterSharing = false })
 	}
 	for _, name := range []string{"seq2seq", "t5"} {
-		train("share_embedding", "word", "transformer", name, func(m *config.Model) { m.ShareEmbedding = true })
-		train("share_embedding and tied", "word_pos", "gru", name, func(m *config.Model) { m.ShareEmbedding = true; tie(m) })
+		s.train("share_embedding", "word", "transformer", name, func(m *config.Model) { m.ShareEmbedding = true })
+		s.train("share_embedding and tied", "word_pos", "gru", name, func(m *config.Model) { m.ShareEmbedding = true; tie(m) })
 	}
-	for _, layers := range []int{1, 3} {
-		train("decoder_layers_num", "word", "transformer", "seq2seq", func(m *config.Model) { m.DecoderLayers = layers })
+}
+
+// TestTargetSettings trains with the settings of targets, and with padding.
+func TestTargetSettings(t *testing.T) {
+	s := newSettings(t)
+	for _, name := range []string{"lm", "prefixlm", "seq2seq", "t5"} {
+		s.train("has_lmtarget_bias", "word", "rnn", name, func(m *config.Model) { m.HasLMTargetBias = true })
 	}
+	s.train("has_lmtarget_bias", "word", "birnn", "bilm", func(m *config.Model) { m.HasLMTargetBias = true })
 	for pooling := range target.Poolings {
 		change := func(m *config.Model) { m.Pooling = pooling }
-		train("pooling "+pooling, "word_pos_seg", "transformer", "cls", change)
-		if pooling != "first" {
-			train("pooling "+pooling, "word", "lstm", "cls", change)
-			train("pooling "+pooling, "word", "transformer causal", "cls", change)
-			train("keep_padding, pooling "+pooling, "word", "transformer causal_with_prefix", "cls",
-				func(m *config.Model) { change(m); m.KeepPadding = true })
+		s.train("pooling "+pooling, "word_pos_seg", "transformer", "cls", change)
+		if pooling == "first" {
+			continue
 		}
+		s.train("pooling "+pooling, "word", "lstm", "cls", change)
+		s.train("pooling "+pooling, "word", "transformer causal", "cls", change)
+		s.train("keep_padding, pooling "+pooling, "word", "transformer causal_with_prefix", "cls",
+			func(m *config.Model) { change(m); m.KeepPadding = true })
 	}
 	for encoder, target := range map[string]string{"bilstm": "bilm", "gru bidirectional": "mlm", "transformer": "t5"} {
-		train("keep_padding", "word", encoder, target, func(m *config.Model) { m.KeepPadding = true })
+		s.train("keep_padding", "word", encoder, target, func(m *config.Model) { m.KeepPadding = true })
 	}
-	train("another name", "word_pos_seg", "bert", "mlm", func(*config.Model) {})
 }
 
 // TestWhatPassesTrains draws settings: those that Check does not refuse train.
