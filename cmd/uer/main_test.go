@@ -20,7 +20,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
 		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
-			"status": status, "bytes": writeBytes, "signalled": signalled,
+			"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage,
 		},
 	})
 }
@@ -88,4 +88,22 @@ func writeBytes(ts *testscript.TestScript, negated bool, arguments []string) {
 	text, err := strconv.Unquote(`"` + arguments[1] + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(arguments[0]), []byte(text), 0o666))
+}
+
+// damage flips a bit of a file's byte, or cuts the file off, after a part of its length: damage flip 50 FILE
+func damage(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) != 3 {
+		ts.Fatalf("usage: damage flip|cut PERCENT FILE")
+	}
+	percent, err := strconv.Atoi(arguments[1])
+	ts.Check(err)
+	data, err := os.ReadFile(ts.MkAbs(arguments[2]))
+	ts.Check(err)
+	at := len(data) * percent / 100
+	if arguments[0] == "cut" {
+		data = data[:at]
+	} else {
+		data[at] ^= 0x10
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(arguments[2]), data, 0o666))
 }

@@ -40,6 +40,7 @@ type pretrainOptions struct {
 	SaveCheckpointSteps int
 	AccumulationSteps   int
 	ReportSteps         int
+	Profile             string
 
 	Optimizer    string
 	Scheduler    string
@@ -119,6 +120,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 
 	log := config.NewGroup(flags, "Log")
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between two lines about the training")
+	log.Text(&o.Profile, "profile", "", "file for a CPU profile of Go; the time of each kind of operation is printed")
 }
 
 // check refuses settings that contradict each other or that nothing good can come of. It completes the model's.

@@ -1,0 +1,32 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/pprof"
+
+	"uer/internal/device"
+	"uer/internal/trainer"
+)
+
+// profile measures the training that run does: a CPU profile of Go goes to the file at path, and a table of the time of
+// each kind of operation of the first rank to status.
+func profile(path string, first *trainer.Trainer, status io.Writer, run func() error) (err error) {
+	if path == "" {
+		return run()
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if err := pprof.StartCPUProfile(file); err != nil {
+		return fmt.Errorf("profiling: %w", err)
+	}
+	first.Executor.Profile = device.NewProfile()
+	err = run()
+	pprof.StopCPUProfile()
+	return errors.Join(err, first.Executor.Profile.Write(status))
+}
