@@ -96,7 +96,8 @@ func TestAllocations(t *testing.T) {
 			r.run(t) // scratch memory grows in the first steps
 			counts = append(counts, testing.AllocsPerRun(5, func() { r.run(t) }))
 		}
-		if counts[1] > counts[0]+10 { // the runtime itself may allocate a little at any time
+		// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
+		if counts[1] > 1.1*counts[0] {
 			t.Errorf("%s: %v allocations a step with 3 sequences, %v with 12", name, counts[0], counts[1])
 		}
 		t.Logf("%s: %v allocations a step", name, counts)
