@@ -28,6 +28,25 @@ type Product struct {
 	Bias       []float32  // [N], added to every row; nil for none
 	Activation Activation // applied last
 	Before     []float32  // [M, N] with the leading dimension of C; nil if not wanted
+	Precision  Precision  // of A and B, and of Packed
+}
+
+// Precision is the format in which a product reads its factors. Sums and all else are in float32.
+type Precision uint8
+
+const (
+	Float32  Precision = iota
+	BFloat16           // factors are rounded to the upper half of a float32, to the nearest and at a tie to even
+)
+
+// SupportsBF16 says whether products can have the precision BFloat16.
+func (c *CPU) SupportsBF16() bool { return c.matmul[BFloat16].rows > 0 }
+
+func (c *CPU) matmulIn(p Precision) *matmulRoutines {
+	if c.matmul[p].rows == 0 {
+		panic("kernel: product in bfloat16, which " + c.name + " on this machine does not support")
+	}
+	return &c.matmul[p]
 }
 
 // MatMul computes a product. Its sums are in float32, taken over blocks of K of a size that K determines, one
@@ -47,12 +66,17 @@ func (c *CPU) MatMul(p *Product) {
 }
 
 // MeasureLimit returns the floating-point operations per second, in units of 10⁹, that one core does in a loop of
-// multiply-adds that touches no memory: the limit of any product.
-func (c *CPU) MeasureLimit() float64 {
+// multiply-adds that touches no memory: the limit of any product in Float32.
+func (c *CPU) MeasureLimit() float64 { return c.matmulIn(Float32).measureLimit() }
+
+// MeasureLimitBF16 is MeasureLimit for products in BFloat16.
+func (c *CPU) MeasureLimitBF16() float64 { return c.matmulIn(BFloat16).measureLimit() }
+
+func (m *matmulRoutines) measureLimit() float64 {
 	best := 0.0
 	for range 5 {
 		start := time.Now()
-		operations := c.matmul.limit(1 << 15)
+		operations := m.limit(1 << 15)
 		best = max(best, float64(operations)/float64(time.Since(start).Nanoseconds()))
 	}
 	return best
@@ -66,8 +90,9 @@ func (p *Product) complete() {
 	p.LDA = requireMatrix("A", p.A, p.M, p.K, p.LDA, p.TransposeA)
 	if p.Packed == nil {
 		p.LDB = requireMatrix("B", p.B, p.K, p.N, p.LDB, p.TransposeB)
-	} else if p.Packed.k != p.K || p.Packed.n != p.N {
-		panic(fmt.Sprintf("kernel: packed matrix [%d, %d] in a product that needs [%d, %d]", p.Packed.k, p.Packed.n, p.K, p.N))
+	} else if p.Packed.k != p.K || p.Packed.n != p.N || p.Packed.precision != p.Precision {
+		panic(fmt.Sprintf("kernel: packed matrix [%d, %d] in precision %d in a product that needs [%d, %d] in precision %d",
+			p.Packed.k, p.Packed.n, p.Packed.precision, p.K, p.N, p.Precision))
 	}
 	p.LDC = requireMatrix("C", p.C, p.M, p.N, p.LDC, false)
 	if p.LDC < p.N {

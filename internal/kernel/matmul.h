@@ -17,19 +17,41 @@ typedef struct {
 	float *before;     // or NULL
 } uer_block;
 
-UER_PROTOTYPES(int, tile_rows, (void))
-UER_PROTOTYPES(int, tile_columns, (void))
-UER_PROTOTYPES(void, pack, (float *panels, const float *x, size_t leading, int transpose, size_t depth, size_t count, size_t width))
-UER_PROTOTYPES(void, multiply, (uer_block t))
-UER_PROTOTYPES(size_t, limit, (size_t rounds, float *sink))
+// uer_matmul is matmulRoutines.
+typedef struct {
+	int rows, columns, slot;
+	void (*pack)(float *panels, const float *x, size_t leading, int transpose, size_t depth, size_t count, size_t width);
+	void (*multiply)(uer_block t);
+	size_t (*limit)(size_t rounds, float *sink);
+} uer_matmul;
 
-static inline int uer_tile_rows(int set) { return UER_CALL(set, tile_rows, ()); }
-static inline int uer_tile_columns(int set) { return UER_CALL(set, tile_columns, ()); }
-static inline void uer_pack(int set, float *panels, const float *x, size_t leading, int transpose, size_t depth, size_t count,
-	size_t width) {
-	UER_CALL(set, pack, (panels, x, leading, transpose, depth, count, width));
+#if defined(__x86_64__)
+extern const uer_matmul uer_matmul_avx512, uer_matmul_avx512bf16, uer_matmul_avx2;
+#endif
+extern const uer_matmul uer_matmul_baseline;
+
+static inline const uer_matmul *uer_matmul_for(int set) {
+#if defined(__x86_64__)
+	if (set == UER_AVX512) return &uer_matmul_avx512;
+	if (set == UER_AVX2) return &uer_matmul_avx2;
+#endif
+	return &uer_matmul_baseline;
 }
-static inline void uer_multiply(int set, uer_block t) { UER_CALL(set, multiply, (t)); }
-static inline size_t uer_limit(int set, size_t rounds, float *sink) { return UER_CALL(set, limit, (rounds, sink)); }
+
+// uer_matmul_bf16 takes factors in bfloat16; NULL where no instruction set does.
+static inline const uer_matmul *uer_matmul_bf16(void) {
+#if defined(__x86_64__)
+	return &uer_matmul_avx512bf16;
+#else
+	return NULL;
+#endif
+}
+
+static inline void uer_matmul_pack(const uer_matmul *m, float *panels, const float *x, size_t leading, int transpose,
+	size_t depth, size_t count, size_t width) {
+	m->pack(panels, x, leading, transpose, depth, count, width);
+}
+static inline void uer_matmul_multiply(const uer_matmul *m, uer_block t) { m->multiply(t); }
+static inline size_t uer_matmul_limit(const uer_matmul *m, size_t rounds, float *sink) { return m->limit(rounds, sink); }
 
 #endif

@@ -17,10 +17,36 @@
 #define LINE 16       // elements in a line of the cache
 #define PACK_AHEAD 32 // rows between those that pack reads and those that it fetches
 
-int NAME(tile_rows)(void) { return TILE_ROWS; }
-int NAME(tile_columns)(void) { return TILE_COLUMNS; }
-
 INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+// A slot is a lane of a panel. It holds SLOT elements of K that follow each other.
+//
+//   multiply_slots(x, y, sum)     adds the products of the elements in the slots to sum
+//   slots_across(x, n)            makes slots of the n <= SLOT*LANES elements at x
+//   slots_down(x, below, n)       makes slots of the n elements at x and, with two in a slot, those at below
+//
+// Elements that are not there are 0.
+#if defined(UER_BF16)
+#define SLOT 2
+INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) {
+	return (vfloat)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
+}
+INLINE vfloat slots_across(const float *x, size_t n) {
+	vfloat first = load_some(x, n), second = n > LANES ? load_some(x + LANES, n - LANES) : splat(0);
+	return (vfloat)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
+}
+INLINE vfloat slots_down(const float *x, const float *below, size_t n) {
+	const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
+		20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+	vfloat second = below ? load_some(below, n) : splat(0);
+	return (vfloat)_mm512_permutexvar_epi16(pairs, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)load_some(x, n)));
+}
+#else
+#define SLOT 1
+INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) { return multiply_add(x, y, sum); }
+INLINE vfloat slots_across(const float *x, size_t n) { return load_some(x, n); }
+INLINE vfloat slots_down(const float *x, const float *below, size_t n) { return load_some(x, n); }
+#endif
 
 // put stores a vector of which only some lanes count; the others may go to where later stores put their own values.
 INLINE void put(float *p, const float *end, vfloat v, size_t lanes) {
@@ -30,56 +56,60 @@ INLINE void put(float *p, const float *end, vfloat v, size_t lanes) {
 		store_part(p, v, lanes);
 }
 
-// pack_rows fills panels [depth, width] from rows x[k*leading ...] of `count` elements.
+// pack_rows fills panels [slots, width] from `depth` rows x[k*leading ...] of `count` elements.
 static void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
-	for (size_t k = 0; k < depth; k++, x += leading) {
-		for (size_t i = 0; i < count; i += LINE) __builtin_prefetch(x + PACK_AHEAD * leading + i, 0, 2);
-		float *panel = panels;
-		size_t i = 0;
-		for (; i + width <= count; i += width, panel += depth * width) {
-			const float *end = panel + depth * width;
+	size_t slots = (depth + SLOT - 1) / SLOT;
+	for (size_t s = 0; s < slots; s++, x += SLOT * leading) {
+		for (size_t ahead = PACK_AHEAD; ahead < PACK_AHEAD + SLOT; ahead++)
+			for (size_t i = 0; i < count; i += LINE) __builtin_prefetch(x + ahead * leading + i, 0, 2);
+		const float *below = s * SLOT + 1 < depth ? x + leading : NULL;
+		for (size_t i = 0; i < count; i += width) {
+			float *panel = panels + i * slots;
+			const float *end = panel + width * slots;
 			for (size_t j = 0; j < width; j += LANES) {
-				size_t lanes = least(LANES, width - j);
-				put(panel + k * width + j, end, lanes == LANES ? load(x + i + j) : load_part(x + i + j, lanes), lanes);
+				size_t n = i + j < count ? least(LANES, least(width - j, count - i - j)) : 0;
+				put(panel + s * width + j, end, slots_down(x + i + j, below ? below + i + j : NULL, n), least(LANES, width - j));
 			}
 		}
-		for (size_t j = 0; i < count && j < width; j++) panel[k * width + j] = i + j < count ? x[i + j] : 0;
 	}
 }
 
-// pack_columns fills a panel [depth, width] from `count` rows x[i*leading ...] of `depth` elements.
+// pack_columns fills a panel [slots, width] from `count` rows x[i*leading ...] of `depth` elements.
 static void pack_columns(float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
-	const float *panel_end = panel + depth * width;
-	for (size_t k = 0; k < depth; k += LANES)
+	size_t slots = (depth + SLOT - 1) / SLOT;
+	const float *panel_end = panel + slots * width;
+	for (size_t s = 0; s < slots; s += LANES)
 		for (size_t i = 0; i < width; i += LANES) {
-			size_t inner = least(LANES, depth - k);
+			const float *corner = x + i * leading + s * SLOT;
+			size_t inner = least(LANES, slots - s), n = depth - s * SLOT;
 			vfloat rows[LANES];
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++)
-				__builtin_prefetch(x + (width + i + r) * leading + k, 0, 2);
+				for (size_t line = 0; line < SLOT * LANES; line += LINE)
+					__builtin_prefetch(corner + (width + r) * leading + line, 0, 2);
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++)
-				rows[r] = i + r < count ? load_part(x + (i + r) * leading + k, inner) : splat(0);
+				rows[r] = i + r < count ? slots_across(corner + r * leading, n) : splat(0);
 			transpose(rows);
 			// A store may run into the next row, except where that row already has its final values.
 			const float *end = panel_end;
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++) {
 				if (r >= inner) break;
-				float *row = panel + (k + r) * width;
+				float *row = panel + (s + r) * width;
 				if (width > LANES) end = row + width;
 				put(row + i, end, rows[r], least(LANES, width - i));
 			}
 		}
 }
 
-void NAME(pack)(float *panels, const float *x, size_t leading, int transposed, size_t depth, size_t count, size_t width) {
+static void pack(float *panels, const float *x, size_t leading, int transposed, size_t depth, size_t count, size_t width) {
 	if (!transposed) {
 		pack_rows(panels, x, leading, depth, count, width);
 		return;
 	}
 	for (size_t i = 0; i < count; i += width)
-		pack_columns(panels + i * depth, x + i * leading, leading, depth, least(width, count - i), width);
+		pack_columns(panels + i * ((depth + SLOT - 1) / SLOT), x + i * leading, leading, depth, least(width, count - i), width);
 }
 
 // tile multiplies `rows` rows of a panel of A by a panel of B. `rows` is a constant where this is inlined. Beside it fetches
@@ -94,6 +124,7 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const
 			sum[i][j] = splat(0);
 			__builtin_prefetch(c + i * leading + j * LANES, 1);
 		}
+#pragma GCC unroll 4
 	for (size_t k = 0; k < depth; k++, a += height, b += TILE_COLUMNS) {
 		vfloat column[TILE_VECTORS];
 		__builtin_prefetch(next + k * LINE, 0, 2);
@@ -103,7 +134,7 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const
 		for (size_t i = 0; i < rows; i++) {
 			vfloat x = splat(a[i]);
 #pragma GCC unroll 4
-			for (size_t j = 0; j < TILE_VECTORS; j++) sum[i][j] = multiply_add(x, column[j], sum[i][j]);
+			for (size_t j = 0; j < TILE_VECTORS; j++) sum[i][j] = multiply_slots(x, column[j], sum[i][j]);
 		}
 	}
 #pragma GCC unroll 16
@@ -188,7 +219,7 @@ static void multiply_panels(const uer_block *t, size_t i, size_t j, const float 
 	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, before, t->leading, rows, columns)
 }
 
-void NAME(multiply)(uer_block t) {
+static void multiply(uer_block t) {
 	size_t panels_a = (t.rows + t.height - 1) / t.height, panels_b = (t.columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
 	// The outer factor comes from the third-level cache. Its next panel is fetched while the present one is in use, a
 	// line for every step in depth.
@@ -204,16 +235,18 @@ void NAME(multiply)(uer_block t) {
 }
 
 // limit does multiply-adds in registers only, and returns the number of floating-point operations.
-size_t NAME(limit)(size_t rounds, float *sink) {
-	enum { SUMS = 12 };
+static size_t limit(size_t rounds, float *sink) {
+	enum { SUMS = LANES == 16 ? 24 : 12 };
 	vfloat sum[SUMS], factor = splat(0.999f), term = splat(1e-6f), total = splat(0);
-#pragma GCC unroll 12
+#pragma GCC unroll 24
 	for (int i = 0; i < SUMS; i++) sum[i] = splat(i);
 	for (size_t round = 0; round < rounds; round++)
-#pragma GCC unroll 12
-		for (int i = 0; i < SUMS; i++) sum[i] = multiply_add(sum[i], factor, term);
-#pragma GCC unroll 12
+#pragma GCC unroll 24
+		for (int i = 0; i < SUMS; i++) sum[i] = multiply_slots(sum[i], factor, term);
+#pragma GCC unroll 24
 	for (int i = 0; i < SUMS; i++) total += sum[i];
 	*sink = sum_lanes(total);
-	return rounds * SUMS * LANES * 2;
+	return rounds * SUMS * LANES * SLOT * 2;
 }
+
+const uer_matmul NAME(matmul) = {TILE_ROWS, TILE_COLUMNS, SLOT, pack, multiply, limit};

@@ -12,7 +12,7 @@ import (
 func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 	q := p.product(rand.New(rand.NewPCG(1, 2)))
 	if p.packed {
-		packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n)), q.B, q.LDB, p.k, p.n, p.transposeB)
+		packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n, p.precision)), q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
 		q.Packed = &packed
 	}
 	operations := 2 * float64(p.m) * float64(p.n) * float64(p.k)
@@ -21,7 +21,7 @@ func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 		start := time.Now()
 		c.MatMul(&q)
 		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
-		limit = max(limit, c.MeasureLimit())
+		limit = max(limit, c.matmulIn(p.precision).measureLimit())
 	}
 	b.ReportMetric(best, "GFLOP/s")
 	b.ReportMetric(100*best/limit/float64(c.Threads()), "%limit")

@@ -2,39 +2,50 @@
 
 package kernel
 
-// #cgo noescape uer_pack
-// #cgo nocallback uer_pack
-// #cgo noescape uer_multiply
-// #cgo nocallback uer_multiply
+// #cgo noescape uer_matmul_pack
+// #cgo nocallback uer_matmul_pack
+// #cgo noescape uer_matmul_multiply
+// #cgo nocallback uer_matmul_multiply
 // #include "matmul.h"
 import "C"
 
-import "unsafe"
+import (
+	"unsafe"
 
-func nativeMatmul(set nativeSet) matmulRoutines {
-	tileColumns := int(C.uer_tile_columns(set))
+	"golang.org/x/sys/cpu"
+)
+
+func nativeMatmul(set nativeSet) [BFloat16 + 1]matmulRoutines {
+	list := [BFloat16 + 1]matmulRoutines{Float32: nativeMatmulTable(C.uer_matmul_for(set))}
+	if set == C.UER_AVX512 && cpu.X86.HasAVX512BF16 {
+		list[BFloat16] = nativeMatmulTable(C.uer_matmul_bf16())
+	}
+	return list
+}
+
+func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
+	rows, tileColumns, slot := int(m.rows), int(m.columns), int(m.slot)
 	return matmulRoutines{
-		rows:    int(C.uer_tile_rows(set)),
-		columns: tileColumns,
+		rows: rows, columns: tileColumns, slot: slot,
 		pack: func(panels, x []float32, leading int, transpose bool, depth, count, width int) {
-			panels = panels[:ceilDivide(count, width)*width*depth]
+			panels = panels[:roundUp(count, width)*ceilDivide(depth, slot)]
 			rows, columns := depth, count
 			if transpose {
 				rows, columns = columns, rows
 			}
 			x = x[:(rows-1)*leading+columns]
-			C.uer_pack(set, pointer(panels), pointer(x), C.size_t(leading), truth(transpose),
+			C.uer_matmul_pack(m, pointer(panels), pointer(x), C.size_t(leading), truth(transpose),
 				C.size_t(depth), C.size_t(count), C.size_t(width))
 		},
 		multiply: func(t productTile) {
-			a := t.a[:ceilDivide(t.rows, t.height)*t.height*t.depth]
-			b := t.b[:ceilDivide(t.columns, tileColumns)*tileColumns*t.depth]
+			a := t.a[:roundUp(t.rows, t.height)*t.depth]
+			b := t.b[:roundUp(t.columns, tileColumns)*t.depth]
 			length := (t.rows-1)*t.leading + t.columns
 			c, before := t.c[:length], t.before
 			if before != nil {
 				before = before[:length]
 			}
-			C.uer_multiply(set, C.uer_block{
+			C.uer_matmul_multiply(m, C.uer_block{
 				rows: C.size_t(t.rows), columns: C.size_t(t.columns), depth: C.size_t(t.depth), height: C.size_t(t.height),
 				a: pointer(a), b: pointer(b), by_rows: truth(t.byRows), c: pointer(c), leading: C.size_t(t.leading),
 				accumulate: truth(t.accumulate), bias: pointer(t.bias), activation: C.int(t.activation), before: pointer(before),
@@ -42,7 +53,7 @@ func nativeMatmul(set nativeSet) matmulRoutines {
 		},
 		limit: func(rounds int) int {
 			var sink C.float
-			return int(C.uer_limit(set, C.size_t(rounds), &sink))
+			return int(C.uer_matmul_limit(m, C.size_t(rounds), &sink))
 		},
 	}
 }

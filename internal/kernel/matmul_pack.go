@@ -4,50 +4,56 @@ package kernel
 type panels struct {
 	data         []float32
 	width        int // of all panels together
+	slot         int // elements of K in a float32
 	first, depth int // the line, and the index in K, that the data begins with
 }
 
+// size is the length of the data for a range of K.
+func (p *panels) size(depth int) int { return p.width * ceilDivide(depth, p.slot) }
+
 // at gives the panels from a line on, which begins a panel, in the block [depth, depth+size) of K.
 func (p *panels) at(line, depth, size int) []float32 {
-	return p.data[(depth-p.depth)*p.width+(line-p.first)*size:]
+	return p.data[p.size(depth-p.depth)+(line-p.first)*ceilDivide(size, p.slot):]
 }
 
 // Packed is a matrix [K, N] in the layout in which products read it. A matrix that stays the same for many products, such
 // as the weights of a recurrent step, is packed once.
 type Packed struct {
-	panels panels
-	k, n   int
+	panels    panels
+	k, n      int
+	precision Precision
 }
 
 // PackedSize is the number of elements that Pack needs for a matrix [k, n].
-func (c *CPU) PackedSize(k, n int) int {
-	return k * ceilDivide(n, c.matmul.columns) * c.matmul.columns
+func (c *CPU) PackedSize(k, n int, precision Precision) int {
+	m := c.matmulIn(precision)
+	return ceilDivide(k, m.slot) * roundUp(n, m.columns)
 }
 
-// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n) elements. The result is for
-// products of this instruction set. It holds until B changes or the memory is used otherwise.
-func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool) Packed {
-	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n))
-	leading = requireMatrix("B", b, k, n, leading, transpose)
-	packed := Packed{panels: panels{data: memory, width: c.PackedSize(1, n)}, k: k, n: n}
-	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: c.matmul.columns}
-	c.packChunk(&f, &packed.panels, n, k, blockDepth(k))
-	return packed
+// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements. The result is
+// for products of this instruction set and precision. It holds until B changes or the memory is used otherwise.
+func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, precision Precision) Packed {
+	m := c.matmulIn(precision)
+	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
+	f := factor{x: b, leading: requireMatrix("B", b, k, n, leading, transpose), transpose: transpose, lines: n, width: m.columns}
+	p := Packed{panels{data: memory, width: roundUp(n, m.columns), slot: m.slot}, k, n, precision}
+	c.packChunk(m, &f, &p.panels, n, k, m.blockDepth(k))
+	return p
 }
 
 // packChunk packs lines of a factor over a range of K on all threads.
-func (c *CPU) packChunk(f *factor, into *panels, lines, depth, blockDepth int) {
+func (c *CPU) packChunk(m *matmulRoutines, f *factor, into *panels, lines, depth, blockDepth int) {
 	group := maxLines / f.width * f.width
 	groups, blocks := ceilDivide(lines, group), ceilDivide(depth, blockDepth)
 	c.parallel(groups*blocks, func(tile int) {
 		line, start := into.first+tile%groups*group, into.depth+tile/groups*blockDepth
 		size := min(blockDepth, into.depth+depth-start)
-		c.packBlock(f, into.at(line, start, size), line, min(group, into.first+lines-line), start, size)
+		m.packBlock(f, into.at(line, start, size), line, min(group, into.first+lines-line), start, size)
 	})
 }
 
 // packBlock packs lines of a factor in one block of K.
-func (c *CPU) packBlock(f *factor, panels []float32, line, lines, depth, size int) {
+func (m *matmulRoutines) packBlock(f *factor, panels []float32, line, lines, depth, size int) {
 	if lines == 0 || size == 0 {
 		return
 	}
@@ -55,17 +61,17 @@ func (c *CPU) packBlock(f *factor, panels []float32, line, lines, depth, size in
 	if f.transpose {
 		start = line*f.leading + depth
 	}
-	c.matmul.pack(panels, f.x[start:], f.leading, f.transpose, size, lines, f.width)
+	m.pack(panels, f.x[start:], f.leading, f.transpose, size, lines, f.width)
 }
 
 // blockDepth is the number of products that are summed before they are added to an element of C.
-func blockDepth(k int) int { return evenShare(k, maxDepth, 2) }
+func (m *matmulRoutines) blockDepth(k int) int { return evenShare(k, maxDepth*m.slot, 2) }
 
 // evenShare divides a total into the fewest parts of at most the limit, and returns the size of a part, rounded up to a
 // multiple.
 func evenShare(total, limit, multiple int) int {
 	parts := max(1, ceilDivide(total, max(1, limit)))
-	return max(1, ceilDivide(ceilDivide(total, parts), multiple)) * multiple
+	return max(multiple, roundUp(ceilDivide(total, parts), multiple))
 }
 
 func ceilDivide(a, b int) int { return (a + b - 1) / b }

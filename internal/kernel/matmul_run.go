@@ -12,7 +12,7 @@ package kernel
 // Of these only the blocks of K affect the result: an element is summed within a block, then block after block. They
 // depend on K alone, so the result depends neither on the threads nor on whether B came packed.
 const (
-	maxDepth  = 768     // of a block of K: 32 columns, 96 KiB, and maxLines of the other operand fit into 512 KiB
+	maxDepth  = 768     // of a panel: 32 columns, 96 KiB, and maxLines of the other factor fit into 512 KiB
 	maxLines  = 96      // rows of A or columns of B that a tile packs
 	tiles     = 32      // wanted at least, so that threads finish together
 	maxChunk  = 1 << 20 // elements, 4 MiB
@@ -22,8 +22,9 @@ const (
 // matmulRoutines are the parts of a product that depend on the instruction set. The register tile is [rows, columns].
 type matmulRoutines struct {
 	rows, columns int
+	slot          int // elements of K that a float32 of a panel holds: 1, or 2 in bfloat16
 
-	// pack copies a matrix [depth, count] into panels [depth, width], the last one filled up with zeros. Element
+	// pack copies a matrix [depth, count] into panels [depth/slot, width], the last one filled up with zeros. Element
 	// (k, i) is x[k*leading+i], or x[i*leading+k] if transpose.
 	pack func(panels, x []float32, leading int, transpose bool, depth, count, width int)
 
@@ -36,7 +37,7 @@ type matmulRoutines struct {
 
 // productTile is the work of multiply: C = activation(A B + bias), with C added to the sum if accumulate.
 type productTile struct {
-	rows, columns, depth int
+	rows, columns, depth int       // depth: of the panels
 	height               int       // rows in a panel of A, at most matmulRoutines.rows
 	a                    []float32 // panels [depth, height]
 	b                    []float32 // panels [depth, matmulRoutines.columns]
@@ -70,6 +71,7 @@ type factor struct {
 type productRun struct {
 	Product
 	cpu         *CPU
+	routines    *matmulRoutines
 	shared, own factor
 	sharesA     bool
 	blockDepth  int // of a block of K
@@ -84,12 +86,13 @@ type productRun struct {
 }
 
 func (c *CPU) newProductRun(p Product) *productRun {
-	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, c.matmul.rows, 1)}
-	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: c.matmul.columns}
+	m := c.matmulIn(p.Precision)
+	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.rows, 1)}
+	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.columns}
 	if p.Packed != nil {
 		b.packed = &p.Packed.panels
 	}
-	run := &productRun{Product: p, cpu: c, blockDepth: blockDepth(p.K)}
+	run := &productRun{Product: p, cpu: c, routines: m, blockDepth: m.blockDepth(p.K)}
 	// A packed matrix is best left to be shared, unless there are too few rows for as many tiles as there are threads.
 	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= maxLines)
 	if run.shared, run.own = b, a; run.sharesA {
@@ -103,9 +106,10 @@ func (c *CPU) newProductRun(p Product) *productRun {
 func (r *productRun) cut() {
 	r.chunkLines, r.chunkDepth = r.shared.lines, max(1, r.K)
 	if r.shared.packed == nil {
-		blocks := max(1, maxChunk/(r.shared.lines*r.blockDepth))
+		elements := maxChunk * r.routines.slot
+		blocks := max(1, elements/(r.shared.lines*r.blockDepth))
 		r.chunkDepth = evenShare(ceilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
-		r.chunkLines = evenShare(r.shared.lines, max(1, maxChunk/r.chunkDepth), r.shared.width)
+		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
 	lines := min(max(2*r.own.width, r.own.lines/tiles), maxLines)
 	lines = max(lines, leastTile/max(1, r.shared.lines*r.K))
@@ -119,10 +123,10 @@ func (r *productRun) chunk(line, start int) {
 	if r.shared.packed != nil {
 		r.panels = *r.shared.packed
 	} else {
-		r.panels = panels{width: ceilDivide(r.lines, r.shared.width) * r.shared.width, first: line, depth: start}
-		r.cpu.product.shared = grow(r.cpu.product.shared, r.panels.width*(r.end-start))
+		r.panels = panels{width: roundUp(r.lines, r.shared.width), slot: r.routines.slot, first: line, depth: start}
+		r.cpu.product.shared = grow(r.cpu.product.shared, r.panels.size(r.end-start))
 		r.panels.data = r.cpu.product.shared
-		r.cpu.packChunk(&r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
+		r.cpu.packChunk(r.routines, &r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
 	}
 	r.cpu.parallelWorker(ceilDivide(r.own.lines, r.tileLines), r.tile)
 }
@@ -137,17 +141,18 @@ func (r *productRun) tile(worker, tile int) {
 	}
 	t := productTile{rows: rows, columns: columns, byRows: r.sharesA, c: r.C[row*r.LDC+column:], leading: r.LDC}
 	for depth := r.start; depth == r.start || depth < r.end; depth += r.blockDepth {
-		t.depth = min(r.blockDepth, r.end-depth)
-		t.b, t.a = r.panels.at(r.line, depth, t.depth), r.ownPanels(worker, first, count, depth, t.depth)
+		size := min(r.blockDepth, r.end-depth)
+		t.b, t.a = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
 		t.height = r.own.width
 		if r.sharesA {
 			t.a, t.b, t.height = t.b, t.a, r.shared.width
 		}
+		t.depth = ceilDivide(size, r.routines.slot)
 		t.accumulate = r.Accumulate || depth > 0
-		if depth+t.depth == r.K {
+		if depth+size == r.K {
 			r.finish(&t, row, column)
 		}
-		r.cpu.matmul.multiply(t)
+		r.routines.multiply(t)
 	}
 }
 
@@ -167,8 +172,9 @@ func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 
 	if r.own.packed != nil {
 		return r.own.packed.at(first, depth, size)
 	}
+	p := panels{width: roundUp(count, r.own.width), slot: r.routines.slot}
 	memory := &r.cpu.product.workers[worker]
-	*memory = grow(*memory, ceilDivide(count, r.own.width)*r.own.width*size)
-	r.cpu.packBlock(&r.own, *memory, first, count, depth, size)
+	*memory = grow(*memory, p.size(size))
+	r.routines.packBlock(&r.own, *memory, first, count, depth, size)
 	return *memory
 }

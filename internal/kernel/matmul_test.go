@@ -16,11 +16,12 @@ type productCase struct {
 	activation                         Activation
 	before, packed                     bool
 	padding                            int // of the leading dimensions
+	precision                          Precision
 }
 
 func (p productCase) String() string {
-	return fmt.Sprintf("%dx%dx%d tA=%t tB=%t accumulate=%t bias=%t activation=%d before=%t packed=%t padding=%d",
-		p.m, p.n, p.k, p.transposeA, p.transposeB, p.accumulate, p.bias, p.activation, p.before, p.packed, p.padding)
+	return fmt.Sprintf("%dx%dx%d tA=%t tB=%t accumulate=%t bias=%t activation=%d before=%t packed=%t padding=%d precision=%d",
+		p.m, p.n, p.k, p.transposeA, p.transposeB, p.accumulate, p.bias, p.activation, p.before, p.packed, p.padding, p.precision)
 }
 
 // product makes the operands. What lies between the rows is not a number, so that a result which reads it shows.
@@ -38,7 +39,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		return x, columns + p.padding
 	}
 	q := Product{M: p.m, N: p.n, K: p.k, TransposeA: p.transposeA, TransposeB: p.transposeB, Accumulate: p.accumulate,
-		Activation: p.activation}
+		Activation: p.activation, Precision: p.precision}
 	q.A, q.LDA = matrix(p.m, p.k, p.transposeA)
 	q.B, q.LDB = matrix(p.k, p.n, p.transposeB)
 	q.C, q.LDC = matrix(p.m, p.n, false)
@@ -72,9 +73,18 @@ func reference(p *Product, i, j int) (sum, magnitude float64) {
 		if p.TransposeB {
 			b = p.B[j*p.LDB+k]
 		}
+		if p.Precision == BFloat16 {
+			a, b = roundBF16(a), roundBF16(b)
+		}
 		add(float64(a) * float64(b))
 	}
 	return sum, magnitude
+}
+
+// roundBF16 rounds to the nearest number in bfloat16, at a tie to the one with an even last bit.
+func roundBF16(x float32) float32 {
+	bits := math.Float32bits(x)
+	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
 }
 
 // tolerance bounds the rounding error of a sum in float32 over blocks of K: each of the additions on the way to an element
@@ -126,7 +136,7 @@ func testProduct(t *testing.T, cpus []*CPU, p productCase) {
 		got := q
 		got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
 		if p.packed {
-			packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n)), q.B, q.LDB, p.k, p.n, p.transposeB)
+			packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n, p.precision)), q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
 			got.Packed, got.B = &packed, nil
 		}
 		c.MatMul(&got)
@@ -168,6 +178,10 @@ func TestMatMul(t *testing.T) {
 					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
 				}
 				testProduct(t, cpus, p)
+				if cpus[0].SupportsBF16() {
+					p.precision = BFloat16
+					testProduct(t, cpus, p)
+				}
 			}
 		}
 	})
@@ -224,7 +238,7 @@ func TestMatMulNotFinite(t *testing.T) {
 func TestMatMulRefusesWrongOperands(t *testing.T) {
 	c := newTestCPU(t, "portable", 1)
 	x := make([]float32, 100)
-	packed := c.Pack(make([]float32, c.PackedSize(4, 4)), x, 0, 4, 4, false)
+	packed := c.Pack(make([]float32, c.PackedSize(4, 4, Float32)), x, 0, 4, 4, false, Float32)
 	for name, p := range map[string]Product{
 		"short A":           {M: 20, N: 2, K: 6, A: x, B: x, C: x},
 		"short B":           {M: 2, N: 20, K: 6, A: x, B: x, C: x},

@@ -6,7 +6,7 @@ const portableTileRows, portableTileColumns = 2, 4
 type portableSums [portableTileRows][portableTileColumns]float32
 
 var portableMatmul = matmulRoutines{
-	rows: portableTileRows, columns: portableTileColumns,
+	rows: portableTileRows, columns: portableTileColumns, slot: 1,
 	pack: portablePack, multiply: portableMultiply, limit: portableLimit,
 }
 

@@ -5,7 +5,7 @@ import "sync"
 // routines is the table of one instruction set: what runs on a tile, on one thread.
 type routines struct {
 	name      string
-	matmul    matmulRoutines
+	matmul    [BFloat16 + 1]matmulRoutines // without rows where a precision cannot be had
 	rows      rowRoutines
 	attention attentionRoutines
 	recurrent recurrentRoutines
@@ -14,7 +14,7 @@ type routines struct {
 // portable is the table in plain Go.
 var portable = routines{
 	name:      "portable",
-	matmul:    portableMatmul,
+	matmul:    [BFloat16 + 1]matmulRoutines{Float32: portableMatmul},
 	rows:      portableRows,
 	attention: portableAttention,
 	recurrent: portableRecurrent,
