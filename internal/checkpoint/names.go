@@ -7,6 +7,7 @@ var newer = []struct{ newer, name string }{
 	{"embedding.word.embedding.", "embedding.word_embedding."},
 	{"embedding.pos.embedding.", "embedding.position_embedding."},
 	{"embedding.seg.embedding.", "embedding.segment_embedding."},
+	{"embedding.sinusoidalpos.pe", "embedding.pe"},
 	{"target.mlm.linear_", "target.mlm_linear_"},
 	{"target.mlm.layer_norm.", "target.layer_norm."},
 	{"target.sp.linear_", "target.nsp_linear_"},
@@ -15,6 +16,10 @@ var newer = []struct{ newer, name string }{
 	{"target.bilm.output_layer.", "target.output_layer."},
 	{"target.cls.linear_", "target.linear_"},
 	{"tgt_embedding.word.embedding.", "target.embedding.word_embedding."},
+	{"tgt_embedding.pos.embedding.", "target.embedding.position_embedding."},
+	{"tgt_embedding.seg.embedding.", "target.embedding.segment_embedding."},
+	{"tgt_embedding.sinusoidalpos.pe", "target.embedding.pe"},
+	{"tgt_embedding.layer_norm.", "target.embedding.layer_norm."},
 	{"decoder.", "target.decoder."},
 }
 
