@@ -15,13 +15,14 @@ import (
 func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
 	m, embeddings := &o.Model, names(embedding.ByName)
 	model := config.NewGroup(flags, "Model")
-	model.Words(&m.Embedding, "embedding", "word_pos_seg", embeddings, config.NewerEmbeddings, "embedding")
+	model.Words(&m.Embedding, "embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
+		"embedding; word pos seg will do, too")
 	model.Words(&m.TargetEmbedding, "tgt_embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
 		"the decoder's embedding")
 	model.Choice(&m.Encoder, "encoder", "transformer", names(encoder.ByName), "encoder")
 	model.Choice(&m.Decoder, "decoder", "transformer", decoders, "decoder of seq2seq and t5")
 	model.Choice(&m.Mask, "mask", "fully_visible", masks, "which tokens a token sees")
-	o.Target.addFlags(model, names(target.ByName), "what the model learns")
+	o.Target.addFlags(model, names(target.ByName), "what the model learns; mlm sp means bert")
 	model.Choice(&m.Pooling, "pooling", "first", names(target.Poolings), "what cls makes of the tokens of a text")
 	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")
 	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "share of activations set to zero")

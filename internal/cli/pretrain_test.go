@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
+	"uer/internal/encoder"
 )
 
 // parse reads and checks the flags of pretrain as the command does.
@@ -64,24 +67,96 @@ func TestDefaultsAreThoseOfUERpy(t *testing.T) {
 }
 
 func TestShippedConfigurations(t *testing.T) {
-	paths, err := filepath.Glob("../../models/bert*/*_config.json")
-	if err != nil {
-		t.Fatal(err)
+	masked := []string{"--target", "mlm"}
+	factorized := []string{"--target", "albert", "--factorized_embedding_parameterization", "--parameter_sharing"}
+	for _, test := range []struct {
+		pattern string
+		files   int
+		flags   []string
+	}{
+		{"bert_*_config.json", 5, masked},
+		{"bert/*_config.json", 6, masked},
+		{"albert_*_config.json", 4, factorized},
+		{"albert/*_config.json", 4, factorized},
+		{"gpt2/*config.json", 5, []string{"--target", "lm", "--mask", "causal", "--embedding", "word_pos"}},
+		{"rnn_config.json", 1, []string{"--target", "lm", "--encoder", "gru", "--embedding", "word"}},
+		{"birnn_config.json", 1, []string{"--target", "bilm", "--encoder", "bilstm", "--embedding", "word"}},
+		{"gatedcnn_*_config.json", 2, []string{"--target", "lm", "--encoder", "gatedcnn", "--embedding", "word"}},
+		{"rnn/*_config.json", 3, nil},
+		{"cnn/*_config.json", 2, nil},
+	} {
+		paths, err := filepath.Glob(filepath.Join("../../models", test.pattern))
+		if err != nil || len(paths) != test.files {
+			t.Errorf("%s: %q, %v", test.pattern, paths, err)
+		}
+		for _, path := range paths {
+			options, err := parse(t, append([]string{"--config_path", path, "--vocab_path", "v", "--output_model_path", "m"},
+				test.flags...)...)
+			if err != nil {
+				t.Errorf("%s: %v", path, err)
+				continue
+			}
+			m := options.Model
+			if encoder.IsTransformer(m.Encoder) && (m.FeedForwardSize != 4*m.HiddenSize || m.HiddenSize%m.HeadsNumber != 0) {
+				t.Errorf("%s: %+v", path, m)
+			}
+		}
 	}
-	flat, err := filepath.Glob("../../models/bert_*_config.json")
-	if err != nil || len(paths) != 6 || len(flat) != 5 {
-		t.Fatalf("found %q and %q, %v", paths, flat, err)
-	}
-	for _, path := range append(paths, flat...) {
-		options, err := parse(t, "--config_path", path, "--vocab_path", "v", "--output_model_path", "m", "--target", "mlm")
+}
+
+// TestNewerConfigurations reads configurations as newer versions of UER-py ship them.
+func TestNewerConfigurations(t *testing.T) {
+	const sizes = `{"emb_size": 8, "feedforward_size": 16, "hidden_size": 8, "hidden_act": "relu", "heads_num": 2, "layers_num": 2,
+		"dropout": 0.1, "max_seq_length": 16, `
+	for _, test := range []struct{ text, want string }{
+		{sizes + `"data_processor": "bert", "embedding": ["word", "pos", "seg"], "encoder": "transformer", "mask": "fully_visible",
+			"target": ["mlm", "sp"], "tie_weights": true}`, "bert word_pos_seg transformer fully_visible tied"},
+		{sizes + `"data_processor": "mlm", "embedding": ["word", "pos", "seg"], "encoder": "transformer", "mask": "fully_visible",
+			"target": ["mlm"], "tie_weights": true}`, "mlm word_pos_seg transformer fully_visible tied"},
+		{sizes + `"factorized_embedding_parameterization": true, "parameter_sharing": true, "data_processor": "albert",
+			"embedding": ["word", "pos", "seg"], "encoder": "transformer", "mask": "fully_visible", "target": ["mlm", "sp"],
+			"tie_weights": true}`, "albert word_pos_seg transformer fully_visible tied"},
+		{sizes + `"data_processor": "lm", "embedding": ["word", "pos"], "remove_embedding_layernorm": true,
+			"encoder": "transformer", "mask": "causal", "layernorm_positioning": "pre", "target": ["lm"], "tie_weights": true}`,
+			"lm word_pos transformer causal tied pre"},
+		{sizes + `"data_processor": "t5", "embedding": ["word"], "share_embedding": true, "remove_embedding_layernorm": true,
+			"relative_position_embedding": true, "remove_attention_scale": true, "tgt_embedding": ["word"],
+			"encoder": "transformer", "mask": "fully_visible", "layernorm_positioning": "pre", "feed_forward": "gated",
+			"layernorm": "t5", "remove_transformer_bias": true, "decoder": "transformer", "decoder_layers_num": 3,
+			"attention_head_size": 4, "has_lmtarget_bias": false, "target": ["lm"], "tie_weights": false}`,
+			"t5 word transformer fully_visible pre 3 layers"},
+		{sizes + `"data_processor": "mt", "embedding": ["word", "sinusoidalpos"], "tgt_embedding": ["word", "sinusoidalpos"],
+			"remove_embedding_layernorm": true, "encoder": "transformer", "mask": "fully_visible", "layernorm_positioning": "pre",
+			"decoder": "transformer", "target": ["lm"], "tgt_vocab_path": "v"}`,
+			"seq2seq word_sinusoidalpos transformer fully_visible pre"},
+		{`{"emb_size": 8, "hidden_size": 8, "layers_num": 2, "dropout": 0.1, "data_processor": "bilm", "embedding": ["word"],
+			"remove_embedding_layernorm": true, "encoder": "bilstm", "target": ["bilm"]}`, "bilm word bilstm fully_visible"},
+		{`{"emb_size": 8, "hidden_size": 8, "layers_num": 2, "kernel_size": 4, "block_size": 2, "dropout": 0.1,
+			"data_processor": "lm", "embedding": ["word"], "remove_embedding_layernorm": true, "encoder": "gatedcnn",
+			"target": ["lm"]}`, "lm word gatedcnn fully_visible"},
+	} {
+		path := filepath.Join(t.TempDir(), "config.json")
+		if err := os.WriteFile(path, []byte(test.text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		options, err := parse(t, "--config_path", path, "--vocab_path", "v", "--output_model_path", "m")
 		if err != nil {
-			t.Errorf("%s: %v", path, err)
+			t.Errorf("%s: %v", test.want, err)
 			continue
 		}
 		m := options.Model
-		if m.FeedForwardSize != 4*m.HiddenSize || m.HiddenSize != m.EmbeddingSize || m.HiddenSize%m.HeadsNumber != 0 ||
-			m.MaxSequenceLength != 512 || m.HiddenActivation != "gelu" || m.Dropout != 0.1 {
-			t.Errorf("%s: %+v", path, m)
+		got := fmt.Sprintf("%s %s %s %s", m.Target, m.Embedding, m.Encoder, m.Mask)
+		if m.TieWeights {
+			got += " tied"
+		}
+		if m.LayerNormPositioning == "pre" {
+			got += " pre"
+		}
+		if m.DecoderLayers > 0 {
+			got += fmt.Sprintf(" %d layers", m.DecoderLayers)
+		}
+		if got != test.want {
+			t.Errorf("got %s, want %s", got, test.want)
 		}
 	}
 }
