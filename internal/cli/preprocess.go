@@ -114,7 +114,10 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 // readVocabularies completes the settings, and checks them before any work is done.
 func readVocabularies(options preprocessOptions) (instance.Settings, error) {
 	settings := options.Settings
-	var err error
+	err := checkTargetVocabulary(settings.Target, options.TargetVocabPath)
+	if err != nil {
+		return settings, err
+	}
 	if settings.Vocabulary, err = readVocabulary(options.VocabPath); err != nil {
 		return settings, err
 	}

@@ -142,21 +142,8 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
-	if err := cmp.Or(o.checkTargetVocabulary(), o.Devices.check(), model.Check(o.Model)); err != nil {
+	if err := cmp.Or(checkTargetVocabulary(o.Model.Target, o.TargetVocabPath), o.Devices.check(), model.Check(o.Model)); err != nil {
 		return err
 	}
 	return checkOutput(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
-}
-
-// checkTargetVocabulary wants a vocabulary for the outputs of seq2seq, and for nothing else.
-func (o *pretrainOptions) checkTargetVocabulary() error {
-	switch needed := o.Model.Target == "seq2seq"; {
-	case needed && o.TargetVocabPath == "":
-		return console.UsageError{Err: console.Hint(errors.New("target seq2seq needs --tgt_vocab_path"),
-			"if both sides have one vocabulary, pass it as --vocab_path and as --tgt_vocab_path")}
-	case !needed && o.TargetVocabPath != "":
-		return console.UsageError{Err: console.Hint(fmt.Errorf("--tgt_vocab_path has no effect with target %s", o.Model.Target),
-			"leave it out; it is for target seq2seq")}
-	}
-	return nil
 }

@@ -36,10 +36,12 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err != nil {
 		return err
 	}
-	if options.DryRun {
-		return dryRun(ctx, options, data, trainers, streams.Out)
-	}
-	return profile(options.Profile, trainers[0], streams.Err, func() error { return trainer.RunRanks(ctx, trainers) })
+	return profile(options.Profile, trainers[0], streams.Err, func() error {
+		if options.DryRun {
+			return dryRun(ctx, options, data, trainers, streams.Out)
+		}
+		return trainer.RunRanks(ctx, trainers)
+	})
 }
 
 // prepare builds everything that training needs, and writes what it is.

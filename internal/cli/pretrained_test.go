@@ -60,8 +60,12 @@ func demoDataset(t *testing.T, target string) string {
 	if err := os.WriteFile(corpus, bytes.Join(bytes.SplitAfterN(text, []byte("\n"), 20)[:19], nil), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	talk, code := run("preprocess", "--corpus_path", corpus, "--vocab_path", demoVocabulary, "--tgt_vocab_path", demoVocabulary,
-		"--dataset_path", dataset, "--target", target, "--seq_length", "32", "--tgt_seq_length", "16")
+	arguments := []string{"preprocess", "--corpus_path", corpus, "--vocab_path", demoVocabulary, "--dataset_path", dataset,
+		"--target", target, "--seq_length", "32", "--tgt_seq_length", "16"}
+	if target == "seq2seq" {
+		arguments = append(arguments, "--tgt_vocab_path", demoVocabulary)
+	}
+	talk, code := run(arguments...)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, talk)
 	}

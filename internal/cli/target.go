@@ -7,6 +7,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/instance"
 )
 
 // targetOptions are the two flags that say what a model learns. UER-py had --target alone; its newer versions make the
@@ -34,4 +35,17 @@ func (o *targetOptions) resolve(flags *pflag.FlagSet) (string, error) {
 	return "", console.UsageError{Err: console.Hint(
 		fmt.Errorf("--data_processor %s and --target %s contradict each other", o.DataProcessor, o.Target),
 		"leave out one of them")}
+}
+
+// checkTargetVocabulary wants a vocabulary for the outputs of seq2seq, and for nothing else.
+func checkTargetVocabulary(target, path string) error {
+	switch needed := instance.ByTarget[target].Outputs; {
+	case needed && path == "":
+		return console.UsageError{Err: console.Hint(fmt.Errorf("target %s needs --tgt_vocab_path", target),
+			"if both sides have one vocabulary, pass it as --vocab_path and as --tgt_vocab_path")}
+	case !needed && path != "":
+		return console.UsageError{Err: console.Hint(fmt.Errorf("--tgt_vocab_path has no effect with target %s", target),
+			"leave it out; it is for target seq2seq")}
+	}
+	return nil
 }
