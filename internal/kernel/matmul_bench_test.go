@@ -36,9 +36,11 @@ func BenchmarkMatMulSquare(b *testing.B) {
 		}
 		for _, threads := range []int{1, 2} {
 			c := newTestCPU(b, set, threads)
-			b.Run(fmt.Sprintf("%s/threads=%d/%d", set, threads, size), func(b *testing.B) {
-				benchmarkProduct(b, c, productCase{m: size, n: size, k: size})
-			})
+			p := productCase{m: size, n: size, k: size}
+			b.Run(fmt.Sprintf("%s/threads=%d/%d", set, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
+			if p.precision = BFloat16; c.SupportsBF16() {
+				b.Run(fmt.Sprintf("%s-bf16/threads=%d/%d", set, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
+			}
 		}
 	}
 }

@@ -35,7 +35,8 @@ func (c *CPU) PackedSize(k, n int, precision Precision) int {
 func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, precision Precision) Packed {
 	m := c.matmulIn(precision)
 	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
-	f := factor{x: b, leading: requireMatrix("B", b, k, n, leading, transpose), transpose: transpose, lines: n, width: m.columns}
+	leading = requireMatrix("B", b, k, n, leading, transpose)
+	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: m.columns}
 	p := Packed{panels{data: memory, width: roundUp(n, m.columns), slot: m.slot}, k, n, precision}
 	c.packChunk(m, &f, &p.panels, n, k, m.blockDepth(k))
 	return p

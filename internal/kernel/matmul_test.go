@@ -65,14 +65,15 @@ func reference(p *Product, i, j int) (sum, magnitude float64) {
 	if p.Bias != nil {
 		add(float64(p.Bias[j]))
 	}
+	aStart, aStep, bStart, bStep := i*p.LDA, 1, j, p.LDB
+	if p.TransposeA {
+		aStart, aStep = i, p.LDA
+	}
+	if p.TransposeB {
+		bStart, bStep = j*p.LDB, 1
+	}
 	for k := range p.K {
-		a, b := p.A[min(i*p.LDA+k, len(p.A)-1)], p.B[min(k*p.LDB+j, len(p.B)-1)]
-		if p.TransposeA {
-			a = p.A[k*p.LDA+i]
-		}
-		if p.TransposeB {
-			b = p.B[j*p.LDB+k]
-		}
+		a, b := p.A[aStart+k*aStep], p.B[bStart+k*bStep]
 		if p.Precision == BFloat16 {
 			a, b = roundBF16(a), roundBF16(b)
 		}
@@ -98,26 +99,40 @@ func tolerance(k int, magnitude float64) float64 {
 // slope bounds the derivative of every activation.
 const slope = 1.13
 
-func checkProduct(t *testing.T, c *CPU, name string, p, got *Product) {
+// expectation is what some elements of a product have to be.
+type expectation struct {
+	row, column         int
+	before, value       float64
+	beforeLimit, within float64
+}
+
+// expect computes every step-th element.
+func expect(p *Product, step int) []expectation {
+	var list []expectation
+	for e := 0; e < p.M*p.N; e += step {
+		i, j := e/p.N, e%p.N
+		before, magnitude := reference(p, i, j)
+		limit, value := tolerance(p.K, magnitude), activate(p.Activation, before)
+		list = append(list, expectation{i, j, before, value, limit, limit*slope + 1e-6*math.Abs(value) + 1e-7})
+	}
+	return list
+}
+
+func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	t.Helper()
-	for i := range p.M {
-		for j := range p.N {
-			e := i*p.LDC + j
-			before, magnitude := reference(p, i, j)
-			limit := tolerance(p.K, magnitude)
-			if got.Before != nil && !(math.Abs(float64(got.Before[e])-before) <= limit) {
-				t.Fatalf("%s: Before[%d, %d] is %g, not %g", name, i, j, got.Before[e], before)
-			}
-			want := activate(p.Activation, before)
-			limit = limit*slope + 1e-6*math.Abs(want) + 1e-7
-			if !(math.Abs(float64(got.C[e])-want) <= limit) {
-				t.Fatalf("%s: C[%d, %d] is %g, not %g (off by %g, limit %g)", name, i, j, got.C[e], want, float64(got.C[e])-want, limit)
-			}
+	for _, w := range want {
+		e := w.row*got.LDC + w.column
+		if got.Before != nil && !(math.Abs(float64(got.Before[e])-w.before) <= w.beforeLimit) {
+			t.Fatalf("%s: Before[%d, %d] is %g, not %g", name, w.row, w.column, got.Before[e], w.before)
 		}
-		for e := i*p.LDC + p.N; e < (i+1)*p.LDC && e < len(got.C); e++ {
-			if !math.IsNaN(float64(got.C[e])) || got.Before != nil && !math.IsNaN(float64(got.Before[e])) {
-				t.Fatalf("%s: wrote beyond row %d", name, i)
-			}
+		if !(math.Abs(float64(got.C[e])-w.value) <= w.within) {
+			t.Fatalf("%s: C[%d, %d] is %g, not %g within %g", name, w.row, w.column, got.C[e], w.value, w.within)
+		}
+	}
+	for e := range got.C {
+		between := e%got.LDC >= got.N
+		if between != math.IsNaN(float64(got.C[e])) || got.Before != nil && between != math.IsNaN(float64(got.Before[e])) {
+			t.Fatalf("%s: wrote between the rows", name)
 		}
 	}
 }
@@ -126,48 +141,62 @@ func identical(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
-// testProduct runs a case on every number of threads, and checks that the results have the same bits and are right.
-func testProduct(t *testing.T, cpus []*CPU, p productCase) {
+// testProduct runs a case on every instruction set and number of threads, and checks that the results are right and do not
+// depend on the threads.
+func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 	t.Helper()
 	q := p.product(rand.New(rand.NewPCG(uint64(p.m), uint64(p.n*1000+p.k))))
-	var first Product
-	for i, c := range cpus {
-		name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
-		got := q
-		got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
-		if p.packed {
-			packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n, p.precision)), q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
-			got.Packed, got.B = &packed, nil
+	want := expect(&q, step)
+	for _, set := range cpus {
+		if p.precision == BFloat16 && !set[0].SupportsBF16() {
+			continue
 		}
-		c.MatMul(&got)
-		if i == 0 {
-			checkProduct(t, c, name, &q, &got)
-			first = got
-		} else if !identical(first.C, got.C) || !identical(first.Before, got.Before) {
-			t.Fatalf("%s: differs from %d threads", name, cpus[0].Threads())
+		var first Product
+		for i, c := range set {
+			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
+			got := q
+			got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
+			if p.packed {
+				memory := make([]float32, c.PackedSize(p.k, p.n, p.precision))
+				packed := c.Pack(memory, q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
+				got.Packed, got.B = &packed, nil
+			}
+			c.MatMul(&got)
+			if i == 0 {
+				checkProduct(t, name, want, &got)
+				first = got
+			} else if !identical(first.C, got.C) || !identical(first.Before, got.Before) {
+				t.Fatalf("%s: differs from %d threads", name, set[0].Threads())
+			}
 		}
 	}
 }
 
-func forEachSet(t *testing.T, test func(t *testing.T, cpus []*CPU)) {
+// cpusOf gives a CPU for every number of threads, for every instruction set of which keep is true.
+func cpusOf(t *testing.T, keep func(set string) bool, threads ...int) [][]*CPU {
+	var list [][]*CPU
 	for _, set := range InstructionSets() {
-		t.Run(set, func(t *testing.T) {
+		if keep(set) {
 			var cpus []*CPU
-			for _, threads := range []int{1, 2, 5} {
-				cpus = append(cpus, newTestCPU(t, set, threads))
+			for _, n := range threads {
+				cpus = append(cpus, newTestCPU(t, set, n))
 			}
-			test(t, cpus)
-		})
+			list = append(list, cpus)
+		}
 	}
+	return list
 }
+
+func allSets(string) bool { return true }
 
 func TestMatMul(t *testing.T) {
 	sizes := [][3]int{
-		{1, 1, 1}, {1, 65, 17}, {3, 1, 63}, {17, 3, 1}, {2, 33, 385}, {15, 64, 64}, {16, 31, 65},
-		{63, 65, 17}, {65, 17, 63}, {113, 129, 40}, {130, 48, 769}, {240, 530, 33},
+		{1, 1, 1}, {1, 65, 17}, {3, 1, 63}, {17, 3, 1}, {2, 33, 385}, {15, 64, 64}, {16, 31, 65}, {63, 65, 17}, {65, 17, 63},
+		{113, 129, 40}, {130, 48, 769}, {48, 130, 1600}, {240, 530, 33},
 	}
-	forEachSet(t, func(t *testing.T, cpus []*CPU) {
-		for number, size := range sizes {
+	cpus := cpusOf(t, allSets, 1, 2, 5)
+	for number, size := range sizes {
+		t.Run(fmt.Sprint(size), func(t *testing.T) {
 			for flags := range 16 {
 				p := productCase{m: size[0], n: size[1], k: size[2], transposeA: flags&1 != 0, transposeB: flags&2 != 0,
 					accumulate: flags&4 != 0, bias: flags&8 != 0, padding: (number + flags) % 3}
@@ -177,62 +206,81 @@ func TestMatMul(t *testing.T) {
 					p.activation = Activation((number + flags) % int(Sigmoid+1))
 					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
 				}
-				testProduct(t, cpus, p)
-				if cpus[0].SupportsBF16() {
-					p.precision = BFloat16
-					testProduct(t, cpus, p)
+				testProduct(t, cpus, p, 1+p.m*p.n/1500)
+				p.precision = BFloat16
+				testProduct(t, cpus, p, 1+p.m*p.n/500)
+			}
+		})
+	}
+}
+
+// Products with more than one chunk of either factor, and many blocks of K.
+func TestMatMulChunks(t *testing.T) {
+	native := func(set string) bool { return set != "portable" } // which is slow, and cut in the same way
+	cpus := cpusOf(t, native, 1, 2)
+	for _, size := range [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {1400, 1401, 1000}, {9, 300, 3500}} {
+		p := productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU}
+		testProduct(t, cpus, p, 1001)
+		p.transposeA, p.transposeB, p.accumulate, p.precision = true, false, true, BFloat16
+		testProduct(t, cpus, p, 1001)
+	}
+}
+
+// One term is not rounded after its factors, so this shows how factors are rounded.
+func TestMatMulRoundsToBF16(t *testing.T) {
+	for _, set := range InstructionSets() {
+		c := newTestCPU(t, set, 1)
+		if !c.SupportsBF16() {
+			continue
+		}
+		for _, bits := range []uint32{
+			0x3f800000, 0x3f807fff, 0x3f808000, 0x3f808001, 0x3f818000, 0xbf81ffff, 0x7f7fffff, 0xff800000,
+		} {
+			x, result := math.Float32frombits(bits), make([]float32, 1)
+			for _, transpose := range []bool{false, true} {
+				c.MatMul(&Product{M: 1, N: 1, K: 1, A: []float32{x}, TransposeA: transpose, B: []float32{1}, C: result,
+					Precision: BFloat16})
+				if result[0] != roundBF16(x) {
+					t.Errorf("%#08x became %#08x, not %#08x", bits, math.Float32bits(result[0]), math.Float32bits(roundBF16(x)))
 				}
 			}
 		}
-	})
-}
-
-// Products larger than a chunk of B, than a tile's columns and with many blocks of K.
-func TestMatMulChunks(t *testing.T) {
-	forEachSet(t, func(t *testing.T, cpus []*CPU) {
-		if cpus[0].Name() == "portable" {
-			t.Skip("slow, and cut as the others are")
-		}
-		for _, size := range [][3]int{{120, 1100, 3100}, {300, 70, 6300}, {9, 300, 3500}} {
-			testProduct(t, cpus[:2], productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU})
-			testProduct(t, cpus[:2], productCase{m: size[0], n: size[1], k: size[2], transposeA: true, accumulate: true})
-		}
-	})
+	}
 }
 
 func TestMatMulWithoutDepth(t *testing.T) {
-	forEachSet(t, func(t *testing.T, cpus []*CPU) {
+	for _, cpus := range cpusOf(t, allSets, 1, 2) {
 		for _, c := range cpus {
 			result := []float32{1, 2, 3, 4, 5, 6}
 			c.MatMul(&Product{M: 2, N: 3, C: result, Bias: []float32{10, 20, -30}, Accumulate: true, Activation: ReLU})
 			if want := []float32{11, 22, 0, 14, 25, 0}; !slices.Equal(result, want) {
-				t.Errorf("%d threads: %v, not %v", c.Threads(), result, want)
+				t.Errorf("%s, %d threads: %v, not %v", c.Name(), c.Threads(), result, want)
 			}
 			c.MatMul(&Product{M: 2, N: 3, C: result})
 			if want := make([]float32, 6); !slices.Equal(result, want) {
-				t.Errorf("%d threads: %v, not zeros", c.Threads(), result)
+				t.Errorf("%s, %d threads: %v, not zeros", c.Name(), c.Threads(), result)
 			}
 			c.MatMul(&Product{M: 0, N: 3, K: 2, B: make([]float32, 6)})
 		}
-	})
+	}
 }
 
 // A weight that is not finite must reach the outputs that use it, and only those.
 func TestMatMulNotFinite(t *testing.T) {
-	forEachSet(t, func(t *testing.T, cpus []*CPU) {
+	for _, set := range InstructionSets() {
 		p := productCase{m: 5, n: 37, k: 20}.product(rand.New(rand.NewPCG(1, 2)))
 		p.B[3*p.LDB+36] = float32(math.Inf(1))
 		p.A[2*p.LDA+7] = float32(math.NaN())
-		cpus[0].MatMul(&p)
+		newTestCPU(t, set, 1).MatMul(&p)
 		for i := range p.M {
 			for j := range p.N {
 				finite := !math.IsNaN(float64(p.C[i*p.LDC+j])) && !math.IsInf(float64(p.C[i*p.LDC+j]), 0)
 				if finite == (i == 2 || j == 36) {
-					t.Errorf("C[%d, %d] is %g", i, j, p.C[i*p.LDC+j])
+					t.Errorf("%s: C[%d, %d] is %g", set, i, j, p.C[i*p.LDC+j])
 				}
 			}
 		}
-	})
+	}
 }
 
 func TestMatMulRefusesWrongOperands(t *testing.T) {
