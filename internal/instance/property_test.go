@@ -179,22 +179,22 @@ func TestRandomSentencesAreOfAnotherDocument(t *testing.T) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	const data = "../../../shared/data/"
-	v, err := vocab.Read(data + "google_zh_vocab.txt")
+	const data = "../../corpora/"
+	v, err := vocab.Read("../../models/demo_vocab.txt")
 	if err != nil {
-		b.Skip(err)
+		b.Fatal(err)
 	}
 	for _, c := range []struct {
 		name, corpus string
 		change       func(*Settings)
 	}{
-		{"mlm_dynamic", "book_review.txt", func(s *Settings) { s.Dynamic = true }},
-		{"mlm_static", "book_review.txt", func(s *Settings) {}},
-		{"mlm_span", "book_review.txt", func(s *Settings) { s.Masking.Span = true }},
-		{"mlm_full", "book_review.txt", func(s *Settings) { s.FullSentences = true }},
-		{"lm", "book_review.txt", func(s *Settings) { s.Target = "lm" }},
-		{"bert", "book_review_bert.txt", func(s *Settings) { s.Target = "bert" }},
-		{"albert", "book_review_bert.txt", func(s *Settings) { s.Target = "albert" }},
+		{"mlm_dynamic", "demo.txt", func(s *Settings) { s.Dynamic = true }},
+		{"mlm_static", "demo.txt", func(s *Settings) {}},
+		{"mlm_span", "demo.txt", func(s *Settings) { s.Masking.Span = true }},
+		{"mlm_full", "demo.txt", func(s *Settings) { s.FullSentences = true }},
+		{"lm", "demo.txt", func(s *Settings) { s.Target = "lm" }},
+		{"bert", "demo_bert.txt", func(s *Settings) { s.Target = "bert" }},
+		{"albert", "demo_bert.txt", func(s *Settings) { s.Target = "albert" }},
 	} {
 		for _, workers := range []int{1, 2} {
 			settings := defaults(v)

@@ -216,17 +216,17 @@ func FuzzTokenizers(f *testing.F) {
 }
 
 func BenchmarkTokenizers(b *testing.B) {
-	review, err := os.ReadFile("../../../shared/data/book_review.txt")
+	demo, err := os.ReadFile("../../corpora/demo.txt")
 	if err != nil {
-		b.Skip(err)
+		b.Fatal(err)
 	}
 	texts := map[string]string{
-		"chinese":     string(review[:1<<20]),
+		"chinese":     strings.Repeat(string(demo), 12),
 		"english":     strings.Repeat("The quick brown fox jumps over the lazy dog, and 1234 more unremarkable words follow. ", 4000),
 		"russian":     strings.Repeat("Съешь же ещё этих мягких французских булок, да выпей чаю. ", 4000),
 		"hexadecimal": strings.Repeat("0f3a9b7c5d2e8f1a4b6c9d0e7f2a5b8c1d4e ", 6000),
 	}
-	v := chinese(b)
+	v := vocabulary(b, "../../models/demo_vocab.txt")
 	for _, name := range []string{"bert", "char", "space"} {
 		for kind, text := range texts {
 			tokenizer, ids := ByName[name](v), make([]int32, 0, len(text))

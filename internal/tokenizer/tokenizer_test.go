@@ -41,11 +41,11 @@ func vocabulary(t testing.TB, path string) *vocab.Vocabulary {
 	return v
 }
 
-// chinese returns Google's Chinese vocabulary, which is not part of the repository.
+// chinese returns Google's Chinese vocabulary, which is not part of the repository: UER_TEST_VOCABULARY is its path.
 func chinese(t testing.TB) *vocab.Vocabulary {
-	const path = "../../../shared/data/google_zh_vocab.txt"
-	if _, err := os.Stat(path); err != nil {
-		t.Skip(err)
+	path := os.Getenv("UER_TEST_VOCABULARY")
+	if path == "" {
+		t.Skip("UER_TEST_VOCABULARY does not name google_zh_vocab.txt")
 	}
 	return vocabulary(t, path)
 }
