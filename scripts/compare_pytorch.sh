@@ -5,8 +5,9 @@
 #
 # PROGRAM.py takes --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads and ends with a
 # line of JSON that holds step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb. The two programs run in
-# turns, ROUNDS times, so that a busy machine slows both; the table gives medians, with the least and the greatest in
-# brackets. Both warm up for a step. Settings from the environment, with their defaults:
+# turns, ROUNDS times; the table gives medians, with the least and the greatest in brackets. Both warm up for a step. The
+# machine must be idle otherwise: on a busy one PyTorch's threads wait for each other and the ratios say nothing. Settings
+# from the environment, with their defaults:
 #
 #   CORPUS=corpora/demo.txt VOCAB=models/demo_vocab.txt SIZE=base BATCH=32 SEQ=128
 #   ROUNDS=5 STEPS=5 THREADS=(the number of cores) PYTHON=python3
@@ -24,21 +25,40 @@ files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 go build -o bin/uer ./cmd/uer
 
-# flags_of RECIPE sets the flags that make its dataset and those that train on it.
+# flags_of RECIPE sets the flags that make its dataset and those that train on it. The models are the program's: its ALBERT
+# has BERT's sizes but for the embedding, and predicts masked tokens only.
 flags_of() {
+	local transformer=models/bert/${SIZE}_config.json
+	[[ $SIZE != small ]] || transformer=models/bert_small_config.json # with 6 layers
+	dataset=(--target lm)
 	case $1 in
 	roberta)
 		dataset=(--dynamic_masking --target mlm)
-		model=(--embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm)
+		model=(--config_path "$transformer" --target mlm)
+		;;
+	albert)
+		dataset=(--dynamic_masking --target mlm)
+		model=(--config_path "$transformer" --emb_size 128 --factorized_embedding_parameterization --parameter_sharing
+			--target mlm)
+		;;
+	gpt2)
+		model=(--config_path "$transformer" --embedding word_pos --remove_embedding_layernorm --tie_weights
+			--mask causal --layernorm_positioning pre --target lm)
+		;;
+	elmo)
+		dataset=(--target bilm)
+		model=(--config_path models/birnn_config.json --embedding word --encoder bilstm --target bilm)
+		;;
+	lstm | gru)
+		model=(--config_path models/rnn_config.json --embedding word --encoder "$1" --target lm)
+		;;
+	gatedcnn)
+		model=(--config_path models/gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm)
 		;;
 	*)
-		echo "unknown recipe $1" >&2
+		echo "unknown recipe $1: roberta, albert, gpt2, elmo, lstm, gru, gatedcnn" >&2
 		exit 2
 		;;
-	esac
-	case $SIZE in
-	small) model+=(--config_path models/bert_small_config.json) ;; # the flat one has 6 layers, as the program's
-	*) model+=(--config_path "models/bert/${SIZE}_config.json") ;;
 	esac
 }
 
@@ -87,7 +107,8 @@ spread() {
 		}'
 }
 
-echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS; $ROUNDS rounds of $STEPS steps; $(date -I)"
+echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS; $ROUNDS rounds of $STEPS steps; load before" \
+	"$(cut -d ' ' -f 1 /proc/loadavg); $(date -I)"
 echo
 echo "| recipe | uer, s a step | PyTorch, s a step | uer, real tokens/s | PyTorch, real tokens/s | ratio | uer, MB | PyTorch, MB |"
 echo "|---|---|---|---|---|---|---|---|"
