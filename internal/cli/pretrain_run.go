@@ -85,7 +85,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 
 // newTrainer makes one rank's trainer, which trains the parameters in place.
 func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
-	executor, err := device.NewExecutor(device.NewCPU(r.cpu), m.Program, parameters)
+	cpu := device.NewCPU(r.cpu)
+	cpu.Precision = precisions[options.Devices.Precision]
+	executor, err := device.NewExecutor(cpu, m.Program, parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +150,7 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	for _, r := range ranks {
 		threads += r.cpu.Threads()
 	}
-	work := fmt.Sprintf("%s, %d threads", ranks[0].cpu.Name(), threads)
+	work := fmt.Sprintf("%s, %s, %d threads", ranks[0].cpu.Name(), options.Devices.Precision, threads)
 	if len(ranks) > 1 {
 		work += fmt.Sprintf(" for %d ranks", len(ranks))
 	}

@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"fmt"
 	"runtime"
 
 	"uer/internal/batch"
+	"uer/internal/console"
 	"uer/internal/kernel"
 )
 
@@ -45,6 +47,12 @@ func openRank(options pretrainOptions, data trainingData, number int) (rank, err
 	if err != nil {
 		batches.Close()
 		return rank{}, err
+	}
+	if options.Devices.Precision == "bf16" && !cpu.SupportsBF16() {
+		batches.Close()
+		cpu.Close()
+		return rank{}, console.Hint(fmt.Errorf("--precision bf16: the CPU, with %s, has no products in bfloat16", cpu.Name()),
+			"leave out --precision; bfloat16 needs AVX-512 BF16")
 	}
 	return rank{cpu, batches}, nil
 }

@@ -22,11 +22,13 @@ type compute func(run *Run, out, in []graph.Buffer, accumulate []bool)
 
 // CPU runs programs on the processor's cores. It runs one program at a time.
 type CPU struct {
+	Precision kernel.Precision // of the factors of matrix products; everything else is in float32
+
 	kernel  *kernel.CPU
 	scratch []float32
 }
 
-// NewCPU makes a device of a kernel set.
+// NewCPU makes a device of a kernel set. Its products are in float32.
 func NewCPU(k *kernel.CPU) *CPU { return &CPU{kernel: k} }
 
 // Evaluate runs one operation by itself, without dropout's step; Gorgonia's machine runs graphs with it in tests.

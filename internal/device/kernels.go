@@ -93,7 +93,7 @@ func crossEntropyKernel(c *CPU, o op.CrossEntropy) compute {
 			Rows: in[0].Shape[0], Width: in[0].Shape[1], Classes: in[1].Shape[0],
 			Hidden: in[0].Floats, Weight: in[1].Floats, Labels: in[len(in)-1].Integers,
 			DHidden: out[2].Floats, DWeight: out[3].Floats,
-			Accumulate: [3]bool{accumulate[2], accumulate[3]},
+			Accumulate: [3]bool{accumulate[2], accumulate[3]}, Precision: c.Precision,
 		}
 		if o.Bias {
 			p.Bias, p.DBias, p.Accumulate[2] = in[2].Floats, out[4].Floats, accumulate[4]

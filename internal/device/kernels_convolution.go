@@ -8,7 +8,7 @@ import (
 
 func gatedConvolutionKernel(c *CPU, o op.GatedConvolution) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
-		g := gatedConvolution(o, in)
+		g := gatedConvolution(o, in, c.Precision)
 		tokens, sequences := in[0].Shape[0], len(g.Starts)-1
 		scratch := c.floats(kernel.GatedConvolutionScratch(&g, tokens, sequences, false))
 		saved := out[1].Floats[:kernel.GatedConvolutionSaved(&g, tokens, sequences)]
@@ -19,7 +19,7 @@ func gatedConvolutionKernel(c *CPU, o op.GatedConvolution) compute {
 func gatedConvolutionGradientKernel(c *CPU, o op.GatedConvolutionGradient) compute {
 	return func(_ *Run, out, in []graph.Buffer, accumulate []bool) {
 		saved, dy, in := in[0].Floats, in[1].Floats, in[2:]
-		g := gatedConvolution(op.GatedConvolution(o), in)
+		g := gatedConvolution(op.GatedConvolution(o), in, c.Precision)
 		tokens, sequences := in[0].Shape[0], len(g.Starts)-1
 		to := kernel.GatedConvolutionGradients{
 			X: out[0].Floats, AccumulateX: accumulate[0],
@@ -33,10 +33,10 @@ func gatedConvolutionGradientKernel(c *CPU, o op.GatedConvolutionGradient) compu
 }
 
 // gatedConvolution describes the layer over the present batch. The inputs are those of op.GatedConvolution.
-func gatedConvolution(o op.GatedConvolution, in []graph.Buffer) kernel.GatedConvolution {
+func gatedConvolution(o op.GatedConvolution, in []graph.Buffer, precision kernel.Precision) kernel.GatedConvolution {
 	return kernel.GatedConvolution{
 		Input: in[0].Shape[1], Output: in[1].Shape[0], Taps: o.Taps, TapsLast: o.TapsLast, Starts: in[7].Integers,
-		Convolution: filter(in[1:4]), Gate: filter(in[4:7]),
+		Convolution: filter(in[1:4]), Gate: filter(in[4:7]), Precision: precision,
 	}
 }
 

@@ -11,7 +11,8 @@ func linearKernel(c *CPU, o op.Linear) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
 		x, weight := in[0], in[1] // [tokens, in], [out, in]
 		p = kernel.Product{
-			M: x.Shape[0], N: weight.Shape[0], K: weight.Shape[1],
+			Precision: c.Precision,
+			M:         x.Shape[0], N: weight.Shape[0], K: weight.Shape[1],
 			A: x.Floats, B: weight.Floats, TransposeB: true, C: out[0].Floats,
 			Activation: o.Activation,
 		}
@@ -42,13 +43,13 @@ func linearGradientKernel(c *CPU, o op.LinearGradient) compute {
 		}
 		if out[0].Wanted() { // dx = dy W
 			p = kernel.Product{
-				M: tokens, N: width, K: size, A: dy, B: weight.Floats, C: out[0].Floats, Accumulate: accumulate[0],
+				Precision: c.Precision, M: tokens, N: width, K: size, A: dy, B: weight.Floats, C: out[0].Floats, Accumulate: accumulate[0],
 			}
 			c.kernel.MatMul(&p)
 		}
 		if out[1].Wanted() { // dW = dyᵀ x
 			p = kernel.Product{
-				M: size, N: width, K: tokens, A: dy, TransposeA: true, B: x.Floats, C: out[1].Floats, Accumulate: accumulate[1],
+				Precision: c.Precision, M: size, N: width, K: tokens, A: dy, TransposeA: true, B: x.Floats, C: out[1].Floats, Accumulate: accumulate[1],
 			}
 			c.kernel.MatMul(&p)
 		}

@@ -15,6 +15,7 @@ type GatedConvolution struct {
 	// otherwise they are [output, taps, input].
 	TapsLast          bool
 	Convolution, Gate Filter
+	Precision         Precision // of the factors of the products
 }
 
 // Filter holds the parameters of one of the two convolutions.
@@ -52,7 +53,7 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution, y, saved, x, scratch 
 		copy(bias, filter.Bias)
 		addTo(bias, filter.SecondBias, true)
 		weight := g.tapsFirst(c, scratch, filter.Weight)
-		c.MatMul(&Product{M: rows, N: g.Output, K: g.Taps * g.Input, A: spread, LDA: g.Input,
+		c.MatMul(&Product{Precision: g.Precision, M: rows, N: g.Output, K: g.Taps * g.Input, A: spread, LDA: g.Input,
 			B: weight, TransposeB: true, C: sums, Bias: bias})
 	}
 	c.overSequences(g.Starts, func(sequence, first, last int) {
@@ -94,7 +95,7 @@ func (g *GatedConvolution) parameterGradients(c *CPU, to *GatedConvolutionGradie
 		if g.TapsLast {
 			weight, accumulate = scratch[:len(filter.Weight)], false
 		}
-		c.MatMul(&Product{M: g.Output, N: g.Taps * g.Input, K: rows, A: d, LDA: g.Output, TransposeA: true,
+		c.MatMul(&Product{Precision: g.Precision, M: g.Output, N: g.Taps * g.Input, K: rows, A: d, LDA: g.Output, TransposeA: true,
 			B: spread, LDB: g.Input, C: weight, Accumulate: accumulate})
 		if g.TapsLast {
 			g.reorder(c, filter.Weight, weight, g.Taps, g.Input, filter.Accumulate.Weight)
@@ -109,7 +110,7 @@ func (g *GatedConvolution) inputGradient(c *CPU, to *GatedConvolutionGradients, 
 	reversed := scratch[:len(g.Convolution.Weight)]
 	for i, d := range [][]float32{da, dgate} {
 		g.reverse(c, reversed, [...][]float32{g.Convolution.Weight, g.Gate.Weight}[i])
-		c.MatMul(&Product{M: rows, N: g.Input, K: g.Taps * g.Output, A: d, LDA: g.Output, B: reversed, C: dx, Accumulate: i > 0})
+		c.MatMul(&Product{Precision: g.Precision, M: rows, N: g.Input, K: g.Taps * g.Output, A: d, LDA: g.Output, B: reversed, C: dx, Accumulate: i > 0})
 	}
 	c.overSequences(g.Starts, func(sequence, first, last int) {
 		from := g.spreadRow(sequence, first) * g.Input

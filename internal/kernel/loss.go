@@ -10,6 +10,7 @@ type CrossEntropy struct {
 	DHidden, DWeight, DBias []float32 // gradients of the loss, as their operands; nil DBias with a nil Bias
 	Accumulate              [3]bool   // the gradients that are added to
 	Scratch                 []float32 // CrossEntropyScratch elements
+	Precision               Precision // of the factors of the products
 }
 
 // crossEntropyTile is the work on one tile of the rows of a chunk.
@@ -98,10 +99,10 @@ func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, 
 	hidden := p.Hidden[first*p.Width : last*p.Width]   // [n, width]
 	dhidden := p.DHidden[first*p.Width : last*p.Width] // [n, width]
 	later := first > 0                                 // all but the first rows add to the gradients of parameters
-	c.MatMul(&Product{M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true, C: logits, Bias: p.Bias})
+	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true, C: logits, Bias: p.Bias})
 	c.softmaxRows(p, logits, sums, results, p.Labels[first:last])
-	c.MatMul(&Product{M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight, C: dhidden, Accumulate: p.Accumulate[0]})
-	c.MatMul(&Product{M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden, C: p.DWeight,
+	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight, C: dhidden, Accumulate: p.Accumulate[0]})
+	c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden, C: p.DWeight,
 		Accumulate: p.Accumulate[1] || later})
 	if p.DBias != nil {
 		c.sumBlocks(p.DBias, sums, p.Classes, p.Accumulate[2] || later)

@@ -28,6 +28,8 @@ type Recurrent struct {
 	Reverse       bool
 	Stride        int // distance between rows of y and dy, more than Hidden where two directions share them; 0 for Hidden
 
+	Precision Precision // of the factors of all products but those of single steps
+
 	WeightIH []float32 // [gates*hidden, input]
 	WeightHH []float32 // [gates*hidden, hidden]
 	BiasIH   []float32 // [gates*hidden]
@@ -100,7 +102,7 @@ func (c *CPU) RecurrentForward(r *Recurrent, y, saved, x, scratch []float32) {
 	if r.Cell == GRUCell {
 		t.bias = r.BiasHH[2*r.Hidden:]
 	}
-	c.MatMul(&Product{M: tokens, N: width, K: r.Input, A: x, B: r.WeightIH, TransposeB: true, C: t.gates, LDC: t.gateStride, Bias: bias})
+	c.MatMul(&Product{Precision: r.Precision, M: tokens, N: width, K: r.Input, A: x, B: r.WeightIH, TransposeB: true, C: t.gates, LDC: t.gateStride, Bias: bias})
 	r.pack(c, packed, c.routines.recurrent.packForward)
 
 	order := c.order.sort(r.Starts, r.Reverse)
@@ -156,19 +158,19 @@ func (r *Recurrent) products(c *CPU, g *RecurrentGradients, t *recurrentTile, x,
 	sum, before := take(&scratch, width), take(&scratch, tokens*h)
 	r.shift(c, before, t)
 	if g.X != nil {
-		c.MatMul(&Product{M: tokens, N: r.Input, K: width, A: t.dgates, B: r.WeightIH, C: g.X, Accumulate: g.Accumulate.X})
+		c.MatMul(&Product{Precision: r.Precision, M: tokens, N: r.Input, K: width, A: t.dgates, B: r.WeightIH, C: g.X, Accumulate: g.Accumulate.X})
 	}
-	c.MatMul(&Product{M: width, N: r.Input, K: tokens, A: t.dgates, TransposeA: true, B: x, C: g.WeightIH,
+	c.MatMul(&Product{Precision: r.Precision, M: width, N: r.Input, K: tokens, A: t.dgates, TransposeA: true, B: x, C: g.WeightIH,
 		Accumulate: g.Accumulate.WeightIH})
 	c.ColumnSum(sum, t.dgates, width, scratch, false)
 	addTo(g.BiasIH, sum, g.Accumulate.BiasIH)
 
 	shared := r.shared() * h
-	c.MatMul(&Product{M: shared, N: h, K: tokens, A: t.dgates, LDA: width, TransposeA: true, B: before, C: g.WeightHH,
+	c.MatMul(&Product{Precision: r.Precision, M: shared, N: h, K: tokens, A: t.dgates, LDA: width, TransposeA: true, B: before, C: g.WeightHH,
 		Accumulate: g.Accumulate.WeightHH})
 	addTo(g.BiasHH[:shared], sum, g.Accumulate.BiasHH)
 	if shared < width {
-		c.MatMul(&Product{M: h, N: h, K: tokens, A: t.dextra, TransposeA: true, B: before, C: g.WeightHH[shared*h:],
+		c.MatMul(&Product{Precision: r.Precision, M: h, N: h, K: tokens, A: t.dextra, TransposeA: true, B: before, C: g.WeightHH[shared*h:],
 			Accumulate: g.Accumulate.WeightHH})
 		c.ColumnSum(g.BiasHH[shared:], t.dextra, h, scratch, g.Accumulate.BiasHH)
 	}
