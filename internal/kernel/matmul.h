@@ -8,8 +8,8 @@
 
 // uer_block is productTile: C = activation(A B + bias), with C added to the sum if accumulate.
 typedef struct {
-	size_t rows, columns, depth, height;
-	const float *a, *b; // panels [depth, height], and [depth, columns of a register tile]
+	size_t rows, columns, depth, height, stride;
+	const float *a, *b; // panels [depth, stride], of which height rows count, and [depth, columns of a register tile]
 	float *c;
 	size_t leading; // of C and before
 	int by_rows, accumulate, activation;
@@ -20,7 +20,8 @@ typedef struct {
 // uer_matmul is matmulRoutines.
 typedef struct {
 	int rows, columns, slot;
-	void (*pack)(float *panels, const float *x, size_t leading, int transpose, size_t depth, size_t count, size_t width);
+	void (*pack)(float *panels, const float *x, size_t leading, int transpose, size_t depth, size_t count, size_t width,
+		size_t stride);
 	void (*multiply)(uer_block t);
 	size_t (*limit)(size_t rounds, float *sink);
 } uer_matmul;
@@ -48,8 +49,8 @@ static inline const uer_matmul *uer_matmul_bf16(void) {
 }
 
 static inline void uer_matmul_pack(const uer_matmul *m, float *panels, const float *x, size_t leading, int transpose,
-	size_t depth, size_t count, size_t width) {
-	m->pack(panels, x, leading, transpose, depth, count, width);
+	size_t depth, size_t count, size_t width, size_t stride) {
+	m->pack(panels, x, leading, transpose, depth, count, width, stride);
 }
 static inline void uer_matmul_multiply(const uer_matmul *m, uer_block t) { m->multiply(t); }
 static inline size_t uer_matmul_limit(const uer_matmul *m, size_t rounds, float *sink) { return m->limit(rounds, sink); }

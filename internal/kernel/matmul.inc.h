@@ -23,7 +23,8 @@ INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 //
 //   multiply_slots(x, y, sum)     adds the products of the elements in the slots to sum
 //   slots_across(x, n)            makes slots of the n <= SLOT*LANES elements at x
-//   slots_down(x, below, n)       makes slots of the n elements at x and, with two in a slot, those at below
+//   slots_down(x, below, n, whole) makes slots of the n elements at x and, with two in a slot, those at below; n is LANES if
+//                                 whole
 //
 // Elements that are not there are 0.
 #if defined(UER_BF16)
@@ -35,86 +36,82 @@ INLINE vfloat slots_across(const float *x, size_t n) {
 	vfloat first = load_some(x, n), second = n > LANES ? load_some(x + LANES, n - LANES) : splat(0);
 	return (vfloat)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
 }
-INLINE vfloat slots_down(const float *x, const float *below, size_t n) {
+INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) {
 	const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
 		20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-	vfloat second = below ? load_some(below, n) : splat(0);
-	return (vfloat)_mm512_permutexvar_epi16(pairs, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)load_some(x, n)));
+	vfloat first = whole ? load(x) : load_part(x, n), second = !below ? splat(0) : whole ? load(below) : load_part(below, n);
+	return (vfloat)_mm512_permutexvar_epi16(pairs, (__m512i)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first));
 }
 #else
 #define SLOT 1
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) { return multiply_add(x, y, sum); }
 INLINE vfloat slots_across(const float *x, size_t n) { return load_some(x, n); }
-INLINE vfloat slots_down(const float *x, const float *below, size_t n) { return load_some(x, n); }
+INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) { return whole ? load(x) : load_part(x, n); }
 #endif
 
-// put stores a vector of which only some lanes count; the others may go to where later stores put their own values.
-INLINE void put(float *p, const float *end, vfloat v, size_t lanes) {
-	if (end - p >= LANES)
-		store(p, v);
-	else
-		store_part(p, v, lanes);
-}
-
-// pack_rows fills panels [slots, width] from `depth` rows x[k*leading ...] of `count` elements.
-static void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
+// pack_rows fills panels [slots, stride] with `width` lines each from `depth` rows x[k*leading ...] of `count` lines. If
+// whole, all panels are full and made of whole vectors. Where this is inlined with constants, only what they need is left.
+INLINE void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width, size_t stride,
+	int whole) {
 	size_t slots = (depth + SLOT - 1) / SLOT;
 	for (size_t s = 0; s < slots; s++, x += SLOT * leading) {
+		const float *below = s * SLOT + 1 < depth ? x + leading : NULL;
 		for (size_t ahead = PACK_AHEAD; ahead < PACK_AHEAD + SLOT; ahead++)
 			for (size_t i = 0; i < count; i += LINE) __builtin_prefetch(x + ahead * leading + i, 0, 2);
-		const float *below = s * SLOT + 1 < depth ? x + leading : NULL;
-		for (size_t i = 0; i < count; i += width) {
-			float *panel = panels + i * slots;
-			const float *end = panel + width * slots;
-			for (size_t j = 0; j < width; j += LANES) {
-				size_t n = i + j < count ? least(LANES, least(width - j, count - i - j)) : 0;
-				put(panel + s * width + j, end, slots_down(x + i + j, below ? below + i + j : NULL, n), least(LANES, width - j));
+		float *row = panels + s * stride;
+		for (size_t i = 0; i < count; i += width, row += slots * stride)
+			for (size_t j = 0; j < stride; j += LANES) {
+				size_t lines = least(width, count - i), n = whole ? LANES : j < lines ? least(lines - j, LANES) : 0;
+				vfloat v = slots_down(x + i + j, below ? below + i + j : NULL, n, whole);
+				if (stride % LANES)
+					store_part(row + j, v, least(stride - j, LANES));
+				else
+					store(row + j, v);
 			}
-		}
 	}
 }
 
-// pack_columns fills a panel [slots, width] from `count` rows x[i*leading ...] of `depth` elements.
-static void pack_columns(float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t width) {
+// pack_columns fills a panel [slots, stride] from `count` rows x[i*leading ...] of `depth` elements, which are its lines.
+static void pack_columns(float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t stride) {
 	size_t slots = (depth + SLOT - 1) / SLOT;
-	const float *panel_end = panel + slots * width;
 	for (size_t s = 0; s < slots; s += LANES)
-		for (size_t i = 0; i < width; i += LANES) {
+		for (size_t i = 0; i < stride; i += LANES) {
 			const float *corner = x + i * leading + s * SLOT;
 			size_t inner = least(LANES, slots - s), n = depth - s * SLOT;
 			vfloat rows[LANES];
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++)
 				for (size_t line = 0; line < SLOT * LANES; line += LINE)
-					__builtin_prefetch(corner + (width + r) * leading + line, 0, 2);
+					__builtin_prefetch(corner + (count + r) * leading + line, 0, 2);
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++)
 				rows[r] = i + r < count ? slots_across(corner + r * leading, n) : splat(0);
 			transpose(rows);
-			// A store may run into the next row, except where that row already has its final values.
-			const float *end = panel_end;
 #pragma GCC unroll 16
 			for (size_t r = 0; r < LANES; r++) {
 				if (r >= inner) break;
-				float *row = panel + (s + r) * width;
-				if (width > LANES) end = row + width;
-				put(row + i, end, rows[r], least(LANES, width - i));
+				store_some(panel + (s + r) * stride + i, rows[r], stride - i);
 			}
 		}
 }
 
-static void pack(float *panels, const float *x, size_t leading, int transposed, size_t depth, size_t count, size_t width) {
-	if (!transposed) {
-		pack_rows(panels, x, leading, depth, count, width);
-		return;
-	}
-	for (size_t i = 0; i < count; i += width)
-		pack_columns(panels + i * ((depth + SLOT - 1) / SLOT), x + i * leading, leading, depth, least(width, count - i), width);
+static void pack(float *panels, const float *x, size_t leading, int transposed, size_t depth, size_t count, size_t width,
+	size_t stride) {
+	size_t slots = (depth + SLOT - 1) / SLOT;
+	if (!transposed && width == TILE_COLUMNS && count % TILE_COLUMNS == 0)
+		pack_rows(panels, x, leading, depth, count, TILE_COLUMNS, TILE_COLUMNS, 1);
+	else if (!transposed && stride == LANES)
+		pack_rows(panels, x, leading, depth, count, width, LANES, 0);
+	else if (!transposed)
+		pack_rows(panels, x, leading, depth, count, width, stride, 0);
+	else
+		for (size_t i = 0; i < count; i += width, panels += slots * stride)
+			pack_columns(panels, x + i * leading, leading, depth, least(width, count - i), stride);
 }
 
 // tile multiplies `rows` rows of a panel of A by a panel of B. `rows` is a constant where this is inlined. Beside it fetches
 // a panel's part that is needed next.
-INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const float *b, float *c, size_t leading,
+INLINE void tile(size_t rows, size_t depth, const float *a, size_t stride, const float *b, float *c, size_t leading,
 	int accumulate, const float *bias, const float *next) {
 	vfloat sum[TILE_ROWS][TILE_VECTORS];
 #pragma GCC unroll 16
@@ -125,7 +122,7 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const
 			__builtin_prefetch(c + i * leading + j * LANES, 1);
 		}
 #pragma GCC unroll 4
-	for (size_t k = 0; k < depth; k++, a += height, b += TILE_COLUMNS) {
+	for (size_t k = 0; k < depth; k++, a += stride, b += TILE_COLUMNS) {
 		vfloat column[TILE_VECTORS];
 		__builtin_prefetch(next + k * LINE, 0, 2);
 #pragma GCC unroll 4
@@ -149,11 +146,11 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t height, const
 		}
 }
 
-static void full_tile(size_t rows, size_t depth, const float *a, size_t height, const float *b, float *c, size_t leading,
+static void full_tile(size_t rows, size_t depth, const float *a, size_t stride, const float *b, float *c, size_t leading,
 	int accumulate, const float *bias, const float *next) {
 #define TILE(n)                                                              \
 	case n:                                                                  \
-		tile(n, depth, a, height, b, c, leading, accumulate, bias, next); \
+		tile(n, depth, a, stride, b, c, leading, accumulate, bias, next); \
 		break;
 	switch (rows) {
 		TILE(1)
@@ -181,14 +178,14 @@ static void full_tile(size_t rows, size_t depth, const float *a, size_t height, 
 }
 
 // edge_tile is full_tile for the last columns of C, fewer than a register tile has: it works on a copy.
-static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a, size_t height, const float *b, float *c,
+static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a, size_t stride, const float *b, float *c,
 	size_t leading, int accumulate, const float *bias, const float *next) {
 	float copy[TILE_ROWS * TILE_COLUMNS], bias_copy[TILE_COLUMNS] = {0};
 	for (size_t i = 0; accumulate && i < rows; i++) {
 		for (size_t j = 0; j < TILE_COLUMNS; j++) copy[i * TILE_COLUMNS + j] = j < columns ? c[i * leading + j] : 0;
 	}
 	if (bias) memcpy(bias_copy, bias, columns * sizeof *bias);
-	full_tile(rows, depth, a, height, b, copy, TILE_COLUMNS, accumulate, bias ? bias_copy : NULL, next);
+	full_tile(rows, depth, a, stride, b, copy, TILE_COLUMNS, accumulate, bias ? bias_copy : NULL, next);
 	for (size_t i = 0; i < rows; i++) memcpy(c + i * leading, copy + i * TILE_COLUMNS, columns * sizeof *c);
 }
 
@@ -210,12 +207,12 @@ INLINE void activate_tile(const int kind, float *c, float *before, size_t leadin
 static void multiply_panels(const uer_block *t, size_t i, size_t j, const float *next) {
 	size_t row = i * t->height, column = j * TILE_COLUMNS;
 	size_t rows = least(t->height, t->rows - row), columns = least(TILE_COLUMNS, t->columns - column);
-	const float *a = t->a + row * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
+	const float *a = t->a + i * t->stride * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
 	float *c = t->c + row * t->leading + column, *before = t->before ? t->before + row * t->leading + column : NULL;
 	if (columns < TILE_COLUMNS)
-		edge_tile(rows, columns, t->depth, a, t->height, b, c, t->leading, t->accumulate, bias, next);
+		edge_tile(rows, columns, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
 	else
-		full_tile(rows, t->depth, a, t->height, b, c, t->leading, t->accumulate, bias, next);
+		full_tile(rows, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
 	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, before, t->leading, rows, columns)
 }
 
@@ -224,11 +221,11 @@ static void multiply(uer_block t) {
 	// The outer factor comes from the third-level cache. Its next panel is fetched while the present one is in use, a
 	// line for every step in depth.
 	const float *outer = t.by_rows ? t.a : t.b;
-	size_t width = t.by_rows ? t.height : TILE_COLUMNS;
+	size_t stride = t.by_rows ? t.stride : TILE_COLUMNS;
 	for (size_t i = 0; i < (t.by_rows ? panels_a : panels_b); i++)
 		for (size_t j = 0; j < (t.by_rows ? panels_b : panels_a); j++) {
-			const float *next = outer + ((i + 1) * width + j * LINE) * t.depth;
-			if (j * LINE >= width) next = outer + i * width * t.depth;
+			const float *next = outer + ((i + 1) * stride + j * LINE) * t.depth;
+			if (j * LINE >= stride) next = outer + i * stride * t.depth;
 			multiply_panels(&t, t.by_rows ? i : j, t.by_rows ? j : i, next);
 		}
 	stream_end();

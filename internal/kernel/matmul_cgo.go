@@ -27,18 +27,18 @@ func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
 	rows, tileColumns, slot := int(m.rows), int(m.columns), int(m.slot)
 	return matmulRoutines{
 		rows: rows, columns: tileColumns, slot: slot,
-		pack: func(panels, x []float32, leading int, transpose bool, depth, count, width int) {
-			panels = panels[:roundUp(count, width)*ceilDivide(depth, slot)]
+		pack: func(panels, x []float32, leading int, transpose bool, depth, count, width, stride int) {
+			panels = panels[:ceilDivide(count, width)*stride*ceilDivide(depth, slot)]
 			rows, columns := depth, count
 			if transpose {
 				rows, columns = columns, rows
 			}
 			x = x[:(rows-1)*leading+columns]
 			C.uer_matmul_pack(m, pointer(panels), pointer(x), C.size_t(leading), truth(transpose),
-				C.size_t(depth), C.size_t(count), C.size_t(width))
+				C.size_t(depth), C.size_t(count), C.size_t(width), C.size_t(stride))
 		},
 		multiply: func(t productTile) {
-			a := t.a[:roundUp(t.rows, t.height)*t.depth]
+			a := t.a[:ceilDivide(t.rows, t.height)*t.stride*t.depth]
 			b := t.b[:roundUp(t.columns, tileColumns)*t.depth]
 			length := (t.rows-1)*t.leading + t.columns
 			c, before := t.c[:length], t.before
@@ -47,7 +47,7 @@ func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
 			}
 			C.uer_matmul_multiply(m, C.uer_block{
 				rows: C.size_t(t.rows), columns: C.size_t(t.columns), depth: C.size_t(t.depth), height: C.size_t(t.height),
-				a: pointer(a), b: pointer(b), by_rows: truth(t.byRows), c: pointer(c), leading: C.size_t(t.leading),
+				stride: C.size_t(t.stride), a: pointer(a), b: pointer(b), by_rows: truth(t.byRows), c: pointer(c), leading: C.size_t(t.leading),
 				accumulate: truth(t.accumulate), bias: pointer(t.bias), activation: C.int(t.activation), before: pointer(before),
 			})
 		},

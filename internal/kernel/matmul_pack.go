@@ -1,20 +1,32 @@
 package kernel
 
+import "math/bits"
+
 // panels is a packed matrix, or a part of it: blocks of K one after the other, in each the panels of all lines.
 type panels struct {
 	data         []float32
-	width        int // of all panels together
-	slot         int // elements of K in a float32
+	count        int // of panels
+	width        int // lines in a panel
+	stride       int // elements from one index in K to the next in a panel
+	slot         int // indices in K that share an element
 	first, depth int // the line, and the index in K, that the data begins with
 }
 
+// panels describes packed lines of a factor; the memory is yet to be given.
+func (m *matmulRoutines) panels(f *factor, lines int) panels {
+	return panels{count: ceilDivide(lines, f.width), width: f.width, stride: f.stride, slot: m.slot}
+}
+
 // size is the length of the data for a range of K.
-func (p *panels) size(depth int) int { return p.width * ceilDivide(depth, p.slot) }
+func (p *panels) size(depth int) int { return p.count * p.stride * ceilDivide(depth, p.slot) }
 
 // at gives the panels from a line on, which begins a panel, in the block [depth, depth+size) of K.
 func (p *panels) at(line, depth, size int) []float32 {
-	return p.data[p.size(depth-p.depth)+(line-p.first)*ceilDivide(size, p.slot):]
+	return p.data[p.size(depth-p.depth)+(line-p.first)/p.width*p.stride*ceilDivide(size, p.slot):]
 }
+
+// panelStride lets the lines of a panel at one index in K lie in one line of the cache.
+func panelStride(width int) int { return 1 << bits.Len(uint(width-1)) }
 
 // Packed is a matrix [K, N] in the layout in which products read it. A matrix that stays the same for many products, such
 // as the weights of a recurrent step, is packed once.
@@ -36,8 +48,9 @@ func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, preci
 	m := c.matmulIn(precision)
 	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
 	leading = requireMatrix("B", b, k, n, leading, transpose)
-	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: m.columns}
-	p := Packed{panels{data: memory, width: roundUp(n, m.columns), slot: m.slot}, k, n, precision}
+	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: m.columns, stride: m.columns}
+	p := Packed{m.panels(&f, n), k, n, precision}
+	p.panels.data = memory
 	c.packChunk(m, &f, &p.panels, n, k, m.blockDepth(k))
 	return p
 }
@@ -62,7 +75,7 @@ func (m *matmulRoutines) packBlock(f *factor, panels []float32, line, lines, dep
 	if f.transpose {
 		start = line*f.leading + depth
 	}
-	m.pack(panels, f.x[start:], f.leading, f.transpose, size, lines, f.width)
+	m.pack(panels, f.x[start:], f.leading, f.transpose, size, lines, f.width, f.stride)
 }
 
 // blockDepth is the number of products that are summed before they are added to an element of C.

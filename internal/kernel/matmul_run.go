@@ -14,7 +14,8 @@ package kernel
 const (
 	maxDepth  = 768     // of a panel: 32 columns, 96 KiB, and maxLines of the other factor fit into 512 KiB
 	maxLines  = 96      // rows of A or columns of B that a tile packs
-	tiles     = 32      // wanted at least, so that threads finish together
+	minLines  = 64      // reading fewer from a row costs as much
+	tiles     = 32      // wanted if that leaves minLines, so that threads finish together
 	maxChunk  = 1 << 20 // elements, 4 MiB
 	leastTile = 1 << 16 // multiply-adds that are worth a tile
 )
@@ -24,9 +25,9 @@ type matmulRoutines struct {
 	rows, columns int
 	slot          int // elements of K that a float32 of a panel holds: 1, or 2 in bfloat16
 
-	// pack copies a matrix [depth, count] into panels [depth/slot, width], the last one filled up with zeros. Element
-	// (k, i) is x[k*leading+i], or x[i*leading+k] if transpose.
-	pack func(panels, x []float32, leading int, transpose bool, depth, count, width int)
+	// pack copies a matrix [depth, count] into panels [depth/slot, stride] of width lines each, filled up with zeros.
+	// Element (k, i) is x[k*leading+i], or x[i*leading+k] if transpose.
+	pack func(panels, x []float32, leading int, transpose bool, depth, count, width, stride int)
 
 	// multiply adds the product of packed panels to a block of C, or stores it there.
 	multiply func(t productTile)
@@ -38,8 +39,8 @@ type matmulRoutines struct {
 // productTile is the work of multiply: C = activation(A B + bias), with C added to the sum if accumulate.
 type productTile struct {
 	rows, columns, depth int       // depth: of the panels
-	height               int       // rows in a panel of A, at most matmulRoutines.rows
-	a                    []float32 // panels [depth, height]
+	height, stride       int       // of a panel of A: height rows, at most matmulRoutines.rows
+	a                    []float32 // panels [depth, stride]
 	b                    []float32 // panels [depth, matmulRoutines.columns]
 	byRows               bool      // takes the panels of A one after the other, with each all of B; else the other way round
 	c                    []float32 // [rows, columns]
@@ -63,6 +64,7 @@ type factor struct {
 	transpose bool // a line lies in a row of x
 	lines     int
 	width     int     // lines in a panel
+	stride    int     // elements from one index in K to the next in a panel
 	packed    *panels // if it has been packed before the product
 }
 
@@ -88,7 +90,8 @@ type productRun struct {
 func (c *CPU) newProductRun(p Product) *productRun {
 	m := c.matmulIn(p.Precision)
 	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.rows, 1)}
-	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.columns}
+	a.stride = panelStride(a.width)
+	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.columns, stride: m.columns}
 	if p.Packed != nil {
 		b.packed = &p.Packed.panels
 	}
@@ -111,7 +114,7 @@ func (r *productRun) cut() {
 		r.chunkDepth = evenShare(ceilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
 		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
-	lines := min(max(2*r.own.width, r.own.lines/tiles), maxLines)
+	lines := min(max(minLines, r.own.lines/tiles), maxLines)
 	lines = max(lines, leastTile/max(1, r.shared.lines*r.K))
 	r.tileLines = evenShare(r.own.lines, lines, r.own.width)
 }
@@ -123,7 +126,8 @@ func (r *productRun) chunk(line, start int) {
 	if r.shared.packed != nil {
 		r.panels = *r.shared.packed
 	} else {
-		r.panels = panels{width: roundUp(r.lines, r.shared.width), slot: r.routines.slot, first: line, depth: start}
+		r.panels = r.routines.panels(&r.shared, r.lines)
+		r.panels.first, r.panels.depth = line, start
 		r.cpu.product.shared = grow(r.cpu.product.shared, r.panels.size(r.end-start))
 		r.panels.data = r.cpu.product.shared
 		r.cpu.packChunk(r.routines, &r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
@@ -143,9 +147,9 @@ func (r *productRun) tile(worker, tile int) {
 	for depth := r.start; depth == r.start || depth < r.end; depth += r.blockDepth {
 		size := min(r.blockDepth, r.end-depth)
 		t.b, t.a = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
-		t.height = r.own.width
+		t.height, t.stride = r.own.width, r.own.stride
 		if r.sharesA {
-			t.a, t.b, t.height = t.b, t.a, r.shared.width
+			t.a, t.b, t.height, t.stride = t.b, t.a, r.shared.width, r.shared.stride
 		}
 		t.depth = ceilDivide(size, r.routines.slot)
 		t.accumulate = r.Accumulate || depth > 0
@@ -172,7 +176,7 @@ func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 
 	if r.own.packed != nil {
 		return r.own.packed.at(first, depth, size)
 	}
-	p := panels{width: roundUp(count, r.own.width), slot: r.routines.slot}
+	p := r.routines.panels(&r.own, count)
 	memory := &r.cpu.product.workers[worker]
 	*memory = grow(*memory, p.size(size))
 	r.routines.packBlock(&r.own, *memory, first, count, depth, size)

@@ -192,7 +192,7 @@ func allSets(string) bool { return true }
 func TestMatMul(t *testing.T) {
 	sizes := [][3]int{
 		{1, 1, 1}, {1, 65, 17}, {3, 1, 63}, {17, 3, 1}, {2, 33, 385}, {15, 64, 64}, {16, 31, 65}, {63, 65, 17}, {65, 17, 63},
-		{113, 129, 40}, {130, 48, 769}, {48, 130, 1600}, {240, 530, 33},
+		{113, 129, 40}, {100, 40, 769}, {200, 270, 20},
 	}
 	cpus := cpusOf(t, allSets, 1, 2, 5)
 	for number, size := range sizes {
@@ -206,9 +206,9 @@ func TestMatMul(t *testing.T) {
 					p.activation = Activation((number + flags) % int(Sigmoid+1))
 					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
 				}
-				testProduct(t, cpus, p, 1+p.m*p.n/1500)
+				testProduct(t, cpus, p, 1+p.m*p.n/600)
 				p.precision = BFloat16
-				testProduct(t, cpus, p, 1+p.m*p.n/500)
+				testProduct(t, cpus, p, 1+p.m*p.n/300)
 			}
 		})
 	}
@@ -218,7 +218,7 @@ func TestMatMul(t *testing.T) {
 func TestMatMulChunks(t *testing.T) {
 	native := func(set string) bool { return set != "portable" } // which is slow, and cut in the same way
 	cpus := cpusOf(t, native, 1, 2)
-	for _, size := range [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {1400, 1401, 1000}, {9, 300, 3500}} {
+	for _, size := range [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {1400, 1101, 1000}, {9, 300, 3500}} {
 		p := productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU}
 		testProduct(t, cpus, p, 1001)
 		p.transposeA, p.transposeB, p.accumulate, p.precision = true, false, true, BFloat16

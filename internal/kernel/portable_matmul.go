@@ -12,17 +12,18 @@ var portableMatmul = matmulRoutines{
 	pack: portablePack, multiply: portableMultiply, limit: portableLimit,
 }
 
-func portablePack(panels, x []float32, leading int, transpose bool, depth, count, width int) {
-	rowStep, columnStep := leading, 1
+func portablePack(panels, x []float32, leading int, transpose bool, depth, count, width, stride int) {
+	rowStep, lineStep := leading, 1
 	if transpose {
-		rowStep, columnStep = 1, leading
+		rowStep, lineStep = 1, leading
 	}
 	for first := 0; first < count; first += width {
-		panel := panels[first*depth : (first+width)*depth]
+		panel := panels[:depth*stride]
+		panels = panels[depth*stride:]
 		clear(panel)
 		for k := range depth {
 			for i := range min(width, count-first) {
-				panel[k*width+i] = x[k*rowStep+(first+i)*columnStep]
+				panel[k*stride+i] = x[k*rowStep+(first+i)*lineStep]
 			}
 		}
 	}

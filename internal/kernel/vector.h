@@ -150,37 +150,55 @@ INLINE vfloat to_float(vint a) {
 
 #endif
 
-// zip_low interleaves the lower halves of two vectors (a0 b0 a1 b1 ...), zip_high the upper halves.
+// zip_low interleaves the lower halves of two vectors' blocks of four lanes (a0 b0 a1 b1  a4 b4 a5 b5 ...), zip_high the
+// upper halves (a2 b2 a3 b3 ...). even_blocks is the blocks 0, 2 ... of a, then those of b; odd_blocks the others.
 #if defined(__clang__)
 #define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vint){__VA_ARGS__})
 #endif
 #if LANES == 16
-INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23); }
-INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31); }
+INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 16, 1, 17, 4, 20, 5, 21, 8, 24, 9, 25, 12, 28, 13, 29); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 2, 18, 3, 19, 6, 22, 7, 23, 10, 26, 11, 27, 14, 30, 15, 31); }
+INLINE vfloat even_blocks(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27); }
+INLINE vfloat odd_blocks(vfloat a, vfloat b) { return SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31); }
 #elif LANES == 8
-INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 8, 1, 9, 2, 10, 3, 11); }
-INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 4, 12, 5, 13, 6, 14, 7, 15); }
+INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 8, 1, 9, 4, 12, 5, 13); }
+INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 2, 10, 3, 11, 6, 14, 7, 15); }
+INLINE vfloat even_blocks(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 1, 2, 3, 8, 9, 10, 11); }
+INLINE vfloat odd_blocks(vfloat a, vfloat b) { return SHUFFLE(a, b, 4, 5, 6, 7, 12, 13, 14, 15); }
 #else
 INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 4, 1, 5); }
 INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 2, 6, 3, 7); }
 #endif
 
-// transpose exchanges rows and lanes. Each pass interleaves row i with row i + LANES/2; after log2(LANES) passes a row
-// holds one lane of every row.
+// transpose exchanges rows and lanes.
 INLINE void transpose(vfloat rows[LANES]) {
+	// First in blocks of four rows and four lanes.
 #pragma GCC unroll 4
-	for (int pass = 1; pass < LANES; pass *= 2) {
+	for (int i = 0; i < LANES; i += 4) {
+		vfloat low02 = zip_low(rows[i], rows[i + 2]), high02 = zip_high(rows[i], rows[i + 2]);
+		vfloat low13 = zip_low(rows[i + 1], rows[i + 3]), high13 = zip_high(rows[i + 1], rows[i + 3]);
+		rows[i] = zip_low(low02, low13);
+		rows[i + 1] = zip_high(low02, low13);
+		rows[i + 2] = zip_low(high02, high13);
+		rows[i + 3] = zip_high(high02, high13);
+	}
+	// Then the blocks. Each pass moves one bit of a block's number from its place in the vector to its row.
+#if LANES >= 8
+#pragma GCC unroll 2
+	for (int pass = 4; pass < LANES; pass *= 2) {
 		vfloat next[LANES];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
 		for (int i = 0; i < LANES / 2; i++) {
-			next[2 * i] = zip_low(rows[i], rows[i + LANES / 2]);
-			next[2 * i + 1] = zip_high(rows[i], rows[i + LANES / 2]);
+			vfloat a = rows[i / 4 * 8 + i % 4], b = rows[i / 4 * 8 + 4 + i % 4];
+			next[i] = even_blocks(a, b);
+			next[LANES / 2 + i] = odd_blocks(a, b);
 		}
 #pragma GCC unroll 16
 		for (int i = 0; i < LANES; i++) rows[i] = next[i];
 	}
+#endif
 }
 
 INLINE vfloat magnitude(vfloat a) { return (vfloat)((vint)a & 0x7fffffff); }
