@@ -1,6 +1,7 @@
 package console
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -46,10 +47,10 @@ func TestStatusOnATerminal(t *testing.T) {
 	s.Update("Next")
 	s.Done("")
 	want := "\rBuild 1%\x1b[K" + "\rBuild 书\x1b[K" + "\r\x1b[KDataset  x\r\n" + "\rNext\x1b[K" + "\r\x1b[K"
-	got := make([]byte, 1000)
-	n, err := screen.Read(got)
-	if err != nil || string(got[:n]) != want {
-		t.Errorf("got %q, %v, want %q", got[:n], err, want)
+	fmt.Fprint(tty, "$") // the terminal hands over what it has; this marks the end
+	got, err := bufio.NewReader(screen).ReadString('$')
+	if err != nil || got != want+"$" {
+		t.Errorf("got %q, %v, want %q", got, err, want+"$")
 	}
 }
 

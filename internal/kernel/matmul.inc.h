@@ -46,7 +46,10 @@ INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole
 #define SLOT 1
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) { return multiply_add(x, y, sum); }
 INLINE vfloat slots_across(const float *x, size_t n) { return load_some(x, n); }
-INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) { return whole ? load(x) : load_part(x, n); }
+INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) {
+	(void)below; // a slot holds one number here
+	return whole ? load(x) : load_part(x, n);
+}
 #endif
 
 // pack_rows fills panels [slots, stride] with `width` lines each from `depth` rows x[k*leading ...] of `count` lines. If
