@@ -8,7 +8,8 @@
 // The routines of one instruction set make a table (routines.go). The portable table is plain Go, written to
 // be read, and is what the others are tested against. The tables for AVX-512, AVX2 and the architecture's
 // baseline are C: each native_*.c names an instruction set, then includes every *.inc.h, whose code is written once
-// over the vector type of vector.h. Without cgo only the portable table exists.
+// over the vector type of vector.h. Without cgo only the portable table exists. Products in bfloat16 are compiled apart
+// (native_avx512bf16.c), for the processors with AVX-512 that have them.
 //
 // A routine family x therefore has these files: x.go (methods), portable_x.go (the portable routines), x.inc.h and x.h
 // (the C routines and their prototypes) and x_cgo.go (Go wrappers around the C).

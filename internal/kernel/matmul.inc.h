@@ -21,14 +21,15 @@ INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 // A slot is a lane of a panel. It holds SLOT elements of K that follow each other.
 //
-//   multiply_slots(x, y, sum)     adds the products of the elements in the slots to sum
-//   slots_across(x, n)            makes slots of the n <= SLOT*LANES elements at x
-//   slots_down(x, below, n, whole) makes slots of the n elements at x and, with two in a slot, those at below; n is LANES if
-//                                 whole
+//   multiply_slots(x, y, sum)       adds the products of the elements in the slots to sum
+//   slots_across(x, n)              makes slots of the first n elements at x, of at most SLOT*LANES
+//   slots_down(x, below, n, whole)  makes slots of the first n elements at x and, with two in a slot, of those at below if
+//                                   that is not NULL; n is LANES if whole
 //
-// Elements that are not there are 0.
+// Elements beyond n are 0.
 #if defined(UER_BF16)
 #define SLOT 2
+#define LIMIT_STEP(sum, x, y) multiply_slots(x, y, sum)
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) {
 	return (vfloat)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
 }
@@ -44,6 +45,7 @@ INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole
 }
 #else
 #define SLOT 1
+#define LIMIT_STEP(sum, x, y) multiply_slots(sum, x, y) // no factor that a compiler could take out of the loop
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) { return multiply_add(x, y, sum); }
 INLINE vfloat slots_across(const float *x, size_t n) { return load_some(x, n); }
 INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) {
@@ -82,16 +84,13 @@ static void pack_columns(float *panel, const float *x, size_t leading, size_t de
 			const float *corner = x + i * leading + s * SLOT;
 			size_t inner = least(LANES, slots - s), n = depth - s * SLOT;
 			vfloat rows[LANES];
-#pragma GCC unroll 16
-			for (size_t r = 0; r < LANES; r++)
+			UNROLL for (size_t r = 0; r < LANES; r++)
 				for (size_t line = 0; line < SLOT * LANES; line += LINE)
 					__builtin_prefetch(corner + (count + r) * leading + line, 0, 2);
-#pragma GCC unroll 16
-			for (size_t r = 0; r < LANES; r++)
+			UNROLL for (size_t r = 0; r < LANES; r++)
 				rows[r] = i + r < count ? slots_across(corner + r * leading, n) : splat(0);
 			transpose(rows);
-#pragma GCC unroll 16
-			for (size_t r = 0; r < LANES; r++) {
+			UNROLL for (size_t r = 0; r < LANES; r++) {
 				if (r >= inner) break;
 				store_some(panel + (s + r) * stride + i, rows[r], stride - i);
 			}
@@ -117,10 +116,8 @@ static void pack(float *panels, const float *x, size_t leading, int transposed, 
 INLINE void tile(size_t rows, size_t depth, const float *a, size_t stride, const float *b, float *c, size_t leading,
 	int accumulate, const float *bias, const float *next) {
 	vfloat sum[TILE_ROWS][TILE_VECTORS];
-#pragma GCC unroll 16
-	for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
-		for (size_t j = 0; j < TILE_VECTORS; j++) {
+	UNROLL for (size_t i = 0; i < rows; i++)
+		UNROLL for (size_t j = 0; j < TILE_VECTORS; j++) {
 			sum[i][j] = splat(0);
 			__builtin_prefetch(c + i * leading + j * LANES, 1);
 		}
@@ -128,19 +125,14 @@ INLINE void tile(size_t rows, size_t depth, const float *a, size_t stride, const
 	for (size_t k = 0; k < depth; k++, a += stride, b += TILE_COLUMNS) {
 		vfloat column[TILE_VECTORS];
 		__builtin_prefetch(next + k * LINE, 0, 2);
-#pragma GCC unroll 4
-		for (size_t j = 0; j < TILE_VECTORS; j++) column[j] = load(b + j * LANES);
-#pragma GCC unroll 16
-		for (size_t i = 0; i < rows; i++) {
+		UNROLL for (size_t j = 0; j < TILE_VECTORS; j++) column[j] = load(b + j * LANES);
+		UNROLL for (size_t i = 0; i < rows; i++) {
 			vfloat x = splat(a[i]);
-#pragma GCC unroll 4
-			for (size_t j = 0; j < TILE_VECTORS; j++) sum[i][j] = multiply_slots(x, column[j], sum[i][j]);
+			UNROLL for (size_t j = 0; j < TILE_VECTORS; j++) sum[i][j] = multiply_slots(x, column[j], sum[i][j]);
 		}
 	}
-#pragma GCC unroll 16
-	for (size_t i = 0; i < rows; i++)
-#pragma GCC unroll 4
-		for (size_t j = 0; j < TILE_VECTORS; j++) {
+	UNROLL for (size_t i = 0; i < rows; i++)
+		UNROLL for (size_t j = 0; j < TILE_VECTORS; j++) {
 			vfloat v = sum[i][j];
 			float *element = c + i * leading + j * LANES;
 			if (accumulate) v += load(element);
@@ -236,15 +228,12 @@ static void multiply(uer_block t) {
 
 // limit does multiply-adds in registers only, and returns the number of floating-point operations.
 static size_t limit(size_t rounds, float *sink) {
-	enum { SUMS = LANES == 16 ? 24 : 12 };
+	enum { SUMS = LANES == 16 ? 24 : 14 }; // as many as the registers hold, or additions would wait
 	vfloat sum[SUMS], factor = splat(0.999f), term = splat(1e-6f), total = splat(0);
-#pragma GCC unroll 24
-	for (int i = 0; i < SUMS; i++) sum[i] = splat(i);
+	UNROLL for (int i = 0; i < SUMS; i++) sum[i] = splat(i);
 	for (size_t round = 0; round < rounds; round++)
-#pragma GCC unroll 24
-		for (int i = 0; i < SUMS; i++) sum[i] = multiply_slots(sum[i], factor, term);
-#pragma GCC unroll 24
-	for (int i = 0; i < SUMS; i++) total += sum[i];
+		UNROLL for (int i = 0; i < SUMS; i++) sum[i] = LIMIT_STEP(sum[i], factor, term);
+	UNROLL for (int i = 0; i < SUMS; i++) total += sum[i];
 	*sink = sum_lanes(total);
 	return rounds * SUMS * LANES * SLOT * 2;
 }

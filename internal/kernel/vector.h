@@ -16,6 +16,13 @@
 #define LANES (VECTOR_BYTES / 4)
 #define INLINE static inline __attribute__((always_inline))
 
+// UNROLL before a loop over registers writes it out, which is what keeps an array of vectors in registers.
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
 typedef float vfloat __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t vint __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint32_t vuint __attribute__((vector_size(VECTOR_BYTES)));
@@ -175,8 +182,7 @@ INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 2, 6, 3, 7); }
 // transpose exchanges rows and lanes.
 INLINE void transpose(vfloat rows[LANES]) {
 	// First in blocks of four rows and four lanes.
-#pragma GCC unroll 4
-	for (int i = 0; i < LANES; i += 4) {
+	UNROLL for (int i = 0; i < LANES; i += 4) {
 		vfloat low02 = zip_low(rows[i], rows[i + 2]), high02 = zip_high(rows[i], rows[i + 2]);
 		vfloat low13 = zip_low(rows[i + 1], rows[i + 3]), high13 = zip_high(rows[i + 1], rows[i + 3]);
 		rows[i] = zip_low(low02, low13);
@@ -186,17 +192,14 @@ INLINE void transpose(vfloat rows[LANES]) {
 	}
 	// Then the blocks. Each pass moves one bit of a block's number from its place in the vector to its row.
 #if LANES >= 8
-#pragma GCC unroll 2
-	for (int pass = 4; pass < LANES; pass *= 2) {
+	UNROLL for (int pass = 4; pass < LANES; pass *= 2) {
 		vfloat next[LANES];
-#pragma GCC unroll 16
-		for (int i = 0; i < LANES / 2; i++) {
+		UNROLL for (int i = 0; i < LANES / 2; i++) {
 			vfloat a = rows[i / 4 * 8 + i % 4], b = rows[i / 4 * 8 + 4 + i % 4];
 			next[i] = even_blocks(a, b);
 			next[LANES / 2 + i] = odd_blocks(a, b);
 		}
-#pragma GCC unroll 16
-		for (int i = 0; i < LANES; i++) rows[i] = next[i];
+		UNROLL for (int i = 0; i < LANES; i++) rows[i] = next[i];
 	}
 #endif
 }
