@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// spins is how often a waiting thread looks before it sleeps: some tens of microseconds, the time between two
-// operations of a training step.
-const spins = 2000
+// spins is how often a waiting thread looks before it sleeps. That takes about as long as waking it again, some tens of
+// microseconds, and more than there is between two operations of a training step.
+const spins = 20000
 
 // pool runs the tiles of one job at a time on persistent goroutines and on the caller.
 type pool struct {
