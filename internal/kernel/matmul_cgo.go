@@ -10,8 +10,6 @@ package kernel
 import "C"
 
 import (
-	"unsafe"
-
 	"golang.org/x/sys/cpu"
 )
 
@@ -34,7 +32,7 @@ func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
 				rows, columns = columns, rows
 			}
 			x = x[:(rows-1)*leading+columns]
-			C.uer_matmul_pack(m, pointer(panels), pointer(x), C.size_t(leading), truth(transpose),
+			C.uer_matmul_pack(m, floats(panels), floats(x), C.size_t(leading), flag(transpose),
 				C.size_t(depth), C.size_t(count), C.size_t(width), C.size_t(stride))
 		},
 		multiply: func(t productTile) {
@@ -47,8 +45,8 @@ func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
 			}
 			C.uer_matmul_multiply(m, C.uer_block{
 				rows: C.size_t(t.rows), columns: C.size_t(t.columns), depth: C.size_t(t.depth), height: C.size_t(t.height),
-				stride: C.size_t(t.stride), a: pointer(a), b: pointer(b), by_rows: truth(t.byRows), c: pointer(c), leading: C.size_t(t.leading),
-				accumulate: truth(t.accumulate), bias: pointer(t.bias), activation: C.int(t.activation), before: pointer(before),
+				stride: C.size_t(t.stride), a: floats(a), b: floats(b), by_rows: flag(t.byRows), c: floats(c), leading: C.size_t(t.leading),
+				accumulate: flag(t.accumulate), bias: floats(t.bias), activation: C.int(t.activation), before: floats(before),
 			})
 		},
 		limit: func(rounds int) int {
@@ -57,13 +55,3 @@ func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
 		},
 	}
 }
-
-func truth(b bool) C.int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// pointer is the address that C reads or writes a slice at.
-func pointer(x []float32) *C.float { return (*C.float)(unsafe.SliceData(x)) }
