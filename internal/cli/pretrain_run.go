@@ -24,9 +24,6 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, data.dataset.Close()) }()
-	if err := checkOutput(options.OutputModelPath); err != nil {
-		return err
-	}
 	ranks, err := openRanks(options, data)
 	if err != nil {
 		return err

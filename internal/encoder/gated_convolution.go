@@ -1,7 +1,6 @@
 package encoder
 
 import (
-	"errors"
 	"strconv"
 
 	"uer/internal/config"
@@ -13,10 +12,6 @@ import (
 // GatedConvolution is a stack of layers_num causal gated convolutions over kernel_size tokens, with a residual connection
 // every block_size layers (Dauphin et al. 2017).
 func GatedConvolution(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
-	if m.KernelSize < 1 || m.BlockSize < 1 {
-		s.Fail(errors.New("the encoder gatedcnn needs kernel_size and block_size of at least 1"))
-		return nil
-	}
 	layers := newConvolutions(s, m)
 	x = layers[0].apply(s, batch, x) // [tokens, hidden]
 	residual := x

@@ -11,12 +11,7 @@ import (
 // each previous token from the second half, which must not look back (ELMo). One output layer serves both.
 func BidirectionalLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
 	half := m.HiddenSize / 2
-	output := s.In("output_layer")
-	weight := outputWeight(output, m, vocabularySize, half) // [vocabulary, hidden/2]
-	var bias *graph.Node                                    // [vocabulary]
-	if m.HasLMTargetBias {
-		bias = output.Parameter("bias", vocabularySize)
-	}
+	weight, bias := outputLayer(s, m, vocabularySize, half)
 	forward := s.Apply(op.Columns{Count: half}, x)              // [tokens, hidden/2]
 	backward := s.Apply(op.Columns{From: half, Count: half}, x) // [tokens, hidden/2]
 

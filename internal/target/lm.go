@@ -9,12 +9,7 @@ import (
 
 // LanguageModel predicts each next token from those before it (GPT). The encoder must not look ahead.
 func LanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
-	output := s.In("output_layer")
-	weight := outputWeight(output, m, vocabularySize, m.HiddenSize) // [vocabulary, hidden]
-	var bias *graph.Node                                            // [vocabulary]
-	if m.HasLMTargetBias {
-		bias = output.Parameter("bias", vocabularySize)
-	}
+	weight, bias := outputLayer(s, m, vocabularySize, m.HiddenSize)
 	x, labels := predicted(s, batch, x) // [predicted, hidden], [predicted]
 	head := classify(s, "lm", x, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}
@@ -39,6 +34,17 @@ func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) H
 		return Head{}
 	}
 	return Head{Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name()}
+}
+
+// outputLayer declares the layer that scores the vocabulary: its weight [vocabulary, width] and its bias [vocabulary], nil
+// unless has_lmtarget_bias asks for one.
+func outputLayer(s graph.Scope, m config.Model, vocabularySize, width int) (weight, bias *graph.Node) {
+	output := s.In("output_layer")
+	weight = outputWeight(output, m, vocabularySize, width)
+	if m.HasLMTargetBias {
+		bias = output.Parameter("bias", vocabularySize)
+	}
+	return weight, bias
 }
 
 // outputWeight is the weight of the scores over the vocabulary [vocabulary, width]: the word table if weights are tied.

@@ -16,12 +16,7 @@ import (
 // as many as the encoder, and an embedding of its own, which share_embedding makes share its word table with the encoder's.
 func SequenceToSequence(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
 	embed := embedding.ByName[m.TargetEmbedding]
-	output := s.In("output_layer")
-	weight := outputWeight(output, m, vocabularySize, m.HiddenSize) // [vocabulary, hidden]
-	var bias *graph.Node                                            // [vocabulary]
-	if m.HasLMTargetBias {
-		bias = output.Parameter("bias", vocabularySize)
-	}
+	weight, bias := outputLayer(s, m, vocabularySize, m.HiddenSize)
 	if m.ShareEmbedding {
 		s.In("embedding").In("word_embedding").Share("weight", s.Named("embedding.word_embedding.weight"))
 	}
