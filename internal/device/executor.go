@@ -120,7 +120,18 @@ func (e *Executor) execute(s *step, run *Run) {
 	}
 	started := time.Now()
 	s.compute(run, s.out, s.in, s.accumulate)
-	e.Profile.add(s.Op.Name(), time.Since(started))
+	e.Profile.add(s.Op.Name(), time.Since(started), work(s.Op, s.in, s.out))
+}
+
+// Work is the number of floating-point operations of the matrix products of the last run. What is computed twice counts
+// once, and what is masked not at all.
+func (e *Executor) Work() int64 {
+	var all int64
+	for i := range e.steps {
+		s := &e.steps[i]
+		all += work(s.Op, s.in, s.out)
+	}
+	return all
 }
 
 // place gives a step's operands the shapes that follow from the inputs' present shapes.

@@ -18,12 +18,13 @@ type operationTime struct {
 	name  string
 	calls int
 	total time.Duration
+	work  int64 // floating-point operations of products
 }
 
 // NewProfile is an empty profile.
 func NewProfile() *Profile { return &Profile{operations: map[string]*operationTime{}} }
 
-func (p *Profile) add(name string, elapsed time.Duration) {
+func (p *Profile) add(name string, elapsed time.Duration, work int64) {
 	t := p.operations[name]
 	if t == nil {
 		t = &operationTime{name: name}
@@ -31,9 +32,10 @@ func (p *Profile) add(name string, elapsed time.Duration) {
 	}
 	t.calls++
 	t.total += elapsed
+	t.work += work
 }
 
-// Write prints a line for each kind of operation, the longest first.
+// Write prints a line for each kind of operation, the longest first; with matrix products also their speed.
 func (p *Profile) Write(w io.Writer) error {
 	operations := slices.SortedFunc(maps.Values(p.operations), func(a, b *operationTime) int {
 		return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(a.name, b.name))
@@ -43,9 +45,12 @@ func (p *Profile) Write(w io.Writer) error {
 		all += t.total
 	}
 	for _, t := range operations {
-		_, err := fmt.Fprintf(w, "%-28s %8d calls %10.3f s %6.1f%%\n", t.name, t.calls, t.total.Seconds(),
+		line := fmt.Sprintf("%-28s %8d calls %10.3f s %6.1f%%", t.name, t.calls, t.total.Seconds(),
 			100*t.total.Seconds()/max(all.Seconds(), 1e-9))
-		if err != nil {
+		if t.work > 0 {
+			line += fmt.Sprintf(" %8.1f GFLOP/s", float64(t.work)/float64(max(t.total, 1).Nanoseconds()))
+		}
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}

@@ -8,14 +8,14 @@ import (
 
 func TestProfile(t *testing.T) {
 	p := NewProfile()
-	p.add("norm", time.Second)
-	p.add("linear", 2*time.Second)
-	p.add("linear", time.Second)
+	p.add("norm", time.Second, 0)
+	p.add("linear", 2*time.Second, 4e11)
+	p.add("linear", time.Second, 2e11)
 	var table strings.Builder
 	if err := p.Write(&table); err != nil {
 		t.Fatal(err)
 	}
-	want := "linear                              2 calls      3.000 s   75.0%\n" +
+	want := "linear                              2 calls      3.000 s   75.0%    200.0 GFLOP/s\n" +
 		"norm                                1 calls      1.000 s   25.0%\n"
 	if table.String() != want {
 		t.Errorf("table\n%swant\n%s", table.String(), want)

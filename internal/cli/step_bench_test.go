@@ -1,0 +1,168 @@
+package cli
+
+import (
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"uer/internal/config"
+	"uer/internal/device"
+	"uer/internal/kernel"
+	"uer/internal/model"
+	"uer/internal/trainer"
+)
+
+// The shapes of the steps that are measured: those of the recipes for Chinese text.
+const (
+	benchVocabulary = 21128
+	benchBatch      = 32
+	benchLength     = 128
+)
+
+// benchRecipes are the flags that make the models.
+var benchRecipes = []struct{ name, flags string }{
+	{"roberta", "--config_path ../../models/bert/base_config.json --target mlm"},
+	{"albert", "--config_path ../../models/bert/base_config.json --emb_size 128 --factorized_embedding_parameterization " +
+		"--parameter_sharing --target mlm"},
+	{"gpt2", "--config_path ../../models/bert/base_config.json --embedding word_pos --remove_embedding_layernorm " +
+		"--tie_weights --mask causal --layernorm_positioning pre --target lm"},
+	{"elmo", "--config_path ../../models/birnn_config.json --embedding word --encoder bilstm --target bilm"},
+	{"lstm", "--config_path ../../models/rnn_config.json --embedding word --encoder lstm --target lm"},
+	{"gru", "--config_path ../../models/rnn_config.json --embedding word --encoder gru --target lm"},
+	{"gatedcnn", "--config_path ../../models/gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"},
+}
+
+// raggedLengths are the lengths of texts of the corpus book_review with two special tokens and at most benchLength tokens,
+// at 32 equally spaced ranks: a batch whose padding would be 69 %.
+var raggedLengths = []int{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 22, 24, 26, 29, 32, 35, 38, 42, 46, 52, 58, 66, 75,
+	86, 100, 119, 128, 128}
+
+// BenchmarkStep measures whole training steps: forward, backward, update. It reports tokens a second, padding not counted,
+// and which share of the measured limit of all threads the matrix products of the model would need by themselves.
+func BenchmarkStep(b *testing.B) {
+	dense := slices.Repeat([]int{benchLength}, benchBatch)
+	for _, recipe := range benchRecipes {
+		for _, precision := range []string{"fp32", "bf16"} {
+			b.Run(recipe.name+"/dense/"+precision, func(b *testing.B) { benchmarkStep(b, recipe.flags, precision, dense) })
+			b.Run(recipe.name+"/ragged/"+precision, func(b *testing.B) { benchmarkStep(b, recipe.flags, precision, raggedLengths) })
+		}
+	}
+}
+
+func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
+	cpu, err := kernel.New(0)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cpu.Close()
+	if precision == "bf16" && !cpu.SupportsBF16() {
+		b.Skip("the CPU has no products in bfloat16")
+	}
+	t := newBenchTrainer(b, cpu, strings.Fields(flags+" --precision "+precision), len(lengths), slices.Max(lengths))
+	tokens := feedSynthetic(b, t, lengths)
+	var times, limits []float64
+	step := func() {
+		started := time.Now()
+		if err := t.Executor.Run(&device.Run{Seed: 7, Step: uint64(len(times))}); err != nil {
+			b.Fatal(err)
+		}
+		if _, _, err := t.Optimizer.Step(t.Executor.Parameters(), t.Executor.Gradients(), 1); err != nil {
+			b.Fatal(err)
+		}
+		times = append(times, time.Since(started).Seconds())
+	}
+	step() // touches the memory
+	times = times[:0]
+	for b.Loop() {
+		step()
+		limits = append(limits, limitOf(cpu, precision)*float64(cpu.Threads()))
+	}
+	seconds := median(times)
+	b.ReportMetric(seconds, "s/step")
+	b.ReportMetric(float64(tokens)/seconds, "tokens/s")
+	b.ReportMetric(100*float64(t.Executor.Work())/1e9/seconds/slices.Max(limits), "%limit")
+	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
+}
+
+func limitOf(cpu *kernel.CPU, precision string) float64 {
+	if precision == "bf16" {
+		return cpu.MeasureLimitBF16()
+	}
+	return cpu.MeasureLimit()
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
+}
+
+// newBenchTrainer makes a trainer from the flags of uer pretrain.
+func newBenchTrainer(b *testing.B, cpu *kernel.CPU, arguments []string, sequences, length int) *trainer.Trainer {
+	b.Helper()
+	var options pretrainOptions
+	flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
+	options.addFlags(flags)
+	arguments = append(arguments, "--device", "cpu", "--vocab_path", "none", "--output_model_path", b.TempDir()+"/model")
+	if err := flags.Parse(arguments); err != nil {
+		b.Fatal(err)
+	}
+	if err := config.Load(flags); err != nil {
+		b.Fatal(err)
+	}
+	if err := options.check(flags); err != nil {
+		b.Fatal(err)
+	}
+	m, err := model.New(options.Model, benchVocabulary, model.Shape{Sequences: sequences, Length: length})
+	if err != nil {
+		b.Fatal(err)
+	}
+	parameters := make([]float32, m.Program.ParameterSize)
+	model.Initialize(options.Model, m.Program, parameters, options.Seed)
+	t, err := newTrainer(options, m, parameters, rank{cpu: cpu})
+	if err != nil {
+		b.Fatal(err)
+	}
+	runtime.GC()
+	return t
+}
+
+// feedSynthetic gives the model a batch of random tokens and returns their number. Every token but the last of a sequence
+// is predicted, or by a masked model every seventh.
+func feedSynthetic(b *testing.B, t *trainer.Trainer, lengths []int) int {
+	b.Helper()
+	random := rand.New(rand.NewPCG(7, 7))
+	inputs := map[string][]int32{"starts": {0}}
+	add := func(name string, value int) { inputs[name] = append(inputs[name], int32(value)) }
+	masked := len(t.Model.Heads) == 1 && t.Model.Heads[0].Name == "mlm"
+	tokens := 0
+	for sequence, length := range lengths {
+		for position := range length {
+			add("tokens", 1+random.IntN(benchVocabulary-1))
+			add("positions", position)
+			add("segments", 1)
+			add("rows", sequence*benchLength+position)
+			label := 1 + random.IntN(benchVocabulary-1)
+			if masked && position%7 == 1 || !masked && position < length-1 {
+				add("predicted", tokens)
+				add("labels", label)
+			}
+			if position > 0 {
+				add("backward_predicted", tokens)
+				add("backward_labels", label)
+			}
+			tokens++
+		}
+		add("starts", tokens)
+	}
+	for name, data := range inputs {
+		if err := t.Executor.Feed(name, data); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return tokens
+}
