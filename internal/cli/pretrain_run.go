@@ -12,6 +12,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/console"
 	"uer/internal/device"
+	"uer/internal/kernel"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/trainer"
@@ -55,7 +56,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
-	parameters := make([]float32, m.Program.ParameterSize)
+	parameters := kernel.Allocate(m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
 		return nil, err

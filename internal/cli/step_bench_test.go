@@ -121,7 +121,7 @@ func newBenchTrainer(b *testing.B, cpu *kernel.CPU, arguments []string, sequence
 	if err != nil {
 		b.Fatal(err)
 	}
-	parameters := make([]float32, m.Program.ParameterSize)
+	parameters := kernel.Allocate(m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	t, err := newTrainer(options, m, parameters, rank{cpu: cpu})
 	if err != nil {

@@ -53,7 +53,7 @@ func (c *CPU) compute(op graph.Op) (compute, error) {
 // floats is scratch memory for one operation. It grows to the largest use and is kept.
 func (c *CPU) floats(n int) []float32 {
 	if n > len(c.scratch) {
-		c.scratch = make([]float32, n)
+		c.scratch = kernel.Allocate(n)
 	}
 	return c.scratch[:n]
 }

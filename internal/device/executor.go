@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"uer/internal/graph"
+	"uer/internal/kernel"
 )
 
 // Executor runs a program again and again in memory of its own.
@@ -37,9 +38,9 @@ func NewExecutor(c *CPU, program *graph.Program, parameters []float32) (*Executo
 		cpu:        c,
 		program:    program,
 		buffers:    make([]graph.Buffer, len(program.Values)),
-		arena:      make([]float32, program.ArenaSize),
+		arena:      kernel.Allocate(program.ArenaSize),
 		parameters: parameters,
-		gradients:  make([]float32, program.ParameterSize),
+		gradients:  kernel.Allocate(program.ParameterSize),
 	}
 	for i, v := range program.Values {
 		e.buffers[i] = graph.Buffer{Shape: v.Shape, Floats: e.memory(v, v.Shape)}

@@ -56,8 +56,8 @@ func pairs(o op.Attention, in []graph.Buffer) int64 {
 	return n
 }
 
-func rowCount(b graph.Buffer) int64     { return int64(b.Shape[0]) }
-func rowWidth(b graph.Buffer) int64  { return int64(b.Shape[1]) }
+func rowCount(b graph.Buffer) int64 { return int64(b.Shape[0]) }
+func rowWidth(b graph.Buffer) int64 { return int64(b.Shape[1]) }
 func elements(b graph.Buffer) int64 { return int64(b.Shape.Elements()) }
 
 func wanted(out []graph.Buffer) int64 {

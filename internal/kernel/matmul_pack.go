@@ -95,5 +95,5 @@ func grow(memory []float32, n int) []float32 {
 	if cap(memory) >= n {
 		return memory[:n]
 	}
-	return make([]float32, n)
+	return Allocate(n)
 }

@@ -16,7 +16,7 @@ type adamW struct {
 func newAdamW(cpu *kernel.CPU, s Settings, parameters []Parameter) method {
 	size := end(parameters)
 	return &adamW{
-		settings: s, cpu: cpu, ranges: spans(parameters), first: make([]float32, size), second: make([]float32, size),
+		settings: s, cpu: cpu, ranges: spans(parameters), first: kernel.Allocate(size), second: kernel.Allocate(size),
 	}
 }
 

@@ -1,0 +1,13 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// adviseLargePages is a wish: a system without large pages refuses it, and nothing but speed is lost.
+func adviseLargePages(memory []float32) {
+	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(memory))), 4*len(memory))
+	_ = unix.Madvise(bytes, unix.MADV_HUGEPAGE)
+}
