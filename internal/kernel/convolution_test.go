@@ -168,8 +168,8 @@ func TestGatedConvolutionBackwardAccumulates(t *testing.T) {
 	}
 }
 
-// BenchmarkGatedConvolution reports the rate of multiplications and additions of the products, and its share of what one
-// thread reaches in a loop of nothing else. Backward has twice the products of forward.
+// BenchmarkGatedConvolution reports the rate of multiplications and additions of the products, and its share of what the
+// threads reach in a loop of nothing else. Backward has twice the products of forward.
 func BenchmarkGatedConvolution(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		cpu, err := New(threads)

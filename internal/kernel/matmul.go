@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 )
 
@@ -65,19 +66,25 @@ func (c *CPU) MatMul(p *Product) {
 	}
 }
 
-// MeasureLimit returns the floating-point operations per second, in units of 10⁹, that one core does in a loop of
-// multiply-adds that touches no memory: the limit of any product in Float32.
-func (c *CPU) MeasureLimit() float64 { return c.matmulIn(Float32).measureLimit() }
+// MeasureLimit returns the floating-point operations per second, in units of 10⁹, that all threads together do in a loop
+// of multiply-adds that touches no memory: the limit of any product in Float32. It takes some tens of milliseconds.
+//
+// The threads are measured at once: where cores share their clock or their arithmetic with each other or with other
+// machines on the same processor, several do less than several times what one does.
+func (c *CPU) MeasureLimit() float64 { return c.measureLimit(Float32) }
 
 // MeasureLimitBF16 is MeasureLimit for products in BFloat16.
-func (c *CPU) MeasureLimitBF16() float64 { return c.matmulIn(BFloat16).measureLimit() }
+func (c *CPU) MeasureLimitBF16() float64 { return c.measureLimit(BFloat16) }
 
-func (m *matmulRoutines) measureLimit() float64 {
+func (c *CPU) measureLimit(precision Precision) float64 {
+	const rounds, tilesOfThread = 1 << 15, 64
+	limit := c.matmulIn(precision).limit
 	best := 0.0
 	for range 5 {
+		var operations atomic.Int64
 		start := time.Now()
-		operations := m.limit(1 << 15)
-		best = max(best, float64(operations)/float64(time.Since(start).Nanoseconds()))
+		c.parallel(tilesOfThread*c.Threads(), func(int) { operations.Add(int64(limit(rounds))) })
+		best = max(best, float64(operations.Load())/float64(time.Since(start).Nanoseconds()))
 	}
 	return best
 }

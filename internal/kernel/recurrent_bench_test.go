@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkRecurrent reports the rate of multiplications and additions of a layer's products, and its share of what one
-// thread reaches in a loop of nothing else. A pass forward has two products, one backward four.
+// BenchmarkRecurrent reports the rate of multiplications and additions of a layer's products, and its share of what the
+// threads reach in a loop of nothing else. A pass forward has two products, one backward four.
 func BenchmarkRecurrent(b *testing.B) {
 	for _, threads := range []int{1, 2} {
 		cpu, err := New(threads)
