@@ -3,14 +3,17 @@
 #
 #   scripts/compare_pytorch.sh PROGRAM.py [RECIPE...]
 #
-# PROGRAM.py takes --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads and ends with a
-# line of JSON that holds step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb. The two programs run in
-# turns, ROUNDS times; the table gives medians, with the least and the greatest in brackets. Both warm up for a step. The
+# PROGRAM.py takes --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads, --dense and
+# --bf16, and ends with a line of JSON that holds step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb.
+# The two programs run in turns, ROUNDS times; the table gives medians, with the least and the greatest in brackets, and
+# how many times the tokens of PyTorch uer trains on in the same precision, and in float32. Both warm up for a step. The
 # machine must be idle otherwise: on a busy one PyTorch's threads wait for each other and the ratios say nothing. Settings
 # from the environment, with their defaults:
 #
 #   CORPUS=corpora/demo.txt VOCAB=models/demo_vocab.txt SIZE=base BATCH=32 SEQ=128
 #   ROUNDS=5 STEPS=5 THREADS=(the number of cores) PYTHON=python3
+#   PRECISIONS="fp32"   or "fp32 bf16"
+#   DENSE=              1 makes long documents of the corpus, so that no batch has padding
 
 set -euo pipefail
 program=$(realpath "${1:?give the path of a PyTorch program}")
@@ -19,7 +22,7 @@ recipes=("$@")
 [[ $# -gt 0 ]] || recipes=(roberta)
 cd "$(dirname "$0")/.."
 : "${CORPUS:=corpora/demo.txt}" "${VOCAB:=models/demo_vocab.txt}" "${SIZE:=base}" "${BATCH:=32}" "${SEQ:=128}"
-: "${ROUNDS:=5}" "${STEPS:=5}" "${THREADS:=$(nproc)}" "${PYTHON:=python3}"
+: "${ROUNDS:=5}" "${STEPS:=5}" "${THREADS:=$(nproc)}" "${PYTHON:=python3}" "${PRECISIONS:=fp32}" "${DENSE:=}"
 
 files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
@@ -62,7 +65,7 @@ flags_of() {
 	esac
 }
 
-# run_uer appends to FILE: seconds a step, padded tokens/s, real tokens/s, MB at the peak.
+# run_uer PRECISION FILE appends to FILE: seconds a step, padded tokens/s, real tokens/s, MB at the peak.
 run_uer() {
 	"$PYTHON" -c '
 import resource, subprocess, sys
@@ -70,7 +73,7 @@ status = subprocess.run(sys.argv[1:]).returncode
 print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 sys.exit(status)' \
 		bin/uer pretrain --dataset_path "$files/dataset.pt" --vocab_path "$VOCAB" --output_model_path "$files/model.bin" \
-		"${model[@]}" --learning_rate 1e-4 --batch_size "$BATCH" --total_steps $((STEPS + 1)) --report_steps 1 \
+		"${model[@]}" --precision "$1" --learning_rate 1e-4 --batch_size "$BATCH" --total_steps $((STEPS + 1)) --report_steps 1 \
 		--threads "$THREADS" --device cpu >"$files/log" 2>&1 || {
 		cat "$files/log" >&2
 		return 1
@@ -81,17 +84,20 @@ sys.exit(status)' \
 			$1 == "peak" { peak = $2; next }
 			$1 > 1 { seconds[++n] = batch / $2; total += seconds[n]; real += $3 * seconds[n] }
 			END { for (i = 1; i <= n; i++) print seconds[i], n * batch / total, real / total, peak }' |
-		sort -n | awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }' >>"$1"
+		sort -n | awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }' >>"$2"
 }
 
-# run_program appends the same figures of the PyTorch program to FILE.
+# run_program PRECISION FILE appends the same figures of the PyTorch program to FILE.
 run_program() {
-	"$PYTHON" "$program" --recipe "$recipe" --size "$SIZE" --corpus "$CORPUS" --vocab "$(wc -l <"$VOCAB")" \
+	local further=()
+	[[ $1 != bf16 ]] || further+=(--bf16)
+	[[ -z $DENSE ]] || further+=(--dense)
+	"$PYTHON" "$program" "${further[@]}" --recipe "$recipe" --size "$SIZE" --corpus "$CORPUS" --vocab "$(wc -l <"$VOCAB")" \
 		--batch "$BATCH" --seq "$SEQ" --steps "$STEPS" --threads "$THREADS" | tail -n 1 |
 		"$PYTHON" -c '
 import json, sys
 figures = json.load(sys.stdin)
-print(*(figures[key] for key in ("step_s_median", "padded_tokens_per_s", "real_tokens_per_s", "peak_rss_mb")))' >>"$1"
+print(*(figures[key] for key in ("step_s_median", "padded_tokens_per_s", "real_tokens_per_s", "peak_rss_mb")))' >>"$2"
 }
 
 # median COLUMN FILE; spread COLUMN FILE FORMAT adds the least and the greatest.
@@ -107,24 +113,41 @@ spread() {
 		}'
 }
 
-echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS; $ROUNDS rounds of $STEPS steps; load before" \
+# ratio COLUMN FILE OF_FILE is the quotient of two medians.
+ratio() {
+	awk -v a="$(median "$1" "$2")" -v b="$(median "$1" "$3")" 'BEGIN { printf "%.2f", a / b }'
+}
+
+text=$CORPUS kind="texts as they are"
+if [[ -n $DENSE ]]; then
+	text=$files/corpus.txt kind="no padding"
+	awk '{ printf "%s%s", $0, NR % 1000 ? " " : "\n" }' "$CORPUS" >"$text"
+fi
+echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS, $kind; $ROUNDS rounds of $STEPS steps; load before" \
 	"$(cut -d ' ' -f 1 /proc/loadavg); $(date -I)"
 echo
-echo "| recipe | uer, s a step | PyTorch, s a step | uer, real tokens/s | PyTorch, real tokens/s | ratio | uer, MB | PyTorch, MB |"
-echo "|---|---|---|---|---|---|---|---|"
+echo "| recipe | uer, s a step | PyTorch, s a step | uer, real tokens/s | PyTorch, real tokens/s | ratio |" \
+	"to PyTorch in float32 | uer, MB | PyTorch, MB |"
+echo "|---|---|---|---|---|---|---|---|---|"
 for recipe in "${recipes[@]}"; do
 	flags_of "$recipe"
-	bin/uer preprocess --corpus_path "$CORPUS" --vocab_path "$VOCAB" --dataset_path "$files/dataset.pt" \
+	bin/uer preprocess --corpus_path "$text" --vocab_path "$VOCAB" --dataset_path "$files/dataset.pt" \
 		--seq_length "$SEQ" --processes_num "$THREADS" "${dataset[@]}" 2>"$files/log" || {
 		cat "$files/log" >&2
 		exit 1
 	}
-	ours=$files/$recipe.uer theirs=$files/$recipe.pytorch
 	for ((round = 0; round < ROUNDS; round++)); do
-		run_uer "$ours"
-		run_program "$theirs"
+		for precision in $PRECISIONS; do
+			run_uer "$precision" "$files/$recipe.$precision.uer"
+			run_program "$precision" "$files/$recipe.$precision.pytorch"
+		done
 	done
-	ratio=$(awk -v a="$(median 3 "$ours")" -v b="$(median 3 "$theirs")" 'BEGIN { printf "%.2f", a / b }')
-	echo "| $recipe | $(spread 1 "$ours" %.3f) | $(spread 1 "$theirs" %.3f) | $(spread 3 "$ours" %.0f) |" \
-		"$(spread 3 "$theirs" %.0f) | **$ratio** | $(spread 4 "$ours" %.0f) | $(spread 4 "$theirs" %.0f) |"
+	for precision in $PRECISIONS; do
+		ours=$files/$recipe.$precision.uer theirs=$files/$recipe.$precision.pytorch float=$files/$recipe.fp32.pytorch
+		of_float=
+		[[ ! -e $float ]] || of_float=$(ratio 3 "$ours" "$float")
+		echo "| $recipe, $precision | $(spread 1 "$ours" %.3f) | $(spread 1 "$theirs" %.3f) | $(spread 3 "$ours" %.0f) |" \
+			"$(spread 3 "$theirs" %.0f) | **$(ratio 3 "$ours" "$theirs")** | $of_float | $(spread 4 "$ours" %.0f) |" \
+			"$(spread 4 "$theirs" %.0f) |"
+	done
 done
