@@ -28,10 +28,11 @@ const (
 	demoLabels    = 8
 )
 
-// demo holds the vocabulary and a dataset for each target.
+// demo holds the vocabulary, a dataset for each target and the precision of the trainings on them.
 type demo struct {
 	vocabulary *vocab.Vocabulary
 	datasets   map[string]*dataset.Dataset
+	precision  kernel.Precision
 }
 
 func openDemo(t testing.TB) *demo {
@@ -47,7 +48,7 @@ func openDemo(t testing.TB) *demo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &demo{vocabulary, map[string]*dataset.Dataset{}}
+	d := &demo{vocabulary: vocabulary, datasets: map[string]*dataset.Dataset{}}
 	for target := range instance.ByTarget {
 		d.datasets[target] = d.dataset(t, target)
 	}
@@ -157,7 +158,9 @@ func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape 
 	}
 	parameters := make([]float32, made.Program.ParameterSize)
 	Initialize(m, made.Program, parameters, 7)
-	e, err := device.NewExecutor(device.NewCPU(cpu), made.Program, parameters)
+	onCPU := device.NewCPU(cpu)
+	onCPU.Precision = d.precision
+	e, err := device.NewExecutor(onCPU, made.Program, parameters)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,72 +1,118 @@
 package model
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
 	"uer/internal/config"
+	"uer/internal/encoder"
 	"uer/internal/kernel"
+	"uer/internal/target"
 )
 
-// middling are models large enough for their work to be divided between threads.
+// middling are models large enough for their work to be divided between threads: every encoder and every target.
 func middling() map[string]config.Model {
 	models := map[string]config.Model{
-		"roberta":  tiny("word_pos_seg", "transformer", "mlm"),
-		"albert":   tiny("word_pos_seg", "transformer", "albert"),
-		"gpt2":     tiny("word_pos", "transformer causal", "lm"),
-		"lstm":     tiny("word", "lstm", "lm"),
-		"elmo":     tiny("word", "bigru", "bilm"),
-		"gatedcnn": tiny("word", "gatedcnn", "lm"),
-		"t5":       tiny("word", "transformer", "t5"),
+		"roberta":       tiny("word_pos_seg", "transformer", "mlm"),
+		"bert":          tiny("word_pos_seg", "bert", "bert"),
+		"albert":        tiny("word_pos_seg", "transformer", "albert"),
+		"gpt":           tiny("word_pos", "transformer causal", "lm"),
+		"gpt2":          tiny("word_pos", "transformer causal", "lm"),
+		"prefixlm":      tiny("word_pos_seg", "transformer causal_with_prefix", "prefixlm"),
+		"seq2seq":       tiny("word_sinusoidalpos", "transformer", "seq2seq"),
+		"t5":            tiny("word", "transformer", "t5"),
+		"cls":           tiny("word_pos_seg", "transformer", "cls"),
+		"rnn":           tiny("word", "rnn", "lm"),
+		"lstm":          tiny("word", "lstm", "lm"),
+		"gru":           tiny("word", "gru", "lm"),
+		"bidirectional": tiny("word", "lstm bidirectional", "mlm"),
+		"birnn":         tiny("word", "birnn", "bilm"),
+		"elmo":          tiny("word", "bilstm", "bilm"),
+		"bigru":         tiny("word", "bigru", "bilm"),
+		"gatedcnn":      tiny("word", "gatedcnn", "lm"),
 	}
 	for name, m := range models {
 		m.EmbeddingSize, m.HiddenSize, m.FeedForwardSize = 32, 32, 80
 		m.ParameterSharing = name == "albert"
-		m.TieWeights = name == "gpt2"
 		m.RelativePositionEmbedding = name == "t5"
+		if name == "gpt2" {
+			m.TieWeights, m.LayerNormPositioning = true, "pre"
+		}
+		if name == "cls" {
+			m.Pooling = "mean"
+		}
 		models[name] = m
 	}
 	return models
 }
 
-// TestThreads: one training step with dropout gives the same bits with any number of threads, and again in a second run;
-// the encoders that the kernels differ most for, with each instruction set.
+func TestMiddlingHasAllParts(t *testing.T) {
+	encoders, targets := maps.Clone(encoder.ByName), maps.Clone(target.ByName)
+	for _, m := range middling() {
+		delete(encoders, m.Encoder)
+		delete(targets, m.Target)
+	}
+	if len(encoders)+len(targets) > 0 {
+		t.Errorf("there is no model with the encoders %v and the targets %v", keys(encoders), keys(targets))
+	}
+}
+
+// TestThreads: two training steps with dropout give the same bits with any number of threads, and again in a second run,
+// with each instruction set, in both precisions.
 func TestThreads(t *testing.T) {
-	const batch = 10
 	text := openDemo(t)
 	for name, m := range middling() {
-		sets := kernel.InstructionSets() // the best first
-		if name != "roberta" && name != "lstm" {
-			sets = sets[:1]
-		}
-		for _, set := range sets {
-			t.Run(name+"/"+set, func(t *testing.T) {
-				var want []float32
-				for _, threads := range []int{1, 2, 5, 1} {
-					got := text.oneStep(t, m, set, threads, batch)
-					if want == nil {
-						want = got
-					}
-					if !slices.Equal(got, want) {
-						t.Errorf("%d threads give other numbers than the first run with 1", threads)
-					}
-				}
-			})
+		for _, set := range kernel.InstructionSets() {
+			for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
+				t.Run(name+"/"+set+"/"+precisionName, func(t *testing.T) {
+					text.precision = precision
+					text.compareThreads(t, set, m)
+				})
+			}
 		}
 	}
 }
 
-// oneStep returns the loss, the gradients and the parameters after a step.
-func (d *demo) oneStep(t *testing.T, m config.Model, set string, threads, size int) []float32 {
+func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	t.Helper()
-	cpu, err := kernel.NewWith(set, threads)
-	if err != nil {
-		t.Fatal(err)
+	var want []float32
+	for _, threads := range []int{1, 2, 5, 1} {
+		cpu, err := kernel.NewWith(set, threads)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cpu.Close()
+		if d.precision == kernel.BFloat16 && !cpu.SupportsBF16() {
+			t.Skip("no products in bfloat16")
+		}
+		got := d.twoSteps(t, cpu, m)
+		if want == nil {
+			want = got
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%d threads give other numbers than the first run with 1", threads)
+		}
 	}
-	defer cpu.Close()
-	r := d.fed(t, cpu, m, size)
-	loss := float32(r.run(t))
-	return slices.Concat([]float32{loss}, r.executor.Gradients(), r.executor.Parameters())
+}
+
+// twoSteps returns the losses of two steps, the gradients of the second and the parameters in the end.
+func (d *demo) twoSteps(t *testing.T, cpu *kernel.CPU, m config.Model) []float32 {
+	t.Helper()
+	const size = 6
+	loader := d.loader(t, m, size)
+	defer loader.Close()
+	r := d.newTraining(t, cpu, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	var losses []float32
+	for range 2 {
+		b, err := loader.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		feedBatch(t, r.executor, b)
+		losses = append(losses, float32(r.run(t)))
+	}
+	return slices.Concat(losses, r.executor.Gradients(), r.executor.Parameters())
 }
 
 // fed is a training whose first batch has been fed.
