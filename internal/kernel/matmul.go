@@ -9,7 +9,7 @@ import (
 // Product is a matrix product and what is applied to its result while it is in the cache:
 //
 //	Before = A B + Bias, added to C if Accumulate
-//	C = Activation(Before)
+//	C = dropout(Activation(Before)) + Residual
 //
 // Matrices are row-major. A leading dimension is the distance between rows in elements; 0 means that rows are adjacent.
 // C and Before must not overlap the other operands. Rows of A and B may overlap: a leading dimension below the number of
@@ -26,10 +26,13 @@ type Product struct {
 	C          []float32 // [M, N]
 	LDC        int
 	Accumulate bool
-	Bias       []float32  // [N], added to every row; nil for none
-	Activation Activation // applied last
-	Before     []float32  // [M, N] with the leading dimension of C; nil if not wanted
-	Precision  Precision  // of A and B, and of Packed
+	Bias       []float32 // [N], added to every row; nil for none
+	Activation Activation
+	Before     []float32 // [M, N] with the leading dimension of C; nil if not wanted
+	Dropout    Dropout
+	Rows       []int32   // [M], numbers the rows for Dropout; not read if nothing is dropped
+	Residual   []float32 // [M, N] with the leading dimension of C; nil for none
+	Precision  Precision // of A and B, and of Packed
 }
 
 // Precision is the format in which a product reads its factors. Sums and all else are in float32.
@@ -108,7 +111,11 @@ func (p *Product) complete() {
 	if p.Before != nil {
 		requireMatrix("Before", p.Before, p.M, p.N, p.LDC, false)
 	}
+	if p.Residual != nil {
+		requireMatrix("Residual", p.Residual, p.M, p.N, p.LDC, false)
+	}
 	requireOptional("Bias", p.Bias, p.N)
+	p.Rows = dropoutRows(p.Rows, p.M, p.Dropout)
 	if p.Activation == Linear {
 		p.Activation = None
 	}

@@ -4,17 +4,21 @@
 
 #include <stddef.h>
 
-#include "native.h"
+#include "rows.h"
 
-// uer_block is productTile: C = activation(A B + bias), with C added to the sum if accumulate.
+// uer_block is productTile: C = dropout(activation(A B + bias)) + residual, with C added to the sum if accumulate.
 typedef struct {
 	size_t rows, columns, depth, height, stride;
 	const float *a, *b; // panels [depth, stride], of which height rows count, and [depth, columns of a register tile]
 	float *c;
-	size_t leading; // of C and before
+	size_t leading; // of C, before and residual
 	int by_rows, accumulate, activation;
 	const float *bias; // or NULL
 	float *before;     // or NULL
+	uer_dropout dropout;
+	const int32_t *numbers; // of the rows for dropout; NULL if nothing is dropped
+	size_t first_column;    // of C, among the columns of the whole
+	const float *residual;  // or NULL
 } uer_block;
 
 // uer_matmul is matmulRoutines.

@@ -1,6 +1,7 @@
 // Matrix products of packed panels. A register tile holds TILE_ROWS × TILE_VECTORS vectors of C, and leaves registers for
 // the vectors of B and an element of A; with at least eight sums under way, additions wait for none.
 #include "activation.inc.h"
+#include "dropout.inc.h"
 #include "matmul.h"
 
 #if defined(UER_SET_AVX512)
@@ -198,17 +199,34 @@ INLINE void activate_tile(const int kind, float *c, float *before, size_t leadin
 		}
 }
 
+// residual_tile drops elements of a register tile's part of C and adds the residual.
+static void residual_tile(const uer_block *t, size_t row, size_t column, size_t rows, size_t columns) {
+	for (size_t i = 0; i < rows; i++) {
+		size_t element = (row + i) * t->leading + column;
+		uint64_t key = t->numbers ? dropout_row_key(t->dropout, t->numbers[row + i]) : 0;
+		for (size_t j = 0; j < columns; j += LANES) {
+			vfloat value = load_some(t->c + element + j, columns - j);
+			if (t->numbers) value = drop(value, t->dropout, key, t->first_column + column + j);
+			if (t->residual) value += load_some(t->residual + element + j, columns - j);
+			store_some(t->c + element + j, value, columns - j);
+		}
+	}
+}
+
 // multiply_panels does panel i of A and panel j of B.
 static void multiply_panels(const uer_block *t, size_t i, size_t j, const float *next) {
 	size_t row = i * t->height, column = j * TILE_COLUMNS;
 	size_t rows = least(t->height, t->rows - row), columns = least(TILE_COLUMNS, t->columns - column);
 	const float *a = t->a + i * t->stride * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
 	float *c = t->c + row * t->leading + column, *before = t->before ? t->before + row * t->leading + column : NULL;
+	for (size_t r = 0; t->residual && r < rows; r++)
+		for (size_t l = 0; l < columns; l += LINE) __builtin_prefetch(t->residual + (row + r) * t->leading + column + l);
 	if (columns < TILE_COLUMNS)
 		edge_tile(rows, columns, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
 	else
 		full_tile(rows, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
 	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, before, t->leading, rows, columns)
+	if (t->numbers || t->residual) residual_tile(t, row, column, rows, columns);
 }
 
 static void multiply(uer_block t) {

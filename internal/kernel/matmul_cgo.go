@@ -39,14 +39,18 @@ func nativeMatmulTable(m *C.uer_matmul) matmulRoutines {
 			a := t.a[:ceilDivide(t.rows, t.height)*t.stride*t.depth]
 			b := t.b[:roundUp(t.columns, tileColumns)*t.depth]
 			length := (t.rows-1)*t.leading + t.columns
-			c, before := t.c[:length], t.before
+			c, before, residual := t.c[:length], t.before, t.residual
 			if before != nil {
 				before = before[:length]
+			}
+			if residual != nil {
+				residual = residual[:length]
 			}
 			C.uer_matmul_multiply(m, C.uer_block{
 				rows: C.size_t(t.rows), columns: C.size_t(t.columns), depth: C.size_t(t.depth), height: C.size_t(t.height),
 				stride: C.size_t(t.stride), a: floats(a), b: floats(b), by_rows: flag(t.byRows), c: floats(c), leading: C.size_t(t.leading),
 				accumulate: flag(t.accumulate), bias: floats(t.bias), activation: C.int(t.activation), before: floats(before),
+				dropout: t.dropout.native(), numbers: integers(t.numbers), first_column: C.size_t(t.firstColumn), residual: floats(residual),
 			})
 		},
 		limit: func(rounds int) int {

@@ -36,7 +36,8 @@ type matmulRoutines struct {
 	limit func(rounds int) int
 }
 
-// productTile is the work of multiply: C = activation(A B + bias), with C added to the sum if accumulate.
+// productTile is the work of multiply: C = dropout(activation(A B + bias)) + residual, with C added to the sum if
+// accumulate.
 type productTile struct {
 	rows, columns, depth int       // depth: of the panels
 	height, stride       int       // of a panel of A: height rows, at most matmulRoutines.rows
@@ -44,11 +45,15 @@ type productTile struct {
 	b                    []float32 // panels [depth, matmulRoutines.columns]
 	byRows               bool      // takes the panels of A one after the other, with each all of B; else the other way round
 	c                    []float32 // [rows, columns]
-	leading              int       // of C
+	leading              int       // of c, before and residual
 	accumulate           bool
 	bias                 []float32 // [columns], or nil
 	activation           Activation
 	before               []float32 // as c, or nil
+	dropout              Dropout
+	numbers              []int32   // [rows], the numbers of the rows for dropout; nil if nothing is dropped
+	firstColumn          int       // of c, among the columns of the whole
+	residual             []float32 // as c, or nil
 }
 
 // productScratch holds packed operands. Its size is bounded, whatever the product.
@@ -168,6 +173,12 @@ func (r *productRun) finish(t *productTile, row, column int) {
 	}
 	if r.Before != nil {
 		t.before = r.Before[row*r.LDC+column:]
+	}
+	if r.Rows != nil {
+		t.dropout, t.numbers, t.firstColumn = r.Dropout, r.Rows[row:row+t.rows], column
+	}
+	if r.Residual != nil {
+		t.residual = r.Residual[row*r.LDC+column:]
 	}
 }
 

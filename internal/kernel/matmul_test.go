@@ -15,13 +15,16 @@ type productCase struct {
 	bias                               bool
 	activation                         Activation
 	before, packed                     bool
+	dropout                            float32
+	residual                           bool
 	padding                            int // of the leading dimensions
 	precision                          Precision
 }
 
 func (p productCase) String() string {
-	return fmt.Sprintf("%dx%dx%d tA=%t tB=%t accumulate=%t bias=%t activation=%d before=%t packed=%t padding=%d precision=%d",
-		p.m, p.n, p.k, p.transposeA, p.transposeB, p.accumulate, p.bias, p.activation, p.before, p.packed, p.padding, p.precision)
+	return fmt.Sprintf("%dx%dx%d tA=%t tB=%t accumulate=%t bias=%t activation=%d before=%t packed=%t dropout=%g residual=%t padding=%d "+
+		"precision=%d", p.m, p.n, p.k, p.transposeA, p.transposeB, p.accumulate, p.bias, p.activation, p.before, p.packed, p.dropout,
+		p.residual, p.padding, p.precision)
 }
 
 // product makes the operands. What lies between the rows is not a number, so that a result which reads it shows.
@@ -39,7 +42,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		return x, columns + p.padding
 	}
 	q := Product{M: p.m, N: p.n, K: p.k, TransposeA: p.transposeA, TransposeB: p.transposeB, Accumulate: p.accumulate,
-		Activation: p.activation, Precision: p.precision}
+		Activation: p.activation, Dropout: Dropout{p.dropout, 5}, Rows: counting(1<<30, p.m), Precision: p.precision}
 	q.A, q.LDA = matrix(p.m, p.k, p.transposeA)
 	q.B, q.LDB = matrix(p.k, p.n, p.transposeB)
 	q.C, q.LDC = matrix(p.m, p.n, false)
@@ -49,6 +52,9 @@ func (p productCase) product(generator *rand.Rand) Product {
 	}
 	if p.before {
 		q.Before = slices.Clone(q.C)
+	}
+	if p.residual {
+		q.Residual, _ = matrix(p.m, p.n, false)
 	}
 	return q
 }
@@ -113,7 +119,19 @@ func expect(p *Product, step int) []expectation {
 		i, j := e/p.N, e%p.N
 		before, magnitude := reference(p, i, j)
 		limit, value := tolerance(p.K, magnitude), activate(p.Activation, before)
-		list = append(list, expectation{i, j, before, value, limit, limit*slope + 1e-6*math.Abs(value) + 1e-7})
+		within := limit*slope + 1e-6*math.Abs(value) + 1e-7
+		if d := p.Dropout; d.Probability > 0 {
+			factor := 0.0
+			if dropoutHash(d.rowKey(uint64(p.Rows[i])), uint32(j)) >= d.threshold() {
+				factor = 1 / (1 - float64(d.Probability))
+			}
+			value, within = value*factor, (within+1e-7*math.Abs(value))*factor
+		}
+		if p.Residual != nil {
+			value += float64(p.Residual[i*p.LDC+j])
+			within += 1e-7 * math.Abs(value)
+		}
+		list = append(list, expectation{i, j, before, value, limit, within})
 	}
 	return list
 }
@@ -206,6 +224,10 @@ func TestMatMul(t *testing.T) {
 					p.activation = Activation((number + flags) % int(Sigmoid+1))
 					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
 				}
+				p.residual = (number+flags/3)%2 == 0
+				if (number+flags/5)%2 == 0 {
+					p.dropout = 0.3
+				}
 				testProduct(t, cpus, p, 1+p.m*p.n/600)
 				p.precision = BFloat16
 				testProduct(t, cpus, p, 1+p.m*p.n/300)
@@ -222,6 +244,7 @@ func TestMatMulChunks(t *testing.T) {
 		p := productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU}
 		testProduct(t, cpus, p, 1001)
 		p.transposeA, p.transposeB, p.accumulate, p.precision = true, false, true, BFloat16
+		p.dropout, p.residual = 0.1, true
 		testProduct(t, cpus, p, 1001)
 	}
 }
@@ -292,6 +315,8 @@ func TestMatMulRefusesWrongOperands(t *testing.T) {
 		"short B":           {M: 2, N: 20, K: 6, A: x, B: x, C: x},
 		"short C":           {M: 20, N: 6, K: 1, A: x, B: x, C: x},
 		"leading dimension": {M: 2, N: 6, K: 2, A: x, B: x, C: x, LDC: 5},
+		"short residual":    {M: 20, N: 2, K: 2, A: x, B: x, C: x, Residual: x[:39]},
+		"missing rows":      {M: 2, N: 2, K: 2, A: x, B: x, C: x, Dropout: Dropout{Probability: 0.5}},
 		"short bias":        {M: 2, N: 2, K: 2, A: x, B: x, C: x, Bias: x[:1]},
 		"negative size":     {M: -1, N: 2, K: 2, A: x, B: x, C: x},
 		"other packed size": {M: 2, N: 3, K: 4, A: x, Packed: &packed, C: x},
@@ -314,5 +339,23 @@ func TestMatMulMemoryDoesNotGrow(t *testing.T) {
 	p = productCase{m: 800, n: 100, k: 500}.product(rand.New(rand.NewPCG(1, 2)))
 	if more := testing.AllocsPerRun(5, func() { c.MatMul(&p) }); more > allocations || more > 12 {
 		t.Errorf("%v allocations, and %v for a larger product", allocations, more)
+	}
+}
+
+// Dropout and residual in a product give the bits that they give after it.
+func TestMatMulDropsAsDropoutDoes(t *testing.T) {
+	for _, set := range InstructionSets() {
+		c := newTestCPU(t, set, 2)
+		for _, d := range []Dropout{{}, {0.1, 3}, {1, 4}} {
+			p := productCase{m: 37, n: 75, k: 800, bias: true}.product(rand.New(rand.NewPCG(1, 2)))
+			rows, residual := counting(40, p.M), random(5, len(p.C))
+			c.MatMul(&p)
+			want := make([]float32, len(p.C))
+			c.DropoutAdd(want, p.C, residual, p.N, rows, d)
+			p.Dropout, p.Rows, p.Residual = d, rows, residual
+			if c.MatMul(&p); !identical(p.C, want) {
+				t.Errorf("%s, probability %v: differs from dropout after the product", set, d.Probability)
+			}
+		}
 	}
 }

@@ -8,16 +8,20 @@ func portableDropout(y, x, residual []float32, width int, rows []int32, d Dropou
 		return
 	}
 	for r, row := range rows {
-		key, threshold, scale := d.rowKey(uint64(row)), d.threshold(), d.scale()
+		key := d.rowKey(uint64(row))
 		for j := range width {
 			i := r*width + j
-			kept := float32(0)
-			if dropoutHash(key, uint32(j)) >= threshold {
-				kept = x[i] * scale
-			}
-			y[i] = kept + at(residual, i)
+			y[i] = d.drop(x[i], key, j) + at(residual, i)
 		}
 	}
+}
+
+// drop is dropout of one element of the row with the key.
+func (d Dropout) drop(x float32, rowKey uint64, column int) float32 {
+	if dropoutHash(rowKey, uint32(column)) < d.threshold() {
+		return 0
+	}
+	return float32(x * d.scale()) // rounded before anything is added to it
 }
 
 // at is x[i], or 0 for an operand left out.

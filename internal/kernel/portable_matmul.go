@@ -46,6 +46,10 @@ func portableMultiply(t productTile) {
 // finish stores the register tile at row i and column j of the block.
 func (t *productTile) finish(i, j int, sums portableSums) {
 	for row := range min(t.height, t.rows-i) {
+		var key uint64
+		if t.numbers != nil {
+			key = t.dropout.rowKey(uint64(t.numbers[i+row]))
+		}
 		for column := range min(portableTileColumns, t.columns-j) {
 			element, sum := (i+row)*t.leading+j+column, sums[row][column]
 			if t.accumulate {
@@ -59,6 +63,12 @@ func (t *productTile) finish(i, j int, sums portableSums) {
 			}
 			if t.activation != None {
 				sum = float32(activate(t.activation, float64(sum)))
+			}
+			if t.numbers != nil {
+				sum = t.dropout.drop(sum, key, t.firstColumn+j+column)
+			}
+			if t.residual != nil {
+				sum += t.residual[element]
 			}
 			t.c[element] = sum
 		}
