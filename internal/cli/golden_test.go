@@ -2,54 +2,69 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
-	"os"
-
+	"uer/internal/kernel"
 	"uer/internal/statedict"
 )
 
-// TestGoldenRuns trains as UER-py did, from its dataset and its initial parameters, with its seed: shuffles and masks are
-// the same, and so are the report lines and, within rounding, the checkpoints after 10 and 20 steps.
+const goldenRate = 1e-4
+
+// goldenRuns are the datasets and flags of UER-py's runs.
+var goldenRuns = map[string]struct {
+	dataset   string
+	arguments []string
+}{
+	"roberta": {"mlm_dynamic.pt", []string{"--embedding", "word_pos_seg", "--mask", "fully_visible", "--target", "mlm"}},
+	"bert":    {"bert_static.pt", []string{"--embedding", "word_pos_seg", "--mask", "fully_visible", "--target", "bert"}},
+	"gpt2": {"lm.pt", []string{"--tie_weight", "--embedding", "word_pos", "--remove_embedding_layernorm",
+		"--mask", "causal", "--layernorm_positioning", "pre", "--target", "lm"}},
+}
+
+// TestGoldenRuns trains as UER-py did, from its dataset and its initial parameters, with its seed, and with every
+// instruction set: shuffles and masks are the same, and so are the report lines and, within rounding, the checkpoints after
+// 10 and 20 steps.
 func TestGoldenRuns(t *testing.T) {
-	const rate = 1e-4
-	runs := map[string]struct {
-		dataset   string
-		arguments []string
-	}{
-		"roberta": {"mlm_dynamic.pt", []string{"--embedding", "word_pos_seg", "--mask", "fully_visible", "--target", "mlm"}},
-		"bert":    {"bert_static.pt", []string{"--embedding", "word_pos_seg", "--mask", "fully_visible", "--target", "bert"}},
-		"gpt2": {"lm.pt", []string{"--tie_weight", "--embedding", "word_pos", "--remove_embedding_layernorm",
-			"--mask", "causal", "--layernorm_positioning", "pre", "--target", "lm"}},
+	for _, set := range kernel.InstructionSets() {
+		for name := range goldenRuns {
+			t.Run(set+"/"+name, func(t *testing.T) {
+				t.Setenv("UER_CPU", set)
+				compareRun(t, set, name)
+			})
+		}
 	}
-	for name, run := range runs {
-		t.Run(name, func(t *testing.T) {
-			golden := filepath.Join("testdata", "golden")
-			prefix := filepath.Join(t.TempDir(), "model.bin")
-			var out, talk bytes.Buffer
-			code := Main(append([]string{"pretrain", "--dataset_path", filepath.Join(golden, run.dataset),
-				"--vocab_path", filepath.Join(golden, "vocab.txt"),
-				"--config_path", filepath.Join(golden, name, "config.json"),
-				"--pretrained_model_path", filepath.Join("..", "model", "testdata", name, "init.bin"), "--output_model_path", prefix,
-				"--encoder", "transformer", "--learning_rate", "1e-4", "--weight_decay", "0", "--batch_size", "4",
-				"--total_steps", "20", "--report_steps", "5", "--save_checkpoint_steps", "10"}, run.arguments...),
-				Streams{Out: &out, Err: &talk})
-			if code != 0 {
-				t.Fatalf("exit code %d: %s", code, talk.String())
-			}
-			want, err := os.ReadFile(filepath.Join(golden, name, "stdout.txt"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			compareLines(t, out.String(), string(want))
-			for _, step := range []string{"-10", "-20"} {
-				compareCheckpoints(t, prefix+step, filepath.Join(golden, name, "model.bin"+step), 0.02*rate)
-			}
-		})
+}
+
+func compareRun(t *testing.T, set, name string) {
+	run, golden := goldenRuns[name], filepath.Join("testdata", "golden")
+	prefix := filepath.Join(t.TempDir(), "model.bin")
+	var out, talk bytes.Buffer
+	code := Main(append([]string{"pretrain", "--dataset_path", filepath.Join(golden, run.dataset),
+		"--vocab_path", filepath.Join(golden, "vocab.txt"),
+		"--config_path", filepath.Join(golden, name, "config.json"),
+		"--pretrained_model_path", filepath.Join("..", "model", "testdata", name, "init.bin"), "--output_model_path", prefix,
+		"--encoder", "transformer", "--learning_rate", fmt.Sprint(goldenRate), "--weight_decay", "0", "--batch_size", "4",
+		"--total_steps", "20", "--report_steps", "5", "--save_checkpoint_steps", "10"}, run.arguments...),
+		Streams{Out: &out, Err: &talk})
+	if code != 0 {
+		t.Fatalf("exit code %d: %s", code, talk.String())
+	}
+	if !strings.Contains(talk.String(), "CPU ("+set+",") {
+		t.Errorf("it does not say that it uses %s: %s", set, talk.String())
+	}
+	want, err := os.ReadFile(filepath.Join(golden, name, "stdout.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareLines(t, out.String(), string(want))
+	for _, step := range []string{"-10", "-20"} {
+		compareCheckpoints(t, prefix+step, filepath.Join(golden, name, "model.bin"+step), 0.02*goldenRate)
 	}
 }
 

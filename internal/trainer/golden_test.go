@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"uer/internal/kernel"
 )
 
 // goldenStep is what a rank of UER-py computed in one step.
@@ -18,10 +20,20 @@ type goldenStep struct {
 	Norms map[string]float64 `json:"averaged_grad_norms"`
 }
 
-// TestGoldenRanks trains as two ranks of UER-py did and compares the losses and gradient norms of three steps, the mean
-// gradients of the first and the parameters after the third. Loss: 1e-6 of it. Gradients: 1e-4 of the largest element of
-// the tensor. Parameters: 0.02 of the learning rate, four times what separates UER-py's own float32 and float64 runs.
+// TestGoldenRanks trains as two ranks of UER-py did, with every instruction set, and compares the losses and gradient norms
+// of three steps, the mean gradients of the first and the parameters after the third. Loss: 1e-6 of it. Gradients: 1e-4 of
+// the largest element of the tensor. Parameters: 0.02 of the learning rate, four times what separates UER-py's own float32
+// and float64 runs.
 func TestGoldenRanks(t *testing.T) {
+	for _, set := range kernel.InstructionSets() {
+		t.Run(set, func(t *testing.T) {
+			t.Setenv("UER_CPU", set)
+			compareRanks(t)
+		})
+	}
+}
+
+func compareRanks(t *testing.T) {
 	const size, steps = 2, 3
 	for step := 1; step <= steps; step++ {
 		ranks := newRanks(t, size, step, 0)
