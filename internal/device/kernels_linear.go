@@ -8,7 +8,7 @@ import (
 
 func linearKernel(c *CPU, o op.Linear) compute {
 	var p kernel.Product
-	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
+	return func(run *Run, out, in []graph.Buffer, _ []bool) {
 		x, weight := in[0], in[1] // [tokens, in], [out, in]
 		p = kernel.Product{
 			Precision: c.Precision,
@@ -21,6 +21,10 @@ func linearKernel(c *CPU, o op.Linear) compute {
 		}
 		if o.Activation != kernel.None {
 			p.Before = out[1].Floats
+		}
+		if o.Residual {
+			p.Residual, p.Rows = in[len(in)-2].Floats, in[len(in)-1].Integers
+			p.Dropout = dropout(run, o.Dropout, o.Site)
 		}
 		c.kernel.MatMul(&p)
 	}

@@ -60,6 +60,15 @@ var opTests = []opTest{
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Linear{Activation: kernel.GELU}, p...)
 		}},
+	{"linear with activation, dropout and residual", [][]int{{7, 5}, {3, 5}, {3}, {7, 3}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			linear := op.Linear{Bias: true, Activation: kernel.GELU, Residual: true, Dropout: 0.4, Site: 1}
+			return b.Apply(linear, append(p[:4:4], rowsOf(b))...)
+		}},
+	{"linear added to its input", [][]int{{7, 5}, {5, 5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Linear{Residual: true}, p[0], p[1], p[0], rowsOf(b))
+		}},
 	{"one input of three linear maps and a residual", [][]int{{7, 5}, {5, 5}, {5, 5}, {5}, {5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			h := b.Apply(op.Linear{Activation: kernel.GELUFast}, p[0], p[1])

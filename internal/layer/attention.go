@@ -37,15 +37,14 @@ func NewAttention(s graph.Scope, m config.Model, mask op.Attention) Attention {
 	return a
 }
 
-// Apply maps x [tokens, width] to [tokens, width], looking at the tokens of memory, x itself for self-attention. Further
-// are the inputs that the flags of the mask ask for, in the order of op.Attention.
-func (a Attention) Apply(b *graph.Builder, batch Batch, x, memory *graph.Node, further ...*graph.Node) *graph.Node {
+// apply maps x [tokens, width], looking at the tokens of memory, x itself for self-attention. Further are the inputs that
+// the flags of the mask ask for, in the order of op.Attention.
+func (a Attention) apply(b *graph.Builder, batch Batch, x, memory *graph.Node, further ...*graph.Node) part {
 	query := a.query.Apply(b, x, kernel.None)      // [tokens, heads·size]
 	key := a.key.Apply(b, memory, kernel.None)     // [keys, heads·size]
 	value := a.value.Apply(b, memory, kernel.None) // [keys, heads·size]
 	attention := a.op
 	attention.Site, attention.MaxLength = b.Site(), batch.Length
 	operands := append([]*graph.Node{query, key, value, batch.Starts, batch.Rows}, further...)
-	mixed := b.Apply(attention, operands...)    // [tokens, heads·size]
-	return a.final.Apply(b, mixed, kernel.None) // [tokens, width]
+	return part{b.Apply(attention, operands...), a.final} // [tokens, heads·size]
 }

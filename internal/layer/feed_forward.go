@@ -54,13 +54,13 @@ func NewFeedForward(s graph.Scope, m config.Model) (FeedForward, error) {
 	return f, nil
 }
 
-// Apply maps x [tokens, width] to [tokens, width].
-func (f FeedForward) Apply(b *graph.Builder, x *graph.Node) *graph.Node {
+// apply maps x [tokens, width].
+func (f FeedForward) apply(b *graph.Builder, x *graph.Node) part {
 	if f.gate == nil {
-		return f.second.Apply(b, f.first.Apply(b, x, f.activation), kernel.None)
+		return part{f.first.Apply(b, x, f.activation), f.second}
 	}
-	gate := f.gate.Apply(b, x, kernel.None)                          // [tokens, feed-forward]
-	inner := f.first.Apply(b, x, kernel.None)                        // [tokens, feed-forward]
-	inner = b.Apply(op.Gated{Activation: f.activation}, gate, inner) // [tokens, feed-forward]
-	return f.second.Apply(b, inner, kernel.None)
+	gate := f.gate.Apply(b, x, kernel.None)   // [tokens, feed-forward]
+	inner := f.first.Apply(b, x, kernel.None) // [tokens, feed-forward]
+	inner = b.Apply(op.Gated{Activation: f.activation}, gate, inner)
+	return part{inner, f.second}
 }

@@ -11,39 +11,24 @@ import (
 type TransformerLayer struct {
 	attention   Attention
 	feedForward FeedForward
-	norm1       Norm
-	norm2       Norm
-	pre         bool
-	dropout     float64
+	residuals   [2]residual
 }
 
 // NewTransformerLayer declares a layer with the given visibility of keys.
 func NewTransformerLayer(s graph.Scope, m config.Model, mask op.Attention) (TransformerLayer, error) {
-	l := TransformerLayer{
-		attention: NewAttention(s.In("self_attn"), m, mask),
-		pre:       m.LayerNormPositioning == "pre",
-		dropout:   m.Dropout,
-	}
+	l := TransformerLayer{attention: NewAttention(s.In("self_attn"), m, mask)}
 	var err error
 	if l.feedForward, err = NewFeedForward(s.In("feed_forward"), m); err != nil {
 		return l, err
 	}
-	l.norm1 = NewTransformerNorm(s.In("layer_norm_1"), m)
-	l.norm2 = NewTransformerNorm(s.In("layer_norm_2"), m)
+	l.residuals = [2]residual{newResidual(s.In("layer_norm_1"), m), newResidual(s.In("layer_norm_2"), m)}
 	return l, nil
 }
 
 // Apply maps x [tokens, hidden] to [tokens, hidden]. Further are the inputs that the mask asks for.
 func (l TransformerLayer) Apply(b *graph.Builder, batch Batch, x *graph.Node, further ...*graph.Node) *graph.Node {
-	if l.pre {
-		normed := l.norm1.Apply(b, x)                                       // [tokens, hidden]
-		attended := l.attention.Apply(b, batch, normed, normed, further...) // [tokens, hidden]
-		x = DropoutAdd(b, batch, l.dropout, attended, x)                    // [tokens, hidden]
-		forwarded := l.feedForward.Apply(b, l.norm2.Apply(b, x))            // [tokens, hidden]
-		return DropoutAdd(b, batch, l.dropout, forwarded, x)                // [tokens, hidden]
-	}
-	attended := l.attention.Apply(b, batch, x, x, further...)       // [tokens, hidden]
-	x = l.norm1.ApplyResidual(b, batch, l.dropout, attended, x)     // [tokens, hidden]
-	forwarded := l.feedForward.Apply(b, x)                          // [tokens, hidden]
-	return l.norm2.ApplyResidual(b, batch, l.dropout, forwarded, x) // [tokens, hidden]
+	attend := func(x *graph.Node) part { return l.attention.apply(b, batch, x, x, further...) }
+	forward := func(x *graph.Node) part { return l.feedForward.apply(b, x) }
+	x = l.residuals[0].apply(b, batch, x, attend)     // [tokens, hidden]
+	return l.residuals[1].apply(b, batch, x, forward) // [tokens, hidden]
 }

@@ -5,12 +5,16 @@ import (
 	"uer/internal/kernel"
 )
 
-// Linear is y = activation(x Wᵀ + b), with W stored [out, in] as PyTorch does.
-// Inputs: x [tokens, in], W [out, in], and b [out] if Bias. Outputs: y [tokens, out] and, if there is an activation, the
-// value before it [tokens, out].
+// Linear is y = activation(x Wᵀ + b), with W stored [out, in] as PyTorch does; or with Residual
+// y = dropout(activation(x Wᵀ + b)) + residual.
+// Inputs: x [tokens, in]; W [out, in]; b [out] if Bias; residual [tokens, out] and rows [tokens] if Residual. Outputs: y
+// [tokens, out] and, if there is an activation, the value before it [tokens, out].
 type Linear struct {
 	Bias       bool
 	Activation kernel.Activation
+	Residual   bool
+	Dropout    float32 // used with Residual
+	Site       int
 }
 
 // Name implements graph.Op.
@@ -34,6 +38,15 @@ func (o Linear) Outs(in []graph.Shape) ([]graph.Shape, error) {
 			return nil, err
 		}
 	}
+	if o.Residual {
+		rest := in[o.parameters()+1:]
+		if err := expect("the residual", rest[0], tokens, out); err != nil {
+			return nil, err
+		}
+		if err := expect("rows", rest[1], tokens); err != nil {
+			return nil, err
+		}
+	}
 	y := graph.Shape{tokens, out}
 	if o.Activation == kernel.None {
 		return []graph.Shape{y}, nil
@@ -42,34 +55,64 @@ func (o Linear) Outs(in []graph.Shape) ([]graph.Shape, error) {
 }
 
 // Wrt implements graph.Differentiable.
-func (o Linear) Wrt() []bool { return []bool{true, true, true}[:o.inputs()] }
-
-func (o Linear) inputs() int {
-	if o.Bias {
-		return 3
+func (o Linear) Wrt() []bool {
+	wrt := []bool{true, true, true}[:1+o.parameters()]
+	if o.Residual {
+		wrt = append(wrt, true, false)
 	}
-	return 2
+	return wrt
 }
 
-// Grad implements graph.Differentiable.
-func (o Linear) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	operands := []*graph.Node{in[0], in[1], dy}
-	if o.Activation != kernel.None {
-		operands = append(operands, out(1))
+// parameters is the number of inputs that are parameters; they follow x.
+func (o Linear) parameters() int {
+	if o.Bias {
+		return 2
 	}
-	return b.ApplyAll(LinearGradient(o), operands...)
+	return 1
+}
+
+// Grad implements graph.Differentiable. The residual's gradient is dy itself.
+func (o Linear) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	gradient := LinearGradient{Bias: o.Bias, Activation: o.Activation}
+	if !o.Residual {
+		return gradient.apply(b, in, out, dy)
+	}
+	dropped := dy
+	if o.Dropout > 0 {
+		dropped = b.Apply(Dropout{Probability: o.Dropout, Site: o.Site}, dy, in[len(in)-1])
+	}
+	gradients := gradient.apply(b, in, out, dropped)
+	if gradients == nil {
+		return nil
+	}
+	return append(gradients, dy, nil)
 }
 
 // LinearGradient is the gradient of Linear.
 // Inputs: x [tokens, in], W [out, in], dy [tokens, out], and the value before the activation [tokens, out] if there is one.
 // Outputs: dx [tokens, in], dW [out, in], and db [out] if Bias.
-type LinearGradient Linear
+type LinearGradient struct {
+	Bias       bool
+	Activation kernel.Activation
+}
+
+// apply puts the gradient on the graph. The operands are those of Linear.
+func (o LinearGradient) apply(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	operands := []*graph.Node{in[0], in[1], dy}
+	if o.Activation != kernel.None {
+		operands = append(operands, out(1))
+	}
+	return b.ApplyAll(o, operands...)
+}
 
 // Name implements graph.Op.
 func (LinearGradient) Name() string { return "linear gradient" }
 
 // Outs implements graph.Op.
 func (o LinearGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	outs := []graph.Shape{in[0], in[1], {in[1][0]}}
-	return outs[:Linear(o).inputs()], nil
+	outs := []graph.Shape{in[0], in[1]}
+	if o.Bias {
+		outs = append(outs, graph.Shape{in[1][0]})
+	}
+	return outs, nil
 }
