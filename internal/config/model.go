@@ -41,4 +41,5 @@ type Model struct {
 	HasLMTargetBias                     bool
 	KeepPadding                         bool // process padding as UER-py does
 	DeepInit                            bool // deep_init: what ends a residual branch starts smaller
+	Recompute                           bool // compute the activations of a layer again in the backward pass
 }

@@ -129,8 +129,9 @@ func (e *Executor) execute(s *step, run *Run) {
 func (e *Executor) Work() int64 {
 	var all int64
 	for i := range e.steps {
-		s := &e.steps[i]
-		all += work(s.Op, s.in, s.out)
+		if s := &e.steps[i]; !s.Repeats {
+			all += work(s.Op, s.in, s.out)
+		}
 	}
 	return all
 }

@@ -1,6 +1,7 @@
 package encoder
 
 import (
+	"slices"
 	"strconv"
 
 	"uer/internal/config"
@@ -13,14 +14,18 @@ import (
 // every block_size layers (Dauphin et al. 2017).
 func GatedConvolution(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 	layers := newConvolutions(s, m)
-	x = layers[0].apply(s, batch, x) // [tokens, hidden]
-	residual := x
-	for i, l := range layers[1:] {
-		x = l.apply(s, batch, x) // [tokens, hidden]
-		if (i+1)%m.BlockSize == 0 {
-			x = layer.DropoutAdd(s.Builder, batch, 0, x, residual)
-			residual = x
-		}
+	x = s.Block(func() *graph.Node { return layers[0].apply(s, batch, x) }) // [tokens, hidden]
+	for block := range slices.Chunk(layers[1:], m.BlockSize) {
+		x = s.Block(func() *graph.Node {
+			y := x
+			for _, l := range block {
+				y = l.apply(s, batch, y) // [tokens, hidden]
+			}
+			if len(block) < m.BlockSize {
+				return y
+			}
+			return layer.DropoutAdd(s.Builder, batch, 0, y, x)
+		})
 	}
 	return x
 }

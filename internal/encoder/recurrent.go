@@ -18,16 +18,22 @@ func recurrent(cell kernel.Cell) Encoder {
 		}
 		scope, width := s.In("rnn"), m.EmbeddingSize
 		for i := range m.LayersNumber {
-			forward := layer.NewRecurrent(scope, cell, i, width, hidden, false)
-			y := forward.Apply(s.Builder, batch, x) // [tokens, hidden]
-			if m.Bidirectional {
-				backward := layer.NewRecurrent(scope, cell, i, width, hidden, true)
-				y = s.Apply(op.Concat{}, y, backward.Apply(s.Builder, batch, x)) // [tokens, hidden_size]
-			}
-			// Dropout between layers and, by UER-py, once more on the output.
-			x, width = layer.Dropout(s.Builder, batch, m.Dropout, y), m.HiddenSize
+			x = s.Block(func() *graph.Node {
+				if i > 0 {
+					x = layer.Dropout(s.Builder, batch, m.Dropout, x)
+				}
+				forward := layer.NewRecurrent(scope, cell, i, width, hidden, false)
+				y := forward.Apply(s.Builder, batch, x) // [tokens, hidden]
+				if m.Bidirectional {
+					backward := layer.NewRecurrent(scope, cell, i, width, hidden, true)
+					y = s.Apply(op.Concat{}, y, backward.Apply(s.Builder, batch, x)) // [tokens, hidden_size]
+				}
+				return y
+			})
+			width = m.HiddenSize
 		}
-		return x
+		// Dropout between layers and, by UER-py, once more on the output.
+		return layer.Dropout(s.Builder, batch, m.Dropout, x)
 	}
 }
 
@@ -45,14 +51,17 @@ func twoRecurrent(cell kernel.Cell) Encoder {
 func oneDirection(s graph.Scope, cell kernel.Cell, m config.Model, batch layer.Batch, x *graph.Node, reverse bool) *graph.Node {
 	hidden, width := m.HiddenSize/2, m.EmbeddingSize
 	for i := range m.LayersNumber {
-		if i > 0 {
-			x = layer.Dropout(s.Builder, batch, m.Dropout, x)
-		}
-		l := layer.NewRecurrent(s, cell, i, width, hidden, false)
-		if reverse {
-			l = l.Reversed()
-		}
-		x, width = l.Apply(s.Builder, batch, x), hidden // [tokens, hidden_size/2]
+		x = s.Block(func() *graph.Node {
+			if i > 0 {
+				x = layer.Dropout(s.Builder, batch, m.Dropout, x)
+			}
+			l := layer.NewRecurrent(s, cell, i, width, hidden, false)
+			if reverse {
+				l = l.Reversed()
+			}
+			return l.Apply(s.Builder, batch, x) // [tokens, hidden_size/2]
+		})
+		width = hidden
 	}
 	return x
 }

@@ -36,7 +36,7 @@ func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node
 		further = append(further, bias)
 	}
 	for _, block := range blocks {
-		x = block.Apply(s.Builder, batch, x, further...) // [tokens, hidden]
+		x = s.Block(func() *graph.Node { return block.Apply(s.Builder, batch, x, further...) }) // [tokens, hidden]
 	}
 	return finish(x)
 }

@@ -19,6 +19,8 @@ type Node = gorgonia.Node
 // Builder puts inputs, parameters and operations on a graph. It keeps the first error, as bufio.Writer does: after an
 // error Apply returns nil nodes, and Compile returns the error. A Builder is used by one goroutine.
 type Builder struct {
+	Recompute bool // compute what is inside blocks again in the backward pass, for less memory
+
 	graph      *gorgonia.ExprGraph
 	inputs     []*Node
 	parameters []*Node
@@ -29,6 +31,7 @@ type Builder struct {
 	gradients  []*Node // after Compile: of each parameter
 	evaluate   func(op Op, out, in []Buffer) error
 	operations int
+	blocks     []span // operations that belong together
 	sites      int
 	err        error
 }

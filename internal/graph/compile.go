@@ -20,6 +20,7 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	if len(b.parameters) == 0 {
 		return nil, errors.New("the graph has no parameters")
 	}
+	backward := b.operations // the number of the first operation of the backward pass
 	gradients, err := b.differentiate(loss)
 	if err != nil {
 		return nil, err
@@ -42,6 +43,9 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	}
 	for _, n := range roots {
 		c.program.Outputs = append(c.program.Outputs, c.value[n])
+	}
+	if b.Recompute {
+		c.recompute(b.blocks, backward)
 	}
 	c.plan()
 	return c.program, b.err
@@ -79,6 +83,7 @@ type compiler struct {
 	uses    map[*Node]int        // how many needed nodes read a node
 	into    map[*Node]int        // the value that a node's own result is added into
 	copies  map[*Node][]int      // the values that a node's result is copied to as well
+	numbers []int                // the operation of each instruction, None for a copy
 	started []bool               // for a value that several instructions add into: the first has written
 }
 
@@ -204,6 +209,7 @@ func (c *compiler) emitCopy(from, to int) {
 	c.program.Instructions = append(c.program.Instructions, Instruction{
 		Op: Copy{}, In: []int{from}, Out: []int{to}, Accumulate: []bool{c.started[to]},
 	})
+	c.numbers = append(c.numbers, None)
 	c.started[to] = true
 }
 
@@ -237,6 +243,7 @@ func (c *compiler) emitOperation(n *Node, o *operation) {
 		c.value[n] = instruction.Out[0]
 	}
 	c.program.Instructions = append(c.program.Instructions, instruction)
+	c.numbers = append(c.numbers, o.number)
 }
 
 // emitOther handles what Gorgonia's Grad puts on the graph by itself: the constant 1 and sums. The terms that did not

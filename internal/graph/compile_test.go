@@ -28,6 +28,21 @@ type doubleGradient struct{}
 func (doubleGradient) Name() string                     { return "double gradient" }
 func (doubleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
 
+// square is y = x² with a gradient that reads x.
+type square struct{}
+
+func (square) Name() string                     { return "square" }
+func (square) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (square) Wrt() []bool                      { return []bool{true} }
+func (square) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
+	return []*Node{b.Apply(squareGradient{}, in[0], dy)}
+}
+
+type squareGradient struct{}
+
+func (squareGradient) Name() string                     { return "square gradient" }
+func (squareGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+
 // total is the sum of all elements of its inputs.
 type total struct{ inputs int }
 
@@ -69,6 +84,10 @@ func run(op Op, out, in []Buffer, accumulate []bool) {
 				}
 			case doubleGradient:
 				y = 2 * in[0].Floats[j]
+			case square:
+				y = in[0].Floats[j] * in[0].Floats[j]
+			case squareGradient:
+				y = 2 * in[0].Floats[j] * in[1].Floats[j]
 			case fill:
 				y = in[0].Floats[0]
 			case Copy:

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -92,8 +94,23 @@ func checkSizes(m config.Model) error {
 	case m.EmbeddingSize%2 != 0 && (m.Embedding == "word_sinusoidalpos" || hasDecoder(m.Target) && m.TargetEmbedding == "word_sinusoidalpos"):
 		return console.Hint(fmt.Errorf("emb_size %d is odd: word_sinusoidalpos is made of pairs of sine and cosine", m.EmbeddingSize),
 			fmt.Sprintf("pass --emb_size %d", m.EmbeddingSize+1))
+	case m.Recompute && blocks(m) == 1:
+		return console.Hint(errors.New("recompute has no effect: the activations of the last layer are kept, and there is no other"),
+			"leave it out; it is for models of several layers")
 	}
 	return nil
+}
+
+// blocks is the number of blocks of the graph. Recompute computes the activations of all but the last again.
+func blocks(m config.Model) int {
+	n := m.LayersNumber
+	if m.Encoder == "gatedcnn" { // the first layer, then block_size layers each
+		n = 1 + (m.LayersNumber-1+m.BlockSize-1)/m.BlockSize
+	}
+	if hasDecoder(m.Target) {
+		n += cmp.Or(m.DecoderLayers, m.LayersNumber)
+	}
+	return n
 }
 
 // checkWidths compares the widths of what is connected.

@@ -61,6 +61,12 @@ var refusedSettings = []struct {
 		"hidden_size 7 is odd: two directions share it in halves\nhint: pass --hidden_size 8"},
 	{"word", "gru bidirectional", "mlm", func(m *config.Model) { m.HiddenSize = 7 },
 		"hidden_size 7 is odd: two directions share it in halves\nhint: pass --hidden_size 8"},
+	{"word", "gru", "lm", func(m *config.Model) { m.Recompute, m.LayersNumber = true, 1 },
+		"recompute has no effect: the activations of the last layer are kept, and there is no other\n" +
+			"hint: leave it out; it is for models of several layers"},
+	{"word", "gatedcnn", "lm", func(m *config.Model) { m.Recompute, m.LayersNumber = true, 1 },
+		"recompute has no effect: the activations of the last layer are kept, and there is no other\n" +
+			"hint: leave it out; it is for models of several layers"},
 	{"word_sinusoidalpos", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize = 5 },
 		"emb_size 5 is odd: word_sinusoidalpos is made of pairs of sine and cosine\nhint: pass --emb_size 6"},
 	{"word", "transformer", "mlm", func(m *config.Model) { m.EmbeddingSize = 4 },

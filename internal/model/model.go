@@ -75,6 +75,7 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 			"leave them out, or make the dataset with one vocabulary for both")
 	}
 	b := graph.NewBuilder()
+	b.Recompute = m.Recompute
 	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
 	s := b.Scope()
 	x := embedding.ByName[m.Embedding](s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]

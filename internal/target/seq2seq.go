@@ -51,7 +51,9 @@ func decode(s graph.Scope, m config.Model, batch, source layer.Batch, y, memory 
 		bias = append(bias, s.Apply(op.PositionBias{MaxLength: batch.Length}, table)) // [heads, 2·length−1]
 	}
 	for _, block := range blocks {
-		y = block.Apply(s.Builder, batch, source, y, memory, bias...) // [output tokens, hidden]
+		y = s.Block(func() *graph.Node { // [output tokens, hidden]
+			return block.Apply(s.Builder, batch, source, y, memory, bias...)
+		})
 	}
 	return finish(y)
 }

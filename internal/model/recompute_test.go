@@ -1,0 +1,51 @@
+package model
+
+import (
+	"slices"
+	"testing"
+
+	"uer/internal/config"
+	"uer/internal/kernel"
+)
+
+// TestRecompute trains every encoder and every target with activations that are computed again: losses, gradients and
+// parameters have the same bits, in both precisions, and the activations take less memory.
+func TestRecompute(t *testing.T) {
+	text := openDemo(t)
+	cpu := newCPU(t, 2)
+	for name, m := range middling() {
+		m.LayersNumber = 4
+		for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
+			t.Run(name+"/"+precisionName, func(t *testing.T) {
+				if precision == kernel.BFloat16 && !cpu.SupportsBF16() {
+					t.Skip("no products in bfloat16")
+				}
+				text.precision = precision
+				text.compareRecomputed(t, cpu, m)
+			})
+		}
+	}
+}
+
+func (d *demo) compareRecomputed(t *testing.T, cpu *kernel.CPU, m config.Model) {
+	t.Helper()
+	want := d.twoSteps(t, cpu, m)
+	kept := d.arena(t, m)
+	m.Recompute = true
+	if !slices.Equal(d.twoSteps(t, cpu, m), want) {
+		t.Error("the numbers differ from those of activations that are kept")
+	}
+	if size := d.arena(t, m); size > kept*9/10 { // transformers: 0.4
+		t.Errorf("activations take %d elements, %d if they are kept", size, kept)
+	}
+}
+
+// arena is the memory of the activations of a batch of usual size.
+func (d *demo) arena(t *testing.T, m config.Model) int {
+	t.Helper()
+	made, err := New(m, d.vocabulary.Size(), Shape{Sequences: 8, Length: 64, Output: 64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made.Program.ArenaSize
+}
