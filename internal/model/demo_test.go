@@ -28,10 +28,11 @@ const (
 	demoLabels    = 8
 )
 
-// demo holds the vocabulary, a dataset for each target and the precision of the trainings on them.
+// demo holds the vocabulary, a dataset for each target, and the learning rate and precision of the trainings on them.
 type demo struct {
 	vocabulary *vocab.Vocabulary
 	datasets   map[string]*dataset.Dataset
+	rate       float64
 	precision  kernel.Precision
 }
 
@@ -48,7 +49,7 @@ func openDemo(t testing.TB) *demo {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &demo{vocabulary: vocabulary, datasets: map[string]*dataset.Dataset{}}
+	d := &demo{vocabulary: vocabulary, datasets: map[string]*dataset.Dataset{}, rate: 0.03}
 	for target := range instance.ByTarget {
 		d.datasets[target] = d.dataset(t, target)
 	}
@@ -165,7 +166,7 @@ func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape 
 		t.Fatal(err)
 	}
 	o, err := optimizer.New(cpu, optimizer.Settings{
-		Name: "adamw", LearningRate: 0.03, Schedule: func(int) float64 { return 1 },
+		Name: "adamw", LearningRate: d.rate, Schedule: func(int) float64 { return 1 },
 	}, made.Trained())
 	if err != nil {
 		t.Fatal(err)

@@ -99,12 +99,19 @@ func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 // twoSteps returns the losses of two steps, the gradients of the second and the parameters in the end.
 func (d *demo) twoSteps(t *testing.T, cpu *kernel.CPU, m config.Model) []float32 {
 	t.Helper()
-	const size = 6
+	r, losses := d.trainSteps(t, cpu, m, 2)
+	return slices.Concat(losses, r.executor.Gradients(), r.executor.Parameters())
+}
+
+// trainSteps trains a model and returns it with the loss of each step.
+func (d *demo) trainSteps(t *testing.T, cpu *kernel.CPU, m config.Model, steps int) (*training, []float32) {
+	t.Helper()
+	const size = 8
 	loader := d.loader(t, m, size)
 	defer loader.Close()
 	r := d.newTraining(t, cpu, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	var losses []float32
-	for range 2 {
+	for range steps {
 		b, err := loader.Next()
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +119,7 @@ func (d *demo) twoSteps(t *testing.T, cpu *kernel.CPU, m config.Model) []float32
 		feedBatch(t, r.executor, b)
 		losses = append(losses, float32(r.run(t)))
 	}
-	return slices.Concat(losses, r.executor.Gradients(), r.executor.Parameters())
+	return r, losses
 }
 
 // fed is a training whose first batch has been fed.
