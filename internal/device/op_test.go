@@ -252,24 +252,27 @@ func (b built) execute(t *testing.T, k *kernel.CPU) (float32, []float32) {
 	return e.Output(0), e.Gradients()
 }
 
-// TestOps compares, for every operation, our executor with Gorgonia's machine and its gradients with finite differences.
+// TestOps compares, for every operation and with every instruction set, our executor with Gorgonia's machine and its
+// gradients with finite differences.
 func TestOps(t *testing.T) {
-	k, err := kernel.New(2)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer k.Close()
-	for _, test := range opTests {
-		t.Run(test.name, func(t *testing.T) {
-			b := test.compile(t)
-			loss, gradients := b.execute(t, k)
-			compareWithMachine(t, k, b, loss, gradients)
-			for _, p := range b.program.Parameters {
-				for i := p.Offset; i < p.Offset+p.Shape.Elements(); i++ {
-					compareWithDifference(t, k, b, p.Name, i, gradients[i])
+	for _, set := range kernel.InstructionSets() {
+		k, err := kernel.NewWith(set, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		for _, test := range opTests {
+			t.Run(set+"/"+test.name, func(t *testing.T) {
+				b := test.compile(t)
+				loss, gradients := b.execute(t, k)
+				compareWithMachine(t, k, b, loss, gradients)
+				for _, p := range b.program.Parameters {
+					for i := p.Offset; i < p.Offset+p.Shape.Elements(); i++ {
+						compareWithDifference(t, k, b, p.Name, i, gradients[i])
+					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
