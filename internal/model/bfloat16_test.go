@@ -9,8 +9,9 @@ import (
 	"uer/internal/kernel"
 )
 
-// TestBFloat16 compares training in bfloat16 with the golden numbers. A factor keeps eight bits, so a product of many
-// terms is off by some 2⁻⁹ of its size; the loss stays within 1 % and the direction of the gradient within 0.99.
+// TestBFloat16 compares a step in bfloat16 with one in float32. A factor keeps eight bits, so each is off by up to 2⁻⁹ of its
+// size; in a sum of many products most of that cancels. With these models the loss is off by up to 2.3e-4 of it, and the
+// gradient's direction by a cosine of up to 1 - 2e-4.
 func TestBFloat16(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {
@@ -31,11 +32,11 @@ func (g *golden) compareBFloat16(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := g.run(t, rounded, 0); math.Abs(got-loss) > 0.01*loss || got == loss {
+	if got := g.run(t, rounded, 0); math.Abs(got-loss) > 1e-3*loss || got == loss {
 		t.Errorf("loss %v in bfloat16, %v in float32", got, loss)
 	}
-	if similarity := cosine(rounded.Gradients(), exact.Gradients()); similarity < 0.99 {
-		t.Errorf("the gradients point in different directions: cosine %.4f", similarity)
+	if similarity := cosine(rounded.Gradients(), exact.Gradients()); similarity < 0.999 {
+		t.Errorf("the gradients point in different directions: cosine %.5f", similarity)
 	}
 }
 
