@@ -10,8 +10,8 @@ import (
 )
 
 // TestBFloat16 compares a step in bfloat16 with one in float32. A factor keeps eight bits, so each is off by up to 2⁻⁹ of its
-// size; in a sum of many products most of that cancels. With these models the loss is off by up to 2.3e-4 of it, and the
-// gradient's direction by a cosine of up to 1 - 2e-4.
+// size; in a sum of many products most of that cancels. The losses of these models are off by up to 2.3e-4 of them, and the
+// cosine between their gradients is 0.9998 or more.
 func TestBFloat16(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {
