@@ -11,6 +11,7 @@ import (
 type CPU struct {
 	*routines
 	pool    *pool
+	sizes   productSizes
 	product productScratch
 	order   sequenceOrder // of recurrent layers
 }
@@ -42,6 +43,7 @@ func NewWith(set string, threads int) (*CPU, error) {
 			return &CPU{
 				routines: table,
 				pool:     newPool(threads),
+				sizes:    machineSizes(),
 				product:  productScratch{workers: make([][]float32, threads)},
 			}, nil
 		}

@@ -57,7 +57,7 @@ func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, preci
 
 // packChunk packs lines of a factor over a range of K on all threads.
 func (c *CPU) packChunk(m *matmulRoutines, f *factor, into *panels, lines, depth, blockDepth int) {
-	group := maxLines / f.width * f.width
+	group := c.sizes.lines / f.width * f.width
 	groups, blocks := ceilDivide(lines, group), ceilDivide(depth, blockDepth)
 	c.parallel(groups*blocks, func(tile int) {
 		line, start := into.first+tile%groups*group, into.depth+tile/groups*blockDepth

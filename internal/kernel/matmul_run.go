@@ -12,11 +12,9 @@ package kernel
 // Of these only the blocks of K affect the result: an element is summed within a block, then block after block. They
 // depend on K alone, so the result depends neither on the threads nor on whether B came packed.
 const (
-	maxDepth  = 768     // of a panel: 32 columns, 96 KiB, and maxLines of the other factor fit into 512 KiB
-	maxLines  = 96      // rows of A or columns of B that a tile packs
-	minLines  = 64      // reading fewer from a row costs as much
+	maxDepth  = 768     // of a panel; no matter how large caches are, or results would differ between machines
+	minLines  = 64      // of a tile; reading fewer from a row costs as much
 	tiles     = 32      // wanted if that leaves minLines, so that threads finish together
-	maxChunk  = 1 << 20 // elements, 4 MiB
 	leastTile = 1 << 16 // multiply-adds that are worth a tile
 )
 
@@ -102,7 +100,7 @@ func (c *CPU) newProductRun(p Product) *productRun {
 	}
 	run := &productRun{Product: p, cpu: c, routines: m, blockDepth: m.blockDepth(p.K)}
 	// A packed matrix is best left to be shared, unless there are too few rows for as many tiles as there are threads.
-	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= maxLines)
+	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= c.sizes.lines)
 	if run.shared, run.own = b, a; run.sharesA {
 		run.shared, run.own = a, b
 	}
@@ -114,12 +112,12 @@ func (c *CPU) newProductRun(p Product) *productRun {
 func (r *productRun) cut() {
 	r.chunkLines, r.chunkDepth = r.shared.lines, max(1, r.K)
 	if r.shared.packed == nil {
-		elements := maxChunk * r.routines.slot
+		elements := r.cpu.sizes.chunk * r.routines.slot
 		blocks := max(1, elements/(r.shared.lines*r.blockDepth))
 		r.chunkDepth = evenShare(ceilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
 		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
-	lines := min(max(minLines, r.own.lines/tiles), maxLines)
+	lines := min(max(minLines, r.own.lines/tiles), r.cpu.sizes.lines)
 	lines = max(lines, leastTile/max(1, r.shared.lines*r.K))
 	r.tileLines = evenShare(r.own.lines, lines, r.own.width)
 }

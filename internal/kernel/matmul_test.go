@@ -174,12 +174,7 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
 			got := q
 			got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
-			if p.packed {
-				memory := make([]float32, c.PackedSize(p.k, p.n, p.precision))
-				packed := c.Pack(memory, q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
-				got.Packed, got.B = &packed, nil
-			}
-			c.MatMul(&got)
+			multiplyCase(c, p, &got)
 			if i == 0 {
 				checkProduct(t, name, want, &got)
 				first = got
@@ -188,6 +183,16 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 			}
 		}
 	}
+}
+
+// multiplyCase computes the case's product, with B packed before if the case says so.
+func multiplyCase(c *CPU, p productCase, q *Product) {
+	if p.packed {
+		memory := make([]float32, c.PackedSize(p.k, p.n, p.precision))
+		packed := c.Pack(memory, q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
+		q.Packed, q.B = &packed, nil
+	}
+	c.MatMul(q)
 }
 
 // cpusOf gives a CPU for every number of threads, for every instruction set of which keep is true.
