@@ -35,6 +35,9 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	row("", "optimizer", console.Bytes(needed.optimizer), "")
 	row("", "activations", console.Bytes(needed.activations), fmt.Sprintf("for batches without padding; %s in these steps",
 		console.Bytes(needed.touched)))
+	if needed.packed > 0 {
+		row("", "packed", console.Bytes(needed.packed), "weights that layers share, as products read them")
+	}
 	row("", "all", console.Bytes(needed.most()), "")
 
 	row("Time", "a pass", counted(int64(stepsOfPass(options, data)), "step"), "")
@@ -65,7 +68,7 @@ func parametersOf(program *graph.Program) []module {
 }
 
 // memory is what training takes, in bytes, for all ranks of this process.
-type memory struct{ parameters, gradients, optimizer, activations, touched int64 }
+type memory struct{ parameters, gradients, optimizer, activations, touched, packed int64 }
 
 func memoryOf(trainers []*trainer.Trainer) memory {
 	var m memory
@@ -77,12 +80,15 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 		}
 		m.activations += 4 * int64(t.Model.Program.ArenaSize)
 		m.touched += t.Executor.Touched()
+		m.packed += t.Executor.Packed()
 	}
 	return m
 }
 
 // most is taken with batches without any padding. What smaller ones never touch is never really taken.
-func (m memory) most() int64 { return m.parameters + m.gradients + m.optimizer + m.activations }
+func (m memory) most() int64 {
+	return m.parameters + m.gradients + m.optimizer + m.activations + m.packed
+}
 
 // stepsOfPass is the number of batches of all ranks that go once through the dataset.
 func stepsOfPass(options pretrainOptions, data trainingData) int {

@@ -14,6 +14,8 @@ type Run struct {
 	Accumulate bool   // add to the gradients of the run before instead of overwriting them
 
 	After func(instruction int) // called after each instruction of the program; nil for none
+
+	weights sharedWeights // of the executor that runs
 }
 
 // A compute function runs one operation. An output that nobody reads has no memory; accumulate tells for each output

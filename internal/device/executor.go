@@ -20,6 +20,7 @@ type Executor struct {
 	arena      []float32
 	parameters []float32
 	gradients  []float32
+	weights    sharedWeights
 }
 
 // step is an instruction with its kernel and the memory of its operands.
@@ -41,6 +42,7 @@ func NewExecutor(c *CPU, program *graph.Program, parameters []float32) (*Executo
 		arena:      kernel.Allocate(program.ArenaSize),
 		parameters: parameters,
 		gradients:  kernel.Allocate(program.ParameterSize),
+		weights:    newSharedWeights(c, program, parameters),
 	}
 	for i, v := range program.Values {
 		e.buffers[i] = graph.Buffer{Shape: v.Shape, Floats: e.memory(v, v.Shape)}
@@ -100,6 +102,8 @@ func (e *Executor) Feed(name string, data []int32) error {
 
 // Run executes the program on the inputs that were fed.
 func (e *Executor) Run(run *Run) error {
+	e.weights.forget()
+	run.weights = e.weights
 	for i := range e.steps {
 		s := &e.steps[i]
 		if err := e.place(s, run); err != nil {
@@ -180,6 +184,9 @@ func (e *Executor) Touched() int64 {
 	}
 	return 4 * int64(touched)
 }
+
+// Packed is the number of bytes that hold weights which layers share, in the layout of products.
+func (e *Executor) Packed() int64 { return 4 * int64(e.weights.size()) }
 
 // Length is the number of elements of an input that was fed.
 func (e *Executor) Length(input string) int {

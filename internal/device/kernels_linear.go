@@ -13,7 +13,7 @@ func linearKernel(c *CPU, o op.Linear) compute {
 		p = kernel.Product{
 			Precision: c.Precision,
 			M:         x.Shape[0], N: weight.Shape[0], K: weight.Shape[1],
-			A: x.Floats, B: weight.Floats, TransposeB: true, C: out[0].Floats,
+			A: x.Floats, B: weight.Floats, TransposeB: true, Packed: run.weights.forward(c, weight), C: out[0].Floats,
 			Activation: o.Activation,
 		}
 		if o.Bias {
@@ -32,7 +32,7 @@ func linearKernel(c *CPU, o op.Linear) compute {
 
 func linearGradientKernel(c *CPU, o op.LinearGradient) compute {
 	var p kernel.Product
-	return func(_ *Run, out, in []graph.Buffer, accumulate []bool) {
+	return func(run *Run, out, in []graph.Buffer, accumulate []bool) {
 		x, weight, dy := in[0], in[1], in[2].Floats // [tokens, in], [out, in], [tokens, out]
 		tokens, width, size := x.Shape[0], weight.Shape[1], weight.Shape[0]
 		sumScratch := 0
@@ -47,7 +47,8 @@ func linearGradientKernel(c *CPU, o op.LinearGradient) compute {
 		}
 		if out[0].Wanted() { // dx = dy W
 			p = kernel.Product{
-				Precision: c.Precision, M: tokens, N: width, K: size, A: dy, B: weight.Floats, C: out[0].Floats, Accumulate: accumulate[0],
+				Precision: c.Precision, M: tokens, N: width, K: size, A: dy,
+				B: weight.Floats, Packed: run.weights.backward(c, weight), C: out[0].Floats, Accumulate: accumulate[0],
 			}
 			c.kernel.MatMul(&p)
 		}

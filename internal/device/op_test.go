@@ -69,6 +69,10 @@ var opTests = []opTest{
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Linear{Residual: true}, p[0], p[1], p[0], rowsOf(b))
 		}},
+	{"two linear maps with one weight", [][]int{{7, 5}, {5, 5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Linear{}, b.Apply(op.Linear{Activation: kernel.GELU}, p[0], p[1]), p[1])
+		}},
 	{"one input of three linear maps and a residual", [][]int{{7, 5}, {5, 5}, {5, 5}, {5}, {5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			h := b.Apply(op.Linear{Activation: kernel.GELUFast}, p[0], p[1])
