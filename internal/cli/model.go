@@ -64,5 +64,5 @@ func addVariantFlags(model config.Group, m *config.Model) {
 	model.Bool(&m.DeepInit, "deep_init", "start with smaller parameters where residual branches end")
 	model.Bool(&m.KeepPadding, "keep_padding", "process padding, where it changes the result, as UER-py does")
 	model.Bool(&m.Recompute, "recompute",
-		"compute the activations of a layer again in the backward pass: less memory, up to a third more time")
+		"compute the activations of a layer again in the backward pass: less memory, about a fifth more time")
 }

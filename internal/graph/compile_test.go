@@ -43,6 +43,24 @@ type squareGradient struct{}
 func (squareGradient) Name() string                     { return "square gradient" }
 func (squareGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
 
+// quadruple is y = 4x. It saves 2x for its gradient, from which y can be restored.
+type quadruple struct{}
+
+func (quadruple) Name() string                     { return "quadruple" }
+func (quadruple) Outs(in []Shape) ([]Shape, error) { return []Shape{in[0], in[0]}, nil }
+func (quadruple) Wrt() []bool                      { return []bool{true} }
+func (quadruple) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*Node {
+	return []*Node{b.Apply(quadrupleGradient{}, dy, out(1))}
+}
+func (quadruple) Restore(_, out []int) (op Op, restoreIn, restoreOut []int) {
+	return double{}, out[1:], out[:1]
+}
+
+type quadrupleGradient struct{}
+
+func (quadrupleGradient) Name() string                     { return "quadruple gradient" }
+func (quadrupleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+
 // total is the sum of all elements of its inputs.
 type total struct{ inputs int }
 
@@ -88,6 +106,13 @@ func run(op Op, out, in []Buffer, accumulate []bool) {
 				y = in[0].Floats[j] * in[0].Floats[j]
 			case squareGradient:
 				y = 2 * in[0].Floats[j] * in[1].Floats[j]
+			case quadruple:
+				y = 4 * in[0].Floats[j]
+				if i == 1 {
+					y /= 2
+				}
+			case quadrupleGradient:
+				y = 4 * in[0].Floats[j]
 			case fill:
 				y = in[0].Floats[0]
 			case Copy:

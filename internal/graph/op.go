@@ -19,6 +19,14 @@ type Differentiable interface {
 	Grad(b *Builder, in []*Node, out func(i int) *Node, dy *Node) []*Node
 }
 
+// Restorable is an operation whose output 0 follows at little cost from what it saved.
+type Restorable interface {
+	Op
+	// Restore gives the operation that computes output 0 again, with its inputs, from the inputs that are parameters and
+	// the outputs but 0 of the first operation, and its outputs; nil if what was saved is not enough.
+	Restore(in, out []int) (op Op, restoreIn, restoreOut []int)
+}
+
 // Copy is the value itself. With accumulation it adds the value to its output: that is how sums are computed whose terms
 // could not be written in place.
 type Copy struct{}

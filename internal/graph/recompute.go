@@ -17,92 +17,146 @@ func (b *Builder) Block(build func() *Node) *Node {
 	return n
 }
 
+// recomputation is what a program computes again.
+type recomputation struct {
+	*compiler
+	backward int                   // the number of the first operation of the backward pass
+	again    map[int]int           // a value: where it is computed again
+	before   map[int][]Instruction // an instruction: what to compute again before it
+}
+
 // recompute lets each block but the last compute its values again. With the last one the backward pass begins, before its
 // memory could serve for anything else. Operations from the number backward on are those of the backward pass.
 func (c *compiler) recompute(blocks []span, backward int) {
 	if len(blocks) == 0 {
 		return
 	}
-	again := map[int]int{}          // a value: where it is computed again
-	repeated := map[int][]int{}     // an instruction: those that are repeated before it
-	instructions := []Instruction{} // all, with those repeated
+	r := recomputation{compiler: c, backward: backward, again: map[int]int{}, before: map[int][]Instruction{}}
+	var restorable []Instruction
 	for _, block := range blocks[:len(blocks)-1] {
-		before, list := c.repetition(block, backward, again)
-		repeated[before] = append(repeated[before], list...)
+		inner := r.inner(block)
+		restorable = append(restorable, r.restorable(block, inner)...)
+		r.repeat(block, inner)
 	}
+	for _, instruction := range restorable {
+		r.restore(instruction)
+	}
+	var instructions []Instruction
 	for i, instruction := range c.program.Instructions {
-		for _, j := range repeated[i] {
-			instructions = append(instructions, c.repeat(c.program.Instructions[j], again))
+		for _, repeated := range r.before[i] {
+			repeated.In = replaced(repeated.In, r.again)
+			instructions = append(instructions, repeated)
 		}
 		if c.numbers[i] >= backward {
-			instruction.In = replaced(instruction.In, again)
+			instruction.In = replaced(instruction.In, r.again)
 		}
 		instructions = append(instructions, instruction)
 	}
 	c.program.Instructions = instructions
 }
 
-// repetition finds the instructions of a block to repeat, in order, and the first instruction of the backward pass that
-// reads something of theirs. The values that have to be computed again get their place.
-func (c *compiler) repetition(block span, backward int, again map[int]int) (before int, list []int) {
-	inner := c.inner(block, backward)
-	want := func(v int) {
-		if _, wanted := again[v]; inner[v] && !wanted {
-			again[v] = c.add(Value{Shape: c.program.Values[v].Shape, Place: InArena})
-		}
-	}
-	for i, instruction := range slices.Backward(c.program.Instructions) {
-		switch number := c.numbers[i]; {
-		case number >= backward && slices.ContainsFunc(instruction.In, func(v int) bool { return inner[v] }):
-			before = i
-		case !block.contains(number) || !slices.ContainsFunc(instruction.Out, func(v int) bool { return again[v] > 0 }):
-			continue
-		default:
-			list = append(list, i)
-		}
-		for _, v := range instruction.In {
-			want(v)
-		}
-	}
-	slices.Reverse(list)
-	return before, list
-}
-
 // inner are the values of a block that nothing outside it reads before the backward pass. Scalars take no memory to speak
 // of.
-func (c *compiler) inner(block span, backward int) map[int]bool {
+func (r *recomputation) inner(block span) map[int]bool {
 	inner := map[int]bool{}
-	for i, instruction := range c.program.Instructions {
-		if block.contains(c.numbers[i]) {
+	for i, instruction := range r.program.Instructions {
+		if block.contains(r.numbers[i]) {
 			for _, v := range instruction.Out {
-				inner[v] = v != None && c.program.Values[v].Shape.Elements() > 1
+				inner[v] = v != None && r.program.Values[v].Shape.Elements() > 1
 			}
 		}
 	}
-	for i, instruction := range c.program.Instructions {
-		if !block.contains(c.numbers[i]) && c.numbers[i] < backward {
+	for i, instruction := range r.program.Instructions {
+		if !block.contains(r.numbers[i]) && r.numbers[i] < r.backward {
 			for _, v := range instruction.In {
 				inner[v] = false
 			}
 		}
 	}
-	for _, v := range c.program.Outputs {
+	for _, v := range r.program.Outputs {
 		inner[v] = false
 	}
 	return inner
 }
 
-// repeat is an instruction once more, with outputs of its own. It writes those that nobody reads as it did the first time.
-func (c *compiler) repeat(instruction Instruction, again map[int]int) Instruction {
-	out := replaced(instruction.Out, again)
-	for i, v := range out {
-		if v == instruction.Out[i] && v != None {
-			out[i] = c.add(Value{Shape: c.program.Values[v].Shape, Place: InArena})
+// repeat finds the instructions of a block whose values the backward pass reads, and puts them before its first instruction
+// that does.
+func (r *recomputation) repeat(block span, inner map[int]bool) {
+	first := 0
+	var list []Instruction
+	for i, instruction := range slices.Backward(r.program.Instructions) {
+		switch number := r.numbers[i]; {
+		case number >= r.backward && slices.ContainsFunc(instruction.In, func(v int) bool { return inner[v] }):
+			first = i
+		case block.contains(number) && slices.ContainsFunc(instruction.Out, func(v int) bool { return r.again[v] > 0 }):
+			list = append(list, r.repeated(instruction))
+		default:
+			continue
+		}
+		for _, v := range instruction.In {
+			if inner[v] && r.again[v] == 0 {
+				r.again[v] = r.place(v)
+			}
 		}
 	}
-	return Instruction{
-		Op: instruction.Op, In: replaced(instruction.In, again), Out: out, Accumulate: instruction.Accumulate, Repeats: true,
+	slices.Reverse(list)
+	r.before[first] = append(r.before[first], list...)
+}
+
+// restorable lists the instructions that restore what leaves a block. What they read is kept, so it is no longer among the
+// inner values of the block: what led to it need not be repeated.
+func (r *recomputation) restorable(block span, inner map[int]bool) []Instruction {
+	var list []Instruction
+	for i, instruction := range r.program.Instructions {
+		o, ok := instruction.Op.(Restorable)
+		if !ok || !block.contains(r.numbers[i]) || inner[instruction.Out[0]] || slices.Contains(instruction.Out, None) {
+			continue
+		}
+		op, in, out := o.Restore(instruction.In, instruction.Out)
+		if op == nil {
+			continue
+		}
+		list = append(list, Instruction{Op: op, In: in, Out: out})
+		for _, v := range instruction.Out {
+			inner[v] = false
+		}
 	}
+	return list
+}
+
+// restore puts an instruction before the first one of the backward pass that reads its output 0.
+func (r *recomputation) restore(instruction Instruction) {
+	y := instruction.Out[0]
+	reads := func(i Instruction) bool { return slices.Contains(i.In, y) }
+	for i, reader := range r.program.Instructions {
+		if r.numbers[i] >= r.backward && reads(reader) || slices.ContainsFunc(r.before[i], reads) {
+			r.again[y] = r.place(y)
+			r.before[i] = slices.Insert(r.before[i], 0, r.repeated(instruction))
+			return
+		}
+	}
+}
+
+// repeated is an instruction that computes what is wanted again. It writes its other outputs as it did the first time,
+// though nobody reads them.
+func (r *recomputation) repeated(instruction Instruction) Instruction {
+	out := make([]int, len(instruction.Out))
+	for i, v := range instruction.Out {
+		switch again, wanted := r.again[v]; {
+		case v == None:
+			out[i] = None
+		case wanted:
+			out[i] = again
+		default:
+			out[i] = r.place(v)
+		}
+	}
+	return Instruction{Op: instruction.Op, In: instruction.In, Out: out, Accumulate: make([]bool, len(out)), Repeats: true}
+}
+
+// place makes a place for a value that is like another one.
+func (r *recomputation) place(like int) int {
+	return r.add(Value{Shape: r.program.Values[like].Shape, Place: InArena})
 }
 
 // replaced are the values, or what is given in place of some.

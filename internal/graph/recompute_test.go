@@ -58,6 +58,16 @@ func TestRecompute(t *testing.T) {
 			},
 			repeats: []int{1},
 		},
+		"what leaves a block is restored": {
+			build: func(b *Builder, x *Node) (loss, output *Node) {
+				for range 3 {
+					x = b.Block(func() *Node { return b.Apply(quadruple{}, squares(b, x, 2)) })
+				}
+				return b.Apply(total{1}, x), nil
+			},
+			// The output of the second block; that of the first one and its reader in the second one; a product of the first.
+			repeats: []int{1, 2, 1},
+		},
 		"without a gradient that reads them values are not computed again": {
 			build: func(b *Builder, x *Node) (loss, output *Node) {
 				for range 2 {
@@ -88,7 +98,7 @@ func TestRecompute(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				outputs[i], gradients[i] = execute(p, append([]float32{0.9, -1, 1.01}, make([]float32, p.ParameterSize)...))
+				outputs[i], gradients[i] = execute(p, append([]float32{0.5, -0.3, 0.2}, make([]float32, p.ParameterSize)...))
 				repeats = repeatsOf(p)
 			}
 			if !slices.Equal(outputs[0], outputs[1]) || !slices.Equal(gradients[0], gradients[1]) {

@@ -12,19 +12,22 @@ import (
 // parameters have the same bits, in both precisions, and the activations take less memory.
 func TestRecompute(t *testing.T) {
 	text := openDemo(t)
-	cpu := newCPU(t, 2)
-	for name, m := range middling() {
-		m.LayersNumber = 4
-		for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
-			t.Run(name+"/"+precisionName, func(t *testing.T) {
-				if precision == kernel.BFloat16 && !cpu.SupportsBF16() {
-					t.Skip("no products in bfloat16")
+	models := middling()
+	gated := models["roberta"]
+	gated.LayerNorm, gated.FeedForward, gated.RemoveTransformerBias = "t5", "gated", true
+	models["gated"] = gated
+	onEverySet(t, func(t *testing.T) {
+		cpu := newCPU(t, 2)
+		for name, m := range models {
+			m.LayersNumber = 4
+			for _, precision := range []kernel.Precision{kernel.Float32, kernel.BFloat16} {
+				if precision == kernel.Float32 || cpu.SupportsBF16() {
+					text.precision = precision
+					t.Run(name, func(t *testing.T) { text.compareRecomputed(t, cpu, m) })
 				}
-				text.precision = precision
-				text.compareRecomputed(t, cpu, m)
-			})
+			}
 		}
-	}
+	})
 }
 
 func (d *demo) compareRecomputed(t *testing.T, cpu *kernel.CPU, m config.Model) {

@@ -71,6 +71,14 @@ func (o Norm) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node
 	return append(all, grads[2:]...)
 }
 
+// Restore implements graph.Restorable: y = norm(sum).
+func (o Norm) Restore(in, out []int) (op graph.Op, restoreIn, restoreOut []int) {
+	if !o.Residual {
+		return nil, nil, nil
+	}
+	return Norm{Kind: o.Kind}, append([]int{out[2]}, in[3:]...), out[:2]
+}
+
 // NormGradient is the gradient of Norm.
 // Inputs: what was normalised [tokens, width], statistics [tokens, 2], gamma [width], dy [tokens, width], and rows
 // [tokens] if Residual. Outputs: dx [tokens, width]; dresidual [tokens, width] if Residual; dgamma [width]; dbeta [width]
