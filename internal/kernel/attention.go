@@ -153,16 +153,15 @@ func AttentionScratch(a *Attention, threads int, backward bool) int {
 	return need
 }
 
-// headScratch is what one call of a routine needs. Native routines keep keys and values there once as they are and once
-// transposed, their gradients, and for a block of queries the operands, their gradient, the scores and the gradient of
-// the scores; forward needs less of the same. They pad lengths and widths to attentionPad, and begin on a cache line.
+// headScratch is what one call of a routine needs. Native routines keep a block of queries there, its scores and, turned
+// around, the position bias; backward keeps the gradients of each besides. They begin on a cache line.
 func (a *Attention) headScratch(backward bool) int {
-	const attentionPad, attentionBlock, line = 32, 24, 16
-	keys, size := roundUp(a.MaxLength, attentionPad), roundUp(a.Size, attentionPad)
-	if !backward {
-		return line + 2*keys*size + attentionBlock*(keys+line+size)
+	const block, line = 32, 16
+	need := block*(a.Size+a.MaxLength) + 2*(a.MaxLength+line)
+	if backward {
+		need *= 2
 	}
-	return line + 5*keys*size + attentionBlock*(2*(keys+line)+3*size)
+	return line + need
 }
 
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }

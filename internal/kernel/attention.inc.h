@@ -1,16 +1,18 @@
-// Attention of one head over one sequence, in blocks of queries. See attention.go for the formulas.
+// Attention of heads over one sequence, in blocks of queries. See attention.go for the formulas. The scores of a block are
+// [keys, ATTENTION_BLOCK]: a vector holds the scores of several queries with one key, so that the sums over keys take the
+// lanes apart, and the products find keys and values where they are.
 #ifndef UER_ATTENTION_INC_H
 #define UER_ATTENTION_INC_H
 
 #include <math.h>
 
 #include "attention.h"
-#include "dropout.inc.h"
 #include "block.inc.h"
+#include "dropout.inc.h"
 
-// ATTENTION_BLOCK is the number of queries of a block: a multiple of PANEL_ROWS, large enough for the sums over queries in
-// the backward pass, small enough to skip most of what causal queries do not see.
-#define ATTENTION_BLOCK 24
+// ATTENTION_BLOCK is the number of queries of a block: a multiple of PANEL, large enough for the sums over queries in the
+// backward pass.
+#define ATTENTION_BLOCK 32
 
 // visible is the number of keys that query i sees.
 INLINE size_t visible(const struct uer_attention *t, size_t i) {
@@ -31,145 +33,236 @@ INLINE vfloat vector_log(vfloat x) {
 	return multiply_add(to_float(n), splat(0x1.62e43p-1f), multiply_add(to_float(n), splat(-0x1.05c61p-29f), log_m));
 }
 
-// attention_row_key is the part of the hash of dropout that the keys share.
-INLINE uint64_t attention_row_key(const struct uer_attention *t, size_t i) {
-	return t->rows ? dropout_row_key(t->dropout, (int64_t)t->rows[i] * (int64_t)t->heads + (int64_t)t->head) : 0;
+// attention_power is 2^x within 2 ulp for the x <= 0 of a softmax, 2^-100 below -100.
+INLINE vfloat attention_power(vfloat x) {
+	const vfloat round = splat(0x1.8p23f); // adding it rounds to an integer n, whose bits are then the low ones
+	x = larger(splat(-100.0f), x);
+	vfloat shifted = x + round;
+	vfloat r = x - (shifted - round);
+	vfloat p = splat(0x1.414ebcp-13f);
+	p = multiply_add(p, r, splat(0x1.5f03ecp-10f));
+	p = multiply_add(p, r, splat(0x1.3b2e0cp-7f));
+	p = multiply_add(p, r, splat(0x1.c6af8ap-5f));
+	p = multiply_add(p, r, splat(0x1.ebfbdcp-3f));
+	p = multiply_add(p, r, splat(0x1.62e43p-1f));
+	p = multiply_add(p, r, splat(1.0f));
+	return p * (vfloat)(((vint)shifted << 23) + (127 << 23));
 }
 
-// attention_scores computes the scores, not scaled yet, of a block of queries.
-static void attention_scores(const struct uer_attention *t, float *s, size_t step, size_t first, size_t rows,
-                             size_t keys, const float *k_transposed) {
-	block_product(s, step, rows, keys, t->q + first * t->width, t->width, 1, k_transposed, PANEL * t->size, t->size, 0);
-	if (!t->bias) return;
-	for (size_t r = 0; r < rows; r++, s += step) {
-		const float *bias = t->bias + t->centre - (first + r);
-		size_t n = visible(t, first + r);
-		for (size_t j = 0; j < n; j += LANES) store(s + j, load(s + j) + load_some(bias + j, n - j));
+#define LOG2_E 0x1.715476p0f
+
+// attention_queries are the queries from i on, one a lane, as many as there are.
+struct attention_queries {
+	size_t i, count;
+	size_t keys;  // that any of them sees
+	size_t least; // the keys that all of them see
+	vint seen;    // the keys that each of them sees
+	vuint key_low, key_high; // the parts of the hash of dropout that the keys share
+};
+
+INLINE struct attention_queries attention_lanes(const struct uer_attention *t, size_t i, size_t end) {
+	struct attention_queries q = {.i = i, .count = at_most(end - i, LANES), .least = visible(t, i)};
+	q.keys = visible(t, i + q.count - 1);
+	vint seen = lane_numbers() + (int32_t)(i + 1), always = (vint){0} + (int32_t)t->always, limit = (vint){0} + (int32_t)t->limit;
+	seen = (seen & (seen > always)) | (always & (seen <= always));
+	q.seen = (seen & (seen < limit)) | (limit & (seen >= limit));
+	if (t->rows) {
+		uint32_t low[LANES] = {0}, high[LANES] = {0};
+		for (size_t l = 0; l < q.count; l++) {
+			uint64_t key = dropout_row_key(t->dropout, (int64_t)t->rows[i + l] * (int64_t)t->heads + (int64_t)t->head);
+			low[l] = (uint32_t)key, high[l] = (uint32_t)(key >> 32);
+		}
+		memcpy(&q.key_low, low, sizeof low);
+		memcpy(&q.key_high, high, sizeof high);
+	}
+	return q;
+}
+
+// attention_hide replaces the lanes of the queries that do not see key j.
+INLINE vfloat attention_hide(const struct attention_queries *q, size_t j, vfloat v, float other) {
+	return j < q->least ? v : select_lanes((vint){0} + (int32_t)j < q->seen, v, splat(other));
+}
+
+// attention_drop is dropout of the probabilities of key j.
+INLINE vfloat attention_drop(const struct uer_attention *t, const struct attention_queries *q, size_t j, vfloat v) {
+	if (!t->rows) return v;
+	vuint h = ((uint32_t)j ^ q->key_low) * 0x7feb352du;
+	h = (h ^ h >> 15 ^ q->key_high) * 0x846ca68bu;
+	return (vfloat)((vint)(v * t->dropout.scale) & (vint)(h >= t->dropout.threshold));
+}
+
+// attention_transpose writes the queries, or their gradients, of a block as [size, ATTENTION_BLOCK].
+static void attention_transpose(float *y, const float *x, size_t rows, size_t size, size_t width) {
+	for (size_t i = 0; i < rows; i += LANES)
+		pack_block_vector(y + i, ATTENTION_BLOCK, x + i * width, at_most(rows - i, LANES), size, width);
+}
+
+// attention_scores computes s[j, i] = x_j·y_i for the keys x and the block y that attention_transpose made, leaving out
+// vectors of queries that do not see the key.
+static void attention_scores(const struct uer_attention *t, float *s, const float *x, const float *y, size_t first, size_t rows) {
+	size_t from = 0;
+	for (size_t i = 0; i < rows; i += LANES) {
+		size_t to = visible(t, first + at_most(i + LANES, rows) - 1);
+		for (size_t c = i; c < rows && from < to; c += PANEL)
+			for (size_t j = from, n; j < to; j += n) {
+				n = tile_rows(to - j);
+				struct block tile = {.c = s + j * ATTENTION_BLOCK + c, .c_step = ATTENTION_BLOCK, .a = x + j * t->width,
+				                     .row_step = t->width, .depth_step = 1, .b = y + c, .b_step = ATTENTION_BLOCK, .depth = t->size};
+				block_rows(&tile, n, at_most(round_up(rows - c, LANES), PANEL));
+			}
+		from = to;
 	}
 }
 
-// attention_softmax turns the scores of query i into exponentials, less the largest score, dropped out and zero for
-// hidden keys. It writes that score, scaled, and returns the sum of the exponentials.
-static float attention_softmax(const struct uer_attention *t, size_t i, float *s, size_t keys, float *most) {
-	size_t n = visible(t, i), last = (n - 1) / LANES * LANES;
-	store(s + last, select_lanes(lane_numbers() < (int32_t)(n - last), load(s + last), splat(-INFINITY)));
-	vfloat lanes = load(s);
-	for (size_t j = LANES; j <= last; j += LANES) lanes = larger(lanes, load(s + j));
-	float largest = largest_lane(lanes);
-	*most = largest * t->scale;
+// attention_sum_keys computes y_i = factor_i Σ_j s[j, i] x_j for the queries of a block.
+static void attention_sum_keys(const struct uer_attention *t, float *y, const float *s, const float *x, size_t first, size_t rows,
+                               const float *factors, int accumulate) {
+	for (size_t c = 0; c < t->size; c += PANEL)
+		for (size_t i = 0, n; i < rows; i += n) {
+			n = tile_rows(rows - i);
+			struct block tile = {.c = y + (first + i) * t->width + c, .c_step = t->width, .a = s + i, .row_step = 1,
+			                     .depth_step = ATTENTION_BLOCK, .b = x + c, .b_step = t->width,
+			                     .depth = visible(t, first + i + n - 1), .factors = factors ? factors + i : NULL, .accumulate = accumulate};
+			block_rows(&tile, n, at_most(t->size - c, PANEL));
+		}
+}
 
-	uint64_t row_key = attention_row_key(t, i);
-	vfloat sum = {0};
-	for (size_t j = 0; j <= last; j += LANES) {
-		vfloat e = vector_exp((load(s + j) - largest) * t->scale);
+// attention_sum_queries computes y_j = Σ_i s[j, i] x_i, or adds it to y_j, for the keys that a block sees.
+static void attention_sum_queries(const struct uer_attention *t, float *y, const float *s, const float *x, size_t first,
+                                  size_t rows, size_t keys, int accumulate) {
+	for (size_t c = 0; c < t->size; c += PANEL)
+		for (size_t j = 0, n; j < keys; j += n) {
+			n = tile_rows(keys - j);
+			size_t from = j > first && j >= t->always ? j - first : 0; // the first query that sees one of the keys
+			struct block tile = {.c = y + j * t->width + c, .c_step = t->width, .a = s + j * ATTENTION_BLOCK + from,
+			                     .row_step = ATTENTION_BLOCK, .depth_step = 1, .b = x + (first + from) * t->width + c,
+			                     .b_step = t->width, .depth = rows - from, .accumulate = accumulate};
+			block_rows(&tile, n, at_most(t->size - c, PANEL));
+		}
+}
+
+// attention_bias turns the position bias of a head around: the bias of query i and key j is element i-j+keys-1 of y.
+static void attention_bias(const struct uer_attention *t, float *y) {
+	for (size_t n = 0; n < t->queries + t->keys - 1; n++) y[n] = t->bias[t->centre + t->keys - 1 - n];
+}
+
+// attention_softmax turns the scores s [keys, ...] of the queries, those of a block that sees `keys` keys, into exponentials,
+// less the largest score, dropped out and zero for hidden keys. It gives the sums of the exponentials and their logarithms.
+static vfloat attention_softmax(const struct uer_attention *t, const struct attention_queries *q, float *s, size_t keys,
+                                const float *bias, vfloat *lse) {
+	vfloat largest = splat(-INFINITY), sum = {0};
+	for (size_t j = 0; j < q->keys; j++) {
+		vfloat score = load(s + j * ATTENTION_BLOCK);
+		if (bias) store(s + j * ATTENTION_BLOCK, score += load(bias + q->i + t->keys - 1 - j));
+		largest = larger(largest, attention_hide(q, j, score, -INFINITY));
+	}
+	const vfloat scale = splat(t->scale * LOG2_E), offset = largest * -scale;
+	for (size_t j = 0; j < q->keys; j++) {
+		vfloat e = attention_power(multiply_add(load(s + j * ATTENTION_BLOCK), scale, offset));
+		e = attention_hide(q, j, e, 0);
 		sum += e;
-		store(s + j, t->rows ? drop(e, t->dropout, row_key, j) : e);
+		store(s + j * ATTENTION_BLOCK, attention_drop(t, q, j, e));
 	}
-	for (size_t j = last + LANES; j < keys; j += LANES) store(s + j, (vfloat){0});
-	return sum_lanes(sum);
+	for (size_t j = q->keys; j < keys; j++) store(s + j * ATTENTION_BLOCK, (vfloat){0});
+	*lse = largest * t->scale + vector_log(sum);
+	return sum;
 }
 
-// write_row writes y = factor*x, or adds it to y.
-INLINE void write_row(float *y, const float *x, size_t n, float factor, int accumulate) {
-	for (size_t j = 0; j < n; j += LANES) {
-		vfloat v = load(x + j) * factor;
-		if (accumulate) v += load_some(y + j, n - j);
-		store_some(y + j, v, n - j);
+static void attention_forward_head(const struct uer_attention *t) {
+	float *q = on_line(t->scratch);                    // [size, block]
+	float *s = q + ATTENTION_BLOCK * t->size;          // [keys, block]
+	float *bias = s + ATTENTION_BLOCK * t->keys;
+	if (t->bias) attention_bias(t, bias);
+	else bias = NULL;
+
+	for (size_t first = 0; first < t->queries; first += ATTENTION_BLOCK) {
+		size_t rows = at_most(t->queries - first, ATTENTION_BLOCK);
+		float factors[ATTENTION_BLOCK], lse[ATTENTION_BLOCK];
+		attention_transpose(q, t->q + first * t->width, rows, t->size, t->width);
+		attention_scores(t, s, t->k, q, first, rows);
+		for (size_t i = 0; i < rows; i += LANES) {
+			struct attention_queries lanes = attention_lanes(t, first + i, first + rows);
+			vfloat logarithm, sum = attention_softmax(t, &lanes, s + i, visible(t, first + rows - 1), bias, &logarithm);
+			store(factors + i, 1.0f / sum);
+			store(lse + i, logarithm);
+		}
+		attention_sum_keys(t, t->out, s, t->v, first, rows, factors, 0);
+		for (size_t i = 0; i < rows; i++) t->lse[(first + i) * t->heads] = lse[i];
 	}
 }
 
-void NAME(attention_forward)(struct uer_attention t) {
-	size_t keys = round_up(t.keys, PANEL), size = round_up(t.size, PANEL), step = keys + LANES;
-	float *k = on_line(t.scratch);   // transposed, in panels [size, keys]
-	float *v = k + keys * size;      // in panels [keys, size]
-	float *s = v + keys * size;      // [block, keys]
-	float *out = s + ATTENTION_BLOCK * step;   // [block, size]
-	float sums[ATTENTION_BLOCK + LANES] = {0}, lse[ATTENTION_BLOCK + LANES] = {0};
-	pack_block_transposed(k, PANEL * t.size, t.k, t.keys, t.size, t.width);
-	pack_block(v, t.keys * PANEL, t.v, t.keys, t.size, t.width);
-
-	for (size_t first = 0; first < t.queries; first += ATTENTION_BLOCK) {
-		size_t rows = at_most(t.queries - first, ATTENTION_BLOCK);
-		size_t seen = visible(&t, first + rows - 1);
-		attention_scores(&t, s, step, first, rows, seen, k);
-		for (size_t r = 0; r < rows; r++) sums[r] = attention_softmax(&t, first + r, s + r * step, seen, lse + r);
-		for (size_t r = 0; r < rows; r += LANES) store(lse + r, load(lse + r) + vector_log(load(sums + r)));
-		block_product(out, size, rows, t.size, s, step, 1, v, t.keys * PANEL, seen, 0);
-		for (size_t r = 0; r < rows; r++) {
-			write_row(t.out + (first + r) * t.width, out + r * size, t.size, 1 / sums[r], 0);
-			t.lse[(first + r) * t.heads] = lse[r];
+// attention_gradient turns the scores s and the gradients dp of the probabilities of the queries into the probabilities after
+// dropout and the gradients of the scores.
+static void attention_gradient(const struct uer_attention *t, const struct attention_queries *q, float *s, float *dp, size_t keys,
+                               vfloat lse, vfloat delta, const float *bias, float *dbias) {
+	const vfloat scale = splat(t->scale * LOG2_E), offset = lse * -LOG2_E;
+	for (size_t j = 0; j < q->keys; j++) {
+		vfloat score = load(s + j * ATTENTION_BLOCK);
+		if (bias) score += load(bias + q->i + t->keys - 1 - j);
+		vfloat p = attention_hide(q, j, attention_power(multiply_add(score, scale, offset)), 0);
+		vfloat d = attention_drop(t, q, j, load(dp + j * ATTENTION_BLOCK));
+		d = p * t->scale * (d - delta);
+		store(s + j * ATTENTION_BLOCK, attention_drop(t, q, j, p));
+		store(dp + j * ATTENTION_BLOCK, d);
+		if (dbias) {
+			float *sums = dbias + q->i + t->keys - 1 - j;
+			store(sums, load(sums) + first_lanes(d, q->count));
 		}
 	}
+	for (size_t j = q->keys; j < keys; j++) {
+		store(s + j * ATTENTION_BLOCK, (vfloat){0});
+		store(dp + j * ATTENTION_BLOCK, (vfloat){0});
+	}
 }
 
-// attention_gradient turns the scores s and the gradients dp of the probabilities of query i into the probabilities after
-// dropout and the gradients of the scores, but for the scale.
-static void attention_gradient(const struct uer_attention *t, size_t i, float *s, float *dp, size_t keys) {
-	size_t n = visible(t, i);
+// attention_delta is dout·out of query i.
+INLINE float attention_delta(const struct uer_attention *t, size_t i) {
 	const float *dout = t->dout + i * t->width, *out = t->out + i * t->width;
 	vfloat sum = {0};
 	for (size_t j = 0; j < t->size; j += LANES) sum += load_some(dout + j, t->size - j) * load_some(out + j, t->size - j);
-	float delta = sum_lanes(sum), lse = t->lse[i * t->heads];
-
-	uint64_t row_key = attention_row_key(t, i);
-	for (size_t j = 0; j < n; j += LANES) {
-		vfloat p = first_lanes(vector_exp(load(s + j) * t->scale - lse), n - j), d = load(dp + j);
-		if (t->rows) d = drop(d, t->dropout, row_key, j);
-		store(s + j, t->rows ? drop(p, t->dropout, row_key, j) : p);
-		store(dp + j, p * (d - delta));
-	}
-	for (size_t j = round_up(n, LANES); j < keys; j += LANES) {
-		store(s + j, (vfloat){0});
-		store(dp + j, (vfloat){0});
-	}
-	if (!t->dbias) return;
-	float *dbias = t->dbias + t->centre - i;
-	for (size_t j = 0; j < n; j += LANES)
-		store_some(dbias + j, load_some(dbias + j, n - j) + load(dp + j) * t->scale, n - j);
+	return sum_lanes(sum);
 }
 
-void NAME(attention_backward)(struct uer_attention t) {
-	size_t keys = round_up(t.keys, PANEL), size = round_up(t.size, PANEL), step = keys + LANES;
-	float *k_transposed = on_line(t.scratch);         // in panels [size, keys]
-	float *v_transposed = k_transposed + keys * size; // in panels [size, keys]
-	float *k = v_transposed + keys * size;            // in panels [keys, size]
-	float *dk = k + keys * size;                      // [keys, size]
-	float *dv = dk + keys * size;                     // [keys, size]
-	float *q = dv + keys * size;                      // in panels [block, size]
-	float *dout = q + ATTENTION_BLOCK * size;                   // in panels [block, size]
-	float *dq = dout + ATTENTION_BLOCK * size;                  // [block, size]
-	float *s = dq + ATTENTION_BLOCK * size;                     // [block, keys]
-	float *dp = s + ATTENTION_BLOCK * step;                     // [block, keys]
-	pack_block_transposed(k_transposed, PANEL * t.size, t.k, t.keys, t.size, t.width);
-	pack_block_transposed(v_transposed, PANEL * t.size, t.v, t.keys, t.size, t.width);
-	pack_block(k, t.keys * PANEL, t.k, t.keys, t.size, t.width);
+static void attention_backward_head(const struct uer_attention *t) {
+	float *q = on_line(t->scratch);               // [size, block]
+	float *dout = q + ATTENTION_BLOCK * t->size;  // [size, block]
+	float *s = dout + ATTENTION_BLOCK * t->size;  // [keys, block]
+	float *dp = s + ATTENTION_BLOCK * t->keys;    // [keys, block]
+	float *bias = dp + ATTENTION_BLOCK * t->keys, *dbias = bias + round_up(t->queries + t->keys, LANES) + LANES;
+	if (t->bias) attention_bias(t, bias);
+	else bias = NULL;
+	if (t->dbias) memset(dbias, 0, (t->queries + t->keys + LANES) * sizeof *dbias);
+	else dbias = NULL;
 
 	// From the last block, which sees the most keys, to the first: it begins the sums dk and dv.
 	size_t begun = 0;
-	for (size_t first = round_up(t.queries, ATTENTION_BLOCK); first > 0;) {
+	for (size_t first = round_up(t->queries, ATTENTION_BLOCK); first > 0;) {
 		first -= ATTENTION_BLOCK;
-		size_t rows = at_most(t.queries - first, ATTENTION_BLOCK);
-		size_t seen = visible(&t, first + rows - 1);
-		const float *dout_rows = t.dout + first * t.width;
-		pack_block(q, rows * PANEL, t.q + first * t.width, rows, t.size, t.width);
-		pack_block(dout, rows * PANEL, dout_rows, rows, t.size, t.width);
-		attention_scores(&t, s, step, first, rows, seen, k_transposed);
-		block_product(dp, step, rows, seen, dout_rows, t.width, 1, v_transposed, PANEL * t.size, t.size, 0);
-		for (size_t r = 0; r < rows; r++) attention_gradient(&t, first + r, s + r * step, dp + r * step, seen);
-
-		block_product(dv, size, seen, t.size, s, 1, step, dout, rows * PANEL, rows, begun > 0);
-		block_product(dk, size, seen, t.size, dp, 1, step, q, rows * PANEL, rows, begun > 0);
-		if (begun == 0) begun = seen;
-		block_product(dq, size, rows, t.size, dp, step, 1, k, t.keys * PANEL, seen, 0);
-		for (size_t r = 0; r < rows; r++)
-			write_row(t.dq + (first + r) * t.width, dq + r * size, t.size, t.scale, t.accumulate[0]);
+		size_t rows = at_most(t->queries - first, ATTENTION_BLOCK), keys = visible(t, first + rows - 1);
+		float lse[ATTENTION_BLOCK] = {0}, delta[ATTENTION_BLOCK] = {0};
+		attention_transpose(q, t->q + first * t->width, rows, t->size, t->width);
+		attention_transpose(dout, t->dout + first * t->width, rows, t->size, t->width);
+		attention_scores(t, s, t->k, q, first, rows);
+		attention_scores(t, dp, t->v, dout, first, rows);
+		for (size_t i = 0; i < rows; i++) lse[i] = t->lse[(first + i) * t->heads], delta[i] = attention_delta(t, first + i);
+		for (size_t i = 0; i < rows; i += LANES) {
+			struct attention_queries lanes = attention_lanes(t, first + i, first + rows);
+			attention_gradient(t, &lanes, s + i, dp + i, keys, load(lse + i), load(delta + i), bias, dbias);
+		}
+		attention_sum_queries(t, t->dv, s, t->dout, first, rows, keys, begun > 0 || t->accumulate[2]);
+		attention_sum_queries(t, t->dk, dp, t->q, first, rows, keys, begun > 0 || t->accumulate[1]);
+		attention_sum_keys(t, t->dq, dp, t->k, first, rows, NULL, t->accumulate[0]);
+		if (begun == 0) begun = keys;
 	}
-	memset(dk + begun * size, 0, (t.keys - begun) * size * sizeof *dk);
-	memset(dv + begun * size, 0, (t.keys - begun) * size * sizeof *dv);
-	for (size_t j = 0; j < t.keys; j++) {
-		write_row(t.dk + j * t.width, dk + j * size, t.size, t.scale, t.accumulate[1]);
-		write_row(t.dv + j * t.width, dv + j * size, t.size, 1, t.accumulate[2]);
+	for (size_t j = begun; j < t->keys; j++) {
+		if (!t->accumulate[1]) memset(t->dk + j * t->width, 0, t->size * sizeof *t->dk);
+		if (!t->accumulate[2]) memset(t->dv + j * t->width, 0, t->size * sizeof *t->dv);
 	}
+	if (dbias)
+		for (size_t n = 0; n < t->queries + t->keys - 1; n++) t->dbias[t->centre + t->keys - 1 - n] += dbias[n];
 }
+
+void NAME(attention_forward)(struct uer_attention t) { attention_forward_head(&t); }
+void NAME(attention_backward)(struct uer_attention t) { attention_backward_head(&t); }
 
 #endif
