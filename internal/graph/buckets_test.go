@@ -7,17 +7,29 @@ import (
 )
 
 // TestBuckets checks on a program with shared and frozen parameters that buckets cover each gradient once, keep to their
-// size, and are complete when they say so.
+// size, and are complete when they say so, also where values are computed again between them.
 func TestBuckets(t *testing.T) {
+	for _, recompute := range []bool{false, true} {
+		t.Run(fmt.Sprintf("recompute %v", recompute), func(t *testing.T) { testBuckets(t, recompute) })
+	}
+}
+
+func testBuckets(t *testing.T, recompute bool) {
 	b := NewBuilder()
+	b.Recompute = recompute
 	terms := []*Node{b.Parameter("first", 10)}
 	for i := range 6 {
-		terms = append(terms, b.Apply(double{}, b.Parameter(fmt.Sprint(i), 20)))
+		terms = append(terms, b.Block(func() *Node {
+			return b.Apply(square{}, b.Apply(square{}, b.Parameter(fmt.Sprint(i), 20)))
+		}))
 	}
 	terms = append(terms, b.Frozen("table", 50), b.Apply(double{}, terms[0]))
 	p, err := b.Compile(b.Apply(total{len(terms)}, terms...))
 	if err != nil {
 		t.Fatal(err)
+	}
+	if repeats := repeatsOf(p); recompute != (len(repeats) == 5) {
+		t.Fatalf("repeats %v instructions", repeats)
 	}
 	for _, size := range []int{1, 64, 100, 1000} {
 		covered := make([]int, p.ParameterSize)
