@@ -11,32 +11,41 @@ func recurrentKernel(c *CPU, o op.Recurrent) compute {
 		r := recurrent(o, in, c.Precision)
 		tokens, sequences := in[0].Shape[0], len(r.Starts)-1
 		scratch := c.floats(kernel.RecurrentScratch(&r, tokens, sequences, false))
-		saved := out[1].Floats[:kernel.RecurrentSaved(&r, tokens)]
-		c.kernel.RecurrentForward(&r, out[0].Floats, saved, in[0].Floats, scratch)
+		c.kernel.RecurrentForward(&r, out[0].Floats, out[1].Floats, in[0].Floats, scratch)
 	}
 }
 
 func recurrentGradientKernel(c *CPU, o op.RecurrentGradient) compute {
 	return func(_ *Run, out, in []graph.Buffer, accumulate []bool) {
-		y, dy, x := in[0].Floats, in[2].Floats, in[3]
+		y, saved, dy, x := in[0].Floats, in[1].Floats, in[2].Floats, in[3]
 		r := recurrent(op.Recurrent(o), in[3:], c.Precision)
 		tokens, sequences := x.Shape[0], len(r.Starts)-1
-		g := kernel.RecurrentGradients{
-			X: out[0].Floats, WeightIH: out[1].Floats, WeightHH: out[2].Floats, BiasIH: out[3].Floats, BiasHH: out[4].Floats,
+		g := kernel.RecurrentGradients{X: out[0].Floats, AccumulateX: accumulate[0]}
+		for i := 1; i < len(out); i += op.RecurrentWeights {
+			add := accumulate[i:]
+			g.Weights = append(g.Weights, recurrentWeights(out[i:]))
+			g.Accumulate = append(g.Accumulate, kernel.RecurrentAccumulate{
+				WeightIH: add[0], WeightHH: add[1], BiasIH: add[2], BiasHH: add[3],
+			})
 		}
-		add := &g.Accumulate
-		add.X, add.WeightIH, add.WeightHH, add.BiasIH, add.BiasHH =
-			accumulate[0], accumulate[1], accumulate[2], accumulate[3], accumulate[4]
 		scratch := c.floats(kernel.RecurrentScratch(&r, tokens, sequences, true))
-		saved := in[1].Floats[:kernel.RecurrentSaved(&r, tokens)]
 		c.kernel.RecurrentBackward(&r, &g, dy, y, saved, x.Floats, scratch)
 	}
 }
 
 // recurrent describes the layer over the present batch. The inputs are those of op.Recurrent.
 func recurrent(o op.Recurrent, in []graph.Buffer, precision kernel.Precision) kernel.Recurrent {
-	return kernel.Recurrent{
-		Cell: o.Cell, Reverse: o.Reverse, Input: in[1].Shape[1], Hidden: in[2].Shape[1], Starts: in[5].Integers,
-		Precision: precision, WeightIH: in[1].Floats, WeightHH: in[2].Floats, BiasIH: in[3].Floats, BiasHH: in[4].Floats,
+	weights, starts := in[1:len(in)-1], in[len(in)-1]
+	r := kernel.Recurrent{
+		Cell: o.Cell, Input: weights[0].Shape[1], Hidden: weights[1].Shape[1], Starts: starts.Integers, Apart: o.Apart, Precision: precision,
 	}
+	for ; len(weights) > 0; weights = weights[op.RecurrentWeights:] {
+		r.Weights = append(r.Weights, recurrentWeights(weights))
+	}
+	return r
+}
+
+// recurrentWeights are the buffers of one direction, in the order of op.Recurrent.
+func recurrentWeights(b []graph.Buffer) kernel.RecurrentWeights {
+	return kernel.RecurrentWeights{WeightIH: b[0].Floats, WeightHH: b[1].Floats, BiasIH: b[2].Floats, BiasHH: b[3].Floats}
 }

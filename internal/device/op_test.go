@@ -140,26 +140,17 @@ var opTests = []opTest{
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Pool{Kind: kernel.PoolMax}, p[0], startsOf(b))
 		}},
-	{"two directions of tanh cells", [][]int{{7, 4}, {3, 4}, {3, 3}, {3}, {3}}, nil,
+	{"one direction of gru cells", [][]int{{7, 4}, {9, 4}, {9, 3}, {9}, {9}}, nil, recurrentLayer(op.Recurrent{Cell: kernel.GRUCell, Directions: 1})},
+	{"two directions of tanh cells", [][]int{{7, 4}, {3, 4}, {3, 3}, {3}, {3}, {3, 4}, {3, 3}, {3}, {3}}, nil,
+		recurrentLayer(op.Recurrent{Cell: kernel.TanhCell, Directions: 2})},
+	{"two directions of lstm cells", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}, {12, 4}, {12, 3}, {12}, {12}}, nil,
+		recurrentLayer(op.Recurrent{Cell: kernel.LSTMCell, Directions: 2})},
+	{"two directions of gru cells apart", [][]int{{7, 8}, {9, 4}, {9, 3}, {9}, {9}, {9, 4}, {9, 3}, {9}, {9}}, nil,
+		recurrentLayer(op.Recurrent{Cell: kernel.GRUCell, Directions: 2, Apart: true})},
+	{"two directions with the same weights", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			operands := append(p[:5:5], startsOf(b))
-			forward := b.Apply(op.Recurrent{Cell: kernel.TanhCell}, operands...)
-			backward := b.Apply(op.Recurrent{Cell: kernel.TanhCell, Reverse: true}, operands...)
-			return b.Apply(op.Concat{}, forward, backward)
-		}},
-	{"two directions of lstm cells", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			operands := append(p[:5:5], startsOf(b))
-			forward := b.Apply(op.Recurrent{Cell: kernel.LSTMCell}, operands...)
-			backward := b.Apply(op.Recurrent{Cell: kernel.LSTMCell, Reverse: true}, operands...)
-			return b.Apply(op.Concat{}, forward, backward)
-		}},
-	{"two directions of gru cells", [][]int{{7, 4}, {9, 4}, {9, 3}, {9}, {9}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			operands := append(p[:5:5], startsOf(b))
-			forward := b.Apply(op.Recurrent{Cell: kernel.GRUCell}, operands...)
-			backward := b.Apply(op.Recurrent{Cell: kernel.GRUCell, Reverse: true}, operands...)
-			return b.Apply(op.Concat{}, forward, backward)
+			operands := append(append(p[:5:5], p[1:5]...), startsOf(b))
+			return b.Apply(op.Recurrent{Cell: kernel.LSTMCell, Directions: 2}, operands...)
 		}},
 	{"two gated convolutions", [][]int{{7, 3}, {4, 1, 2, 3}, {4}, {4}, {4, 1, 2, 3}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
@@ -182,6 +173,12 @@ var opTests = []opTest{
 			second := b.Apply(op.CrossEntropy{}, b.Apply(op.Linear{Activation: kernel.Tanh}, p[0], square(b)), p[1], input("labels"))
 			return b.Apply(op.Total{}, first, second)
 		}},
+}
+
+func recurrentLayer(o op.Recurrent) func(*graph.Builder, []*graph.Node, func(string) *graph.Node) *graph.Node {
+	return func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+		return b.Apply(o, append(p[:len(p):len(p)], startsOf(b))...)
+	}
 }
 
 func rowsOf(b *graph.Builder) *graph.Node   { return b.Named("rows") }

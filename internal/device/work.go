@@ -19,9 +19,9 @@ func work(o graph.Op, in, out []graph.Buffer) int64 {
 	case op.AttentionGradient:
 		return 4 * 2 * pairs(op.Attention(o), in[3:]) * rowWidth(in[3])
 	case op.Recurrent:
-		return 2 * rowCount(in[0]) * (elements(in[1]) + elements(in[2]))
+		return 2 * rowCount(in[0]) * int64(o.Directions) * (elements(in[1]) + elements(in[2]))
 	case op.RecurrentGradient:
-		return 2 * rowCount(in[3]) * ((1+wanted(out[:1]))*elements(in[4]) + 2*elements(in[5]))
+		return 2 * rowCount(in[3]) * int64(o.Directions) * ((1+wanted(out[:1]))*elements(in[4]) + 2*elements(in[5]))
 	case op.GatedConvolution:
 		return 2 * rowCount(in[0]) * (elements(in[1]) + elements(in[4]))
 	case op.GatedConvolutionGradient:

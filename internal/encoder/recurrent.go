@@ -5,7 +5,6 @@ import (
 	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/layer"
-	"uer/internal/op"
 )
 
 // recurrent is a stack of layers_num recurrent layers, from the first token to the last; with bidirectional each layer
@@ -22,13 +21,12 @@ func recurrent(cell kernel.Cell) Encoder {
 				if i > 0 {
 					x = layer.Dropout(s.Builder, batch, m.Dropout, x)
 				}
-				forward := layer.NewRecurrent(scope, cell, i, width, hidden, false)
-				y := forward.Apply(s.Builder, batch, x) // [tokens, hidden]
-				if m.Bidirectional {
-					backward := layer.NewRecurrent(scope, cell, i, width, hidden, true)
-					y = s.Apply(op.Concat{}, y, backward.Apply(s.Builder, batch, x)) // [tokens, hidden_size]
+				l := layer.NewRecurrent(scope, cell, i, width, hidden, false)
+				if !m.Bidirectional {
+					return l.Apply(s.Builder, batch, x) // [tokens, hidden_size]
 				}
-				return y
+				reverse := layer.NewRecurrent(scope, cell, i, width, hidden, true)
+				return l.ApplyBoth(s.Builder, batch, x, reverse, false) // [tokens, hidden_size]
 			})
 			width = m.HiddenSize
 		}
@@ -41,29 +39,29 @@ func recurrent(cell kernel.Cell) Encoder {
 // side (ELMo).
 func twoRecurrent(cell kernel.Cell) Encoder {
 	return func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
-		forward := oneDirection(s.In("rnn_forward"), cell, m, batch, x, false)  // [tokens, hidden_size/2]
-		backward := oneDirection(s.In("rnn_backward"), cell, m, batch, x, true) // [tokens, hidden_size/2]
-		return layer.Dropout(s.Builder, batch, m.Dropout, s.Apply(op.Concat{}, forward, backward))
+		forward, backward := oneDirection(s.In("rnn_forward"), cell, m), oneDirection(s.In("rnn_backward"), cell, m)
+		for i := range m.LayersNumber {
+			x = s.Block(func() *graph.Node {
+				if i > 0 {
+					x = layer.Dropout(s.Builder, batch, m.Dropout, x)
+				}
+				// The first layers read the same embedding, those after it the states of their own stack.
+				return forward[i].ApplyBoth(s.Builder, batch, x, backward[i], i > 0) // [tokens, hidden_size]
+			})
+		}
+		return layer.Dropout(s.Builder, batch, m.Dropout, x)
 	}
 }
 
-// oneDirection is a stack of layers with dropout between them.
-func oneDirection(s graph.Scope, cell kernel.Cell, m config.Model, batch layer.Batch, x *graph.Node, reverse bool) *graph.Node {
+// oneDirection declares a stack of layers.
+func oneDirection(s graph.Scope, cell kernel.Cell, m config.Model) []layer.Recurrent {
+	var layers []layer.Recurrent
 	hidden, width := m.HiddenSize/2, m.EmbeddingSize
 	for i := range m.LayersNumber {
-		x = s.Block(func() *graph.Node {
-			if i > 0 {
-				x = layer.Dropout(s.Builder, batch, m.Dropout, x)
-			}
-			l := layer.NewRecurrent(s, cell, i, width, hidden, false)
-			if reverse {
-				l = l.Reversed()
-			}
-			return l.Apply(s.Builder, batch, x) // [tokens, hidden_size/2]
-		})
+		layers = append(layers, layer.NewRecurrent(s, cell, i, width, hidden, false))
 		width = hidden
 	}
-	return x
+	return layers
 }
 
 func isTwo(encoder string) bool {

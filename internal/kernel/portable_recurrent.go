@@ -4,15 +4,16 @@ import "math"
 
 var portableRecurrent = recurrentRoutines{
 	// The portable routines read the weights as they are.
-	packForward:  func(packed, weights []float32, cell Cell, hidden, first, units int) {},
-	packBackward: func(packed, weights []float32, cell Cell, hidden, first, units int) {},
+	packForward:  func(*recurrentStep, int) {},
+	packBackward: func(*recurrentStep, int) {},
 	forward:      portableRecurrentForward,
 	backward:     portableRecurrentBackward,
 }
 
-func portableRecurrentForward(t recurrentTile) {
+func portableRecurrentForward(t *recurrentStep, tile int) {
+	first, units := t.units(tile)
 	for row, token := range t.tokens {
-		for u := t.first; u < t.first+t.units; u++ {
+		for u := first; u < first+units; u++ {
 			var sums [4]float32 // of the gates
 			for gate := range t.cell.Gates() {
 				if !t.start {
@@ -28,7 +29,7 @@ func portableRecurrentForward(t recurrentTile) {
 }
 
 // cellForward turns the sums with the state into the new state of one unit.
-func (t *recurrentTile) cellForward(row, token, u int, sums [4]float32) float32 {
+func (t *recurrentStep) cellForward(row, token, u int, sums [4]float32) float32 {
 	gate := func(i int) *float32 { return &t.gates[token*t.gateStride+i*t.hidden+u] }
 	memory := &t.memory[row*t.hidden+u]
 	switch t.cell {
@@ -57,10 +58,11 @@ func (t *recurrentTile) cellForward(row, token, u int, sums [4]float32) float32 
 	return tanh32(*gate(0) + sums[0])
 }
 
-func portableRecurrentBackward(t recurrentTile) {
+func portableRecurrentBackward(t *recurrentStep, tile int) {
+	first, units := t.units(tile)
 	width := t.cell.Gates() * t.hidden
 	for row, token := range t.tokens {
-		for u := t.first; u < t.first+t.units; u++ {
+		for u := first; u < first+units; u++ {
 			dh, memory := t.dy[int(token)*t.stride+u], float32(0)
 			if row < t.carried {
 				for i, d := range t.next[row*width : (row+1)*width] {
@@ -74,7 +76,7 @@ func portableRecurrentBackward(t recurrentTile) {
 }
 
 // cellBackward turns the gradient of the state of one unit, but for what memory holds, into those of the gates.
-func (t *recurrentTile) cellBackward(row, token, u int, dh, memory float32) {
+func (t *recurrentStep) cellBackward(row, token, u int, dh, memory float32) {
 	width := t.cell.Gates() * t.hidden
 	gate := func(i int) float32 { return t.gates[token*t.gateStride+i*t.hidden+u] }
 	put := func(i int, d, dstate float32) { // gradients of a gate's sums with the input and with the state

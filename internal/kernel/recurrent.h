@@ -1,4 +1,4 @@
-// One step of some units of a recurrent layer; the fields are those of recurrentTile in recurrent.go.
+// One step of some units of a recurrent layer; the fields are those of recurrentStep in recurrent.go.
 #ifndef UER_RECURRENT_H
 #define UER_RECURRENT_H
 

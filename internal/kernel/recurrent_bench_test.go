@@ -19,7 +19,7 @@ func BenchmarkRecurrent(b *testing.B) {
 		for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
 			for _, hidden := range []int{512, 768} {
 				lengths := slices.Repeat([]int32{128}, 32)
-				r := newRecurrentRun(cell, false, 512, hidden, 0, lengths...)
+				r := newRecurrentRun(cell, oneDirection, 512, hidden, lengths...)
 				tokens := int(r.Starts[len(lengths)])
 				scratch := make([]float32, RecurrentScratch(r.Recurrent, tokens, len(lengths), true))
 				report := func(b *testing.B, passes int) {

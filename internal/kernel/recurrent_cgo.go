@@ -27,22 +27,25 @@ import "C"
 
 func nativeRecurrent(set nativeSet) recurrentRoutines {
 	return recurrentRoutines{
-		packForward: func(packed, weights []float32, cell Cell, hidden, first, units int) {
-			C.recurrent_pack_forward(set, floats(packed), floats(weights), C.int(cell), C.size_t(hidden), C.size_t(first), C.size_t(units))
+		packForward: func(t *recurrentStep, tile int) {
+			first, units := t.units(tile)
+			C.recurrent_pack_forward(set, floats(t.packedTile(tile)), floats(t.weights), C.int(t.cell), C.size_t(t.hidden), C.size_t(first), C.size_t(units))
 		},
-		packBackward: func(packed, weights []float32, cell Cell, hidden, first, units int) {
-			C.recurrent_pack_backward(set, floats(packed), floats(weights), C.int(cell), C.size_t(hidden), C.size_t(first), C.size_t(units))
+		packBackward: func(t *recurrentStep, tile int) {
+			first, units := t.units(tile)
+			C.recurrent_pack_backward(set, floats(t.packedTile(tile)), floats(t.weights), C.int(t.cell), C.size_t(t.hidden), C.size_t(first), C.size_t(units))
 		},
-		forward:  func(t recurrentTile) { C.recurrent_forward(set, t.native()) },
-		backward: func(t recurrentTile) { C.recurrent_backward(set, t.native()) },
+		forward:  func(t *recurrentStep, tile int) { C.recurrent_forward(set, t.native(tile)) },
+		backward: func(t *recurrentStep, tile int) { C.recurrent_backward(set, t.native(tile)) },
 	}
 }
 
-func (t *recurrentTile) native() C.struct_uer_recurrent {
+func (t *recurrentStep) native(tile int) C.struct_uer_recurrent {
+	first, units := t.units(tile)
 	return C.struct_uer_recurrent{
-		cell: C.int(t.cell), hidden: C.size_t(t.hidden), first: C.size_t(t.first), units: C.size_t(t.units),
+		cell: C.int(t.cell), hidden: C.size_t(t.hidden), first: C.size_t(first), units: C.size_t(units),
 		rows: C.size_t(len(t.tokens)), tokens: integers(t.tokens), previous: C.ptrdiff_t(t.previous), start: flag(t.start),
-		packed: floats(t.packed), bias: floats(t.bias),
+		packed: floats(t.packedTile(tile)), bias: floats(t.bias),
 		gates: floats(t.gates), gate_stride: C.size_t(t.gateStride), extra: floats(t.extra), y: floats(t.y), stride: C.size_t(t.stride),
 		before: floats(t.before), after: floats(t.after),
 		carried: C.size_t(t.carried), next: floats(t.next), now: floats(t.now), memory: floats(t.memory),

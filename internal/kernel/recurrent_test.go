@@ -16,39 +16,53 @@ type recurrentRun struct {
 	g               RecurrentGradients
 }
 
-func newRecurrentRun(cell Cell, reverse bool, input, hidden, stride int, lengths ...int32) *recurrentRun {
+// layout is which directions a layer has, and what they read.
+type layout int
+
+const (
+	oneDirection layout = iota
+	together            // two directions that read the same
+	apart               // two directions that read one half each
+)
+
+func newRecurrentRun(cell Cell, l layout, input, hidden int, lengths ...int32) *recurrentRun {
 	rng := rand.New(rand.NewPCG(3, uint64(hidden)))
 	width := cell.Gates() * hidden
-	r := &Recurrent{Cell: cell, Reverse: reverse, Input: input, Hidden: hidden, Stride: stride, Starts: offsets(lengths),
-		WeightIH: normal(rng, width*input), WeightHH: normal(rng, width*hidden), BiasIH: normal(rng, width), BiasHH: normal(rng, width)}
-	for i := range r.WeightHH {
-		r.WeightHH[i] *= float32(1 / math.Sqrt(float64(hidden)))
+	r := &Recurrent{Cell: cell, Apart: l == apart, Input: input, Hidden: hidden, Starts: offsets(lengths)}
+	run := &recurrentRun{Recurrent: r, name: fmt.Sprintf("%s, %s, %d to %d, %d sequences", [...]string{"tanh", "lstm", "gru"}[cell],
+		[...]string{"one direction", "two directions", "two directions apart"}[l], input, hidden, len(lengths))}
+	for range map[layout]int{oneDirection: 1, together: 2, apart: 2}[l] {
+		w := RecurrentWeights{WeightIH: normal(rng, width*input), WeightHH: normal(rng, width*hidden), BiasIH: normal(rng, width), BiasHH: normal(rng, width)}
+		for i := range w.WeightHH {
+			w.WeightHH[i] *= float32(1 / math.Sqrt(float64(hidden)))
+		}
+		for i := range w.WeightIH {
+			w.WeightIH[i] *= float32(1 / math.Sqrt(float64(input)))
+		}
+		r.Weights = append(r.Weights, w)
+		run.g.Weights = append(run.g.Weights, RecurrentWeights{WeightIH: make([]float32, width*input),
+			WeightHH: make([]float32, width*hidden), BiasIH: make([]float32, width), BiasHH: make([]float32, width)})
 	}
-	for i := range r.WeightIH {
-		r.WeightIH[i] *= float32(1 / math.Sqrt(float64(input)))
-	}
-	tokens := int(r.Starts[len(lengths)])
-	return &recurrentRun{
-		Recurrent: r, name: fmt.Sprintf("%s, reverse %v, %d to %d, %d sequences", [...]string{"tanh", "lstm", "gru"}[cell], reverse, input, hidden, len(lengths)),
-		x: normal(rng, tokens*input), dy: normal(rng, tokens*max(stride, hidden)),
-		y: make([]float32, tokens*max(stride, hidden)), saved: make([]float32, RecurrentSaved(r, tokens)),
-		g: RecurrentGradients{X: make([]float32, tokens*input), WeightIH: make([]float32, width*input),
-			WeightHH: make([]float32, width*hidden), BiasIH: make([]float32, width), BiasHH: make([]float32, width)},
-	}
+	run.g.Accumulate = make([]RecurrentAccumulate, len(r.Weights))
+	tokens, outputs := int(r.Starts[len(lengths)]), len(r.Weights)*hidden
+	run.x, run.dy = normal(rng, tokens*r.inputWidth()), normal(rng, tokens*outputs)
+	run.y, run.saved = make([]float32, tokens*outputs), make([]float32, RecurrentSaved(cell, tokens, outputs))
+	run.g.X = make([]float32, len(run.x))
+	return run
 }
 
 func recurrentRuns() []*recurrentRun {
 	var runs []*recurrentRun
 	for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
-		for _, reverse := range []bool{false, true} {
+		for _, l := range []layout{oneDirection, together, apart} {
 			runs = append(runs,
-				newRecurrentRun(cell, reverse, 7, 5, 0, 3, 1, 9, 0, 9),
-				newRecurrentRun(cell, reverse, 20, 33, 40, 6, 2, 2))
+				newRecurrentRun(cell, l, 7, 5, 3, 1, 9, 0, 9),
+				newRecurrentRun(cell, l, 20, 33, 6, 2, 2))
 		}
 		many := append(slices.Repeat([]int32{3}, 22), 1, 2, 2, 1, 3, 2, 3) // more sequences than are multiplied at a time
-		runs = append(runs, newRecurrentRun(cell, false, 16, 64, 0, many...))
+		runs = append(runs, newRecurrentRun(cell, oneDirection, 16, 64, many...))
 	}
-	return append(runs, newRecurrentRun(LSTMCell, true, 3, 4, 0), newRecurrentRun(GRUCell, false, 3, 4, 0, 1))
+	return append(runs, newRecurrentRun(LSTMCell, apart, 3, 4, 0), newRecurrentRun(GRUCell, oneDirection, 3, 4, 0, 1))
 }
 
 func (r *recurrentRun) run(cpu *CPU) {
@@ -57,30 +71,49 @@ func (r *recurrentRun) run(cpu *CPU) {
 	cpu.RecurrentBackward(r.Recurrent, &r.g, r.dy, r.y, r.saved, r.x, make([]float32, RecurrentScratch(r.Recurrent, tokens, sequences, true)))
 }
 
-// outputs are the results by name.
+// operands are the inputs by name, outputs the results.
+func (r *recurrentRun) operands() map[string][]float32 { return named(r.x, r.Weights) }
 func (r *recurrentRun) outputs() map[string][]float32 {
-	return map[string][]float32{"y": r.y, "x": r.g.X, "WeightIH": r.g.WeightIH, "WeightHH": r.g.WeightHH, "BiasIH": r.g.BiasIH, "BiasHH": r.g.BiasHH}
+	outputs := named(r.g.X, r.g.Weights)
+	outputs["y"] = r.y
+	return outputs
+}
+
+func named(x []float32, weights []RecurrentWeights) map[string][]float32 {
+	names := map[string][]float32{"x": x}
+	for d, w := range weights {
+		for name, values := range map[string][]float32{"WeightIH": w.WeightIH, "WeightHH": w.WeightHH, "BiasIH": w.BiasIH, "BiasHH": w.BiasHH} {
+			names[fmt.Sprint(name, " ", d)] = values
+		}
+	}
+	return names
 }
 
 // naive is the layer as PyTorch defines it, in float64, with one operand perhaps replaced.
 func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
-	operands := map[string][]float64{"x": widen(r.x), "WeightIH": widen(r.WeightIH), "WeightHH": widen(r.WeightHH), "BiasIH": widen(r.BiasIH), "BiasHH": widen(r.BiasHH)}
+	operands := map[string][]float64{}
+	for name, x := range r.operands() {
+		operands[name] = widen(x)
+	}
 	if replaced != "" {
 		operands[replaced] = by
 	}
-	stride := max(r.Stride, r.Hidden)
 	y := make([]float64, len(r.y))
-	for s := range len(r.Starts) - 1 {
-		h, c := make([]float64, r.Hidden), make([]float64, r.Hidden)
-		for i := range int(r.Starts[s+1] - r.Starts[s]) {
-			token := int(r.Starts[s]) + i
-			if r.Reverse {
-				token = int(r.Starts[s+1]) - 1 - i
+	for d := range r.Weights {
+		operand := func(name string) []float64 { return operands[fmt.Sprint(name, " ", d)] }
+		for s := range len(r.Starts) - 1 {
+			h, c := make([]float64, r.Hidden), make([]float64, r.Hidden)
+			for i := range int(r.Starts[s+1] - r.Starts[s]) {
+				token := int(r.Starts[s]) + i
+				if d == 1 {
+					token = int(r.Starts[s+1]) - 1 - i
+				}
+				x := operands["x"][token*r.inputWidth()+r.column(d):][:r.Input]
+				a := naiveLinear(operand("WeightIH"), operand("BiasIH"), x)
+				b := naiveLinear(operand("WeightHH"), operand("BiasHH"), h)
+				h = r.Cell.naive(a, b, h, c)
+				copy(y[(token*len(r.Weights)+d)*r.Hidden:], h)
 			}
-			a := naiveLinear(operands["WeightIH"], operands["BiasIH"], operands["x"][token*r.Input:(token+1)*r.Input])
-			b := naiveLinear(operands["WeightHH"], operands["BiasHH"], h)
-			h = r.Cell.naive(a, b, h, c)
-			copy(y[token*stride:], h)
 		}
 	}
 	return y
@@ -129,7 +162,7 @@ func TestRecurrentAgreesWithTheDefinition(t *testing.T) {
 		r.run(newTestCPU(t, "portable", 1))
 		requireNear(t, r.name+": y", r.y, r.naive("", nil), 1e-6)
 		rng := rand.New(rand.NewPCG(5, uint64(i)))
-		for name, x := range map[string][]float32{"x": r.x, "WeightIH": r.WeightIH, "WeightHH": r.WeightHH, "BiasIH": r.BiasIH, "BiasHH": r.BiasHH} {
+		for name, x := range r.operands() {
 			values, gradient := widen(x), r.outputs()[name]
 			loss := func() float64 {
 				sum := 0.0
@@ -178,7 +211,7 @@ func TestRecurrentDoesNotDependOnThreads(t *testing.T) {
 
 func TestRecurrentBackwardAccumulates(t *testing.T) {
 	for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
-		r := newRecurrentRun(cell, false, 7, 5, 0, 3, 1, 9)
+		r := newRecurrentRun(cell, together, 7, 5, 3, 1, 9)
 		cpu := newTestCPU(t, InstructionSets()[0], 2)
 		r.run(cpu)
 		want := map[string][]float64{}
@@ -190,8 +223,10 @@ func TestRecurrentBackwardAccumulates(t *testing.T) {
 				}
 			}
 		}
-		a := &r.g.Accumulate
-		a.X, a.WeightIH, a.WeightHH, a.BiasIH, a.BiasHH = true, true, true, true, true
+		r.g.AccumulateX = true
+		for d := range r.g.Accumulate {
+			r.g.Accumulate[d] = RecurrentAccumulate{true, true, true, true}
+		}
 		r.run(cpu)
 		for name, x := range r.outputs() {
 			requireNear(t, r.name+": "+name, x, want[name], 1e-6)

@@ -8,15 +8,16 @@ import (
 	"uer/internal/op"
 )
 
-// Recurrent is one layer of a recurrent network in one direction.
+// Recurrent holds the parameters of one layer of a recurrent network in one direction.
 type Recurrent struct {
-	op                   op.Recurrent
+	cell                 kernel.Cell
 	weightInput          *graph.Node // [gates·hidden, in]
 	weightState          *graph.Node // [gates·hidden, hidden]
 	biasInput, biasState *graph.Node // [gates·hidden]
 }
 
-// NewRecurrent declares layer number index of a stack, by PyTorch's names.
+// NewRecurrent declares layer number index of a stack, by PyTorch's names; those of a bidirectional stack tell which of
+// its layers is reverse.
 func NewRecurrent(s graph.Scope, cell kernel.Cell, index, in, hidden int, reverse bool) Recurrent {
 	suffix := fmt.Sprintf("_l%d", index)
 	if reverse {
@@ -24,7 +25,7 @@ func NewRecurrent(s graph.Scope, cell kernel.Cell, index, in, hidden int, revers
 	}
 	width := cell.Gates() * hidden
 	return Recurrent{
-		op:          op.Recurrent{Cell: cell, Reverse: reverse},
+		cell:        cell,
 		weightInput: s.Parameter("weight_ih"+suffix, width, in),
 		weightState: s.Parameter("weight_hh"+suffix, width, hidden),
 		biasInput:   s.Parameter("bias_ih"+suffix, width),
@@ -32,13 +33,22 @@ func NewRecurrent(s graph.Scope, cell kernel.Cell, index, in, hidden int, revers
 	}
 }
 
-// Reversed is the layer running from the last token to the first. Its parameters stay the same.
-func (r Recurrent) Reversed() Recurrent {
-	r.op.Reverse = !r.op.Reverse
-	return r
+// Apply maps x [tokens, in] to [tokens, hidden], from the first token to the last.
+func (r Recurrent) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.Node {
+	return applyRecurrent(b, op.Recurrent{}, batch, x, r)
 }
 
-// Apply maps x [tokens, in] to [tokens, hidden].
-func (r Recurrent) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.Node {
-	return b.Apply(r.op, x, r.weightInput, r.weightState, r.biasInput, r.biasState, batch.Starts)
+// ApplyBoth maps x [tokens, in] to [tokens, 2·hidden]: the states of r, from the first token to the last, beside those of
+// reverse, from the last to the first. If apart, x is [tokens, 2·in], one half for each.
+func (r Recurrent) ApplyBoth(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent, apart bool) *graph.Node {
+	return applyRecurrent(b, op.Recurrent{Apart: apart}, batch, x, r, reverse)
+}
+
+func applyRecurrent(b *graph.Builder, o op.Recurrent, batch Batch, x *graph.Node, directions ...Recurrent) *graph.Node {
+	o.Cell, o.Directions = directions[0].cell, len(directions)
+	operands := []*graph.Node{x}
+	for _, r := range directions {
+		operands = append(operands, r.weightInput, r.weightState, r.biasInput, r.biasState)
+	}
+	return b.Apply(o, append(operands, batch.Starts)...)
 }

@@ -1,17 +1,25 @@
 package op
 
 import (
+	"slices"
+
 	"uer/internal/graph"
 	"uer/internal/kernel"
 )
 
-// Recurrent is one layer of a recurrent network in one direction, inside each sequence.
-// Inputs: x [tokens, in]; the weights of the input [gates·hidden, in] and of the state [gates·hidden, hidden]; their biases
-// [gates·hidden]; starts [sequences+1]. Outputs: the states [tokens, hidden] and what the gradient needs.
+// Recurrent is one layer of a recurrent network, inside each sequence: from the first token to the last or, in two
+// Directions, both ways, the states side by side. Two directions read the same or, if Apart, one half of x each.
+// Inputs: x [tokens, in] or, if Apart, [tokens, 2·in]; of each direction, the forward one first, the weights of the input
+// [gates·hidden, in] and of the state [gates·hidden, hidden] and their biases [gates·hidden]; starts [sequences+1].
+// Outputs: the states [tokens, directions·hidden] and what the gradient needs.
 type Recurrent struct {
-	Cell    kernel.Cell
-	Reverse bool // from the last token to the first
+	Cell       kernel.Cell
+	Directions int // 1 or 2
+	Apart      bool
 }
+
+// RecurrentWeights is the number of inputs that belong to one direction.
+const RecurrentWeights = 4
 
 // Name implements graph.Op.
 func (Recurrent) Name() string { return "recurrent" }
@@ -22,27 +30,38 @@ func (o Recurrent) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	gates, hidden, err := matrix("the weight of the state", in[2])
-	if err != nil {
-		return nil, err
-	}
-	if err := expect("the weight of the state", in[2], o.Cell.Gates()*hidden, hidden); err != nil {
-		return nil, err
-	}
-	if err := expect("the weight of the input", in[1], gates, width); err != nil {
-		return nil, err
-	}
-	for _, bias := range in[3:5] {
-		if err := expect("the bias", bias, gates); err != nil {
+	if o.Apart {
+		width /= o.Directions
+		if err := expect("the input", in[0], tokens, width*o.Directions); err != nil {
 			return nil, err
 		}
 	}
-	saved := kernel.RecurrentSaved(&kernel.Recurrent{Cell: o.Cell, Hidden: hidden}, tokens)
-	return []graph.Shape{{tokens, hidden}, {max(saved, 1)}}, nil
+	_, hidden, err := matrix("the weight of the state", in[2])
+	if err != nil {
+		return nil, err
+	}
+	gates := o.Cell.Gates() * hidden
+	for weights := range slices.Chunk(in[1:1+RecurrentWeights*o.Directions], RecurrentWeights) {
+		if err := expect("the weight of the input", weights[0], gates, width); err != nil {
+			return nil, err
+		}
+		if err := expect("the weight of the state", weights[1], gates, hidden); err != nil {
+			return nil, err
+		}
+		for _, bias := range weights[2:] {
+			if err := expect("the bias", bias, gates); err != nil {
+				return nil, err
+			}
+		}
+	}
+	saved := kernel.RecurrentSaved(o.Cell, tokens, o.Directions*hidden)
+	return []graph.Shape{{tokens, o.Directions * hidden}, {max(saved, 1)}}, nil
 }
 
 // Wrt implements graph.Differentiable.
-func (Recurrent) Wrt() []bool { return []bool{true, true, true, true, true, false} }
+func (o Recurrent) Wrt() []bool {
+	return append(slices.Repeat([]bool{true}, 1+RecurrentWeights*o.Directions), false)
+}
 
 // Grad implements graph.Differentiable.
 func (o Recurrent) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -54,12 +73,12 @@ func (o Recurrent) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 	return append(computed, nil)
 }
 
-// RecurrentGradient is the gradient of Recurrent. Inputs: the two outputs of Recurrent, dy [tokens, hidden], and the inputs
-// of Recurrent. Outputs: the gradients of x, both weights and both biases.
+// RecurrentGradient is the gradient of Recurrent. Inputs: the two outputs of Recurrent, dy [tokens, directions·hidden], and
+// the inputs of Recurrent. Outputs: the gradients of the inputs of Recurrent but starts.
 type RecurrentGradient Recurrent
 
 // Name implements graph.Op.
 func (RecurrentGradient) Name() string { return "recurrent gradient" }
 
 // Outs implements graph.Op.
-func (RecurrentGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[3:8], nil }
+func (RecurrentGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[3 : len(in)-1], nil }
