@@ -9,9 +9,9 @@ import (
 func gatedConvolutionKernel(c *CPU, o op.GatedConvolution) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
 		g := gatedConvolution(o, in, c.Precision)
-		tokens, sequences := in[0].Shape[0], len(g.Starts)-1
-		scratch := c.floats(kernel.GatedConvolutionScratch(&g, tokens, sequences, false))
-		saved := out[1].Floats[:kernel.GatedConvolutionSaved(&g, tokens, sequences)]
+		tokens := in[0].Shape[0]
+		scratch := c.floats(kernel.GatedConvolutionScratch(&g, tokens, false))
+		saved := out[1].Floats[:kernel.GatedConvolutionSaved(&g, tokens)]
 		c.kernel.GatedConvolutionForward(&g, out[0].Floats, saved, in[0].Floats, scratch)
 	}
 }
@@ -20,14 +20,14 @@ func gatedConvolutionGradientKernel(c *CPU, o op.GatedConvolutionGradient) compu
 	return func(_ *Run, out, in []graph.Buffer, accumulate []bool) {
 		saved, dy, in := in[0].Floats, in[1].Floats, in[2:]
 		g := gatedConvolution(op.GatedConvolution(o), in, c.Precision)
-		tokens, sequences := in[0].Shape[0], len(g.Starts)-1
+		tokens := in[0].Shape[0]
 		to := kernel.GatedConvolutionGradients{
 			X: out[0].Floats, AccumulateX: accumulate[0],
 			Convolution: filterGradients(out[1:4], accumulate[1:4]),
 			Gate:        filterGradients(out[4:7], accumulate[4:7]),
 		}
-		scratch := c.floats(kernel.GatedConvolutionScratch(&g, tokens, sequences, true))
-		c.kernel.GatedConvolutionBackward(&g, &to, dy, saved[:kernel.GatedConvolutionSaved(&g, tokens, sequences)],
+		scratch := c.floats(kernel.GatedConvolutionScratch(&g, tokens, true))
+		c.kernel.GatedConvolutionBackward(&g, &to, dy, saved[:kernel.GatedConvolutionSaved(&g, tokens)],
 			in[0].Floats, scratch)
 	}
 }

@@ -33,7 +33,7 @@ func newConvolutionRun(input, output, taps int, tapsLast bool, lengths ...int32)
 	return &convolutionRun{
 		GatedConvolution: g, name: fmt.Sprintf("%d to %d, %d taps, last %v", input, output, taps, tapsLast),
 		x: normal(rng, tokens*input), dy: normal(rng, tokens*output), y: make([]float32, tokens*output),
-		saved: make([]float32, GatedConvolutionSaved(g, tokens, len(lengths))),
+		saved: make([]float32, GatedConvolutionSaved(g, tokens)),
 		to:    GatedConvolutionGradients{X: make([]float32, tokens*input), Convolution: like(), Gate: like()},
 	}
 }
@@ -46,14 +46,19 @@ func convolutionRuns() []*convolutionRun {
 		newConvolutionRun(2, 17, 3, true, 0, 1),
 		newConvolutionRun(33, 20, 4, true, 9, 12, 5),
 		newConvolutionRun(3, 4, 2, true, 70, 33),
+		// Several blocks of K: of a window, of what depends on a token, of the tokens.
+		newConvolutionRun(160, 3, 5, true, 2, 6),
+		newConvolutionRun(160, 3, 5, false, 2, 6),
+		newConvolutionRun(2, 100, 4, true, 6, 2, 1),
+		newConvolutionRun(2, 2, 2, true, 5, 780),
 	}
 }
 
 func (r *convolutionRun) run(cpu *CPU) {
-	tokens, sequences := int(r.Starts[len(r.Starts)-1]), len(r.Starts)-1
+	tokens := int(r.Starts[len(r.Starts)-1])
 	g := r.GatedConvolution
-	cpu.GatedConvolutionForward(g, r.y, r.saved, r.x, make([]float32, GatedConvolutionScratch(g, tokens, sequences, false)))
-	cpu.GatedConvolutionBackward(g, &r.to, r.dy, r.saved, r.x, make([]float32, GatedConvolutionScratch(g, tokens, sequences, true)))
+	cpu.GatedConvolutionForward(g, r.y, r.saved, r.x, make([]float32, GatedConvolutionScratch(g, tokens, false)))
+	cpu.GatedConvolutionBackward(g, &r.to, r.dy, r.saved, r.x, make([]float32, GatedConvolutionScratch(g, tokens, true)))
 }
 
 // inputs are what the result depends on, gradients the gradients, both by name.
@@ -73,6 +78,7 @@ func (r *convolutionRun) byName(x []float32, convolution, gate Filter) map[strin
 // naive is the layer by its definition, in float64.
 func (r *convolutionRun) naive(in map[string][]float64) []float64 {
 	y := make([]float64, len(r.y))
+	x, weight, gateWeight := in["x"], in["weight"], in["gate weight"]
 	for s := range len(r.Starts) - 1 {
 		for t := int(r.Starts[s]); t < int(r.Starts[s+1]); t++ {
 			for o := range r.Output {
@@ -87,8 +93,8 @@ func (r *convolutionRun) naive(in map[string][]float64) []float64 {
 						if r.TapsLast {
 							w = (o*r.Input+i)*r.Taps + tap
 						}
-						a += in["weight"][w] * in["x"][from*r.Input+i]
-						g += in["gate weight"][w] * in["x"][from*r.Input+i]
+						a += weight[w] * x[from*r.Input+i]
+						g += gateWeight[w] * x[from*r.Input+i]
 					}
 				}
 				y[t*r.Output+o] = a * sigmoid(g)
@@ -181,7 +187,7 @@ func BenchmarkGatedConvolution(b *testing.B) {
 		lengths := slices.Repeat([]int32{128}, 16)
 		r := newConvolutionRun(807, 807, 4, true, lengths...)
 		g, tokens := r.GatedConvolution, int(r.Starts[len(lengths)])
-		scratch := make([]float32, GatedConvolutionScratch(g, tokens, len(lengths), true))
+		scratch := make([]float32, GatedConvolutionScratch(g, tokens, true))
 		report := func(b *testing.B, passes int) {
 			rate := float64(passes*4*tokens*g.Input*g.Output*g.Taps) * float64(b.N) / b.Elapsed().Seconds() / 1e9
 			b.ReportMetric(rate, "GFLOP/s")

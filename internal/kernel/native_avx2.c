@@ -18,6 +18,7 @@
 #include "matmul.inc.h"
 #include "attention.inc.h"
 #include "recurrent.inc.h"
+#include "convolution.inc.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -10,3 +10,4 @@
 #include "matmul.inc.h"
 #include "attention.inc.h"
 #include "recurrent.inc.h"
+#include "convolution.inc.h"

@@ -32,10 +32,11 @@ func nativeTables() []*routines {
 
 func nativeTable(name string, set nativeSet) *routines {
 	return &routines{
-		name:      name,
-		matmul:    nativeMatmul(set),
-		rows:      nativeRows(set),
-		attention: nativeAttention(set),
-		recurrent: nativeRecurrent(set),
+		name:        name,
+		matmul:      nativeMatmul(set),
+		rows:        nativeRows(set),
+		attention:   nativeAttention(set),
+		recurrent:   nativeRecurrent(set),
+		convolution: nativeConvolution(set),
 	}
 }

@@ -37,7 +37,7 @@ func (o GatedConvolution) Outs(in []graph.Shape) ([]graph.Shape, error) {
 		}
 	}
 	shape := kernel.GatedConvolution{Input: width, Output: out, Taps: o.Taps}
-	saved := kernel.GatedConvolutionSaved(&shape, tokens, in[7].Elements()-1)
+	saved := kernel.GatedConvolutionSaved(&shape, tokens)
 	return []graph.Shape{{tokens, out}, {max(saved, 1)}}, nil
 }
 

@@ -1,0 +1,111 @@
+package kernel
+
+// The factors of the products of a gated convolution. K of the sums, and the columns of a gradient of weights, are in the
+// order of the weights, so that these are read and written as they are: only windows are rearranged, in the cache.
+
+// convolutionRoutines rearrange elements between [channels, taps] and [taps, channels].
+type convolutionRoutines struct {
+	// windows writes the windows that end at some rows of a matrix x of a width, beginning with row `row`: to[r, i, k] is
+	// x[row+r-(taps-1)+k, i], or 0 if there is no such row.
+	windows func(to, x []float32, width, row, rows, taps, channels int)
+	// splitTaps writes to[k*tapStride + r*channels + i] = weights[r*leading + i*taps + k].
+	splitTaps func(to []float32, tapStride int, weights []float32, leading, rows, taps, channels int)
+}
+
+// gatherWindows copies elements of the windows of some tokens, as [tokens, size].
+func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens, start, size int) {
+	g.overTokens(token, tokens, func(sequence, row, rows int) {
+		x := x[int(g.Starts[sequence])*g.Input:]
+		if g.TapsLast {
+			c.convolution.windows(to[:rows*size], x[start/g.Taps:], g.Input, row, rows, g.Taps, size/g.Taps)
+			to = to[rows*size:]
+			return
+		}
+		for i := range rows {
+			from := (row+i-(g.Taps-1))*g.Input + start
+			missing := min(max(0, -from), size)
+			clear(to[:missing])
+			if missing < size {
+				copy(to[missing:size], x[from+missing:])
+			}
+			to = to[size:]
+		}
+	})
+}
+
+// gatherLater copies gradients of the sums that some tokens enter, as [tokens, size]: for each tap, from the first, which
+// takes a token into the sums of the last of them, the same size/Taps outputs.
+func (g *GatedConvolution) gatherLater(to, dsums []float32, token, tokens, start, size int) {
+	output, outputs, width := start/g.Taps, size/g.Taps, 2*g.Output
+	g.overTokens(token, tokens, func(sequence, row, rows int) {
+		first, end := int(g.Starts[sequence])+row, int(g.Starts[sequence+1])
+		for t := first; t < first+rows; t++ {
+			for later := t + g.Taps - 1; later >= t; later-- {
+				if later < end {
+					copy(to[:outputs], dsums[later*width+output:])
+				} else {
+					clear(to[:outputs])
+				}
+				to = to[outputs:]
+			}
+		}
+	})
+}
+
+// gatherWeights copies elements of the weights of some outputs of both filters, as [outputs, size].
+func (g *GatedConvolution) gatherWeights(to []float32, output, outputs, start, size int) {
+	g.overFilters(output, outputs, func(filter, first, n int) {
+		weight := [...][]float32{g.Convolution.Weight, g.Gate.Weight}[filter]
+		for i := first; i < first+n; i++ {
+			copy(to[:size], weight[i*g.window()+start:])
+			to = to[size:]
+		}
+	})
+}
+
+// gatherTaps copies the weights between some outputs of both filters and some inputs, as [Taps, outputs, inputs].
+func (g *GatedConvolution) gatherTaps(c *CPU, to []float32, output, outputs, input, inputs int) {
+	g.overFilters(output, outputs, func(filter, first, n int) {
+		weight := [...][]float32{g.Convolution.Weight, g.Gate.Weight}[filter][first*g.window():]
+		if g.TapsLast {
+			c.convolution.splitTaps(to, outputs*inputs, weight[input*g.Taps:], g.window(), n, g.Taps, inputs)
+		} else {
+			for tap := range g.Taps {
+				for i := range n {
+					copy(to[(tap*outputs+i)*inputs:][:inputs], weight[i*g.window()+tap*g.Input+input:])
+				}
+			}
+		}
+		to = to[n*inputs:]
+	})
+}
+
+// gatherSums copies gradients of the sums of some outputs of one filter, as [tokens, outputs].
+func (g *GatedConvolution) gatherSums(to, dsums []float32, filter, output, outputs, token, tokens int) {
+	for t := token; t < token+tokens; t++ {
+		copy(to[:outputs], dsums[t*2*g.Output+filter*g.Output+output:])
+		to = to[outputs:]
+	}
+}
+
+// overTokens calls body for the rows of each sequence that are among some tokens; row 0 is the sequence's first token.
+func (g *GatedConvolution) overTokens(token, tokens int, body func(sequence, row, rows int)) {
+	for sequence := range len(g.Starts) - 1 {
+		start, end := int(g.Starts[sequence]), int(g.Starts[sequence+1])
+		first, last := max(start, token), min(end, token+tokens)
+		if first < last {
+			body(sequence, first-start, last-first)
+		}
+	}
+}
+
+// overFilters calls body for the outputs of each filter that are among some of both.
+func (g *GatedConvolution) overFilters(output, outputs int, body func(filter, first, outputs int)) {
+	for filter := range 2 {
+		start := filter * g.Output
+		first, last := max(start, output), min(start+g.Output, output+outputs)
+		if first < last {
+			body(filter, first-start, last-first)
+		}
+	}
+}
