@@ -83,7 +83,6 @@ var kernels = map[string]func(c *CPU, op graph.Op) compute{
 	"scatter":                    bind(scatterKernel),
 	"columns":                    bind(columnsKernel),
 	"widen":                      bind(widenKernel),
-	"concat":                     bind(concatKernel),
 	"pool":                       bind(poolKernel),
 	"pool gradient":              bind(poolGradientKernel),
 	"recurrent":                  bind(recurrentKernel),

@@ -21,17 +21,6 @@ func widenKernel(c *CPU, o op.Widen) compute {
 	}
 }
 
-func concatKernel(c *CPU, _ op.Concat) compute {
-	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
-		width, column := out[0].Shape[1], 0
-		for _, part := range in {
-			count := part.Shape[1]
-			c.kernel.CopyColumns(out[0].Floats, width, column, part.Floats, count, 0, count, false)
-			column += count
-		}
-	}
-}
-
 func poolKernel(c *CPU, o op.Pool) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
 		c.kernel.PoolForward(o.Kind, out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers)

@@ -33,31 +33,3 @@ func (Widen) Name() string { return "widen" }
 func (o Widen) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{in[0][0], o.Width}}, nil
 }
-
-// Concat puts two matrices side by side. Inputs: a [tokens, m], b [tokens, n]. Output: [tokens, m+n].
-type Concat struct{}
-
-// Name implements graph.Op.
-func (Concat) Name() string { return "concat" }
-
-// Outs implements graph.Op.
-func (Concat) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	tokens, left, err := matrix("the left input", in[0])
-	if err != nil {
-		return nil, err
-	}
-	_, right, err := matrix("the right input", in[1])
-	if err != nil {
-		return nil, err
-	}
-	return []graph.Shape{{tokens, left + right}}, expect("the right input", in[1], tokens, right)
-}
-
-// Wrt implements graph.Differentiable.
-func (Concat) Wrt() []bool { return []bool{true, true} }
-
-// Grad implements graph.Differentiable.
-func (Concat) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	left, right := graph.Dimensions(in[0])[1], graph.Dimensions(in[1])[1]
-	return []*graph.Node{b.Apply(Columns{Count: left}, dy), b.Apply(Columns{From: left, Count: right}, dy)}
-}
