@@ -60,6 +60,7 @@ func BenchmarkMatMulTraining(b *testing.B) {
 			{"feed1/input", productCase{m: 2048, n: 768, k: 3072}},
 			{"feed1/weight", productCase{m: 3072, n: 768, k: 2048, transposeA: true}},
 			{"feed2", productCase{m: 2048, n: 768, k: 3072, transposeB: true, bias: true}},
+			{"feed2/residual", productCase{m: 2048, n: 768, k: 3072, transposeB: true, bias: true, dropout: 0.1, residual: true}},
 			{"feed2/input", productCase{m: 2048, n: 3072, k: 768}},
 			{"feed2/weight", productCase{m: 768, n: 3072, k: 2048, transposeA: true}},
 			{"ragged", productCase{m: 1303, n: 768, k: 768, transposeB: true, bias: true}},
