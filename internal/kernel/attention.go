@@ -43,13 +43,14 @@ type Attention struct {
 // stretch of the batch.
 const biasGroups = 16
 
-// attentionHead is what one call of a routine works through: one head of one sequence. Its slices begin at the first
-// element of the head in the sequence's first token.
-type attentionHead struct {
+// attentionHeads is what one call of a routine works through: heads of one sequence, one after another. Its slices begin at
+// the first element of the first head in the sequence's first token.
+type attentionHeads struct {
 	firstQuery, queries int // tokens
 	firstKey, keys      int // tokens
 	size, width         int // used part of a row, distance between rows
-	head, heads         int // which head, and distance between rows of lse
+	head, count         int // the first head, how many
+	heads               int // distance between rows of lse
 	always, limit       int // query i sees the keys from 0 to min(limit, max(always, i+1)) - 1
 
 	scale       float32
@@ -64,14 +65,14 @@ type attentionHead struct {
 	scratch           []float32
 }
 
-// attentionRoutines work through one head of one sequence.
+// attentionRoutines work through some heads of one sequence.
 type attentionRoutines struct {
-	forward  func(t *attentionHead)
-	backward func(t *attentionHead)
+	forward  func(t *attentionHeads)
+	backward func(t *attentionHeads)
 }
 
 // visible is the number of keys that query i sees.
-func (t *attentionHead) visible(i int) int { return min(t.limit, max(t.always, i+1)) }
+func (t *attentionHeads) visible(i int) int { return min(t.limit, max(t.always, i+1)) }
 
 // AttentionForward computes out [queries, heads*size] from q [queries, heads*size] and k, v [keys, heads*size], and
 // lse [queries, heads], the logarithm of the sum of the exponentials of a query's scores, for AttentionBackward.
@@ -81,10 +82,11 @@ func (c *CPU) AttentionForward(a *Attention, out, lse, q, k, v, scratch []float3
 	requireLength("v", len(v), len(k))
 	share := a.headScratch(false)
 	requireAtLeast("scratch", len(scratch), c.Threads()*share)
-	parts := make([]attentionHead, c.Threads())
-	c.parallelWorker((len(a.Starts)-1)*a.Heads, func(worker, tile int) {
+	parts := make([]attentionHeads, c.Threads())
+	tiles := a.tiles()
+	c.parallelWorker(len(tiles), func(worker, tile int) {
 		t := &parts[worker]
-		*t = a.part(tile/a.Heads, tile%a.Heads)
+		*t = a.part(tiles[tile])
 		t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
 		t.out, t.lse = t.queriesOf(out), t.statisticOf(lse)
 		t.scratch = scratch[worker*share : (worker+1)*share]
@@ -108,25 +110,23 @@ func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, 
 	requireAtLeast("scratch", len(scratch), AttentionScratch(a, c.Threads(), true))
 	partials := scratch[c.Threads()*share:] // [groups, heads, 2*MaxLength-1]
 
-	sequences := len(a.Starts) - 1
-	groups := sequences
+	tiles, groups := a.tiles(), 0
 	if a.DPositionBias != nil {
-		groups = min(sequences, biasGroups)
+		tiles, groups = a.groups()
 		clear(partials[:groups*len(a.DPositionBias)])
 	}
-	parts := make([]attentionHead, c.Threads())
-	c.parallelWorker(groups*a.Heads, func(worker, tile int) {
+	parts := make([]attentionHeads, c.Threads())
+	c.parallelWorker(len(tiles), func(worker, tile int) {
 		t := &parts[worker]
-		group, head := tile/a.Heads, tile%a.Heads
-		for sequence := group * sequences / groups; sequence < (group+1)*sequences/groups; sequence++ {
-			*t = a.part(sequence, head)
+		for at := tiles[tile]; at.sequence < at.end; at.sequence++ {
+			*t = a.part(at)
 			t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
 			t.dq, t.dk, t.dv = t.queriesOf(dq), t.keysOf(dk), t.keysOf(dv)
 			t.out, t.dout, t.lse = t.queriesOf(out), t.queriesOf(dout), t.statisticOf(lse)
 			t.accumulate = accumulate
 			t.scratch = scratch[worker*share : (worker+1)*share]
 			if a.DPositionBias != nil {
-				t.dbias = a.biasOf(partials[group*len(a.DPositionBias):], head)
+				t.dbias = a.biasOf(partials[at.group*len(a.DPositionBias):], at.head, at.count)
 			}
 			if t.keys > 0 {
 				c.routines.attention.backward(t)
@@ -141,6 +141,40 @@ func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, 
 			}
 		}
 	}
+}
+
+// attentionTile is what a thread takes at a time: some heads of some sequences, which make up a group of the position bias.
+type attentionTile struct {
+	sequence, end, head, count, group int
+}
+
+// tiles cuts a batch into tiles of one sequence: single heads of long ones, and as many heads of short ones that getting at
+// them takes little of the time.
+func (a *Attention) tiles() []attentionTile {
+	const pairs = 4096 // of queries and keys
+	tiles := make([]attentionTile, 0, (len(a.Starts)-1)*a.Heads)
+	for s := range len(a.Starts) - 1 {
+		each := int(a.Starts[s+1]-a.Starts[s]) * int(a.keyStarts()[s+1]-a.keyStarts()[s])
+		step := max(1, pairs/max(1, each))
+		for head := 0; head < a.Heads; head += step {
+			tiles = append(tiles, attentionTile{sequence: s, end: s + 1, head: head, count: min(step, a.Heads-head)})
+		}
+	}
+	return tiles
+}
+
+// groups cuts a batch into tiles of one head of a stretch of sequences, whose gradients of the position bias are summed
+// together. It returns the number of stretches, too.
+func (a *Attention) groups() ([]attentionTile, int) {
+	sequences := len(a.Starts) - 1
+	groups := min(sequences, biasGroups)
+	tiles := make([]attentionTile, 0, groups*a.Heads)
+	for group := range groups {
+		for head := range a.Heads {
+			tiles = append(tiles, attentionTile{group * sequences / groups, (group + 1) * sequences / groups, head, 1, group})
+		}
+	}
+	return tiles, groups
 }
 
 // AttentionScratch is the length of the scratch of AttentionForward or AttentionBackward. It follows from the shape of
@@ -167,12 +201,13 @@ func (a *Attention) headScratch(backward bool) int {
 func roundUp(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
 
 // part describes one head of one sequence, all but the operands.
-func (a *Attention) part(sequence, head int) attentionHead {
-	t := attentionHead{
+func (a *Attention) part(tile attentionTile) attentionHeads {
+	sequence := tile.sequence
+	t := attentionHeads{
 		firstQuery: int(a.Starts[sequence]), queries: int(a.Starts[sequence+1] - a.Starts[sequence]),
 		firstKey: int(a.keyStarts()[sequence]), keys: int(a.keyStarts()[sequence+1] - a.keyStarts()[sequence]),
 		size: a.Size, width: a.Heads * a.Size,
-		head: head, heads: a.Heads,
+		head: tile.head, count: tile.count, heads: a.Heads,
 		scale: a.Scale, centre: a.MaxLength - 1,
 	}
 	t.limit = t.keys
@@ -187,7 +222,7 @@ func (a *Attention) part(sequence, head int) attentionHead {
 		}
 	}
 	if a.PositionBias != nil {
-		t.bias = a.biasOf(a.PositionBias, head)
+		t.bias = a.biasOf(a.PositionBias, tile.head, tile.count)
 	}
 	if a.Dropout.Probability > 0 {
 		t.dropout = a.Dropout
@@ -203,18 +238,18 @@ func (a *Attention) keyStarts() []int32 {
 	return a.Starts
 }
 
-// queriesOf cuts the head's part of the sequence out of x [queries, heads*size], keysOf out of x [keys, heads*size] and
+// queriesOf cuts the heads' part of the sequence out of x [queries, heads*size], keysOf out of x [keys, heads*size] and
 // statisticOf out of x [queries, heads].
-func (t *attentionHead) queriesOf(x []float32) []float32 {
-	return cutColumns(x, t.firstQuery, t.queries, t.width, t.head*t.size, t.size)
+func (t *attentionHeads) queriesOf(x []float32) []float32 {
+	return cutColumns(x, t.firstQuery, t.queries, t.width, t.head*t.size, t.count*t.size)
 }
 
-func (t *attentionHead) keysOf(x []float32) []float32 {
-	return cutColumns(x, t.firstKey, t.keys, t.width, t.head*t.size, t.size)
+func (t *attentionHeads) keysOf(x []float32) []float32 {
+	return cutColumns(x, t.firstKey, t.keys, t.width, t.head*t.size, t.count*t.size)
 }
 
-func (t *attentionHead) statisticOf(x []float32) []float32 {
-	return cutColumns(x, t.firstQuery, t.queries, t.heads, t.head, 1)
+func (t *attentionHeads) statisticOf(x []float32) []float32 {
+	return cutColumns(x, t.firstQuery, t.queries, t.heads, t.head, t.count)
 }
 
 // cutColumns cuts some columns of some rows out of a matrix of the given width. The rows keep their distance.
@@ -225,10 +260,10 @@ func cutColumns(x []float32, row, rows, width, column, columns int) []float32 {
 	return x[row*width+column:][:(rows-1)*width+columns]
 }
 
-// biasOf cuts a head's row out of a position bias.
-func (a *Attention) biasOf(bias []float32, head int) []float32 {
+// biasOf cuts the rows of some heads out of a position bias.
+func (a *Attention) biasOf(bias []float32, head, count int) []float32 {
 	offsets := 2*a.MaxLength - 1
-	return bias[head*offsets : (head+1)*offsets]
+	return bias[head*offsets : (head+count)*offsets]
 }
 
 // check panics if the operands do not fit each other.

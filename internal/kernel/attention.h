@@ -1,4 +1,4 @@
-// Attention of one head over one sequence; the fields are those of attentionHead in attention.go.
+// Attention of heads over one sequence; the fields are those of attentionHead in attention.go.
 #ifndef UER_ATTENTION_H
 #define UER_ATTENTION_H
 
@@ -8,7 +8,7 @@
 #include "rows.h"
 
 struct uer_attention {
-	size_t queries, keys, size, width, head, heads, always, limit;
+	size_t queries, keys, size, width, head, count, heads, always, limit;
 	float scale;
 	const float *bias;
 	float *dbias;

@@ -262,7 +262,23 @@ static void attention_backward_head(const struct uer_attention *t) {
 		for (size_t n = 0; n < t->queries + t->keys - 1; n++) t->dbias[t->centre + t->keys - 1 - n] += dbias[n];
 }
 
-void NAME(attention_forward)(struct uer_attention t) { attention_forward_head(&t); }
-void NAME(attention_backward)(struct uer_attention t) { attention_backward_head(&t); }
+// attention_next goes on to the next head.
+INLINE void attention_next(struct uer_attention *t) {
+	t->head++, t->lse++;
+	t->q += t->size, t->k += t->size, t->v += t->size, t->out += t->size;
+	if (t->bias) t->bias += 2 * t->centre + 1;
+}
+
+void NAME(attention_forward)(struct uer_attention t) {
+	for (; t.count > 0; t.count--, attention_next(&t)) attention_forward_head(&t);
+}
+
+void NAME(attention_backward)(struct uer_attention t) {
+	for (; t.count > 0; t.count--, attention_next(&t)) {
+		attention_backward_head(&t);
+		t.dq += t.size, t.dk += t.size, t.dv += t.size, t.dout += t.size;
+		if (t.dbias) t.dbias += 2 * t.centre + 1;
+	}
+}
 
 #endif

@@ -15,15 +15,15 @@ import "C"
 
 func nativeAttention(set nativeSet) attentionRoutines {
 	return attentionRoutines{
-		forward:  func(t *attentionHead) { C.attention_forward(set, t.native()) },
-		backward: func(t *attentionHead) { C.attention_backward(set, t.native()) },
+		forward:  func(t *attentionHeads) { C.attention_forward(set, t.native()) },
+		backward: func(t *attentionHeads) { C.attention_backward(set, t.native()) },
 	}
 }
 
-func (t *attentionHead) native() C.struct_uer_attention {
+func (t *attentionHeads) native() C.struct_uer_attention {
 	return C.struct_uer_attention{
 		queries: C.size_t(t.queries), keys: C.size_t(t.keys), size: C.size_t(t.size), width: C.size_t(t.width),
-		head: C.size_t(t.head), heads: C.size_t(t.heads), always: C.size_t(t.always), limit: C.size_t(t.limit),
+		head: C.size_t(t.head), count: C.size_t(t.count), heads: C.size_t(t.heads), always: C.size_t(t.always), limit: C.size_t(t.limit),
 		scale: C.float(t.scale), bias: floats(t.bias), dbias: floats(t.dbias), centre: C.size_t(t.centre),
 		dropout: t.dropout.native(), rows: integers(t.rows),
 		q: floats(t.q), k: floats(t.k), v: floats(t.v), out: floats(t.out), lse: floats(t.lse),

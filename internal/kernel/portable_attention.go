@@ -3,11 +3,24 @@ package kernel
 import "math"
 
 var portableAttention = attentionRoutines{
-	forward:  portableAttentionForward,
-	backward: portableAttentionBackward,
+	forward:  func(t *attentionHeads) { t.each(portableAttentionForward) },
+	backward: func(t *attentionHeads) { t.each(portableAttentionBackward) },
 }
 
-func portableAttentionForward(t *attentionHead) {
+// each calls work for every head, which is then the first of t.
+func (t *attentionHeads) each(work func(t *attentionHeads)) {
+	for ; t.count > 0; t.count-- {
+		work(t)
+		t.head++
+		for _, x := range []*[]float32{&t.q, &t.k, &t.v, &t.out, &t.dq, &t.dk, &t.dv, &t.dout} {
+			*x = (*x)[min(t.size, len(*x)):]
+		}
+		t.lse = t.lse[min(1, len(t.lse)):]
+		t.bias, t.dbias = t.bias[min(2*t.centre+1, len(t.bias)):], t.dbias[min(2*t.centre+1, len(t.dbias)):]
+	}
+}
+
+func portableAttentionForward(t *attentionHeads) {
 	for i := range t.queries {
 		p := t.scores(i)
 		largest := math.Inf(-1)
@@ -32,7 +45,7 @@ func portableAttentionForward(t *attentionHead) {
 
 // With P the probabilities, M what dropout makes of a one in their place and δ_i = dout_i·out_i, the gradient of the
 // scores is dS_ij = P_ij (M_ij dout_i·v_j - δ_i), since Σ_j P_ij M_ij dout_i·v_j = dout_i·out_i.
-func portableAttentionBackward(t *attentionHead) {
+func portableAttentionBackward(t *attentionHeads) {
 	for j := range t.keys {
 		if !t.accumulate[1] {
 			clear(t.row(t.dk, j))
@@ -53,7 +66,7 @@ func portableAttentionBackward(t *attentionHead) {
 			addScaled(t.row(t.dv, j), keep*probability, dout)
 			addScaled(t.row(t.dk, j), ds, q)
 			addScaled(dq, ds, t.row(t.k, j))
-			if t.dbias != nil {
+			if len(t.dbias) > 0 {
 				t.dbias[j-i+t.centre] += ds
 			}
 		}
@@ -61,16 +74,16 @@ func portableAttentionBackward(t *attentionHead) {
 }
 
 // row cuts token i out of a matrix of the head.
-func (t *attentionHead) row(x []float32, i int) []float32 {
+func (t *attentionHeads) row(x []float32, i int) []float32 {
 	return x[i*t.width : i*t.width+t.size]
 }
 
 // scores are those of query i with the keys that it sees, in scratch memory.
-func (t *attentionHead) scores(i int) []float32 {
+func (t *attentionHeads) scores(i int) []float32 {
 	s := t.scratch[:t.visible(i)]
 	for j := range s {
 		s[j] = dot(t.row(t.q, i), t.row(t.k, j))
-		if t.bias != nil {
+		if len(t.bias) > 0 {
 			s[j] += t.bias[j-i+t.centre]
 		}
 		s[j] *= t.scale
@@ -79,7 +92,7 @@ func (t *attentionHead) scores(i int) []float32 {
 }
 
 // kept says, for every key that query i sees, what dropout makes of a one in the place of its probability.
-func (t *attentionHead) kept(i int) []float32 {
+func (t *attentionHeads) kept(i int) []float32 {
 	n := t.visible(i)
 	factors := t.scratch[n : 2*n]
 	for j := range factors {
