@@ -17,18 +17,22 @@ func BenchmarkRecurrent(b *testing.B) {
 		defer cpu.Close()
 		limit := cpu.MeasureLimit()
 		for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
-			for _, hidden := range []int{512, 768} {
-				lengths := slices.Repeat([]int32{128}, 32)
-				r := newRecurrentRun(cell, oneDirection, 512, hidden, lengths...)
+			for _, shape := range []struct {
+				layout                   layout
+				input, hidden, sequences int
+			}{{oneDirection, 512, 512, 32}, {oneDirection, 512, 768, 32}, {together, 128, 64, 4}, {together, 128, 64, 32}} {
+				lengths := slices.Repeat([]int32{128}, shape.sequences)
+				r := newRecurrentRun(cell, shape.layout, shape.input, shape.hidden, lengths...)
 				tokens := int(r.Starts[len(lengths)])
 				scratch := make([]float32, RecurrentScratch(r.Recurrent, tokens, len(lengths), true))
 				report := func(b *testing.B, passes int) {
-					work := float64(2*passes*tokens*cell.Gates()*hidden) * float64(r.Input+hidden)
+					work := float64(2*passes*tokens*len(r.Weights)*cell.Gates()*r.Hidden) * float64(r.Input+r.Hidden)
 					rate := work * float64(b.N) / b.Elapsed().Seconds() / 1e9
 					b.ReportMetric(rate, "GFLOP/s")
 					b.ReportMetric(rate/limit, "of-limit")
 				}
-				name := fmt.Sprintf("%s/%d/threads=%d", [...]string{"tanh", "lstm", "gru"}[cell], hidden, threads)
+				name := fmt.Sprintf("%s/%dx%d/batch=%d/threads=%d", [...]string{"tanh", "lstm", "gru"}[cell], len(r.Weights), r.Hidden,
+					shape.sequences, threads)
 				b.Run("forward/"+name, func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
