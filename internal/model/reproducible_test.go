@@ -138,21 +138,34 @@ func (d *demo) fed(t testing.TB, cpu *kernel.CPU, m config.Model, size int) *tra
 	return r
 }
 
-// TestAllocations: the memory that a step allocates does not grow with the batch.
+// TestAllocations: the memory that a step allocates does not grow with the batch, in either precision.
 func TestAllocations(t *testing.T) {
 	text := openDemo(t)
 	cpu := newCPU(t, 2)
 	for name, m := range middling() {
-		var counts []float64
-		for _, size := range []int{3, 12} {
-			r := text.fed(t, cpu, m, size)
-			r.run(t) // scratch memory grows in the first steps
-			counts = append(counts, testing.AllocsPerRun(5, func() { r.run(t) }))
+		for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
+			t.Run(name+"/"+precisionName, func(t *testing.T) {
+				if precision == kernel.BFloat16 && !cpu.SupportsBF16() {
+					t.Skip("no products in bfloat16")
+				}
+				text.precision = precision
+				text.compareAllocations(t, cpu, m)
+			})
 		}
-		// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
-		if counts[1] > 1.1*counts[0] {
-			t.Errorf("%s: %v allocations a step with 3 sequences, %v with 12", name, counts[0], counts[1])
-		}
-		t.Logf("%s: %v allocations a step", name, counts)
 	}
+}
+
+func (d *demo) compareAllocations(t *testing.T, cpu *kernel.CPU, m config.Model) {
+	t.Helper()
+	var counts []float64
+	for _, size := range []int{3, 12} {
+		r := d.fed(t, cpu, m, size)
+		r.run(t) // scratch memory grows in the first steps
+		counts = append(counts, testing.AllocsPerRun(5, func() { r.run(t) }))
+	}
+	// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
+	if counts[1] > 1.1*counts[0] {
+		t.Errorf("%v allocations a step with 3 sequences, %v with 12", counts[0], counts[1])
+	}
+	t.Logf("%v allocations a step", counts)
 }
