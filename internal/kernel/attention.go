@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Attention describes scaled dot-product attention over a ragged batch: sequence s owns the tokens Starts[s] to
 // Starts[s+1], and each head of each sequence is worked through on its own, in blocks of queries, so that the
@@ -82,11 +85,10 @@ func (c *CPU) AttentionForward(a *Attention, out, lse, q, k, v, scratch []float3
 	requireLength("v", len(v), len(k))
 	share := a.headScratch(false)
 	requireAtLeast("scratch", len(scratch), c.Threads()*share)
-	parts := make([]attentionHeads, c.Threads())
-	tiles := a.tiles()
-	c.parallelWorker(len(tiles), func(worker, tile int) {
-		t := &parts[worker]
-		*t = a.part(tiles[tile])
+	work := c.attention.plan(a, c.Threads(), false)
+	c.parallelWorker(len(work.tiles), func(worker, tile int) {
+		t := &work.parts[worker]
+		*t = a.part(work.tiles[tile])
 		t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
 		t.out, t.lse = t.queriesOf(out), t.statisticOf(lse)
 		t.scratch = scratch[worker*share : (worker+1)*share]
@@ -110,15 +112,11 @@ func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, 
 	requireAtLeast("scratch", len(scratch), AttentionScratch(a, c.Threads(), true))
 	partials := scratch[c.Threads()*share:] // [groups, heads, 2*MaxLength-1]
 
-	tiles, groups := a.tiles(), 0
-	if a.DPositionBias != nil {
-		tiles, groups = a.groups()
-		clear(partials[:groups*len(a.DPositionBias)])
-	}
-	parts := make([]attentionHeads, c.Threads())
-	c.parallelWorker(len(tiles), func(worker, tile int) {
-		t := &parts[worker]
-		for at := tiles[tile]; at.sequence < at.end; at.sequence++ {
+	work := c.attention.plan(a, c.Threads(), a.DPositionBias != nil)
+	clear(partials[:work.groups*len(a.DPositionBias)])
+	c.parallelWorker(len(work.tiles), func(worker, tile int) {
+		t := &work.parts[worker]
+		for at := work.tiles[tile]; at.sequence < at.end; at.sequence++ {
 			*t = a.part(at)
 			t.q, t.k, t.v = t.queriesOf(q), t.keysOf(k), t.keysOf(v)
 			t.dq, t.dk, t.dv = t.queriesOf(dq), t.keysOf(dk), t.keysOf(dv)
@@ -135,7 +133,7 @@ func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, 
 	})
 	if a.DPositionBias != nil {
 		clear(a.DPositionBias)
-		for group := range groups {
+		for group := range work.groups {
 			for i, x := range partials[group*len(a.DPositionBias) : (group+1)*len(a.DPositionBias)] {
 				a.DPositionBias[i] += x
 			}
@@ -148,33 +146,46 @@ type attentionTile struct {
 	sequence, end, head, count, group int
 }
 
-// tiles cuts a batch into tiles of one sequence: single heads of long ones, and as many heads of short ones that getting at
+// attentionWork is the work of one call, in memory that calls share.
+type attentionWork struct {
+	tiles  []attentionTile
+	groups int              // of the position bias; 0 if its gradient is not wanted
+	parts  []attentionHeads // what each thread is at
+}
+
+func (w *attentionWork) plan(a *Attention, threads int, grouped bool) *attentionWork {
+	w.tiles, w.groups, w.parts = w.tiles[:0], 0, slices.Grow(w.parts[:0], threads)[:threads]
+	if grouped {
+		w.cutGroups(a)
+	} else {
+		w.cutSequences(a)
+	}
+	return w
+}
+
+// cutSequences makes tiles of one sequence: single heads of long ones, and as many heads of short ones that getting at
 // them takes little of the time.
-func (a *Attention) tiles() []attentionTile {
+func (w *attentionWork) cutSequences(a *Attention) {
 	const pairs = 4096 // of queries and keys
-	tiles := make([]attentionTile, 0, (len(a.Starts)-1)*a.Heads)
 	for s := range len(a.Starts) - 1 {
 		each := int(a.Starts[s+1]-a.Starts[s]) * int(a.keyStarts()[s+1]-a.keyStarts()[s])
 		step := max(1, pairs/max(1, each))
 		for head := 0; head < a.Heads; head += step {
-			tiles = append(tiles, attentionTile{sequence: s, end: s + 1, head: head, count: min(step, a.Heads-head)})
+			w.tiles = append(w.tiles, attentionTile{sequence: s, end: s + 1, head: head, count: min(step, a.Heads-head)})
 		}
 	}
-	return tiles
 }
 
-// groups cuts a batch into tiles of one head of a stretch of sequences, whose gradients of the position bias are summed
-// together. It returns the number of stretches, too.
-func (a *Attention) groups() ([]attentionTile, int) {
+// cutGroups makes tiles of one head of a stretch of sequences, whose gradients of the position bias are summed together.
+func (w *attentionWork) cutGroups(a *Attention) {
 	sequences := len(a.Starts) - 1
-	groups := min(sequences, biasGroups)
-	tiles := make([]attentionTile, 0, groups*a.Heads)
-	for group := range groups {
+	w.groups = min(sequences, biasGroups)
+	for group := range w.groups {
 		for head := range a.Heads {
-			tiles = append(tiles, attentionTile{group * sequences / groups, (group + 1) * sequences / groups, head, 1, group})
+			first, end := group*sequences/w.groups, (group+1)*sequences/w.groups
+			w.tiles = append(w.tiles, attentionTile{first, end, head, 1, group})
 		}
 	}
-	return tiles, groups
 }
 
 // AttentionScratch is the length of the scratch of AttentionForward or AttentionBackward. It follows from the shape of

@@ -10,10 +10,11 @@ import (
 // CPU runs operations with one instruction set on a pool of threads. It belongs to one goroutine at a time.
 type CPU struct {
 	*routines
-	pool    *pool
-	sizes   productSizes
-	product productScratch
-	order   sequenceOrder // of recurrent layers
+	pool      *pool
+	sizes     productSizes
+	product   productScratch
+	order     sequenceOrder // of recurrent layers
+	attention attentionWork
 }
 
 // New returns a CPU with the best instruction set of this machine, or the one that the environment variable UER_CPU
