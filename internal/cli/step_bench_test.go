@@ -81,20 +81,13 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 	times = times[:0]
 	for b.Loop() {
 		step()
-		limits = append(limits, limitOf(cpu, precision))
+		limits = append(limits, cpu.MeasureLimit(precisions[precision], time.Second/2))
 	}
 	seconds := median(times)
 	b.ReportMetric(seconds, "s/step")
 	b.ReportMetric(float64(tokens)/seconds, "tokens/s")
 	b.ReportMetric(100*float64(t.Executor.Work())/1e9/seconds/median(limits), "%limit")
 	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
-}
-
-func limitOf(cpu *kernel.CPU, precision string) float64 {
-	if precision == "bf16" {
-		return cpu.MeasureLimitBF16()
-	}
-	return cpu.MeasureLimit()
 }
 
 func median(values []float64) float64 {

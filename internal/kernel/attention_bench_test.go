@@ -49,13 +49,13 @@ func BenchmarkAttention(b *testing.B) {
 
 func benchmarkAttention(b *testing.B, cpu *CPU, operations float64, run func()) {
 	b.ReportAllocs()
-	best, limit := 0.0, cpu.MeasureLimit()
+	best, limit := 0.0, measureLimit(cpu, Float32)
 	for b.Loop() {
 		start := time.Now()
 		run()
 		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
 	}
-	limit = max(limit, cpu.MeasureLimit())
+	limit = max(limit, measureLimit(cpu, Float32))
 	b.ReportMetric(best, "GFLOP/s")
 	b.ReportMetric(100*best/limit, "%limit")
 }

@@ -183,7 +183,7 @@ func BenchmarkGatedConvolution(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer cpu.Close()
-		limit := cpu.MeasureLimit()
+		limit := measureLimit(cpu, Float32)
 		lengths := slices.Repeat([]int32{128}, 16)
 		r := newConvolutionRun(807, 807, 4, true, lengths...)
 		g, tokens := r.GatedConvolution, int(r.Starts[len(lengths)])

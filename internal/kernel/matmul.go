@@ -70,26 +70,18 @@ func (c *CPU) MatMul(p *Product) {
 }
 
 // MeasureLimit returns the floating-point operations per second, in units of 10⁹, that all threads together do in a loop
-// of multiply-adds that touches no memory: the limit of any product in Float32. It takes some tens of milliseconds.
-//
-// The threads are measured at once: where cores share their clock or their arithmetic with each other or with other
-// machines on the same processor, several do less than several times what one does.
-func (c *CPU) MeasureLimit() float64 { return c.measureLimit(Float32) }
-
-// MeasureLimitBF16 is MeasureLimit for products in BFloat16.
-func (c *CPU) MeasureLimitBF16() float64 { return c.measureLimit(BFloat16) }
-
-func (c *CPU) measureLimit(precision Precision) float64 {
-	const rounds, tilesOfThread = 1 << 15, 64
+// of multiply-adds that touches no memory: the limit of any product in a precision. It is the mean over a duration, in
+// which the threads run at once: where cores share their clock, or a processor with other machines, several threads do
+// less than several times what one does for a moment.
+func (c *CPU) MeasureLimit(precision Precision, duration time.Duration) float64 {
+	const rounds, tilesOfThread = 1 << 15, 16
 	limit := c.matmulIn(precision).limit
-	best := 0.0
-	for range 5 {
-		var operations atomic.Int64
-		start := time.Now()
+	var operations atomic.Int64
+	start := time.Now()
+	for time.Since(start) < duration {
 		c.parallel(tilesOfThread*c.Threads(), func(int) { operations.Add(int64(limit(rounds))) })
-		best = max(best, float64(operations.Load())/float64(time.Since(start).Nanoseconds()))
 	}
-	return best
+	return float64(operations.Load()) / float64(time.Since(start).Nanoseconds())
 }
 
 // complete fills in the leading dimensions and panics if an operand is too short.

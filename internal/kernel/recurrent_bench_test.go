@@ -15,7 +15,7 @@ func BenchmarkRecurrent(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer cpu.Close()
-		limit := cpu.MeasureLimit()
+		limit := measureLimit(cpu, Float32)
 		for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
 			for _, shape := range []struct {
 				layout                   layout
