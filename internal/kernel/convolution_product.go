@@ -4,7 +4,8 @@ package kernel
 // a sequence does, so they are no matrix in memory: a tile of work copies what it is about to pack of them.
 //
 // As in a Product, sums are taken over blocks of K, one block after the other. The factor that is not made of windows is
-// packed a block at a time, for all tiles.
+// packed whole, for all tiles: a tile then goes through all blocks while its part of the result is in the cache. Reading
+// the other factor for each tile takes less than reading and writing the result for each block would.
 type windowProduct struct {
 	cpu          *CPU
 	routines     *matmulRoutines
@@ -23,7 +24,7 @@ type windowTerm struct {
 	leading    int // of c
 	accumulate bool
 	bias       []float32 // nil for none
-	panels     []float32 // packed, in the present block
+	panels     []float32 // packed, block after block
 }
 
 // windowFactor is a factor of a windowProduct. Its lines are the rows of A or the columns of B.
@@ -45,35 +46,40 @@ func (m *matmulRoutines) factorB(lines int, across bool, gather func(to []float3
 
 // run computes the product.
 func (p *windowProduct) run() {
-	shared := 0
-	for i := range p.others {
-		shared += p.panelsLength(&p.others[i].windowFactor, p.others[i].lines, p.block)
-	}
-	p.cpu.product.shared = grow(p.cpu.product.shared, shared)
+	p.packOthers()
 	lines := min(max(minLines, p.windows.lines/tiles), p.cpu.sizes.lines)
 	tileLines := evenShare(p.windows.lines, lines, max(p.multiple, p.windows.width))
-	for start := 0; start == 0 || start < p.depth; start += p.block {
-		size := min(p.block, p.depth-start)
-		p.packOthers(start, size)
-		p.cpu.parallelWorker(ceilDivide(p.windows.lines, tileLines), func(worker, tile int) {
-			line := tile * tileLines
-			p.tile(worker, line, min(tileLines, p.windows.lines-line), start, size)
-		})
-	}
+	p.cpu.parallelWorker(ceilDivide(p.windows.lines, tileLines), func(worker, tile int) {
+		line := tile * tileLines
+		for block := range p.blocks() {
+			p.tile(worker, line, min(tileLines, p.windows.lines-line), block)
+		}
+	})
+}
+
+// blocks is the number of blocks of K.
+func (p *windowProduct) blocks() int { return max(1, ceilDivide(p.depth, p.block)) }
+
+// extent is where a block of K starts, and its size.
+func (p *windowProduct) extent(block int) (start, size int) {
+	start = block * p.block
+	return start, min(p.block, p.depth-start)
 }
 
 // tile multiplies some lines of the windows in a block of K.
-func (p *windowProduct) tile(worker, line, lines, start, size int) {
+func (p *windowProduct) tile(worker, line, lines, block int) {
+	start, size := p.extent(block)
 	windows := p.pack(&p.windows, worker, nil, line, lines, start, size)
 	last := start+size == p.depth
 	for i := range p.others {
 		o := &p.others[i]
+		panels := p.panels(o, block)
 		t := productTile{leading: o.leading, accumulate: o.accumulate || start > 0, depth: ceilDivide(size, p.routines.slot)}
 		if p.windowsAreA {
-			t.rows, t.columns, t.a, t.b, t.c = lines, o.lines, windows, o.panels, o.c[line*o.leading:]
+			t.rows, t.columns, t.a, t.b, t.c = lines, o.lines, windows, panels, o.c[line*o.leading:]
 			t.height, t.stride = p.windows.width, p.windows.stride
 		} else {
-			t.rows, t.columns, t.a, t.b, t.c = o.lines, lines, o.panels, windows, o.c[line:]
+			t.rows, t.columns, t.a, t.b, t.c = o.lines, lines, panels, windows, o.c[line:]
 			t.height, t.stride, t.byRows = o.width, o.stride, true
 		}
 		if last {
@@ -86,20 +92,38 @@ func (p *windowProduct) tile(worker, line, lines, start, size int) {
 	}
 }
 
-// packOthers packs a block of the factors that all tiles share.
-func (p *windowProduct) packOthers(start, size int) {
+// packOthers packs the factors that all tiles share.
+func (p *windowProduct) packOthers() {
+	length := 0
+	for i := range p.others {
+		length += p.packedLength(&p.others[i])
+	}
+	p.cpu.product.shared = grow(p.cpu.product.shared, length)
 	memory := p.cpu.product.shared
 	for i := range p.others {
 		o := &p.others[i]
-		n := p.panelsLength(&o.windowFactor, o.lines, size)
+		n := p.packedLength(o)
 		o.panels, memory = memory[:n], memory[n:]
 		group := max(1, p.cpu.sizes.lines/o.width) * o.width
-		p.cpu.parallelWorker(ceilDivide(o.lines, group), func(worker, tile int) {
-			line := tile * group
-			panels := o.panels[p.panelsLength(&o.windowFactor, line, size):]
+		groups := ceilDivide(o.lines, group)
+		p.cpu.parallelWorker(groups*p.blocks(), func(worker, tile int) {
+			line, block := tile%groups*group, tile/groups
+			start, size := p.extent(block)
+			panels := p.panels(o, block)[p.panelsLength(&o.windowFactor, line, size):]
 			p.pack(&o.windowFactor, worker, panels, line, min(group, o.lines-line), start, size)
 		})
 	}
+}
+
+// panels are the packed lines of a factor in a block of K.
+func (p *windowProduct) panels(o *windowTerm, block int) []float32 {
+	return o.panels[block*p.panelsLength(&o.windowFactor, o.lines, p.block):]
+}
+
+// packedLength is the number of elements of all panels of a factor.
+func (p *windowProduct) packedLength(o *windowTerm) int {
+	_, last := p.extent(p.blocks() - 1)
+	return (p.blocks()-1)*p.panelsLength(&o.windowFactor, o.lines, p.block) + p.panelsLength(&o.windowFactor, o.lines, last)
 }
 
 // pack packs some lines of a factor in a block of K, into memory of the worker if panels is nil.
