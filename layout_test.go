@@ -17,7 +17,7 @@ var levels = [][]string{
 	{"config", "vocab", "corpus", "statedict"},
 	{"tokenizer", "masking", "graph", "collective"},
 	{"op", "instance", "optimizer"},
-	{"device", "dataset", "layer"},
+	{"device/cpu", "dataset", "layer"},
 	{"batch", "embedding", "encoder"},
 	{"target"},
 	{"model"},
@@ -60,9 +60,15 @@ func TestLayout(t *testing.T) {
 	}
 }
 
+// packageOf is the folder of a file below internal/ or cmd/, such as device/cpu.
+func packageOf(path string) string {
+	_, name, _ := strings.Cut(filepath.ToSlash(filepath.Dir(path)), "/")
+	return name
+}
+
 func checkImports(t *testing.T, path string, level map[string]int) {
 	t.Helper()
-	name := filepath.Base(filepath.Dir(path))
+	name := packageOf(path)
 	own, listed := level[name]
 	if !listed {
 		t.Errorf("%s: package %s has no level", path, name)

@@ -7,7 +7,7 @@ import (
 	"os"
 	"runtime/pprof"
 
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/trainer"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/kernel"
 	"uer/internal/model"
 	"uer/internal/trainer"

@@ -6,7 +6,6 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/op"
 )
@@ -16,7 +15,7 @@ import (
 // a last normalisation follows.
 func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 	if m.FactorizedEmbeddingParameterization {
-		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, kernel.None)
+		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, op.Identity)
 	}
 	mask, further := visibility(m, batch)
 	blocks, err := transformerLayers(s.In("transformer"), m, mask)

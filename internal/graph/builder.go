@@ -135,7 +135,7 @@ func (b *Builder) apply(op Op, in []*Node) *operation {
 		o.in = append(o.in, Shape(n.Shape()))
 		o.inTypes = append(o.inTypes, n.Type())
 	}
-	outs, err := op.Outs(o.in)
+	outs, err := op.OutputShapes(o.in)
 	if err != nil {
 		b.Fail(fmt.Errorf("%s: %w", op.Name(), err))
 		return nil

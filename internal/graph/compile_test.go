@@ -9,13 +9,13 @@ import (
 type double struct{ state bool }
 
 func (double) Name() string { return "double" }
-func (o double) Outs(in []Shape) ([]Shape, error) {
+func (o double) OutputShapes(in []Shape) ([]Shape, error) {
 	if o.state {
 		return []Shape{in[0], in[0]}, nil
 	}
 	return in[:1], nil
 }
-func (double) Wrt() []bool { return []bool{true} }
+func (double) HasGradient() []bool { return []bool{true} }
 func (o double) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*Node {
 	if o.state {
 		return []*Node{b.Apply(doubleGradient{}, dy, out(1))}
@@ -25,30 +25,30 @@ func (o double) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*No
 
 type doubleGradient struct{}
 
-func (doubleGradient) Name() string                     { return "double gradient" }
-func (doubleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (doubleGradient) Name() string                             { return "double gradient" }
+func (doubleGradient) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
 // square is y = x² with a gradient that reads x.
 type square struct{}
 
-func (square) Name() string                     { return "square" }
-func (square) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
-func (square) Wrt() []bool                      { return []bool{true} }
+func (square) Name() string                             { return "square" }
+func (square) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (square) HasGradient() []bool                      { return []bool{true} }
 func (square) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
 	return []*Node{b.Apply(squareGradient{}, in[0], dy)}
 }
 
 type squareGradient struct{}
 
-func (squareGradient) Name() string                     { return "square gradient" }
-func (squareGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (squareGradient) Name() string                             { return "square gradient" }
+func (squareGradient) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
 // quadruple is y = 4x. It saves 2x for its gradient, from which y can be restored.
 type quadruple struct{}
 
-func (quadruple) Name() string                     { return "quadruple" }
-func (quadruple) Outs(in []Shape) ([]Shape, error) { return []Shape{in[0], in[0]}, nil }
-func (quadruple) Wrt() []bool                      { return []bool{true} }
+func (quadruple) Name() string                             { return "quadruple" }
+func (quadruple) OutputShapes(in []Shape) ([]Shape, error) { return []Shape{in[0], in[0]}, nil }
+func (quadruple) HasGradient() []bool                      { return []bool{true} }
 func (quadruple) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*Node {
 	return []*Node{b.Apply(quadrupleGradient{}, dy, out(1))}
 }
@@ -58,15 +58,15 @@ func (quadruple) Restore(_, out []int) (op Op, restoreIn, restoreOut []int) {
 
 type quadrupleGradient struct{}
 
-func (quadrupleGradient) Name() string                     { return "quadruple gradient" }
-func (quadrupleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (quadrupleGradient) Name() string                             { return "quadruple gradient" }
+func (quadrupleGradient) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
 // total is the sum of all elements of its inputs.
 type total struct{ inputs int }
 
-func (total) Name() string                  { return "total" }
-func (total) Outs([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
-func (o total) Wrt() []bool                 { return slices.Repeat([]bool{true}, o.inputs) }
+func (total) Name() string                          { return "total" }
+func (total) OutputShapes([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
+func (o total) HasGradient() []bool                 { return slices.Repeat([]bool{true}, o.inputs) }
 func (o total) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
 	grads := make([]*Node, len(in))
 	for i, n := range in {
@@ -78,8 +78,8 @@ func (o total) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node
 // fill has the shape of its second input, filled with the first.
 type fill struct{}
 
-func (fill) Name() string                     { return "fill" }
-func (fill) Outs(in []Shape) ([]Shape, error) { return in[1:2], nil }
+func (fill) Name() string                             { return "fill" }
+func (fill) OutputShapes(in []Shape) ([]Shape, error) { return in[1:2], nil }
 
 // evaluate runs the operations of this test.
 func evaluate(op Op, out, in []Buffer) error {
@@ -251,8 +251,8 @@ func TestCompile(t *testing.T) {
 // sharedGradient is an operation that gives both inputs one gradient.
 type sharedGradient struct{ total }
 
-func (sharedGradient) Name() string { return "shared gradient" }
-func (sharedGradient) Wrt() []bool  { return []bool{true, true} }
+func (sharedGradient) Name() string        { return "shared gradient" }
+func (sharedGradient) HasGradient() []bool { return []bool{true, true} }
 func (sharedGradient) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
 	d := b.Apply(fill{}, dy, in[0])
 	return []*Node{d, d}

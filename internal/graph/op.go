@@ -5,17 +5,17 @@ package graph
 type Op interface {
 	// Name is the same for all attributes; the device finds the kernel by it.
 	Name() string
-	// Outs gives the shapes of the outputs. It runs when the graph is built and again for each batch.
-	Outs(in []Shape) ([]Shape, error)
+	// OutputShapes gives the shapes of the outputs. It runs when the graph is built and again for each batch.
+	OutputShapes(in []Shape) ([]Shape, error)
 }
 
 // Differentiable is an operation whose output 0 has a gradient. Further outputs are state saved for the gradient.
 type Differentiable interface {
 	Op
-	// Wrt tells for each input whether it has a gradient.
-	Wrt() []bool
+	// HasGradient tells for each input whether it has a gradient.
+	HasGradient() []bool
 	// Grad puts the gradient on the graph: from the inputs, the outputs and the gradient of output 0 it makes the gradient
-	// of each input, nil where Wrt is false.
+	// of each input, nil where HasGradient is false.
 	Grad(b *Builder, in []*Node, out func(i int) *Node, dy *Node) []*Node
 }
 
@@ -34,5 +34,5 @@ type Copy struct{}
 // Name implements Op.
 func (Copy) Name() string { return "copy" }
 
-// Outs implements Op.
-func (Copy) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+// OutputShapes implements Op.
+func (Copy) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }

@@ -74,7 +74,7 @@ func (o *operation) String() string        { return fmt.Sprintf("%s#%d", o.Name(
 // DiffWRT implements gorgonia.SDOp.
 func (o *operation) DiffWRT(inputs int) []bool {
 	if d, ok := o.Op.(Differentiable); ok {
-		return d.Wrt()
+		return d.HasGradient()
 	}
 	return make([]bool, inputs)
 }

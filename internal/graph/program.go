@@ -28,7 +28,7 @@ type Instruction struct {
 	In         []int  // values
 	Out        []int  // values; None for an output that nobody reads
 	Accumulate []bool // for each output, whether to add to it instead of overwriting it
-	Repeats    bool   // what an earlier instruction has computed and was not kept
+	Recomputed bool   // what an earlier instruction has computed and was not kept
 }
 
 // None stands for an output that nobody reads.

@@ -151,7 +151,7 @@ func (r *recomputation) repeated(instruction Instruction) Instruction {
 			out[i] = r.place(v)
 		}
 	}
-	return Instruction{Op: instruction.Op, In: instruction.In, Out: out, Accumulate: make([]bool, len(out)), Repeats: true}
+	return Instruction{Op: instruction.Op, In: instruction.In, Out: out, Accumulate: make([]bool, len(out)), Recomputed: true}
 }
 
 // place makes a place for a value that is like another one.

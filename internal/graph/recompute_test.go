@@ -116,8 +116,8 @@ func repeatsOf(p *Program) []int {
 	var runs []int
 	for i, instruction := range p.Instructions {
 		switch {
-		case !instruction.Repeats:
-		case i > 0 && p.Instructions[i-1].Repeats:
+		case !instruction.Recomputed:
+		case i > 0 && p.Instructions[i-1].Recomputed:
 			runs[len(runs)-1]++
 		default:
 			runs = append(runs, 1)

@@ -2,7 +2,6 @@ package layer
 
 import (
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
@@ -21,8 +20,8 @@ func NewLinear(s graph.Scope, in, out int, bias bool) Linear {
 	return l
 }
 
-// Apply maps x [tokens, in] to [tokens, out] and applies the activation, kernel.None for none.
-func (l Linear) Apply(b *graph.Builder, x *graph.Node, activation kernel.Activation) *graph.Node {
+// Apply maps x [tokens, in] to [tokens, out] and applies the activation, op.Identity for none.
+func (l Linear) Apply(b *graph.Builder, x *graph.Node, activation op.Activation) *graph.Node {
 	return b.Apply(op.Linear{Bias: l.bias != nil, Activation: activation}, l.with(x)...)
 }
 

@@ -3,25 +3,24 @@ package layer
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
 // Norm is layer normalisation: UER-py's own, or T5's.
 type Norm struct {
-	kind        kernel.NormKind
+	kind        op.NormKind
 	gamma, beta *graph.Node // [width]; T5 has no beta
 }
 
 // NewNorm declares UER-py's normalisation.
 func NewNorm(s graph.Scope, width int) Norm {
-	return Norm{kind: kernel.NormUER, gamma: s.Parameter("gamma", width), beta: s.Parameter("beta", width)}
+	return Norm{kind: op.NormUER, gamma: s.Parameter("gamma", width), beta: s.Parameter("beta", width)}
 }
 
 // NewTransformerNorm declares the normalisation that --layernorm names, for the inside of transformers.
 func NewTransformerNorm(s graph.Scope, m config.Model) Norm {
 	if m.LayerNorm == "t5" {
-		return Norm{kind: kernel.NormRMS, gamma: s.Parameter("weight", m.HiddenSize)}
+		return Norm{kind: op.NormRMS, gamma: s.Parameter("weight", m.HiddenSize)}
 	}
 	return NewNorm(s, m.HiddenSize)
 }

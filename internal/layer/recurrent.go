@@ -4,13 +4,12 @@ import (
 	"fmt"
 
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
 // Recurrent holds the parameters of one layer of a recurrent network in one direction.
 type Recurrent struct {
-	cell                 kernel.Cell
+	cell                 op.Cell
 	weightInput          *graph.Node // [gates·hidden, in]
 	weightState          *graph.Node // [gates·hidden, hidden]
 	biasInput, biasState *graph.Node // [gates·hidden]
@@ -18,7 +17,7 @@ type Recurrent struct {
 
 // NewRecurrent declares layer number index of a stack, by PyTorch's names; those of a bidirectional stack tell which of
 // its layers is reverse.
-func NewRecurrent(s graph.Scope, cell kernel.Cell, index, in, hidden int, reverse bool) Recurrent {
+func NewRecurrent(s graph.Scope, cell op.Cell, index, in, hidden int, reverse bool) Recurrent {
 	suffix := fmt.Sprintf("_l%d", index)
 	if reverse {
 		suffix += "_reverse"

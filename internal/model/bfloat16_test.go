@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/kernel"
 )
 

@@ -12,7 +12,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/corpus"
 	"uer/internal/dataset"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/instance"
 	"uer/internal/kernel"
 	"uer/internal/masking"

@@ -11,7 +11,7 @@ import (
 
 	"uer/internal/checkpoint"
 	"uer/internal/config"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/kernel"
 )
 

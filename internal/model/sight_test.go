@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"uer/internal/config"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/encoder"
 	"uer/internal/kernel"
 	"uer/internal/target"

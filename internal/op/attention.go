@@ -26,8 +26,8 @@ const attentionInputs = 5
 // Name implements graph.Op.
 func (Attention) Name() string { return "attention" }
 
-// Outs implements graph.Op.
-func (o Attention) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Attention) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, width, err := matrix("the query", in[0])
 	if err != nil {
 		return nil, err
@@ -60,14 +60,14 @@ func (o Attention) inputs() int {
 	return n
 }
 
-// Wrt implements graph.Differentiable.
-func (o Attention) Wrt() []bool {
-	wrt := make([]bool, o.inputs())
-	wrt[0], wrt[1], wrt[2] = true, true, true
+// HasGradient implements graph.Differentiable.
+func (o Attention) HasGradient() []bool {
+	has := make([]bool, o.inputs())
+	has[0], has[1], has[2] = true, true, true
 	if o.Bias {
-		wrt[len(wrt)-1] = true
+		has[len(has)-1] = true
 	}
-	return wrt
+	return has
 }
 
 // Grad implements graph.Differentiable.
@@ -93,8 +93,8 @@ type AttentionGradient Attention
 // Name implements graph.Op.
 func (AttentionGradient) Name() string { return "attention gradient" }
 
-// Outs implements graph.Op.
-func (o AttentionGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o AttentionGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	outs := []graph.Shape{in[3], in[4], in[5]}
 	if o.Bias {
 		outs = append(outs, in[len(in)-1])
@@ -112,14 +112,14 @@ type PositionBias struct {
 // Name implements graph.Op.
 func (PositionBias) Name() string { return "position bias" }
 
-// Outs implements graph.Op.
-func (o PositionBias) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o PositionBias) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	_, heads, err := matrix("the table", in[0])
 	return []graph.Shape{{heads, 2*o.MaxLength - 1}}, err
 }
 
-// Wrt implements graph.Differentiable.
-func (PositionBias) Wrt() []bool { return []bool{true} }
+// HasGradient implements graph.Differentiable.
+func (PositionBias) HasGradient() []bool { return []bool{true} }
 
 // Grad implements graph.Differentiable.
 func (o PositionBias) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -136,7 +136,7 @@ type PositionBiasGradient struct {
 // Name implements graph.Op.
 func (PositionBiasGradient) Name() string { return "position bias gradient" }
 
-// Outs implements graph.Op.
-func (o PositionBiasGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o PositionBiasGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{o.Buckets, in[0][0]}}, nil
 }

@@ -13,8 +13,8 @@ type CrossEntropy struct{ Bias bool }
 // Name implements graph.Op.
 func (CrossEntropy) Name() string { return "cross entropy" }
 
-// Outs implements graph.Op.
-func (o CrossEntropy) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o CrossEntropy) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	rows, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -29,8 +29,8 @@ func (o CrossEntropy) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return outs, expect("labels", in[len(in)-1], rows)
 }
 
-// Wrt implements graph.Differentiable.
-func (o CrossEntropy) Wrt() []bool {
+// HasGradient implements graph.Differentiable.
+func (o CrossEntropy) HasGradient() []bool {
 	if o.Bias {
 		return []bool{true, true, true, false}
 	}
@@ -55,8 +55,8 @@ type Scale struct{}
 // Name implements graph.Op.
 func (Scale) Name() string { return "scale" }
 
-// Outs implements graph.Op.
-func (Scale) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[:1], nil }
+// OutputShapes implements graph.Op.
+func (Scale) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[:1], nil }
 
 // Total is the sum of two losses. Inputs and output: scalars.
 type Total struct{}
@@ -64,11 +64,11 @@ type Total struct{}
 // Name implements graph.Op.
 func (Total) Name() string { return "total" }
 
-// Outs implements graph.Op.
-func (Total) Outs([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
+// OutputShapes implements graph.Op.
+func (Total) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
 
-// Wrt implements graph.Differentiable.
-func (Total) Wrt() []bool { return []bool{true, true} }
+// HasGradient implements graph.Differentiable.
+func (Total) HasGradient() []bool { return []bool{true, true} }
 
 // Grad implements graph.Differentiable.
 func (Total) Grad(_ *graph.Builder, _ []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {

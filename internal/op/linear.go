@@ -1,9 +1,6 @@
 package op
 
-import (
-	"uer/internal/graph"
-	"uer/internal/kernel"
-)
+import "uer/internal/graph"
 
 // Linear is y = activation(x Wᵀ + b), with W stored [out, in] as PyTorch does; or with Residual
 // y = dropout(activation(x Wᵀ + b)) + residual.
@@ -11,7 +8,7 @@ import (
 // [tokens, out] and, if there is an activation, the value before it [tokens, out].
 type Linear struct {
 	Bias       bool
-	Activation kernel.Activation
+	Activation Activation
 	Residual   bool
 	Dropout    float32 // used with Residual
 	Site       int
@@ -20,8 +17,8 @@ type Linear struct {
 // Name implements graph.Op.
 func (Linear) Name() string { return "linear" }
 
-// Outs implements graph.Op.
-func (o Linear) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Linear) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -48,19 +45,19 @@ func (o Linear) Outs(in []graph.Shape) ([]graph.Shape, error) {
 		}
 	}
 	y := graph.Shape{tokens, out}
-	if o.Activation == kernel.None {
+	if o.Activation == Identity {
 		return []graph.Shape{y}, nil
 	}
 	return []graph.Shape{y, y}, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o Linear) Wrt() []bool {
-	wrt := []bool{true, true, true}[:1+o.parameters()]
+// HasGradient implements graph.Differentiable.
+func (o Linear) HasGradient() []bool {
+	has := []bool{true, true, true}[:1+o.parameters()]
 	if o.Residual {
-		wrt = append(wrt, true, false)
+		has = append(has, true, false)
 	}
-	return wrt
+	return has
 }
 
 // parameters is the number of inputs that are parameters; they follow x.
@@ -93,13 +90,13 @@ func (o Linear) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.No
 // Outputs: dx [tokens, in], dW [out, in], and db [out] if Bias.
 type LinearGradient struct {
 	Bias       bool
-	Activation kernel.Activation
+	Activation Activation
 }
 
 // apply puts the gradient on the graph. The operands are those of Linear.
 func (o LinearGradient) apply(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
 	operands := []*graph.Node{in[0], in[1], dy}
-	if o.Activation != kernel.None {
+	if o.Activation != Identity {
 		operands = append(operands, out(1))
 	}
 	return b.ApplyAll(o, operands...)
@@ -108,8 +105,8 @@ func (o LinearGradient) apply(b *graph.Builder, in []*graph.Node, out func(int) 
 // Name implements graph.Op.
 func (LinearGradient) Name() string { return "linear gradient" }
 
-// Outs implements graph.Op.
-func (o LinearGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o LinearGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	outs := []graph.Shape{in[0], in[1]}
 	if o.Bias {
 		outs = append(outs, graph.Shape{in[1][0]})

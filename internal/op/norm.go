@@ -1,16 +1,25 @@
 package op
 
-import (
-	"uer/internal/graph"
-	"uer/internal/kernel"
+import "uer/internal/graph"
+
+// NormKind is the formula of a normalisation.
+type NormKind uint8
+
+// The normalisations.
+const (
+	// NormUER is layer normalisation as UER-py does it: y = γ (x−μ)/(s+ε) + β with the sample deviation
+	// s = √(Σ(x−μ)²/(width−1)) and ε = 1e-6 outside the root.
+	NormUER NormKind = iota
+	// NormRMS is T5's: y = γ x/√(mean(x²)+ε) (Zhang, Sennrich 2019).
+	NormRMS
 )
 
 // Norm normalises rows: y = norm(x), or with Residual y = norm(dropout(x) + residual).
 // Inputs: x [tokens, width]; residual [tokens, width] and rows [tokens] if Residual; gamma [width]; beta [width] unless
-// Kind is kernel.NormRMS. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that was
+// Kind is NormRMS. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that was
 // normalised [tokens, width].
 type Norm struct {
-	Kind     kernel.NormKind
+	Kind     NormKind
 	Residual bool
 	Dropout  float32
 	Site     int
@@ -19,8 +28,8 @@ type Norm struct {
 // Name implements graph.Op.
 func (Norm) Name() string { return "norm" }
 
-// Outs implements graph.Op.
-func (o Norm) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Norm) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -45,17 +54,17 @@ func (o Norm) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return outs, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o Norm) Wrt() []bool {
-	wrt := []bool{true}
+// HasGradient implements graph.Differentiable.
+func (o Norm) HasGradient() []bool {
+	has := []bool{true}
 	if o.Residual {
-		wrt = append(wrt, true, false)
+		has = append(has, true, false)
 	}
-	wrt = append(wrt, true)
-	if o.Kind != kernel.NormRMS {
-		wrt = append(wrt, true)
+	has = append(has, true)
+	if o.Kind != NormRMS {
+		has = append(has, true)
 	}
-	return wrt
+	return has
 }
 
 // Grad implements graph.Differentiable.
@@ -82,20 +91,20 @@ func (o Norm) Restore(in, out []int) (op graph.Op, restoreIn, restoreOut []int) 
 // NormGradient is the gradient of Norm.
 // Inputs: what was normalised [tokens, width], statistics [tokens, 2], gamma [width], dy [tokens, width], and rows
 // [tokens] if Residual. Outputs: dx [tokens, width]; dresidual [tokens, width] if Residual; dgamma [width]; dbeta [width]
-// unless Kind is kernel.NormRMS.
+// unless Kind is NormRMS.
 type NormGradient Norm
 
 // Name implements graph.Op.
 func (NormGradient) Name() string { return "norm gradient" }
 
-// Outs implements graph.Op.
-func (o NormGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o NormGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	outs := []graph.Shape{in[0]}
 	if o.Residual {
 		outs = append(outs, in[0])
 	}
 	outs = append(outs, in[2])
-	if o.Kind != kernel.NormRMS {
+	if o.Kind != NormRMS {
 		outs = append(outs, in[2])
 	}
 	return outs, nil

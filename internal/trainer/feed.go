@@ -2,7 +2,7 @@ package trainer
 
 import (
 	"uer/internal/batch"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 )
 
 // feeder gives batches to the inputs of a model.

@@ -19,7 +19,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/config"
 	"uer/internal/dataset"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/kernel"
 	"uer/internal/model"
 	"uer/internal/optimizer"

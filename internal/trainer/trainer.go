@@ -12,7 +12,7 @@ import (
 	"uer/internal/checkpoint"
 	"uer/internal/collective"
 	"uer/internal/console"
-	"uer/internal/device"
+	device "uer/internal/device/cpu"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 )

@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"fmt"
@@ -14,9 +14,9 @@ import (
 // weigh is the sum of y·w, which makes a scalar loss of any output. w has no gradient.
 type weigh struct{}
 
-func (weigh) Name() string                              { return "weigh" }
-func (weigh) Outs([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
-func (weigh) Wrt() []bool                               { return []bool{true, false} }
+func (weigh) Name() string                                      { return "weigh" }
+func (weigh) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
+func (weigh) HasGradient() []bool                               { return []bool{true, false} }
 func (weigh) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
 	return []*graph.Node{b.Apply(op.Scale{}, in[1], dy), nil}
 }
@@ -58,11 +58,11 @@ var opTests = []opTest{
 		}},
 	{"linear without bias, with activation", [][]int{{7, 5}, {3, 5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Linear{Activation: kernel.GELU}, p...)
+			return b.Apply(op.Linear{Activation: op.GELU}, p...)
 		}},
 	{"linear with activation, dropout and residual", [][]int{{7, 5}, {3, 5}, {3}, {7, 3}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			linear := op.Linear{Bias: true, Activation: kernel.GELU, Residual: true, Dropout: 0.4, Site: 1}
+			linear := op.Linear{Bias: true, Activation: op.GELU, Residual: true, Dropout: 0.4, Site: 1}
 			return b.Apply(linear, append(p[:4:4], rowsOf(b))...)
 		}},
 	{"linear added to its input", [][]int{{7, 5}, {5, 5}}, nil,
@@ -71,12 +71,12 @@ var opTests = []opTest{
 		}},
 	{"two linear maps with one weight", [][]int{{7, 5}, {5, 5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Linear{}, b.Apply(op.Linear{Activation: kernel.GELU}, p[0], p[1]), p[1])
+			return b.Apply(op.Linear{}, b.Apply(op.Linear{Activation: op.GELU}, p[0], p[1]), p[1])
 		}},
 	{"one input of three linear maps and a residual", [][]int{{7, 5}, {5, 5}, {5, 5}, {5}, {5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			h := b.Apply(op.Linear{Activation: kernel.GELUFast}, p[0], p[1])
-			h = b.Apply(op.Linear{Activation: kernel.SiLU}, h, p[2])
+			h := b.Apply(op.Linear{Activation: op.GELUFast}, p[0], p[1])
+			h = b.Apply(op.Linear{Activation: op.SiLU}, h, p[2])
 			return b.Apply(op.Norm{Residual: true}, h, p[0], rowsOf(b), p[3], p[4])
 		}},
 	{"norm", [][]int{{7, 5}, {5}, {5}}, nil,
@@ -85,7 +85,7 @@ var opTests = []opTest{
 		}},
 	{"t5 norm", [][]int{{7, 5}, {5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Norm{Kind: kernel.NormRMS}, p...)
+			return b.Apply(op.Norm{Kind: op.NormRMS}, p...)
 		}},
 	{"norm with residual and dropout", [][]int{{7, 5}, {7, 5}, {5}, {5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
@@ -124,32 +124,32 @@ var opTests = []opTest{
 		}},
 	{"gated", [][]int{{7, 5}, {7, 5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Gated{Activation: kernel.GELU}, p...)
+			return b.Apply(op.Gated{Activation: op.GELU}, p...)
 		}},
 	{"overlapping columns of a matrix", [][]int{{7, 7}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			left, right := b.Apply(op.Columns{Count: 4}, p[0]), b.Apply(op.Columns{From: 3, Count: 4}, p[0])
-			return b.Apply(op.Gated{Activation: kernel.Tanh}, left, right)
+			return b.Apply(op.Gated{Activation: op.Tanh}, left, right)
 		}},
 	{"mean of sequences", [][]int{{7, 3}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Pool{Kind: kernel.PoolMean}, p[0], startsOf(b))
+			return b.Apply(op.Pool{Kind: op.PoolMean}, p[0], startsOf(b))
 		}},
 	{"maximum of sequences", [][]int{{7, 3}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Pool{Kind: kernel.PoolMax}, p[0], startsOf(b))
+			return b.Apply(op.Pool{Kind: op.PoolMax}, p[0], startsOf(b))
 		}},
-	{"one direction of gru cells", [][]int{{7, 4}, {9, 4}, {9, 3}, {9}, {9}}, nil, recurrentLayer(op.Recurrent{Cell: kernel.GRUCell, Directions: 1})},
+	{"one direction of gru cells", [][]int{{7, 4}, {9, 4}, {9, 3}, {9}, {9}}, nil, recurrentLayer(op.Recurrent{Cell: op.GRUCell, Directions: 1})},
 	{"two directions of tanh cells", [][]int{{7, 4}, {3, 4}, {3, 3}, {3}, {3}, {3, 4}, {3, 3}, {3}, {3}}, nil,
-		recurrentLayer(op.Recurrent{Cell: kernel.TanhCell, Directions: 2})},
+		recurrentLayer(op.Recurrent{Cell: op.TanhCell, Directions: 2})},
 	{"two directions of lstm cells", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}, {12, 4}, {12, 3}, {12}, {12}}, nil,
-		recurrentLayer(op.Recurrent{Cell: kernel.LSTMCell, Directions: 2})},
+		recurrentLayer(op.Recurrent{Cell: op.LSTMCell, Directions: 2})},
 	{"two directions of gru cells apart", [][]int{{7, 8}, {9, 4}, {9, 3}, {9}, {9}, {9, 4}, {9, 3}, {9}, {9}}, nil,
-		recurrentLayer(op.Recurrent{Cell: kernel.GRUCell, Directions: 2, Apart: true})},
+		recurrentLayer(op.Recurrent{Cell: op.GRUCell, Directions: 2, Apart: true})},
 	{"two directions with the same weights", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			operands := append(append(p[:5:5], p[1:5]...), startsOf(b))
-			return b.Apply(op.Recurrent{Cell: kernel.LSTMCell, Directions: 2}, operands...)
+			return b.Apply(op.Recurrent{Cell: op.LSTMCell, Directions: 2}, operands...)
 		}},
 	{"two gated convolutions", [][]int{{7, 3}, {4, 1, 2, 3}, {4}, {4}, {4, 1, 2, 3}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
@@ -169,7 +169,7 @@ var opTests = []opTest{
 	{"the sum of two cross entropies over one weight", [][]int{{4, 5}, {9, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			first := b.Apply(op.CrossEntropy{}, p[0], p[1], input("labels"))
-			second := b.Apply(op.CrossEntropy{}, b.Apply(op.Linear{Activation: kernel.Tanh}, p[0], square(b)), p[1], input("labels"))
+			second := b.Apply(op.CrossEntropy{}, b.Apply(op.Linear{Activation: op.Tanh}, p[0], square(b)), p[1], input("labels"))
 			return b.Apply(op.Total{}, first, second)
 		}},
 }

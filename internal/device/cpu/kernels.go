@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"uer/internal/graph"
@@ -42,13 +42,13 @@ func embeddingGradientKernel(c *CPU, o op.EmbeddingGradient) compute {
 
 func gatedKernel(c *CPU, o op.Gated) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
-		c.kernel.GatedForward(o.Activation, out[0].Floats, in[0].Floats, in[1].Floats)
+		c.kernel.GatedForward(activations[o.Activation], out[0].Floats, in[0].Floats, in[1].Floats)
 	}
 }
 
 func gatedGradientKernel(c *CPU, o op.GatedGradient) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
-		c.kernel.GatedBackward(o.Activation, out[0].Floats, out[1].Floats, in[2].Floats, in[0].Floats, in[1].Floats)
+		c.kernel.GatedBackward(activations[o.Activation], out[0].Floats, out[1].Floats, in[2].Floats, in[0].Floats, in[1].Floats)
 	}
 }
 

@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"fmt"
@@ -133,7 +133,7 @@ func (e *Executor) execute(s *step, run *Run) {
 func (e *Executor) Work() int64 {
 	var all int64
 	for i := range e.steps {
-		if s := &e.steps[i]; !s.Repeats {
+		if s := &e.steps[i]; !s.Recomputed {
 			all += work(s.Op, s.in, s.out)
 		}
 	}
@@ -146,7 +146,7 @@ func (e *Executor) place(s *step, run *Run) error {
 		s.in[i] = e.buffers[v]
 		s.inShapes[i] = e.buffers[v].Shape
 	}
-	shapes, err := s.Op.Outs(s.inShapes)
+	shapes, err := s.Op.OutputShapes(s.inShapes)
 	if err != nil {
 		return fmt.Errorf("%s: %w", s.Op.Name(), err)
 	}

@@ -1,5 +1,5 @@
 // Package device says where and how a compiled program runs. The CPU has one kernel for each operation of package op.
-package device
+package cpu
 
 import (
 	"fmt"

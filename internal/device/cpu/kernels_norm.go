@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"uer/internal/graph"
@@ -14,8 +14,8 @@ func normKernel(c *CPU, o op.Norm) compute {
 		if o.Residual {
 			residual, rows, sum, gains = in[1].Floats, in[2].Integers, out[2].Floats, in[3:]
 		}
-		n := kernel.Norm{Kind: o.Kind, Width: in[0].Shape[1], Gamma: gains[0].Floats}
-		if o.Kind != kernel.NormRMS {
+		n := kernel.Norm{Kind: norms[o.Kind], Width: in[0].Shape[1], Gamma: gains[0].Floats}
+		if o.Kind != op.NormRMS {
 			n.Beta = gains[1].Floats
 		}
 		c.kernel.NormForward(n, out[0].Floats, sum, out[1].Floats, in[0].Floats, residual, rows,
@@ -26,7 +26,7 @@ func normKernel(c *CPU, o op.Norm) compute {
 func normGradientKernel(c *CPU, o op.NormGradient) compute {
 	return func(run *Run, out, in []graph.Buffer, accumulate []bool) {
 		x, stats, gamma, dy := in[0], in[1].Floats, in[2].Floats, in[3].Floats
-		n := kernel.Norm{Kind: o.Kind, Width: x.Shape[1], Gamma: gamma}
+		n := kernel.Norm{Kind: norms[o.Kind], Width: x.Shape[1], Gamma: gamma}
 		var dresidual, dbeta []float32
 		var rows []int32
 		var add [4]bool // dx, dresidual, dgamma, dbeta
@@ -38,7 +38,7 @@ func normGradientKernel(c *CPU, o op.NormGradient) compute {
 		}
 		dgamma := out[next].Floats
 		add[2] = accumulate[next]
-		if o.Kind != kernel.NormRMS {
+		if o.Kind != op.NormRMS {
 			dbeta, add[3] = out[next+1].Floats, accumulate[next+1]
 		}
 		scratch := c.floats(kernel.NormBackwardScratch(x.Shape[0], n.Width))

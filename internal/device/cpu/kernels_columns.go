@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"uer/internal/graph"
@@ -23,13 +23,13 @@ func widenKernel(c *CPU, o op.Widen) compute {
 
 func poolKernel(c *CPU, o op.Pool) compute {
 	return func(_ *Run, out, in []graph.Buffer, _ []bool) {
-		c.kernel.PoolForward(o.Kind, out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers)
+		c.kernel.PoolForward(poolings[o.Kind], out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers)
 	}
 }
 
 func poolGradientKernel(c *CPU, o op.PoolGradient) compute {
 	return func(_ *Run, out, in []graph.Buffer, accumulate []bool) {
-		c.kernel.PoolBackward(o.Kind, out[0].Floats, in[0].Floats, in[1].Floats, in[2].Floats, out[0].Shape[1],
+		c.kernel.PoolBackward(poolings[o.Kind], out[0].Floats, in[0].Floats, in[1].Floats, in[2].Floats, out[0].Shape[1],
 			in[3].Integers, accumulate[0])
 	}
 }

@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"slices"
@@ -20,8 +20,8 @@ func TestSharedWeights(t *testing.T) {
 	}
 	h := b.Parameter("input", tokens, width)
 	for range layers {
-		inner := b.Apply(op.Linear{Bias: true, Activation: kernel.GELU}, append([]*graph.Node{h}, shared[0]...)...) // [tokens, 3*width]
-		h = b.Apply(op.Linear{}, append([]*graph.Node{inner}, shared[1]...)...)                                     // [tokens, width]
+		inner := b.Apply(op.Linear{Bias: true, Activation: op.GELU}, append([]*graph.Node{h}, shared[0]...)...) // [tokens, 3*width]
+		h = b.Apply(op.Linear{}, append([]*graph.Node{inner}, shared[1]...)...)                                 // [tokens, width]
 	}
 	h = b.Apply(op.Linear{}, h, b.Parameter("last", width, width)) // [tokens, width]
 	classes := b.Parameter("classes", 7, width)

@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"uer/internal/graph"
@@ -37,7 +37,7 @@ func recurrentGradientKernel(c *CPU, o op.RecurrentGradient) compute {
 func recurrent(o op.Recurrent, in []graph.Buffer, precision kernel.Precision) kernel.Recurrent {
 	weights, starts := in[1:len(in)-1], in[len(in)-1]
 	r := kernel.Recurrent{
-		Cell: o.Cell, Input: weights[0].Shape[1], Hidden: weights[1].Shape[1], Starts: starts.Integers, Apart: o.Apart, Precision: precision,
+		Cell: cells[o.Cell], Input: weights[0].Shape[1], Hidden: weights[1].Shape[1], Starts: starts.Integers, Apart: o.Apart, Precision: precision,
 	}
 	for ; len(weights) > 0; weights = weights[op.RecurrentWeights:] {
 		r.Weights = append(r.Weights, recurrentWeights(weights))

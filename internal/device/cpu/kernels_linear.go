@@ -1,4 +1,4 @@
-package device
+package cpu
 
 import (
 	"uer/internal/graph"
@@ -14,12 +14,12 @@ func linearKernel(c *CPU, o op.Linear) compute {
 			Precision: c.Precision,
 			M:         x.Shape[0], N: weight.Shape[0], K: weight.Shape[1],
 			A: x.Floats, B: weight.Floats, TransposeB: true, Packed: run.weights.forward(c, weight), C: out[0].Floats,
-			Activation: o.Activation,
+			Activation: activations[o.Activation],
 		}
 		if o.Bias {
 			p.Bias = in[2].Floats
 		}
-		if o.Activation != kernel.None {
+		if o.Activation != op.Identity {
 			p.Before = out[1].Floats
 		}
 		if o.Residual {
@@ -40,9 +40,9 @@ func linearGradientKernel(c *CPU, o op.LinearGradient) compute {
 			sumScratch = kernel.ColumnSumScratch(tokens, size)
 		}
 		scratch := c.floats(sumScratch + tokens*size)
-		if o.Activation != kernel.None {
+		if o.Activation != op.Identity {
 			before := scratch[sumScratch : sumScratch+tokens*size]
-			c.kernel.ActivationBackward(o.Activation, before, dy, in[3].Floats)
+			c.kernel.ActivationBackward(activations[o.Activation], before, dy, in[3].Floats)
 			dy = before
 		}
 		if out[0].Wanted() { // dx = dy W
