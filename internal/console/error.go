@@ -1,7 +1,7 @@
 // Package console is how uer talks to the person at the terminal: errors with hints, exit codes, a status line, and
 // signals.
 //
-// A package that can tell what to do about an error attaches that with [Hint]; [Report] prints both and chooses the
+// A package that knows what to do about an error attaches it with [Hint]; [Report] prints both and chooses the
 // exit code. [Count], [Bytes] and [Duration] format figures the same way everywhere. Colours and in-place updates are
 // used only on a terminal, and respect NO_COLOR, CLICOLOR_FORCE and TERM=dumb.
 package console
