@@ -207,11 +207,10 @@ func TestFailingRank(t *testing.T) {
 			"the loader of batches has been closed",
 		},
 		"a loss that is not finite": {
-			func(_ *testing.T, ranks []*Trainer) {
-				for _, p := range ranks[1].Model.Program.Parameters {
-					if p.Name == "embedding.layer_norm.beta" {
-						ranks[1].Memory.Write(graph.InParameters, p.Offset, []float32{float32(math.NaN())})
-					}
+			func(t *testing.T, ranks []*Trainer) {
+				at := ranks[1].offset("embedding.layer_norm.beta")
+				if err := ranks[1].Memory.Write(graph.InParameters, at, []float32{float32(math.NaN())}); err != nil {
+					t.Fatal(err)
 				}
 			},
 			"rank 1: step 1: the loss is not finite",
