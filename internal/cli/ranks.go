@@ -36,7 +36,7 @@ func openRank(options pretrainOptions, data trainingData, number int) (rank, err
 	}
 	batches, err := batch.New(data.dataset, batch.Options{
 		Target: options.Model.Target, Vocabulary: data.vocabulary, TargetVocabulary: data.targetVocabulary,
-		Labels: options.Model.LabelsNumber, Masker: masker,
+		Masker:    masker,
 		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed,
 		Rank: number, WorldSize: options.Devices.WorldSize, KeepPadding: options.Model.KeepPadding,
 	})

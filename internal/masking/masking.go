@@ -8,14 +8,9 @@ import (
 	"slices"
 
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
-
-// Target is a token to be predicted.
-type Target struct {
-	Position int32 // index within the sequence
-	ID       int32 // the token that stood there before masking
-}
 
 // Options says how tokens are chosen.
 type Options struct {
@@ -64,11 +59,11 @@ func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 	return m, nil
 }
 
-// Mask hides some of the tokens, in place, and appends what stood there to targets, sorted by position. Of n tokens it
+// Mask hides some of the tokens, in place, and appends what stood there to masks, sorted by position. Of n tokens it
 // chooses 15 %, at least one and at most what there is besides [CLS], [SEP] and padding; a span that would exceed this
 // number is left out. A chosen token, or all of a span, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %).
 // Spans start at ordinary tokens but may run over [SEP]. The random numbers are drawn in UER-py's order.
-func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target) []Target {
+func (m *Masker) Mask(tokens []int32, generator *random.Python, masks []task.Mask) []task.Mask {
 	n := len(tokens)
 	for n > 0 && tokens[n-1] == m.Vocabulary.Padding {
 		n--
@@ -77,22 +72,22 @@ func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target
 	units := m.units
 	generator.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
 
-	before := len(targets)
+	before := len(masks)
 	wanted := before + predicted(n)
 	for _, u := range units {
-		if len(targets) >= wanted {
+		if len(masks) >= wanted {
 			break
 		}
-		if len(targets)+int(u.length) > wanted {
+		if len(masks)+int(u.length) > wanted {
 			continue
 		}
 		for position := u.start; position < u.start+u.length; position++ {
-			targets = append(targets, Target{position, tokens[position]})
+			masks = append(masks, task.Mask{Position: position, ID: tokens[position]})
 		}
 		m.hide(tokens[u.start:u.start+u.length], generator)
 	}
-	slices.SortFunc(targets[before:], func(a, b Target) int { return cmp.Compare(a.Position, b.Position) })
-	return targets
+	slices.SortFunc(masks[before:], func(a, b task.Mask) int { return cmp.Compare(a.Position, b.Position) })
+	return masks
 }
 
 // predicted returns how many of n tokens are chosen. Halves are rounded to even, as Python rounds them.
