@@ -54,7 +54,7 @@ func Target(target, dataProcessor string) (name string, agree bool) {
 	return target, true
 }
 
-// words is one of a set of names, some of which may also be spelt as a list of words.
+// words is a name from a set, some of which may also be spelt as a list of words.
 type words struct {
 	choice
 	newer map[string]string
@@ -62,7 +62,7 @@ type words struct {
 
 func (v *words) isList() {}
 
-// Set refuses what is neither one of the names nor another spelling of one.
+// Set accepts the names and their spellings as lists of words.
 func (v *words) Set(text string) error {
 	typed := strings.FieldsFunc(text, isSeparator)
 	if len(typed) == 1 && slices.Contains(v.names, typed[0]) {

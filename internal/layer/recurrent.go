@@ -40,7 +40,7 @@ func (r Recurrent) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.No
 // ApplyBoth maps x [tokens, in] to [tokens, 2·hidden]: the states of r, from the first token to the last, beside those of
 // reverse, from the last to the first. If apart, x is [tokens, 2·in], one half for each.
 func (r Recurrent) ApplyBoth(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent, apart bool) *graph.Node {
-	return applyRecurrent(b, op.Recurrent{Apart: apart}, batch, x, r, reverse)
+	return applyRecurrent(b, op.Recurrent{SplitInput: apart}, batch, x, r, reverse)
 }
 
 func applyRecurrent(b *graph.Builder, o op.Recurrent, batch Batch, x *graph.Node, directions ...Recurrent) *graph.Node {
