@@ -21,12 +21,12 @@ func recurrent(cell op.Cell) Encoder {
 				if i > 0 {
 					x = layer.Dropout(s.Builder, batch, m.Dropout, x)
 				}
-				l := layer.NewRecurrent(scope, cell, i, width, hidden, false)
+				l := layer.NewRecurrent(scope, cell, i, width, hidden)
 				if !m.Bidirectional {
 					return l.Apply(s.Builder, batch, x) // [tokens, hidden_size]
 				}
-				reverse := layer.NewRecurrent(scope, cell, i, width, hidden, true)
-				return l.ApplyBoth(s.Builder, batch, x, reverse, false) // [tokens, hidden_size]
+				reverse := layer.NewReverseRecurrent(scope, cell, i, width, hidden)
+				return l.ApplyBoth(s.Builder, batch, x, reverse) // [tokens, hidden_size]
 			})
 			width = m.HiddenSize
 		}
@@ -45,8 +45,10 @@ func twoRecurrent(cell op.Cell) Encoder {
 				if i > 0 {
 					x = layer.Dropout(s.Builder, batch, m.Dropout, x)
 				}
-				// The first layers read the same embedding, those after it the states of their own stack.
-				return forward[i].ApplyBoth(s.Builder, batch, x, backward[i], i > 0) // [tokens, hidden_size]
+				if i == 0 { // both read the embedding
+					return forward[i].ApplyBoth(s.Builder, batch, x, backward[i]) // [tokens, hidden_size]
+				}
+				return forward[i].ApplySplit(s.Builder, batch, x, backward[i]) // [tokens, hidden_size]
 			})
 		}
 		return layer.Dropout(s.Builder, batch, m.Dropout, x)
@@ -58,7 +60,7 @@ func oneDirection(s graph.Scope, cell op.Cell, m config.Model) []layer.Recurrent
 	var layers []layer.Recurrent
 	hidden, width := m.HiddenSize/2, m.EmbeddingSize
 	for i := range m.LayersNumber {
-		layers = append(layers, layer.NewRecurrent(s, cell, i, width, hidden, false))
+		layers = append(layers, layer.NewRecurrent(s, cell, i, width, hidden))
 		width = hidden
 	}
 	return layers

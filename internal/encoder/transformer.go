@@ -15,7 +15,7 @@ import (
 // a last normalisation follows.
 func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 	if m.FactorizedEmbeddingParameterization {
-		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, op.Identity)
+		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize).Apply(s.Builder, x, op.Identity)
 	}
 	mask, optional := visibility(m, batch)
 	blocks, err := transformerLayers(s.In("transformer"), m, mask)

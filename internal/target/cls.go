@@ -25,7 +25,7 @@ var Poolings = map[string]func(s graph.Scope, batch layer.Batch, x *graph.Node) 
 
 // Classification predicts the label of a text from the pooled encoding.
 func Classification(s graph.Scope, m config.Model, _ int, batch layer.Batch, x *graph.Node) Losses {
-	first := layer.NewLinear(s.In("linear_1"), m.HiddenSize, m.HiddenSize, true)
+	first := layer.NewLinear(s.In("linear_1"), m.HiddenSize, m.HiddenSize)
 	second := s.In("linear_2")
 	weight, bias := second.Parameter("weight", m.LabelsNumber, m.HiddenSize), second.Parameter("bias", m.LabelsNumber)
 

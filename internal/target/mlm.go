@@ -24,7 +24,7 @@ func maskedHead(s graph.Scope, m config.Model, vocabularySize int, batch layer.B
 	if m.FactorizedEmbeddingParameterization {
 		width = m.EmbeddingSize
 	}
-	linear := layer.NewLinear(s.In("mlm_linear_1"), m.HiddenSize, width, true)
+	linear := layer.NewLinear(s.In("mlm_linear_1"), m.HiddenSize, width)
 	norm := layer.NewNorm(s.In("layer_norm"), width)
 	output := s.In("mlm_linear_2")
 	weight := outputWeight(output, m, vocabularySize, width) // [vocabulary, width]

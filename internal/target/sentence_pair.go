@@ -19,7 +19,7 @@ func ALBERT(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch
 
 func withSentencePair(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node, task string) Losses {
 	masked := maskedHead(s, m, vocabularySize, batch, x)
-	first := layer.NewLinear(s.In(task+"_linear_1"), m.HiddenSize, m.HiddenSize, true)
+	first := layer.NewLinear(s.In(task+"_linear_1"), m.HiddenSize, m.HiddenSize)
 	second := s.In(task + "_linear_2")
 	weight, bias := second.Parameter("weight", 2, m.HiddenSize), second.Parameter("bias", 2)
 
