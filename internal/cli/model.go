@@ -21,8 +21,8 @@ func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
 	model.Words(&m.TargetEmbedding, "tgt_embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
 		"the decoder's embedding")
 	model.Choice(&m.Encoder, "encoder", "transformer", registry.Names(encoder.ByName), "encoder")
-	model.Choice(&m.Decoder, "decoder", "transformer", decoders, "decoder of seq2seq and t5")
-	model.Choice(&m.Mask, "mask", "fully_visible", masks, "which tokens a token sees")
+	model.Choice(&m.Decoder, "decoder", "transformer", []string{"transformer"}, "decoder of seq2seq and t5")
+	model.Choice(&m.Mask, "mask", "fully_visible", registry.Names(encoder.Masks), "which tokens a token sees")
 	o.Target.addFlags(model, "what the model learns; mlm sp means bert")
 	model.Choice(&m.Pooling, "pooling", "first", registry.Names(target.Poolings), "what cls makes of the tokens of a text")
 	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")

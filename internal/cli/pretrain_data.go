@@ -10,6 +10,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/dataset"
 	"uer/internal/durable"
+	"uer/internal/embedding"
 	"uer/internal/masking"
 	"uer/internal/task"
 	"uer/internal/vocab"
@@ -109,9 +110,9 @@ func checkTokenizer(path, flag, made, expected string) error {
 }
 
 // checkLength rejects sequences longer than the position table, if the embedding has one.
-func checkLength(path, flag string, length int, embedding string, m config.Model) error {
+func checkLength(path, flag string, length int, name string, m config.Model) error {
 	positions := m.MaxSequenceLength
-	if length <= positions || embedding == "word" {
+	if length <= positions || !embedding.ByName[name].Positions {
 		return nil
 	}
 	return console.Hint(fmt.Errorf("%s: instances of %s %d do not fit --max_seq_length %d", path, flag, length, positions),

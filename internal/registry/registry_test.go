@@ -1,12 +1,20 @@
 package registry
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
+var numbers = map[string]int{"two": 2, "one": 1, "three": 3}
+
+func TestWhich(t *testing.T) {
+	if got := Which(numbers, func(n int) bool { return n%2 == 1 }); !slices.Equal(got, []string{"one", "three"}) {
+		t.Errorf("odd: %v", got)
+	}
+}
+
 func TestFind(t *testing.T) {
-	numbers := map[string]int{"two": 2, "one": 1, "three": 3}
 	if n, err := Find(numbers, "number", "two"); n != 2 || err != nil {
 		t.Errorf("two: %d, %v", n, err)
 	}
