@@ -77,9 +77,9 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	b.Recompute = m.Recompute
 	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
 	s := b.Scope()
-	x := embedding.ByName[m.Embedding](s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
-	x = encoder.ByName[m.Encoder](s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
-	losses := target.ByName[m.Target](s.In("target"), m, predicted, batch, x)
+	x := embedding.ByName[m.Embedding].Build(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
+	x = encoder.ByName[m.Encoder].Build(s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
+	losses := target.ByName[m.Target].Build(s.In("target"), m, predicted, batch, x)
 	if err := b.Err(); err != nil {
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}
