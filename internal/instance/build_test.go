@@ -51,16 +51,15 @@ func collect(settings Settings, c *corpus.Corpus) (all []task.Instance, s Statis
 	return all, s, err
 }
 
-// corpora are texts in the form of each target.
-var corpora = map[string]string{
-	"mlm": "doc.txt", "t5": "doc.txt", "lm": "doc.txt", "bilm": "doc.txt", "bert": "bert.txt", "albert": "bert.txt",
-	"cls": "cls.txt", "seq2seq": "pair.txt", "prefixlm": "pair.txt",
+// corpora are texts in each form.
+var corpora = map[task.Form]string{
+	task.DocumentLines: "doc.txt", task.SentenceLines: "bert.txt", task.LabelLines: "cls.txt", task.PairLines: "pair.txt",
 }
 
 // repeated returns a corpus long enough to occupy several workers.
 func repeated(t *testing.T, target string) *corpus.Corpus {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", corpora[target]))
+	data, err := os.ReadFile(filepath.Join("testdata", corpora[task.ByName[target].Corpus]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,7 +227,7 @@ func TestBadSettings(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		{func(s *Settings) { s.Target = "gpt" }, `target "gpt" is not one of albert, bert, bilm, cls, lm, mlm, prefixlm, seq2seq, t5`},
+		{func(s *Settings) { s.Target = "gpt" }, `target "gpt" is not one of albert, bert, `},
 		{func(s *Settings) { s.Tokenizer = "bpe" }, `tokenizer "bpe" is not one of bert, char, space`},
 		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", "" }, `tgt_tokenizer "" is not one of`},
 		{func(s *Settings) { s.Target, s.TargetVocabulary = "seq2seq", nil }, "target seq2seq needs a tgt_vocab_path"},

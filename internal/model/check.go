@@ -72,7 +72,8 @@ func checkSizes(p parts) error {
 		return console.Hint(fmt.Errorf("hidden_size %d is odd: two directions share it in halves", p.HiddenSize),
 			fmt.Sprintf("pass --hidden_size %d", p.HiddenSize+1))
 	case p.Recompute && p.blocks() == 1:
-		return console.Hint(errors.New("recompute has no effect: the activations of the last layer are kept, and there is no other"),
+		return console.Hint(
+			errors.New("recompute has no effect: the activations of the last layer are kept, and there is no other"),
 			"leave it out; it is for models of several layers")
 	}
 	for _, name := range p.embeddings() {
@@ -90,8 +91,9 @@ func checkWidths(p parts) error {
 	differ, canFactorize := p.EmbeddingSize != p.HiddenSize, p.encoder.Reads(factorized)
 	switch {
 	case differ && p.task.Decoder:
-		return console.Hint(fmt.Errorf("emb_size %d differs from hidden_size %d: nothing maps one to the other in the decoder of target %s",
-			p.EmbeddingSize, p.HiddenSize, p.Target), fmt.Sprintf("pass --emb_size %d", p.HiddenSize))
+		return console.Hint(fmt.Errorf("emb_size %d differs from hidden_size %d: "+
+			"nothing maps one to the other in the decoder of target %s", p.EmbeddingSize, p.HiddenSize, p.Target),
+			fmt.Sprintf("pass --emb_size %d", p.HiddenSize))
 	case differ && p.encoder.SameWidth && !(canFactorize && p.FactorizedEmbeddingParameterization):
 		hint := fmt.Sprintf("pass --emb_size %d", p.HiddenSize)
 		if canFactorize {
@@ -107,14 +109,15 @@ func checkWidths(p parts) error {
 	return nil
 }
 
-// checkContext compares what the encoder sees with what it may see of what the target predicts.
+// checkContext rejects an encoder that sees what the target predicts, or too little to predict anything.
 func checkContext(p parts) error {
 	given, allowed := p.encoder.Context(p.Model), p.task.Context
 	switch {
 	case given == task.Past && p.pooling.FirstToken:
 		others := registry.Which(target.Poolings, func(p target.Pooling) bool { return !p.FirstToken })
-		return console.Hint(fmt.Errorf("target %s would see nothing of the text: pooling %s takes the first token, and %s sees only the tokens before",
-			p.Target, p.Pooling, p.describeEncoder()), "pass --pooling "+enumerate(others, "or"))
+		return console.Hint(fmt.Errorf("target %s would see nothing of the text: "+
+			"pooling %s takes the first token, and %s sees only the tokens before", p.Target, p.Pooling, p.describeEncoder()),
+			"pass --pooling "+enumerate(others, "or"))
 	case given.Within(allowed):
 		return nil
 	case allowed != task.PastAndFutureSplit:

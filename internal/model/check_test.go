@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"uer/internal/config"
 	"uer/internal/embedding"
+	"uer/internal/encoder"
 	"uer/internal/layer"
 	"uer/internal/registry"
 	"uer/internal/target"
@@ -22,17 +24,19 @@ func changed(embedding, encoder, target string, change func(m *config.Model)) co
 
 func none(*config.Model) {}
 
+func list[T any](r map[string]T) string { return strings.Join(registry.Names(r), ", ") }
+
 // refusedSettings is what is refused beside the combinations of parts.
 var refusedSettings = []struct {
 	embedding, encoder, target string
 	change                     func(m *config.Model)
 	want                       string
 }{
-	{"letter", "lstm", "lm", none, `embedding "letter" is not one of word, word_pos, word_pos_seg, word_sinusoidalpos`},
-	{"word", "mamba", "lm", none, `encoder "mamba" is not one of bert, bigru, bilstm, birnn, gatedcnn, gru, lstm, rnn, transformer`},
-	{"word", "lstm", "gsg", none, `target "gsg" is not one of albert, bert, bilm, cls, lm, mlm, prefixlm, seq2seq, t5`},
-	{"word", "lstm", "seq2seq", func(m *config.Model) { m.TargetEmbedding = "" }, `tgt_embedding "" is not one of word, word_pos, word_pos_seg, word_sinusoidalpos`},
-	{"word", "bilstm", "cls", func(m *config.Model) { m.Pooling = "min" }, `pooling "min" is not one of first, last, max, mean`},
+	{"letter", "lstm", "lm", none, `embedding "letter" is not one of ` + list(embedding.ByName)},
+	{"word", "mamba", "lm", none, `encoder "mamba" is not one of ` + list(encoder.ByName)},
+	{"word", "lstm", "gsg", none, `target "gsg" is not one of ` + list(target.ByName)},
+	{"word", "lstm", "seq2seq", func(m *config.Model) { m.TargetEmbedding = "" }, `tgt_embedding "" is not one of ` + list(embedding.ByName)},
+	{"word", "bilstm", "cls", func(m *config.Model) { m.Pooling = "min" }, `pooling "min" is not one of ` + list(target.Poolings)},
 
 	{"word", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize, m.LayersNumber = 0, 0 },
 		"encoder lstm with target lm needs emb_size, layers_num, which nothing sets\n" +

@@ -1,4 +1,5 @@
-// Package model composes an embedding, an encoder and a target to a model.
+// Package model composes an embedding, an encoder and a target into a model. Check finds settings that do not go together,
+// New builds and compiles the graph, and Initialize draws the parameters.
 package model
 
 import (
@@ -30,7 +31,7 @@ type Model struct {
 	Heads   []Head
 }
 
-// Head is one prediction of a model and where its figures are among the outputs of the program.
+// Head is one prediction of a model and the place of its figures among the outputs of the program.
 type Head struct {
 	Name          string
 	Labels        string // the input whose length is the number of predictions
@@ -70,8 +71,8 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	predicted := cmp.Or(shape.OutputVocabulary, vocabularySize)
 	if predicted != vocabularySize && (m.TieWeights || m.ShareEmbedding) {
 		return nil, target.Losses{}, console.Hint(fmt.Errorf(
-			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d", vocabularySize, predicted),
-			"leave them out, or make the dataset with one vocabulary for both")
+			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d",
+			vocabularySize, predicted), "leave them out, or make the dataset with one vocabulary for both")
 	}
 	b := graph.NewBuilder()
 	b.Recompute = m.Recompute
@@ -86,7 +87,7 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	return b, losses, nil
 }
 
-// isNormGain tells the parameters that multiply a normalised value: they start at 1.
+// isNormGain recognises the parameters that multiply a normalised value, which start at 1.
 func isNormGain(name string) bool {
 	return strings.HasSuffix(name, "gamma") || strings.Contains(name, "layer_norm") && strings.HasSuffix(name, "weight")
 }

@@ -1,7 +1,7 @@
 package task
 
-// Context is the set of tokens that the encoding of a token may depend on, besides the token itself: what an encoder
-// gives, or the most that a target allows.
+// Context is the set of tokens that the encoding of a token depends on, besides the token itself: the one that an encoder
+// gives, or the largest that a target allows.
 type Context int
 
 // The contexts. The zero Context is none of them.

@@ -19,7 +19,7 @@ type Task struct {
 	Output   bool  // Output holds a second text, which has a vocabulary, tokenizer and length of its own
 
 	// What a model does with it.
-	Context        Context // the most that an encoder may see without being told what to predict
+	Context        Context // the largest in which an encoder does not see what the model has to predict
 	PredictsTokens bool    // from the vocabulary, alone or beside the label
 	Decoder        bool    // a transformer decoder generates the tokens
 
