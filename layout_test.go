@@ -13,7 +13,7 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "kernel", "pickle"},
+	{"console", "durable", "random", "kernel", "pickle", "device/cuda/kernels"},
 	{"config", "vocab", "corpus", "statedict"},
 	{"tokenizer", "masking", "graph", "collective"},
 	{"op", "instance"},
