@@ -13,12 +13,12 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
+	{"console", "durable", "random", "pickle", "registry", "task", "cuda", "kernel/routine", "kernel/workers", "device/cuda/kernels"},
 	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native"},
 	{"tokenizer", "masking", "graph", "collective", "kernel"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
-	{"batch", "embedding", "encoder", "device/cpu"},
+	{"batch", "embedding", "encoder", "device/cpu", "device/cuda"},
 	{"target"},
 	{"model"},
 	{"checkpoint"},

@@ -1,0 +1,53 @@
+// What every kernel file includes first: the part of CUDA C++ that the kernels use. clang compiles them without NVIDIA's
+// headers, so what these declare stands here; a C++ compiler (UER_VGPU) takes it from a stand-in that runs kernels on the
+// CPU. Kernels use nothing else, and of floating-point functions only those that are rounded exactly.
+#pragma once
+
+#if defined(UER_VGPU)
+#include "vgpu_device.h"
+#define KERNEL_OF(threads, name, ...) KERNEL(name, __VA_ARGS__)
+#else
+
+#define __global__ __attribute__((global))
+#define __device__ __attribute__((device))
+#define __host__ __attribute__((host)) // for the header below
+#define __shared__ __attribute__((shared))
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...) __attribute__((launch_bounds(__VA_ARGS__)))
+#include <__clang_cuda_builtin_vars.h>
+
+// KERNEL_OF begins a kernel that is launched in blocks of so many threads.
+#define KERNEL_OF(threads, name, ...) extern "C" __global__ void __launch_bounds__(threads) name(__VA_ARGS__)
+#define DEVFN static __device__ __forceinline__
+
+typedef unsigned int uint32_t;
+typedef unsigned long uint64_t;
+typedef unsigned long size_t;
+
+struct __attribute__((aligned(16))) float4 {
+  float x, y, z, w;
+};
+
+DEVFN void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
+DEVFN int __shfl_xor_sync(unsigned mask, int v, int d) { return __nvvm_shfl_sync_bfly_i32(mask, v, d, 0x1f); }
+DEVFN float __shfl_xor_sync(unsigned mask, float v, int d) { return __nvvm_shfl_sync_bfly_f32(mask, v, d, 0x1f); }
+
+DEVFN float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+DEVFN float sqrtf(float a) { return __builtin_sqrtf(a); }
+DEVFN float fabsf(float a) { return __builtin_fabsf(a); }
+DEVFN double sqrt(double a) { return __builtin_sqrt(a); }
+DEVFN double fabs(double a) { return __builtin_fabs(a); }
+DEVFN unsigned __float_as_uint(float f) { return __builtin_bit_cast(unsigned, f); }
+DEVFN float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
+#endif
+
+#ifndef DEVFN
+#define DEVFN static __device__ __forceinline__
+#endif
+#ifndef INFINITY
+#define INFINITY __builtin_inff()
+#endif
+
+DEVFN int smaller(int a, int b) { return a < b ? a : b; }
+DEVFN int larger(int a, int b) { return a > b ? a : b; }
+DEVFN float larger(float a, float b) { return a > b ? a : b; }

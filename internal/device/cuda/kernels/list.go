@@ -1,0 +1,58 @@
+package kernels
+
+// Code generated from the sources by TestGenerated -update. DO NOT EDIT.
+
+// Kernels lists all kernels.
+var Kernels = []Kernel{
+	// y = value. y [n]. Grid: ⌈n/1024⌉.
+	{"elementwise", "fill_float", 256, "float *y, size_t n, float value"},
+	// y = x, or y += x. y, x [n]. Grid: ⌈n/1024⌉.
+	{"elementwise", "copy_float", 256, "float *y, const float *x, size_t n, int accumulate"},
+	// y = factor x, or y += factor x. y, x [n]; factor a scalar. Grid: ⌈n/1024⌉.
+	{"elementwise", "scale_float", 256, "float *y, const float *x, const float *factor, size_t n, int accumulate"},
+	// y = a + b. y, a, b [n]. Grid: ⌈n/1024⌉.
+	{"elementwise", "add_float", 256, "float *y, const float *a, const float *b, size_t n"},
+	// y = dropout(x), or y += dropout(x). y, x [count, width]; rows [count], not read if threshold is 0.
+	// Grid: ⌈count·⌈width/4⌉/256⌉.
+	{"elementwise", "dropout_float", 256, "float *y, const float *x, const int *rows, int count, int width, uint64_t key, unsigned threshold, float keep_scale, int accumulate"},
+	// y = dropout(x) + residual. y, x, residual [count, width]; rows [count], not read if threshold is 0. y may be x or residual.
+	// Grid: ⌈count·⌈width/4⌉/256⌉.
+	{"elementwise", "dropout_add_float", 256, "float *y, const float *x, const float *residual, const int *rows, int count, int width, uint64_t key, unsigned threshold, float keep_scale"},
+	// y = a(x), with the activation a by its number in package op. y, x [n]; y may be x. Grid: ⌈n/1024⌉.
+	{"elementwise", "activation_float", 256, "float *y, const float *x, size_t n, int activation"},
+	// dx = dy a'(x), and the first stage of its column sums, unless partials is null. dx, dy, x [rows, width];
+	// partials [blocks, width], blocks and rows_of_block from RowBlocks. dx may be dy. Grid: (⌈width/128⌉, blocks).
+	{"elementwise", "activation_gradient_float", 256, "float *dx, float *partials, const float *dy, const float *x, int rows, int width, int rows_of_block, int activation"},
+	// y = a(gate) x. y, gate, x [n]. Grid: ⌈n/1024⌉.
+	{"elementwise", "gated_float", 256, "float *y, const float *gate_values, const float *x, size_t n, int activation"},
+	// dgate = dy x a'(gate) and dx = dy a(gate), or adds them; either may be null. All [n]. Grid: ⌈n/1024⌉.
+	{"elementwise", "gated_gradient_float", 256, "float *dgate, float *dx, const float *dy, const float *gate, const float *x, size_t n, int activation, int accumulate_gate, int accumulate_x"},
+	// y = x[:, from : from+count], or y += it. y [rows, count]; x [rows, width]. Grid: ⌈rows·⌈count/4⌉/256⌉.
+	{"elementwise", "columns_float", 256, "float *y, const float *x, int rows, int width, int from, int count, int accumulate"},
+	// y[:, from : from+count] = x, or y[...] += x; without accumulate the other columns become 0. y [rows, width];
+	// x [rows, count]. Grid: ⌈rows·⌈width/4⌉/256⌉.
+	{"elementwise", "widen_float", 256, "float *y, const float *x, int rows, int width, int from, int count, int accumulate"},
+	// y = a + b, all scalars. Grid: 1.
+	{"scalars", "total_float", 32, "float *y, const float *a, const float *b"},
+	// flag = 1 if x is infinite or NaN; else flag stays as it is. Both scalars. Grid: 1.
+	{"scalars", "guard_float", 32, "float *flag, const float *x"},
+	// flag = 1 if x is infinite or NaN; else flag stays as it is. Both scalars. Grid: 1.
+	{"scalars", "guard_double", 32, "float *flag, const double *x"},
+	// norm = |scale| √squares, and factor = scale, times limit/norm if limit > 0 and norm > limit. norm, factor, squares scalars.
+	// Grid: 1.
+	{"scalars", "clip", 32, "double *norm, double *factor, const double *squares, double scale, double limit"},
+	// figure = x, both scalars: how a run's outputs are gathered for the host. Grid: 1.
+	{"scalars", "figure_float", 32, "double *figure, const float *x"},
+	// figure = x, both scalars. Grid: 1.
+	{"scalars", "figure_double", 32, "double *figure, const double *x"},
+	// The first stage of the sums of x over its rows. partials [blocks, width], blocks and rows_of_block from RowBlocks;
+	// x [rows, width], its rows stride apart. Grid: (⌈width/128⌉, blocks).
+	{"sums", "column_partials_float", 256, "float *partials, const float *x, int rows, int width, int stride, int rows_of_block"},
+	// The second stage: out[j] = Σ_b partials[b, j], or out[j] += it. out [width]; partials [blocks, width], its rows stride apart.
+	// Warp w of a block adds up the rows w, w+32, ... of 32 columns, then warps are added in order. Grid: ⌈width/32⌉.
+	{"sums", "column_sums", 1024, "float *out, const float *partials, int blocks, int width, int stride, int accumulate"},
+	// The first stage of Σ x². partials [blocks], blocks and block, the elements of one, from ElementBlocks; x [n]. Grid: blocks.
+	{"sums", "square_partials", 256, "double *partials, const float *x, size_t n, size_t block"},
+	// The second stage: out = Σ_b partials[b]. out a scalar; partials [blocks]. Grid: 1.
+	{"sums", "total_partials", 256, "double *out, const double *partials, int blocks"},
+}
