@@ -1,0 +1,149 @@
+// Package cuda is the device that computes on an NVIDIA GPU. It has a binding for each operation of package op, in a file
+// of the operation's name; table.go lists them. A binding launches kernels of package kernels and matrix products of
+// cuBLASLt; a run is begun, not awaited.
+package cuda
+
+import (
+	"errors"
+	"fmt"
+
+	"uer/internal/collective"
+	"uer/internal/console"
+	driver "uer/internal/cuda"
+	"uer/internal/device"
+	"uer/internal/device/cuda/kernels"
+	"uer/internal/graph"
+)
+
+// Device is one GPU. It implements device.Device.
+type Device struct {
+	gpu       *driver.Device
+	products  *driver.Products
+	modules   map[string]*driver.Module
+	functions map[string]*function
+	scratch   *driver.Buffer // of one operation at a time; all run in one stream
+	name      string
+}
+
+// Options of a device.
+type Options struct {
+	Number    int    // of the GPU, as the driver counts
+	Precision string // fp32; "" is fp32
+	// Ranks connects the device to those of the other replicas; nil if there are none.
+	Ranks collective.Collective
+}
+
+// New opens a GPU.
+func New(o Options) (*Device, error) {
+	if o.Precision != "" && o.Precision != "fp32" {
+		return nil, console.Hint(fmt.Errorf("--precision %s: GPUs compute in fp32 only, in this version", o.Precision),
+			"leave out --precision")
+	}
+	if o.Ranks != nil && o.Ranks.Size() > 1 {
+		return nil, console.Hint(errors.New("one GPU trains one replica only, in this version"),
+			"leave out --world_size, or pass --device cpu")
+	}
+	gpu, err := driver.Open(o.Number)
+	if err != nil {
+		return nil, hinted(err)
+	}
+	d := &Device{
+		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
+		name: fmt.Sprintf("%s (GPU %d, fp32)", gpu.Name, gpu.Number),
+	}
+	if d.products, err = gpu.NewProducts(gpu.Compute); err != nil {
+		return nil, errors.Join(hinted(err), gpu.Close())
+	}
+	return d, nil
+}
+
+// hinted adds what can be done about an error of the driver.
+func hinted(err error) error {
+	if hint := driver.Hint(err); hint != "" {
+		return console.Hint(err, hint)
+	}
+	var full *driver.OutOfMemory
+	if errors.As(err, &full) {
+		return console.Hint(err, "pass a smaller --batch_size, or --recompute")
+	}
+	return err
+}
+
+// Name implements device.Device, as do the methods below.
+func (d *Device) Name() string { return d.name }
+
+// Allocate makes memory for one replica.
+func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
+	m, err := newMemory(d, layout)
+	if err != nil {
+		return nil, hinted(err)
+	}
+	return m, nil
+}
+
+// Load prepares a program.
+func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, error) {
+	own, ok := m.(*memory)
+	if !ok || own.device != d {
+		return nil, errors.New("the memory belongs to another device")
+	}
+	e, err := load(d, p, own)
+	if err != nil {
+		return nil, hinted(err)
+	}
+	return e, nil
+}
+
+// Close waits for the GPU and frees what was allocated on it.
+func (d *Device) Close() error { return errors.Join(d.products.Close(), d.gpu.Close()) }
+
+// reserve makes scratch memory at least so large.
+func (d *Device) reserve(bytes int64) error {
+	if bytes <= d.scratch.Bytes {
+		return nil
+	}
+	err := d.gpu.Compute.Synchronize()
+	if err = errors.Join(err, d.scratch.Close()); err != nil {
+		return err
+	}
+	scratch, err := d.gpu.Allocate(bytes)
+	if err != nil {
+		return err
+	}
+	d.scratch = scratch
+	return nil
+}
+
+// function is a kernel with the size of its blocks.
+type function struct {
+	*driver.Function
+	block driver.Dim
+}
+
+// function finds a kernel, and loads its module if no other kernel has.
+func (d *Device) function(name string) (*function, error) {
+	if f := d.functions[name]; f != nil {
+		return f, nil
+	}
+	k, err := kernels.Find(name)
+	if err != nil {
+		return nil, err
+	}
+	m := d.modules[k.Module]
+	if m == nil {
+		text, err := kernels.Module(k.Module)
+		if err != nil {
+			return nil, err
+		}
+		if m, err = d.gpu.Load(k.Module, []byte(text)); err != nil {
+			return nil, err
+		}
+		d.modules[k.Module] = m
+	}
+	f, err := m.Function(name)
+	if err != nil {
+		return nil, err
+	}
+	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}}
+	return d.functions[name], nil
+}

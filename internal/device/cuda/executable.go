@@ -1,0 +1,297 @@
+package cuda
+
+import (
+	"fmt"
+	"slices"
+
+	driver "uer/internal/cuda"
+	"uer/internal/device"
+	"uer/internal/graph"
+)
+
+// operand is a value on the GPU, row-major, with its present shape.
+type operand struct {
+	Shape    graph.Shape
+	Type     graph.Type
+	At       driver.Pointer // 0 for an output that nobody reads
+	Integers []int32        // the host's copy of an input; nil while a program is planned
+}
+
+// wanted tells whether anybody reads an output.
+func (o operand) wanted() bool { return o.At != 0 }
+
+// executable is a program on the GPU, with memory of its own. It implements device.Executable.
+type executable struct {
+	device   *Device
+	memory   *memory
+	program  *graph.Program // with copies where kernels cannot add
+	arena    device.Arena   // in bytes
+	values   *driver.Buffer // of the arena
+	at       []driver.Pointer
+	integers [][]int32 // of each input
+	shapes   *device.Shapes
+	steps    []step
+	inputs   inputs
+	results  results
+	timers   *timers // nil unless a run was profiled
+}
+
+// step is an instruction with its binding and its operands.
+type step struct {
+	graph.Instruction
+	number     int // of the instruction, in the program that was loaded
+	compute    compute
+	derive     derive // nil for most
+	derived    int    // where in a slot what it derives is
+	size       int    // and how many elements
+	in, out    []operand
+	accumulate []bool
+}
+
+// alignment of what lies in the arena, in bytes.
+const alignment = 256
+
+func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
+	if p.ParameterSize != m.layout.ParameterSize || p.StateSize > m.layout.StateSize {
+		return nil, fmt.Errorf("the program has %d parameters and %d elements of state, the memory %d and %d",
+			p.ParameterSize, p.StateSize, m.layout.ParameterSize, m.layout.StateSize)
+	}
+	e := &executable{device: d, memory: m}
+	var origin []int
+	e.program, origin = device.WithCopies(p, canAdd)
+	e.shapes = device.NewShapes(e.program, savedSize)
+	e.inputs.plan(e.program)
+	if err := e.bind(origin); err != nil {
+		return nil, err
+	}
+	if err := e.place(); err != nil {
+		return nil, err
+	}
+	return e, e.plan()
+}
+
+// bind finds the kernels of all instructions.
+func (e *executable) bind(origin []int) error {
+	b := &binder{device: e.device}
+	for i, instruction := range e.program.Instructions {
+		binding, err := find(instruction.Op)
+		if err != nil {
+			return err
+		}
+		if err := e.shapes.Infer(&instruction); err != nil {
+			return err
+		}
+		s := step{
+			Instruction: instruction, number: origin[i], compute: binding.bind(b, instruction.Op),
+			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
+			accumulate: make([]bool, len(instruction.Out)),
+		}
+		if binding.derived != nil {
+			shapes := make([]graph.Shape, len(instruction.In))
+			for i, v := range instruction.In {
+				shapes[i] = e.shapes.Of(v)
+			}
+			s.size = binding.derived(instruction.Op, shapes)
+			s.derived, s.derive = e.inputs.reserve(s.size), binding.derive(instruction.Op)
+		}
+		e.steps = append(e.steps, s)
+	}
+	return b.err
+}
+
+// place gives all values memory. The shapes are the largest ones.
+func (e *executable) place() error {
+	sizes := make([]int, len(e.program.Values))
+	for i, v := range e.program.Values {
+		sizes[i] = (bytesOf(v.Type)*e.shapes.Of(i).Elements() + alignment - 1) / alignment * alignment
+	}
+	e.arena = device.PlanArena(e.program, sizes)
+	var err error
+	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
+		return err
+	}
+	if err := e.inputs.allocate(e.device.gpu); err != nil {
+		return err
+	}
+	e.at, e.integers = make([]driver.Pointer, len(sizes)), make([][]int32, len(sizes))
+	var constants []float32
+	for i, v := range e.program.Values {
+		switch v.Place {
+		case graph.InArena:
+			e.at[i] = e.values.At + driver.Pointer(e.arena.Offsets[i])
+		case graph.InConstant:
+			constants = append(constants, v.Constant)
+		case graph.InParameters, graph.InGradients, graph.InState:
+			e.at[i] = e.memory.buffer(v.Place).At + driver.Pointer(4*v.Offset)
+		}
+	}
+	if err := e.placeConstants(constants); err != nil {
+		return err
+	}
+	return e.results.allocate(e.device, e.program, e.at)
+}
+
+// placeConstants copies the constants of the program, which never change.
+func (e *executable) placeConstants(constants []float32) error {
+	if len(constants) == 0 {
+		return nil
+	}
+	b, err := e.device.gpu.Allocate(4 * int64(len(constants)))
+	if err != nil {
+		return err
+	}
+	next := b.At
+	for i, v := range e.program.Values {
+		if v.Place == graph.InConstant {
+			e.at[i], next = next, next+4
+		}
+	}
+	return driver.Upload(e.device.gpu.Compute, b.At, constants)
+}
+
+func bytesOf(t graph.Type) int {
+	if t == graph.Float64 {
+		return 8
+	}
+	return 4
+}
+
+// plan goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
+func (e *executable) plan() error {
+	r := &run{device: e.device, planning: true}
+	for i := range e.steps {
+		s := &e.steps[i]
+		if err := e.bindOperands(s, r); err != nil {
+			return err
+		}
+		r.begin(s)
+		s.compute(r, s.out, s.in, s.accumulate)
+		if r.err != nil {
+			return fmt.Errorf("%s: %w", s.Op.Name(), r.err)
+		}
+	}
+	return e.device.reserve(r.largest)
+}
+
+// Feed copies the inputs, so the slices are free again when it returns.
+func (e *executable) Feed(list device.Inputs) error {
+	slot, err := e.inputs.next()
+	if err != nil {
+		return hinted(err)
+	}
+	return e.shapes.Feed(list, func(value int, data []int32) {
+		offset := e.inputs.offsets[value]
+		e.integers[value], e.at[value] = slot.put(offset, data), slot.at(offset)
+	})
+}
+
+// Run begins a run.
+func (e *executable) Run(with device.Run) error {
+	if err := e.shapes.Start(); err != nil {
+		return err
+	}
+	r := &run{Run: with, device: e.device, slot: e.inputs.slot()}
+	if err := e.prepare(r); err != nil {
+		return hinted(err)
+	}
+	if e.inputs.size > 0 {
+		if err := e.inputs.upload(e.device.gpu); err != nil {
+			return hinted(err)
+		}
+	}
+	for i := range e.steps {
+		s := &e.steps[i]
+		if err := e.execute(s, r); err != nil {
+			return hinted(fmt.Errorf("%s: %w", s.Op.Name(), err))
+		}
+		if with.After != nil && (i+1 == len(e.steps) || e.steps[i+1].number != s.number) {
+			with.After(s.number)
+		}
+	}
+	if err := r.slot.read.Record(e.device.gpu.Compute); err != nil {
+		return hinted(err)
+	}
+	if err := e.results.begin(r); err != nil {
+		return hinted(err)
+	}
+	return hinted(e.timers.report(e, with.Profile))
+}
+
+// prepare gives all operands their present shapes, and derives what the host makes of inputs.
+func (e *executable) prepare(r *run) error {
+	for i := range e.steps {
+		s := &e.steps[i]
+		if err := e.shapes.Infer(&s.Instruction); err != nil {
+			return err
+		}
+		if err := e.bindOperands(s, r); err != nil {
+			return err
+		}
+		if s.derive != nil {
+			s.derive(s.in, r.slot.host.Data[s.derived:s.derived+s.size])
+		}
+	}
+	return nil
+}
+
+func (e *executable) bindOperands(s *step, r *run) error {
+	for i, v := range s.In {
+		s.in[i] = operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v], Integers: e.integers[v]}
+	}
+	for i, v := range s.Out {
+		s.out[i] = operand{}
+		if v != graph.None {
+			s.out[i] = operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v]}
+			s.accumulate[i] = s.Accumulate[i] || r.Accumulate && e.program.Values[v].Place == graph.InGradients
+		}
+	}
+	return nil
+}
+
+// execute begins one step, and times it if there is a profile.
+func (e *executable) execute(s *step, r *run) error {
+	r.begin(s)
+	if r.Profile == nil {
+		s.compute(r, s.out, s.in, s.accumulate)
+		return r.err
+	}
+	if e.timers == nil {
+		e.timers = &timers{}
+	}
+	if err := e.timers.start(e.device.gpu); err != nil {
+		return err
+	}
+	s.compute(r, s.out, s.in, s.accumulate)
+	if r.err != nil {
+		return r.err
+	}
+	return e.timers.stop(s)
+}
+
+// Figures are the outputs of the runs that are over.
+func (e *executable) Figures(wait bool) ([]device.Figures, error) {
+	figures, err := e.results.take(wait)
+	return figures, hinted(err)
+}
+
+// Usage counts what the program and its memory take on the GPU.
+func (e *executable) Usage() device.Usage {
+	used := 0
+	var extents [][2]int
+	for i, v := range e.program.Values {
+		if v.Place == graph.InArena {
+			start := e.arena.Offsets[i]
+			extents = append(extents, [2]int{start, start + bytesOf(v.Type)*e.shapes.Of(i).Elements()})
+		}
+	}
+	slices.SortFunc(extents, func(a, b [2]int) int { return a[0] - b[0] })
+	end := 0
+	for _, x := range extents {
+		used += max(0, x[1]-max(x[0], end))
+		end = max(end, x[1])
+	}
+	return device.Usage{
+		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
+		Activations: e.values.Bytes, ActivationsUsed: int64(used),
+	}
+}

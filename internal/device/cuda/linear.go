@@ -1,0 +1,86 @@
+package cuda
+
+import (
+	driver "uer/internal/cuda"
+	"uer/internal/device/cuda/kernels"
+	"uer/internal/op"
+)
+
+func bindLinear(b *binder, o op.Linear) compute {
+	activation, dropoutAdd := b.kernel("activation_float"), b.kernel("dropout_add_float")
+	return func(r *run, out, in []operand, _ []bool) {
+		l := op.LinearInputsOf(o, in)
+		tokens, width, size := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0]
+		// The product, the activation and the residual each write to the place of the next one's input, the last one to y.
+		y := out[0].At
+		sum, activated := y, y // [tokens, out]
+		if o.Residual {
+			activated = r.floats(tokens * size)
+			sum = activated
+		}
+		if o.Activation != op.Identity {
+			if sum = out[1].At; sum == 0 {
+				sum = activated
+			}
+		}
+		r.multiply(driver.Product{ // x Wᵀ + b
+			M: tokens, N: size, K: width, A: driver.Matrix{At: l.X.At}, B: driver.Matrix{At: l.Weight.At, Transposed: true},
+			D: driver.Matrix{At: sum}, Bias: l.Bias.At,
+		})
+		if o.Activation != op.Identity {
+			n := tokens * size
+			r.launch(activation, over(n, 1024), pointer(activated), pointer(sum), elements(n), count(int(o.Activation)))
+		}
+		if o.Residual {
+			d := dropout(r, o.Dropout, o.Site)
+			r.launch(dropoutAdd, cells(tokens, size), pointer(y), pointer(activated), at(l.Residual), at(l.Rows),
+				count(tokens), count(size), d[0], d[1], d[2])
+		}
+	}
+}
+
+func bindLinearGradient(b *binder, o op.LinearGradient) compute {
+	activation, sums := b.kernel("activation_gradient_float"), newColumnSums(b)
+	return func(r *run, out, in []operand, accumulate []bool) {
+		l := op.LinearGradientInputsOf(o, in)
+		tokens, width, size := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0]
+		blocks, rows := kernels.RowBlocks(tokens)
+		wantsBias := o.Bias && out[2].wanted()
+		dy, partials := l.DY.At, driver.Pointer(0) // [tokens, out], [blocks, out]
+		if wantsBias {
+			partials = r.floats(blocks * size)
+		}
+		if o.Activation != op.Identity {
+			dy = r.floats(tokens * size)
+			if tokens > 0 {
+				r.launch(activation, driver.Dim{(size + 127) / 128, blocks, 1}, pointer(dy), pointer(partials), at(l.DY),
+					at(l.PreActivation), count(tokens), count(size), count(rows), count(int(o.Activation)))
+			}
+		} else if wantsBias {
+			sums.first(r, partials, dy, tokens, size, size)
+		}
+		if out[0].wanted() { // dx = dy W
+			r.multiply(driver.Product{
+				M: tokens, N: width, K: size, A: driver.Matrix{At: dy}, B: driver.Matrix{At: l.Weight.At},
+				D: driver.Matrix{At: out[0].At}, Beta: beta(accumulate[0]),
+			})
+		}
+		if out[1].wanted() { // dW = dyᵀ x
+			r.multiply(driver.Product{
+				M: size, N: width, K: tokens, A: driver.Matrix{At: dy, Transposed: true}, B: driver.Matrix{At: l.X.At},
+				D: driver.Matrix{At: out[1].At}, Beta: beta(accumulate[1]),
+			})
+		}
+		if wantsBias {
+			sums.second(r, out[2].At, partials, blocks, size, size, accumulate[2])
+		}
+	}
+}
+
+// beta is the factor of what a product is added to.
+func beta(accumulate bool) float32 {
+	if accumulate {
+		return 1
+	}
+	return 0
+}

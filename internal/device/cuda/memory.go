@@ -1,0 +1,82 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+
+	driver "uer/internal/cuda"
+	"uer/internal/graph"
+)
+
+// memory holds the flat buffers of one replica. It implements device.Memory.
+type memory struct {
+	device                       *Device
+	layout                       graph.Layout
+	parameters, gradients, state *driver.Buffer
+}
+
+func newMemory(d *Device, layout graph.Layout) (*memory, error) {
+	m := &memory{device: d, layout: layout}
+	var errs [3]error
+	m.parameters, errs[0] = d.zeros(layout.ParameterSize)
+	m.gradients, errs[1] = d.zeros(layout.ParameterSize)
+	m.state, errs[2] = d.zeros(layout.StateSize)
+	return m, errors.Join(errs[:]...)
+}
+
+// zeros allocates n floats.
+func (d *Device) zeros(n int) (*driver.Buffer, error) {
+	b, err := d.gpu.Allocate(4 * int64(n))
+	if err != nil {
+		return nil, err
+	}
+	return b, d.gpu.Compute.Fill32(b.At, 0, int64(n))
+}
+
+// buffer is the flat buffer of a place, nil for other places.
+func (m *memory) buffer(p graph.Place) *driver.Buffer {
+	switch p {
+	case graph.InParameters:
+		return m.parameters
+	case graph.InGradients:
+		return m.gradients
+	case graph.InState:
+		return m.state
+	}
+	return nil
+}
+
+// Read waits for the runs that were begun and copies from a flat buffer.
+func (m *memory) Read(p graph.Place, offset int, to []float32) error {
+	at, err := m.at(p, offset, len(to))
+	if err != nil {
+		return err
+	}
+	if err := m.device.gpu.Compute.Synchronize(); err != nil {
+		return hinted(err)
+	}
+	return hinted(driver.Download(m.device.gpu.Compute, to, at))
+}
+
+// Write copies to a flat buffer, behind the runs that were begun.
+func (m *memory) Write(p graph.Place, offset int, from []float32) error {
+	at, err := m.at(p, offset, len(from))
+	if err != nil {
+		return err
+	}
+	return hinted(driver.Upload(m.device.gpu.Compute, at, from))
+}
+
+func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
+	n, err := m.layout.Size(p)
+	if err != nil {
+		return 0, err
+	}
+	if offset < 0 || offset+size > n {
+		return 0, fmt.Errorf("elements %d to %d of the %v: there are %d", offset, offset+size, p, n)
+	}
+	return m.buffer(p).At + driver.Pointer(4*offset), nil
+}
+
+// Sum does nothing: a GPU has no other ranks yet.
+func (m *memory) Sum(int, int) {}

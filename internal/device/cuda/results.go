@@ -1,0 +1,111 @@
+package cuda
+
+import (
+	driver "uer/internal/cuda"
+	"uer/internal/device"
+	"uer/internal/graph"
+)
+
+// results brings the outputs of runs back to the host, where they stay until they are read.
+type results struct {
+	outputs                   []graph.Value // scalars, and where they are:
+	from                      []driver.Pointer
+	figureFloat, figureDouble *function
+	gathered                  *driver.Buffer // float64 [outputs], of the run that was begun last
+	ring                      [4]result
+	first, count              int // the runs in the ring whose outputs are under way
+	unread, given             []device.Figures
+}
+
+// result is the outputs of one run on their way.
+type result struct {
+	host    *driver.Pinned[float64] // [outputs]
+	arrived *driver.Event
+}
+
+// allocate makes room for the outputs of a program, which lie at these places.
+func (r *results) allocate(d *Device, p *graph.Program, at []driver.Pointer) (err error) {
+	for _, v := range p.Outputs {
+		r.outputs, r.from = append(r.outputs, p.Values[v]), append(r.from, at[v])
+	}
+	b := &binder{device: d}
+	r.figureFloat, r.figureDouble = b.kernel("figure_float"), b.kernel("figure_double")
+	if b.err != nil {
+		return b.err
+	}
+	if r.gathered, err = d.gpu.Allocate(8 * int64(len(r.outputs))); err != nil {
+		return err
+	}
+	for i := range r.ring {
+		if r.ring[i].host, err = driver.AllocatePinned[float64](d.gpu, len(r.outputs)); err != nil {
+			return err
+		}
+		if r.ring[i].arrived, err = d.gpu.NewEvent(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin copies the outputs of a run, behind its work.
+func (r *results) begin(run *run) error {
+	if r.count == len(r.ring) {
+		if err := r.finish(); err != nil {
+			return err
+		}
+	}
+	for i, v := range r.outputs {
+		f := r.figureFloat
+		if v.Type == graph.Float64 {
+			f = r.figureDouble
+		}
+		run.launch(f, over(1, 1), pointer(r.gathered.At+driver.Pointer(8*i)), pointer(r.from[i]))
+	}
+	if run.err != nil {
+		return run.err
+	}
+	x, compute := &r.ring[(r.first+r.count)%len(r.ring)], run.device.gpu.Compute
+	if err := driver.Download(compute, x.host.Data, r.gathered.At); err != nil {
+		return err
+	}
+	r.count++
+	return x.arrived.Record(compute)
+}
+
+// finish waits for the oldest outputs that are under way.
+func (r *results) finish() error {
+	x := &r.ring[r.first]
+	if err := x.arrived.Synchronize(); err != nil {
+		return err
+	}
+	r.first, r.count = (r.first+1)%len(r.ring), r.count-1
+	n := len(r.unread)
+	if n < cap(r.unread) {
+		r.unread = r.unread[:n+1]
+	} else {
+		r.unread = append(r.unread, device.Figures{})
+	}
+	r.unread[n].Outputs = append(r.unread[n].Outputs[:0], x.host.Data...)
+	return nil
+}
+
+// take gives the outputs that have arrived, with wait all that are under way. They stay valid until the next call.
+func (r *results) take(wait bool) ([]device.Figures, error) {
+	for r.count > 0 {
+		if !wait {
+			past, err := r.ring[r.first].arrived.Past()
+			if err != nil || !past {
+				return r.swap(), err
+			}
+		}
+		if err := r.finish(); err != nil {
+			return r.swap(), err
+		}
+	}
+	return r.swap(), nil
+}
+
+func (r *results) swap() []device.Figures {
+	r.unread, r.given = r.given[:0], r.unread
+	return r.given
+}

@@ -1,0 +1,65 @@
+package cuda
+
+import (
+	driver "uer/internal/cuda"
+	"uer/internal/device"
+)
+
+// run is what bindings begin their work through. It keeps the first error, after which it begins nothing more.
+type run struct {
+	device.Run
+	device   *Device
+	slot     *slot
+	derived  driver.Pointer // what the present step derived from inputs
+	planning bool           // nothing is launched: the shapes are the largest ones, and the host has no inputs
+	used     int64          // bytes of scratch memory of the present step
+	largest  int64          // of any step
+	err      error
+}
+
+// begin turns to a step.
+func (r *run) begin(s *step) {
+	r.used = 0
+	if s.derive != nil && !r.planning {
+		r.derived = r.slot.at(s.derived)
+	}
+}
+
+// scratch is memory for the present step.
+func (r *run) scratch(bytes int) driver.Pointer {
+	at := r.device.scratch.At + driver.Pointer(r.used)
+	r.used += (int64(bytes) + alignment - 1) / alignment * alignment
+	r.largest = max(r.largest, r.used)
+	return at
+}
+
+// floats is scratch memory for n floats.
+func (r *run) floats(n int) driver.Pointer { return r.scratch(4 * n) }
+
+// launch begins a kernel.
+func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
+	if r.err == nil && !r.planning {
+		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+	}
+}
+
+// launchWith begins a kernel that uses so many bytes of dynamic shared memory.
+func (r *run) launchWith(shared int, f *function, grid driver.Dim, arguments ...driver.Argument) {
+	if r.err == nil && !r.planning {
+		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, shared, arguments...)
+	}
+}
+
+// multiply begins a matrix product.
+func (r *run) multiply(p driver.Product) {
+	if r.err == nil && !r.planning {
+		r.err = r.device.products.Multiply(p)
+	}
+}
+
+// zero begins to clear n floats.
+func (r *run) zero(at driver.Pointer, n int) {
+	if r.err == nil && !r.planning {
+		r.err = r.device.gpu.Compute.Fill32(at, 0, int64(n))
+	}
+}
