@@ -35,26 +35,29 @@ type AttentionInputs[T any] struct {
 	Bias       T // [Heads, 2·MaxLength−1], if Bias
 }
 
-func (a *AttentionInputs[T]) slots(o Attention) (s slots[T]) {
-	s.add(true, &a.Query, &a.Key, &a.Value, &a.Starts, &a.Rows)
-	s.add(o.Cross, &a.KeyStarts)
-	s.add(o.Prefix, &a.Prefix)
-	s.add(o.Lengths, &a.Lengths)
-	s.add(o.Bias, &a.Bias)
-	return s
-}
-
 // AttentionInputsOf names the inputs of an instruction.
 func AttentionInputsOf[T any](o Attention, in []T) (a AttentionInputs[T]) {
-	s := a.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	a.Query = r.next(true)
+	a.Key = r.next(true)
+	a.Value = r.next(true)
+	a.Starts = r.next(true)
+	a.Rows = r.next(true)
+	a.KeyStarts = r.next(o.Cross)
+	a.Prefix = r.next(o.Prefix)
+	a.Lengths = r.next(o.Lengths)
+	a.Bias = r.next(o.Bias)
 	return a
 }
 
 // List orders the inputs for an instruction.
 func (a AttentionInputs[T]) List(o Attention) []T {
-	s := a.slots(o)
-	return s.list()
+	list := []T{a.Query, a.Key, a.Value, a.Starts, a.Rows}
+	list = appendIf(list, o.Cross, a.KeyStarts)
+	list = appendIf(list, o.Prefix, a.Prefix)
+	list = appendIf(list, o.Lengths, a.Lengths)
+	list = appendIf(list, o.Bias, a.Bias)
+	return list
 }
 
 // Name implements graph.Op.
@@ -121,43 +124,4 @@ func (o AttentionGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error)
 		outs = append(outs, a.Bias)
 	}
 	return outs, nil
-}
-
-// PositionBias spreads a table of biases by bucket of the offset to all offsets (Raffel et al. 2020).
-// Input: table [buckets, heads]. Output: [heads, 2·MaxLength−1].
-type PositionBias struct {
-	MaxLength     int
-	Bidirectional bool // keys after the query have buckets of their own
-}
-
-// Name implements graph.Op.
-func (PositionBias) Name() string { return "position bias" }
-
-// OutputShapes implements graph.Op.
-func (o PositionBias) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
-	_, heads, err := matrix("the table", in[0])
-	return []graph.Shape{{heads, 2*o.MaxLength - 1}}, err
-}
-
-// HasGradient implements graph.Differentiable.
-func (PositionBias) HasGradient() []bool { return []bool{true} }
-
-// Grad implements graph.Differentiable.
-func (o PositionBias) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	gradient := PositionBiasGradient{PositionBias: o, Buckets: graph.Dimensions(in[0])[0]}
-	return []*graph.Node{b.Apply(gradient, dy)}
-}
-
-// PositionBiasGradient is the gradient of PositionBias. Input: dy [heads, 2·MaxLength−1]. Output: [Buckets, heads].
-type PositionBiasGradient struct {
-	PositionBias
-	Buckets int
-}
-
-// Name implements graph.Op.
-func (PositionBiasGradient) Name() string { return "position bias gradient" }
-
-// OutputShapes implements graph.Op.
-func (o PositionBiasGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
-	return []graph.Shape{{o.Buckets, in[0][0]}}, nil
 }

@@ -194,7 +194,7 @@ func TestFailingRank(t *testing.T) {
 	}{
 		"no data": {
 			func(_ *testing.T, ranks []*Trainer) { ranks[1].Batches.Close() },
-			"rank 1: step 1: the loader of batches has been closed",
+			"rank 1: step 1: the batch loader has been closed",
 		},
 		"data that ends later": {
 			func(_ *testing.T, ranks []*Trainer) {
@@ -204,14 +204,13 @@ func TestFailingRank(t *testing.T) {
 					}
 				})
 			},
-			"the loader of batches has been closed",
+			"the batch loader has been closed",
 		},
 		"a loss that is not finite": {
-			func(_ *testing.T, ranks []*Trainer) {
-				for _, p := range ranks[1].Model.Program.Parameters {
-					if p.Name == "embedding.layer_norm.beta" {
-						ranks[1].Memory.Write(graph.InParameters, p.Offset, []float32{float32(math.NaN())})
-					}
+			func(t *testing.T, ranks []*Trainer) {
+				at := ranks[1].offset("embedding.layer_norm.beta")
+				if err := ranks[1].Memory.Write(graph.InParameters, at, []float32{float32(math.NaN())}); err != nil {
+					t.Fatal(err)
 				}
 			},
 			"rank 1: step 1: the loss is not finite",

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -78,6 +79,9 @@ type opTest struct {
 	integers   map[string][]int32
 	build      func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node
 }
+
+// declaresParameter is the test whose operations declare a parameter, which can be done once only.
+const declaresParameter = "the sum of two cross entropies over one weight"
 
 // A batch of three sequences of 4, 0 and 3 tokens in rows of 5.
 var (
@@ -204,7 +208,7 @@ var opTests = []opTest{
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.CrossEntropy{Bias: true}, p[0], p[1], p[2], input("labels"))
 		}},
-	{"the sum of two cross entropies over one weight", [][]int{{4, 5}, {9, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
+	{declaresParameter, [][]int{{4, 5}, {9, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			first := b.Apply(op.CrossEntropy{}, p[0], p[1], input("labels"))
 			second := b.Apply(op.CrossEntropy{}, b.Apply(op.Linear{Activation: op.Tanh}, p[0], square(b)), p[1], input("labels"))
@@ -272,6 +276,18 @@ func random(n int) []float32 {
 // execute runs the program and returns the loss and the gradients.
 func (b built) execute(t *testing.T, d *Device) (float32, []float32) {
 	t.Helper()
+	return b.passes(t, d, 1)
+}
+
+// accumulate runs the program twice, the second time adding to the gradients.
+func (b built) accumulate(t *testing.T, d *Device) []float32 {
+	t.Helper()
+	_, gradients := b.passes(t, d, 2)
+	return gradients
+}
+
+func (b built) passes(t *testing.T, d *Device, passes int) (loss float32, gradients []float32) {
+	t.Helper()
 	m, err := d.Allocate(b.program.Layout)
 	if err != nil {
 		t.Fatal(err)
@@ -287,17 +303,16 @@ func (b built) execute(t *testing.T, d *Device) (float32, []float32) {
 	if err := m.Write(graph.InParameters, 0, b.parameters); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Feed(inputs); err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Run(device.Run{}); err != nil {
-		t.Fatal(err)
+	for pass := range passes {
+		if err := errors.Join(e.Feed(inputs), e.Run(device.Run{Accumulate: pass > 0})); err != nil {
+			t.Fatal(err)
+		}
 	}
 	figures, err := e.Figures(true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	gradients := make([]float32, b.program.ParameterSize)
+	gradients = make([]float32, b.program.ParameterSize)
 	if err := m.Read(graph.InGradients, 0, gradients); err != nil {
 		t.Fatal(err)
 	}
