@@ -13,7 +13,7 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "pickle", "registry", "task", "cuda", "kernel/routine", "kernel/workers", "device/cuda/kernels"},
+	{"console", "durable", "random", "pickle", "registry", "task", "cuda", "cuda/gen", "kernel/routine", "kernel/workers", "device/cuda/kernels"},
 	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native"},
 	{"tokenizer", "masking", "graph", "collective", "kernel"},
 	{"op", "instance"},
@@ -31,6 +31,7 @@ var levels = [][]string{
 var importers = map[string]string{
 	"gorgonia.org/gorgonia":  "graph",
 	"gorgonia.org/tensor":    "graph",
+	"gorgonia.org/cu":        "cuda",
 	"github.com/spf13/viper": "config",
 }
 
