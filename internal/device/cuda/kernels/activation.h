@@ -25,7 +25,7 @@ DEVFN Activated activated(int activation, float x) {
     break;
   }
   case RELU:
-    a.value = x > 0 ? x : 0, a.slope = x > 0 ? 1 : 0;
+    a.value = x < 0 ? 0 : x, a.slope = x > 0 ? 1 : 0; // NaN stays NaN
     break;
   case SILU: { // x σ(x)
     Sigmoid s = sigmoid32(x);

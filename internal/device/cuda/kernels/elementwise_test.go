@@ -88,6 +88,17 @@ func dropping(probability float32) (kernel.Dropout, []any) {
 	return d, []any{d.Key, threshold, float32(1 / (1 - float64(probability)))}
 }
 
+// kept is what dropout makes of ones, in rows [n, width] of the given numbers.
+func kept(t *testing.T, rows []int32, width int, d kernel.Dropout) []float64 {
+	t.Helper()
+	ones := make([]float32, len(rows)*width)
+	for i := range ones {
+		ones[i] = 1
+	}
+	newCPU(t).DropoutForward(ones, ones, width, rows, d, false)
+	return doubles(ones)
+}
+
 // TestDropout requires the CPU's bits.
 func TestDropout(t *testing.T) {
 	c := newCPU(t)

@@ -32,6 +32,54 @@ var Kernels = []Kernel{
 	// y[:, from : from+count] = x, or y[...] += x; without accumulate the other columns become 0. y [rows, width];
 	// x [rows, count]. Grid: ⌈rows·⌈width/4⌉/256⌉.
 	{"elementwise", "widen_float", 256, "float *y, const float *x, int rows, int width, int from, int count, int accumulate"},
+	// y[t] = scale table0[ids0[t]] + table1[ids1[t]] + …, up to the first table that is null. y [tokens, width];
+	// tables [rows, width]; ids [tokens]. Grid: ⌈tokens·⌈width/4⌉/256⌉.
+	{"embedding", "embedding_float", 256, "float *y, const float *table0, const float *table1, const float *table2, const float *table3, const int *ids0, const int *ids1, const int *ids2, const int *ids3, int tokens, int width, float scale"},
+	// The first stage of the gradient of a table: partials[p] = Σ scale dy[tokens[i]] over the entries of piece p.
+	// partials [count, width]; dy [·, width]; tokens and pieces [count+1] from EmbeddingOrder. Grid: ⌈count·⌈width/4⌉/256⌉.
+	{"embedding", "embedding_partials_float", 256, "float *partials, const float *dy, const int *tokens, const int *pieces, int count, int width, float scale"},
+	// The second stage: dtable[ids[i]] = Σ partials[p] over the pieces of id i, or += it; other rows keep what they have, so
+	// without accumulate fill them with zeros before. dtable [rows, width]; partials [pieces, width]; lists [count+1] and
+	// ids [count] from EmbeddingOrder. Grid: ⌈count·⌈width/4⌉/256⌉.
+	{"embedding", "embedding_sums", 256, "float *dtable, const float *partials, const int *lists, const int *ids, int count, int width, int accumulate"},
+	// sum = dropout(x) + residual, and y = norm(sum), with the kinds of norm as package op numbers them:
+	//
+	//	0: y = γ (sum-μ)/(s+ε) + β, s² = Σ(sum-μ)²/(width-1)
+	//	1: y = γ sum/√(mean(sum²)+ε)
+	//
+	// If sum is null, y = norm(x). stats gets μ (0 for kind 1) and s or the root. y, sum, x, residual [count, width], residual may
+	// be null; stats [count, 2]; rows [count], not read if threshold is 0; gamma, beta [width], beta may be null. sum may be x or
+	// residual. Grid: ⌈count/8⌉.
+	{"norm", "norm_float", 256, "float *y, float *sum, float *stats, const float *x, const float *residual, const int *rows, const float *gamma, const float *beta, int count, int width, int kind, uint64_t key, unsigned threshold, float keep_scale"},
+	// The gradient of norm_float in the row: with c = sum-μ, q the divisor and g = γ dy,
+	//
+	//	0: dresidual = (g - mean(g))/q - c Σ(g c)/(q² s (width-1)), without the second term where s = 0
+	//	1: dresidual = g/q - c Σ(g c)/(q³ width)
+	//
+	// and dx = dropout(dresidual); or adds them. Either may be null. dx, dresidual, dy, sum (x where there was no sum)
+	// [count, width]; stats [count, 2]; rows [count], not read if threshold is 0; gamma [width]. Grid: ⌈count/8⌉.
+	{"norm", "norm_gradient_float", 256, "float *dx, float *dresidual, const float *dy, const float *sum, const float *stats, const int *rows, const float *gamma, int count, int width, int kind, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, int accumulate_residual"},
+	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows. partials [blocks, 2, width], blocks and
+	// rows_of_block from RowBlocks; column_sums with a stride of 2 width is the second stage. dy, sum [count, width];
+	// stats [count, 2]. Grid: (⌈width/128⌉, blocks).
+	{"norm", "norm_parameter_partials_float", 256, "float *partials, const float *dy, const float *sum, const float *stats, int count, int width, int rows_of_block, int kind"},
+	// y[s] = the mean (kind 0) or maximum (kind 1) of x over the tokens of sequence s; 0 if it has none. y [sequences, width];
+	// x [tokens, width]; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
+	{"pool", "pool_float", 256, "float *y, const float *x, const int *starts, int sequences, int width, int kind"},
+	// dx = dy/length for the mean (kind 0); for the maximum (kind 1) dy where x first equals y, else 0; or += it. dx, x [tokens,
+	// width]; dy, y [sequences, width], y and x not read for the mean; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
+	{"pool", "pool_gradient_float", 256, "float *dx, const float *dy, const float *y, const float *x, const int *starts, int sequences, int width, int kind, int accumulate"},
+	// bias[h, o] = table[bucket_of[o], h]. bias [heads, offsets]; table [buckets, heads]; bucket_of [offsets]: kernel.PositionBucket of each.
+	// Grid: ⌈heads·offsets/256⌉.
+	{"position_bias", "position_bias", 256, "float *bias, const float *table, const int *bucket_of, int heads, int offsets"},
+	// dtable[b, h] = Σ dbias[h, o] over the offsets of bucket b, or += it: a warp each. dtable [buckets, heads]; dbias [heads,
+	// offsets]; bucket_of [offsets]. Grid: ⌈buckets·heads/8⌉.
+	{"position_bias", "position_bias_gradient", 256, "float *dtable, const float *dbias, const int *bucket_of, int buckets, int heads, int offsets, int accumulate"},
+	// y[i] = x[index[i]]. y [picked, width]; x [rows, width]; index [picked]. Grid: ⌈picked·⌈width/4⌉/256⌉.
+	{"rows", "gather_float", 256, "float *y, const float *x, const int *index, int picked, int width"},
+	// dx[index[i]] = dy[i], or += it; without accumulate the other rows become 0. dx [rows, width]; dy [picked, width];
+	// index [picked] strictly increasing. Grid: ⌈rows·⌈width/4⌉/256⌉.
+	{"rows", "scatter_float", 256, "float *dx, const float *dy, const int *index, int rows, int width, int picked, int accumulate"},
 	// y = a + b, all scalars. Grid: 1.
 	{"scalars", "total_float", 32, "float *y, const float *a, const float *b"},
 	// flag = 1 if x is infinite or NaN; else flag stays as it is. Both scalars. Grid: 1.

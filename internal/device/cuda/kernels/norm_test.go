@@ -1,0 +1,121 @@
+//go:build gpu
+
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"uer/internal/op"
+)
+
+// normed is what a normalisation makes of some rows, and its gradients.
+type normed struct {
+	y, stats, dsum, dgamma, dbeta []float64
+	largest                       float64 // term of dsum
+}
+
+// normalise computes the formulas of op.Norm in float64.
+func normalise(kind op.NormKind, sum, gamma, beta, dy []float32, width int) normed {
+	n := normed{dgamma: make([]float64, width), dbeta: make([]float64, width)}
+	for i := 0; i < len(sum); i += width {
+		x, dy := doubles(sum[i:i+width]), dy[i:i+width]
+		mean, squares, slope, product := 0.0, 0.0, 0.0, 0.0
+		for _, v := range x {
+			if kind == op.NormUER {
+				mean += v / float64(width)
+			}
+		}
+		for j := range x {
+			x[j] -= mean
+			squares += x[j] * x[j]
+			slope += float64(gamma[j]) * float64(dy[j])
+			product += float64(gamma[j]) * float64(dy[j]) * x[j]
+		}
+		deviation, factor := 0.0, 0.0
+		q := math.Sqrt(squares/float64(width) + 1e-6)
+		switch {
+		case kind == op.NormRMS:
+			deviation, factor, slope = q, product/(q*q*q*float64(width)), 0
+		default:
+			deviation = math.Sqrt(squares / float64(max(1, width-1)))
+			q = deviation + 1e-6
+			if deviation > 0 {
+				factor = product / (q * q * deviation * float64(max(1, width-1)))
+			}
+		}
+		n.stats = append(n.stats, mean, deviation)
+		for j, c := range x {
+			b := 0.0
+			if beta != nil {
+				b = float64(beta[j])
+			}
+			n.y = append(n.y, float64(gamma[j])*c/q+b)
+			n.dsum = append(n.dsum, (float64(gamma[j])*float64(dy[j])-slope/float64(width))/q-c*factor)
+			n.largest = max(n.largest, math.Abs(float64(gamma[j])*float64(dy[j]))/q, math.Abs(c*factor))
+			n.dgamma[j] += float64(dy[j]) * c / q
+			n.dbeta[j] += float64(dy[j])
+		}
+	}
+	return n
+}
+
+func TestNorm(t *testing.T) {
+	for _, size := range append(matrixSizes, [2]int{20, 128}, [2]int{3, 768}) {
+		for kind, name := range map[op.NormKind]string{op.NormUER: "uer", op.NormRMS: "rms"} {
+			for _, probability := range []float32{0, 0.3} {
+				t.Run(fmt.Sprintf("%s of %v, dropout %v", name, size, probability), func(t *testing.T) {
+					testNorm(t, kind, size[0], size[1], probability)
+				})
+			}
+		}
+	}
+}
+
+func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float32) {
+	x, residual, gamma, dy := random(1, rows*width), random(2, rows*width), random(3, width), random(4, rows*width)
+	var beta any
+	var betas []float32
+	if kind == op.NormUER {
+		betas = random(5, width)
+		beta = betas
+	}
+	number := numbers(rows)
+	d, dropout := dropping(probability)
+	sum := make([]float32, rows*width)
+	newCPU(t).DropoutAdd(sum, x, residual, width, number, d)
+
+	y, gotSum, stats := unset(rows*width), unset(rows*width), unset(2*rows)
+	launch(t, "norm_float", grid{ceilDivide(rows, 8)},
+		append([]any{y, gotSum, stats, x, residual, number, gamma, beta, rows, width, int(kind)}, dropout...)...)
+	compareAll(t, "sum", gotSum, doubles(sum), 0)
+	want := normalise(kind, sum, gamma, betas, dy, width)
+	compareWithin(t, "y", y, want.y, 4e-6)
+	compareAll(t, "stats", stats, want.stats, 1e-6)
+
+	alone, aloneStats := unset(rows*width), unset(2*rows)
+	_, none := dropping(0)
+	launch(t, "norm_float", grid{ceilDivide(rows, 8)},
+		append([]any{alone, nil, aloneStats, sum, nil, nil, gamma, beta, rows, width, int(kind)}, none...)...)
+	compareAll(t, "y without a sum", alone, doubles(y), 0)
+
+	dx, dresidual := random(6, rows*width), unset(rows*width)
+	wantX := make([]float64, len(dx))
+	for i, keep := range kept(t, number, width, d) {
+		wantX[i] = float64(dx[i]) + keep*want.dsum[i]
+	}
+	launch(t, "norm_gradient_float", grid{ceilDivide(rows, 8)},
+		append(append([]any{dx, dresidual, dy, sum, stats, number, gamma, rows, width, int(kind)}, dropout...), true, false)...)
+	compareWithin(t, "dresidual", dresidual, want.dsum, 2e-6*want.largest)
+	compareWithin(t, "dx", dx, wantX, 4e-6*(1+want.largest))
+
+	blocks, rowsOfBlock := RowBlocks(rows)
+	partials, dgamma, dbeta := unset(blocks*2*width), random(7, width), unset(width)
+	wantGamma := added(dgamma, want.dgamma)
+	launch(t, "norm_parameter_partials_float", stripGrid(width, blocks), partials, dy, sum, stats, rows, width, rowsOfBlock, int(kind))
+	launch(t, "column_sums", grid{ceilDivide(width, 32)}, dgamma, partials, blocks, width, 2*width, true)
+	launch(t, "column_sums", grid{ceilDivide(width, 32)}, dbeta, partials[width:], blocks, width, 2*width, false)
+	compareWithin(t, "dgamma", dgamma, wantGamma, 3e-5)
+	compareWithin(t, "dbeta", dbeta, want.dbeta, 3e-5)
+}
