@@ -1,6 +1,10 @@
 package op
 
-import "uer/internal/graph"
+import (
+	"math"
+
+	"uer/internal/graph"
+)
 
 // PositionBias spreads a table of biases by bucket of the offset to all offsets (Raffel et al. 2020).
 // Input: table [buckets, heads]. Output: [heads, 2·MaxLength−1].
@@ -42,4 +46,27 @@ func (PositionBiasGradient) Name() string { return "position bias gradient" }
 // OutputShapes implements graph.Op.
 func (o PositionBiasGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{o.Buckets, in[0][0]}}, nil
+}
+
+// positionBiasReach is the distance from which on all keys share the last bucket.
+const positionBiasReach = 128
+
+// PositionBucket is the number of the bucket of a key that lies offset tokens after its query, before it if negative: one
+// bucket a distance at first, then logarithmically wider ones (Raffel et al. 2020, with the rounding of UER-py). In the
+// bidirectional form the upper half of the buckets belongs to the keys after the query; otherwise all of these share the
+// query's own bucket.
+func PositionBucket(offset, buckets int, bidirectional bool) int {
+	base, distance := 0, max(-offset, 0)
+	if bidirectional {
+		buckets /= 2
+		if offset > 0 {
+			base, distance = buckets, offset
+		}
+	}
+	exact := buckets / 2
+	if distance < exact {
+		return base + distance
+	}
+	share := float32(math.Log(float64(float32(distance)/float32(exact)))) / float32(math.Log(positionBiasReach/float64(exact)))
+	return base + min(buckets-1, exact+int(share*float32(buckets-exact)))
 }

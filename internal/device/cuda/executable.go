@@ -81,18 +81,17 @@ func (e *executable) bind(origin []int) error {
 		if err := e.shapes.Infer(&instruction); err != nil {
 			return err
 		}
+		b.in, b.derive, b.size = b.in[:0], nil, 0
+		for _, v := range instruction.In {
+			b.in = append(b.in, e.shapes.Of(v))
+		}
 		s := step{
 			Instruction: instruction, number: origin[i], compute: binding.bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
 			accumulate: make([]bool, len(instruction.Out)),
 		}
-		if binding.derived != nil {
-			shapes := make([]graph.Shape, len(instruction.In))
-			for i, v := range instruction.In {
-				shapes[i] = e.shapes.Of(v)
-			}
-			s.size = binding.derived(instruction.Op, shapes)
-			s.derived, s.derive = e.inputs.reserve(s.size), binding.derive(instruction.Op)
+		if s.derive, s.size = b.derive, b.size; s.derive != nil {
+			s.derived = e.inputs.reserve(s.size)
 		}
 		e.steps = append(e.steps, s)
 	}

@@ -17,26 +17,45 @@ type derive func(in []operand, to []int32)
 
 // binding is a row of the table: how an operation is computed.
 type binding struct {
-	bind    func(b *binder, o graph.Op) compute
-	adds    func(output int) bool                  // whether it can add to an output; nil for none
-	saved   func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
-	derived func(o graph.Op, in []graph.Shape) int // elements that derive makes, for inputs of these largest shapes
-	derive  func(o graph.Op) derive
+	bind  func(b *binder, o graph.Op) compute
+	adds  func(output int) bool                  // whether it can add to an output; nil for none
+	saved func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
 }
 
-// binder finds kernels while a program is loaded. It keeps the first error.
+// binder is what a binding is made with, while a program is loaded. It keeps the first error.
 type binder struct {
 	device *Device
+	in     []graph.Shape // the largest shapes of the operation's inputs
 	err    error
+
+	derive derive // what the binding derives from inputs, nil for most
+	size   int    // elements that it makes at most
 }
 
 // kernel finds a kernel by name.
 func (b *binder) kernel(name string) *function {
 	f, err := b.device.function(name)
-	if err != nil && b.err == nil {
+	b.keep(err)
+	return f
+}
+
+// constant puts integers on the GPU that stay as they are.
+func (b *binder) constant(values []int32) driver.Pointer {
+	buffer, err := b.device.gpu.Allocate(4 * int64(len(values)))
+	if b.keep(err); err != nil {
+		return 0
+	}
+	b.keep(driver.Upload(b.device.gpu.Compute, buffer.At, values))
+	return buffer.At
+}
+
+// derives declares what the host makes of the inputs before each run: at most so many elements.
+func (b *binder) derives(size int, f derive) { b.size, b.derive = size, f }
+
+func (b *binder) keep(err error) {
+	if b.err == nil {
 		b.err = err
 	}
-	return f
 }
 
 // bindings holds a binding for each type of operation.
@@ -45,6 +64,16 @@ var bindings = table(
 	bindingOf(bindGuard),
 	bindingOf(bindScale).addsToAll(),
 	bindingOf(bindTotal),
+	bindingOf(bindEmbedding),
+	bindingOf(bindEmbeddingGradient).addsToAll(),
+	bindingOf(bindNorm),
+	bindingOf(bindNormGradient).addsToAll(),
+	bindingOf(bindPositionBias),
+	bindingOf(bindPositionBiasGradient).addsToAll(),
+	bindingOf(bindGather),
+	bindingOf(bindScatter).addsToAll(),
+	bindingOf(bindPool),
+	bindingOf(bindPoolGradient).addsToAll(),
 	bindingOf(bindDropout).addsToAll(),
 	bindingOf(bindDropoutAdd),
 	bindingOf(bindGated),
@@ -74,13 +103,6 @@ func (e entry[O]) addsFrom(first int) entry[O] {
 // saves declares the size of what the operation saves, for inputs of the given shapes.
 func (e entry[O]) saves(size func(o O, in []graph.Shape) int) entry[O] {
 	e.saved = func(o graph.Op, in []graph.Shape) int { return size(o.(O), in) }
-	return e
-}
-
-// derives declares what the host makes of inputs: how many elements at most, and how.
-func (e entry[O]) derives(size func(o O, in []graph.Shape) int, make func(o O) derive) entry[O] {
-	e.derived = func(o graph.Op, in []graph.Shape) int { return size(o.(O), in) }
-	e.derive = func(o graph.Op) derive { return make(o.(O)) }
 	return e
 }
 
