@@ -307,10 +307,10 @@ CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t words, CUstream
 CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count, CUjit_option *options, void **values)
 {
 	CALL_IN_CONTEXT;
-	if (strstr(image, ".target sm_80") == NULL) {
+	if (strstr(image, "mule.") != NULL) {
 		for (unsigned i = 0; i < count; i++)
 			if (options[i] == CU_JIT_ERROR_LOG_BUFFER)
-				strcpy(values[i], "ptxas fatal: no target\n");
+				strcpy(values[i], "ptxas fatal: no instruction mule\n");
 		return CUDA_ERROR_INVALID_PTX;
 	}
 	*module = calloc(1, sizeof **module);
