@@ -86,6 +86,7 @@ func alone(t *testing.T, environment ...string) bool {
 	if strings.Contains(string(output), "--- SKIP") {
 		t.Skipf("%s", output)
 	}
+	t.Logf("%s", output)
 	return false
 }
 

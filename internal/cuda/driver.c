@@ -53,7 +53,8 @@ const struct driver *driver_open(void)
 
 void *driver_function(const char *name)
 {
-	return driver_open()->result == CUDA_SUCCESS ? dlsym(library, name) : NULL;
+	driver_open();
+	return library != NULL ? dlsym(library, name) : NULL;
 }
 
 CUresult driver_missing(void)

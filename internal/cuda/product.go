@@ -12,8 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"unsafe"
-
-	"gorgonia.org/cu"
 )
 
 // workspaceBytes is scratch memory of matrix products.
@@ -21,9 +19,9 @@ const workspaceBytes = 64 << 20
 
 // Products computes matrix products in one stream by cuBLASLt.
 //
-// An algorithm is chosen once for a class of products, which takes up to half a millisecond, and then kept: products of
-// one shape give the same bits throughout a run. A class has its number of tokens rounded up to a multiple of 128,
-// whichever of the sizes that is, since it differs from batch to batch.
+// An algorithm is chosen once for a class of products and then kept, so products of one shape give the same bits
+// throughout a run. The choice takes a fraction of a millisecond, and the number of tokens differs from batch to batch:
+// classes have it rounded up to a multiple of 128.
 type Products struct {
 	stream    *Stream
 	blas      *blas
@@ -48,8 +46,12 @@ func (d *Device) NewProducts(s *Stream) (*Products, error) {
 	defer d.leave()
 	var status C.int
 	if p.handle, status = library.handle(); status != 0 {
-		err := fmt.Errorf("starting cuBLASLt %s on %s: %s", library.Version, d, library.statusName(status))
-		return nil, errors.Join(err, p.workspace.Close())
+		p.workspace.Close()
+		return nil, &Unavailable{
+			Reason: fmt.Sprintf("cuBLASLt %s (%s) does not start on %s: %s", library.Version, library.Path, d,
+				library.statusName(status)),
+			Hint: fmt.Sprintf("set UER_CUDA_LIB to the folder of one that suits the driver (%s)", d.Driver),
+		}
 	}
 	return p, nil
 }
@@ -88,9 +90,27 @@ func (p *Products) Multiply(product Product) error {
 	}
 	defer p.stream.device.leave()
 	class := classOf(&product)
-	plan, err := p.plan(class, &product)
+	status, err := p.begin(class, &product)
+	if status == statusNotSupported || status == statusInvalidValue { // an algorithm for more tokens may not take fewer
+		class.n, class.k = C.int64_t(product.M), C.int64_t(product.K)
+		status, err = p.begin(class, &product)
+	}
+	if status != 0 {
+		return p.failure(status, "multiplying", &product)
+	}
+	return err
+}
+
+const (
+	statusInvalidValue = 7
+	statusNotSupported = 15
+)
+
+// begin begins a product as one of a class.
+func (p *Products) begin(class C.struct_class, product *Product) (status C.int, err error) {
+	plan, err := p.plan(class, product)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	operands := C.struct_operands{ // row-major matrices are the transposes of column-major ones: Dᵀ = Bᵀ·Aᵀ
 		m: C.int64_t(product.N), n: C.int64_t(product.M), k: C.int64_t(product.K),
@@ -99,11 +119,8 @@ func (p *Products) Multiply(product Product) error {
 		bias: C.uint64_t(product.Bias), beta: C.float(product.Beta),
 	}
 	stream := *(*unsafe.Pointer)(unsafe.Pointer(&p.stream.handle)) // cu.Stream is that handle
-	status := C.plan_run(&p.blas.functions, p.handle, plan, operands, C.uint64_t(p.workspace.At), workspaceBytes, stream)
-	if status != 0 {
-		return p.failure(status, "multiplying", &product)
-	}
-	return nil
+	status = C.plan_run(&p.blas.functions, p.handle, plan, operands, C.uint64_t(p.workspace.At), workspaceBytes, stream)
+	return status, nil
 }
 
 // complete sets the strides that were left out, and checks the rest.
@@ -166,15 +183,15 @@ const (
 // classOf is the class of a product. Row-major matrices are the transposes of column-major ones, so cuBLASLt computes
 // Dᵀ = Bᵀ·Aᵀ.
 func classOf(p *Product) C.struct_class {
-	tokens := func(n int, counted bool) C.int64_t {
-		if counted {
+	// A size that counts rows in both the matrices that have it, as they are stored, may be a number of tokens.
+	roundUp := func(n int, countsRows bool) C.int64_t {
+		if countsRows {
 			n = (n + 127) / 128 * 128
 		}
 		return C.int64_t(n)
 	}
 	class := C.struct_class{
-		// The number of tokens is that of rows, as they are stored, of both the factors or of a factor and the result.
-		m: C.int64_t(p.N), n: tokens(p.M, !p.A.Transposed), k: tokens(p.K, p.A.Transposed && !p.B.Transposed),
+		m: C.int64_t(p.N), n: roundUp(p.M, !p.A.Transposed), k: roundUp(p.K, p.A.Transposed && !p.B.Transposed),
 		stride_a: C.int64_t(p.B.Stride), stride_b: C.int64_t(p.A.Stride),
 		stride_c: C.int64_t(p.C.Stride), stride_d: C.int64_t(p.D.Stride),
 		type_ab: dataTypes[p.Factors], type_cd: dataTypes[p.Result], compute: computeFloat32,
@@ -224,7 +241,7 @@ func (p *Products) plan(class C.struct_class, product *Product) (*C.struct_plan,
 func (p *Products) failure(status C.int, doing string, product *Product) error {
 	err := fmt.Errorf("%s [%d, %d]·[%d, %d] on %s: %s", doing, product.M, product.K, product.K, product.N,
 		p.stream.device, p.blas.statusName(status))
-	if e := p.stream.handle.Query(); e != nil && e != cu.NotReady {
+	if e := p.stream.handle.Query(); e != nil && lost[codeOf(e)] {
 		return fmt.Errorf("%w: %w", err, failure(e, fmt.Sprintf("asking %s", p.stream)))
 	}
 	return err

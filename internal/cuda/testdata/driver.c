@@ -2,10 +2,8 @@
 // kernel. The environment is read at every call:
 //
 //	FAKE_INIT     the result of cuInit
-//	FAKE_VERSION  the version of CUDA, 13000
-//	FAKE_GPUS     how many there are, 2
-//	FAKE_MAJOR    their compute capability, 9
-//	FAKE_MEMORY   bytes that a GPU has, 1 GiB
+//	FAKE_VERSION  the version of CUDA, 13000 unless set
+//	FAKE_MAJOR    the compute capability of the GPUs, 9 unless set
 //	FAKE_FAIL     a call that fails, and how: cuLaunchKernel=700
 #include "../cuda.h"
 
@@ -13,7 +11,9 @@
 #include <string.h>
 #include <time.h>
 
-static const size_t shared_most = 232448; // bytes a block can have
+enum { GPUS = 2 };
+static const size_t gpu_memory = 1 << 30;     // bytes
+static const size_t block_memory = 227 << 10; // bytes of shared memory that a block can have
 
 struct CUctx_st { int number; };
 struct CUstream_st { CUcontext context; };
@@ -21,7 +21,7 @@ struct CUevent_st { struct timespec time; unsigned flags; };
 struct CUfunc_st { int shared; };
 struct CUmod_st { struct CUfunc_st scale; };
 
-static struct CUctx_st contexts[16];
+static struct CUctx_st contexts[GPUS];
 static __thread CUcontext current;
 static size_t used;
 
@@ -79,7 +79,7 @@ CUresult cuGetErrorString(CUresult error, const char **text)
 CUresult cuDeviceGetCount(int *count)
 {
 	CALL;
-	*count = (int)setting("FAKE_GPUS", 2);
+	*count = GPUS;
 	return CUDA_SUCCESS;
 }
 
@@ -100,7 +100,7 @@ CUresult cuDeviceGetName(char *name, int size, CUdevice device)
 CUresult cuDeviceTotalMem(size_t *bytes, CUdevice device)
 {
 	(void)device;
-	*bytes = setting("FAKE_MEMORY", 1L << 30);
+	*bytes = gpu_memory;
 	return CUDA_SUCCESS;
 }
 
@@ -110,7 +110,7 @@ CUresult cuDeviceGetAttribute(int *value, CUdevice_attribute attribute, CUdevice
 	switch ((int)attribute) {
 	case CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR: *value = (int)setting("FAKE_MAJOR", 9); break;
 	case CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT: *value = 4; break;
-	case 97: *value = (int)shared_most; break; // shared memory of a block, on request
+	case 97: *value = (int)block_memory; break; // shared memory of a block, on request
 	default: *value = 0;
 	}
 	return CUDA_SUCCESS;
@@ -228,7 +228,7 @@ CUresult cuMemAlloc(CUdeviceptr *at, size_t bytes)
 	CALL_IN_CONTEXT;
 	if (bytes == 0)
 		return CUDA_ERROR_INVALID_VALUE;
-	if (used + bytes > (size_t)setting("FAKE_MEMORY", 1L << 30))
+	if (used + bytes > gpu_memory)
 		return CUDA_ERROR_OUT_OF_MEMORY;
 	char *memory = aligned_alloc(256, (bytes + 511) / 256 * 256);
 	*(size_t *)memory = bytes;
@@ -249,7 +249,7 @@ CUresult cuMemFree(CUdeviceptr at)
 CUresult cuMemGetInfo(size_t *unused, size_t *total)
 {
 	CALL_IN_CONTEXT;
-	*total = setting("FAKE_MEMORY", 1L << 30);
+	*total = gpu_memory;
 	*unused = *total - used;
 	return CUDA_SUCCESS;
 }
@@ -307,10 +307,10 @@ CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t words, CUstream
 CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count, CUjit_option *options, void **values)
 {
 	CALL_IN_CONTEXT;
-	if (strstr(image, ".target sm_80") == NULL) {
+	if (strstr(image, "mule.") != NULL) {
 		for (unsigned i = 0; i < count; i++)
 			if (options[i] == CU_JIT_ERROR_LOG_BUFFER)
-				strcpy(values[i], "ptxas fatal: no target\n");
+				strcpy(values[i], "ptxas fatal: no instruction mule\n");
 		return CUDA_ERROR_INVALID_PTX;
 	}
 	*module = calloc(1, sizeof **module);
@@ -344,7 +344,7 @@ CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, CUfuncti
 CUresult cuFuncSetAttribute(CUfunction function, CUfunction_attribute attribute, int value)
 {
 	CALL_IN_CONTEXT;
-	if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value > (int)shared_most)
+	if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES || value > (int)block_memory)
 		return CUDA_ERROR_INVALID_VALUE;
 	function->shared = value;
 	return CUDA_SUCCESS;
