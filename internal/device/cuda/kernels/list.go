@@ -42,6 +42,13 @@ var Kernels = []Kernel{
 	// without accumulate fill them with zeros before. dtable [rows, width]; partials [pieces, width]; lists [count+1] and
 	// ids [count] from EmbeddingOrder. Grid: ⌈count·⌈width/4⌉/256⌉.
 	{"embedding", "embedding_sums", 256, "float *dtable, const float *partials, const int *lists, const int *ids, int count, int width, int accumulate"},
+	// Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones the
+	// first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes];
+	// losses, hits, labels [rows]. Grid: rows.
+	{"loss", "cross_entropy_float", 256, "float *logits, float *losses, float *hits, const int *labels, int classes, float scale"},
+	// loss = the mean of losses, correct = the sum of hits; both 0 without rows, and either may be null. loss, correct scalars;
+	// losses, hits [rows]. Grid: 1.
+	{"loss", "cross_entropy_totals", 256, "float *loss, float *correct, const float *losses, const float *hits, int rows"},
 	// sum = dropout(x) + residual, and y = norm(sum), with the kinds of norm as package op numbers them:
 	//
 	//	0: y = γ (sum-μ)/(s+ε) + β, s² = Σ(sum-μ)²/(width-1)
@@ -75,6 +82,9 @@ var Kernels = []Kernel{
 	// dtable[b, h] = Σ dbias[h, o] over the offsets of bucket b, or += it: a warp each. dtable [buckets, heads]; dbias [heads,
 	// offsets]; bucket_of [offsets]. Grid: ⌈buckets·heads/8⌉.
 	{"position_bias", "position_bias_gradient", 256, "float *dtable, const float *dbias, const int *bucket_of, int buckets, int heads, int offsets, int accumulate"},
+	// c = a b + bias, or c += it. c [m, n]; a [m, k], or [k, m] if transpose_a; b [k, n], or [n, k] if transpose_b; their rows lie
+	// stride_c, stride_a and stride_b apart; bias [n], may be null. Sums are in order of k. Grid: (⌈n/64⌉, ⌈m/64⌉).
+	{"product", "product_float", 256, "float *c, const float *a, const float *b, const float *bias, int m, int n, int k, int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
 	// y[i] = x[index[i]]. y [picked, width]; x [rows, width]; index [picked]. Grid: ⌈picked·⌈width/4⌉/256⌉.
 	{"rows", "gather_float", 256, "float *y, const float *x, const int *index, int picked, int width"},
 	// dx[index[i]] = dy[i], or += it; without accumulate the other rows become 0. dx [rows, width]; dy [picked, width];
