@@ -44,6 +44,9 @@ DEVFN float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
 #define INFINITY __builtin_inff()
 #endif
 
+// SHARED_FLOATS declares arrays in shared memory.
+#define SHARED_FLOATS(...) __shared__ __attribute__((aligned(16))) float __VA_ARGS__
+
 DEVFN int smaller(int a, int b) { return a < b ? a : b; }
 DEVFN int larger(int a, int b) { return a > b ? a : b; }
 DEVFN float larger(float a, float b) { return a > b ? a : b; }

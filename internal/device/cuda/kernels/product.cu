@@ -20,7 +20,7 @@ DEVFN void load_tile(float (&tile)[DEPTH][LINE], const float *x, int stride, int
 // stride_c, stride_a and stride_b apart; bias [n], may be null. Sums are in order of k. Grid: (⌈n/64⌉, ⌈m/64⌉).
 KERNEL_OF(THREADS, product_float, float *c, const float *a, const float *b, const float *bias, int m, int n, int k, int stride_c, int stride_a,
           int stride_b, int transpose_a, int transpose_b, int accumulate) {
-  __shared__ __attribute__((aligned(16))) float tile_a[DEPTH][LINE], tile_b[DEPTH][LINE];
+  SHARED_FLOATS(tile_a[DEPTH][LINE], tile_b[DEPTH][LINE]);
   int first_row = blockIdx.y * TILE, first_column = blockIdx.x * TILE;
   int row = (threadIdx.x / 16) * 4, column = (threadIdx.x % 16) * 4;
   float sums[4][4] = {};
