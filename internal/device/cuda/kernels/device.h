@@ -24,10 +24,6 @@ typedef unsigned int uint32_t;
 typedef unsigned long uint64_t;
 typedef unsigned long size_t;
 
-struct __attribute__((aligned(16))) float4 {
-  float x, y, z, w;
-};
-
 DEVFN void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
 DEVFN int __shfl_xor_sync(unsigned mask, int v, int d) { return __nvvm_shfl_sync_bfly_i32(mask, v, d, 0x1f); }
 DEVFN float __shfl_xor_sync(unsigned mask, float v, int d) { return __nvvm_shfl_sync_bfly_f32(mask, v, d, 0x1f); }
@@ -47,6 +43,9 @@ DEVFN float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
 #ifndef INFINITY
 #define INFINITY __builtin_inff()
 #endif
+
+// SHARED_FLOATS declares arrays in shared memory.
+#define SHARED_FLOATS(...) __shared__ __attribute__((aligned(16))) float __VA_ARGS__
 
 DEVFN int smaller(int a, int b) { return a < b ? a : b; }
 DEVFN int larger(int a, int b) { return a > b ? a : b; }

@@ -15,28 +15,34 @@ DEVFN Four all_four(float x) {
   return f;
 }
 
+// Vector4 is what one access moves.
+typedef float Vector4 __attribute__((vector_size(16)));
+
 DEVFN bool aligned(const void *p) { return ((size_t)p & 15) == 0; }
+
+// load4 and store4 need aligned memory.
+DEVFN Four load4(const float *p) {
+  Vector4 v = *(const Vector4 *)p;
+  Four f;
+  for (int j = 0; j < 4; j++) f.at[j] = v[j];
+  return f;
+}
+DEVFN void store4(float *p, const Four &f) {
+  Vector4 v = {f.at[0], f.at[1], f.at[2], f.at[3]};
+  *(Vector4 *)p = v;
+}
 
 // read4 reads the first `left` of four elements; others are 0.
 DEVFN Four read4(const float *p, int left) {
+  if (left >= 4 && aligned(p)) return load4(p);
   Four f;
-  if (left >= 4 && aligned(p)) {
-    float4 v = *(const float4 *)p;
-    f.at[0] = v.x, f.at[1] = v.y, f.at[2] = v.z, f.at[3] = v.w;
-    return f;
-  }
   for (int j = 0; j < 4; j++) f.at[j] = j < left ? p[j] : 0;
   return f;
 }
 
 // write4 writes the first `left` of four elements.
 DEVFN void write4(float *p, const Four &f, int left) {
-  if (left >= 4 && aligned(p)) {
-    float4 v;
-    v.x = f.at[0], v.y = f.at[1], v.z = f.at[2], v.w = f.at[3];
-    *(float4 *)p = v;
-    return;
-  }
+  if (left >= 4 && aligned(p)) return store4(p, f);
   for (int j = 0; j < 4; j++)
     if (j < left) p[j] = f.at[j];
 }

@@ -26,7 +26,7 @@ DEVFN float exp32(float x) {
   return p * power_of_two(half) * power_of_two(n - half);
 }
 
-// log32 is ln x within 0.9 ulp, for finite x > 0.
+// log32 is ln x within 0.9 ulp, for x > 0; of infinity and NaN it is the same.
 DEVFN float log32(float x) {
   // ln x = n ln 2 + ln(1+f) with 1+f in [√½, √2), and ln(1+f) = f - f²/2 + f³ p(f).
   int below = x < 0x1p-126f ? 23 : 0;
@@ -44,7 +44,8 @@ DEVFN float log32(float x) {
   p = fmaf(p, f, -0.2499998119f);
   p = fmaf(p, f, 0.3333333126f);
   float low = fmaf(k, -2.12194440e-4f, p * f * square); // ln 2 in two parts, of which k times the first is exact
-  return fmaf(k, 0.693359375f, fmaf(square, -0.5f, low) + f);
+  float y = fmaf(k, 0.693359375f, fmaf(square, -0.5f, low) + f);
+  return x - x == 0 ? y : x;
 }
 
 // tanh32 is within 1.4 ulp.

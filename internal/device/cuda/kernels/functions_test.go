@@ -50,14 +50,14 @@ func TestFunctions(t *testing.T) {
 	}
 	special := []float32{float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1)), 0}
 	for number, want := range [][]float32{
-		0: {special[0], special[1], 0, 1}, 2: {special[0], 1, -1, 0}, 3: {special[0], 1, 0, 0.5}, 5: {special[0], 1, 0, 0.5},
+		0: {special[0], special[1], 0, 1}, 1: {special[0], special[1]}, 2: {special[0], 1, -1, 0}, 3: {special[0], 1, 0, 0.5}, 5: {special[0], 1, 0, 0.5},
 	} {
 		if want == nil {
 			continue
 		}
 		y := unset(len(special))
 		launchKernel(t, kernel, grid{1}, []any{y, special, len(special), number})
-		for i, v := range y {
+		for i, v := range y[:len(want)] {
 			if v != want[i] && !(math.IsNaN(float64(v)) && math.IsNaN(float64(want[i]))) {
 				t.Errorf("%s of %v is %v, want %v", tests[number].name, special[i], v, want[i])
 			}

@@ -91,7 +91,7 @@ func macrosOf(t *testing.T) map[string]string {
 	macros := map[string]string{}
 	for _, source := range append(sources(t, "*.h"), sources(t, "*.cu")...) {
 		text := strings.ReplaceAll(readText(t, source), "\\\n", " ")
-		for _, m := range regexp.MustCompile(`(?m)^#define ([A-Z_]+) (.*)$`).FindAllStringSubmatch(text, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^#define ([A-Z_]+) +(.*)$`).FindAllStringSubmatch(text, -1) {
 			macros[m[1]] = m[2]
 		}
 	}
@@ -108,17 +108,23 @@ func listKernels(t *testing.T, to *bytes.Buffer, module string, macros map[strin
 	if n := strings.Count(text, "\nKERNEL_OF("); n != len(found) || n != len(entries) {
 		t.Fatalf("%s: %d kernels were understood of %d; %d are in the module", module, len(found), n, len(entries))
 	}
+	fmt.Fprintf(to, "\n%s\n", regexp.MustCompile(`^(//.*\n)+`).FindString(text)) // what the file says of itself
 	for _, m := range found {
 		comment, name, parameters := m[1], m[2], m[3]
 		if !strings.Contains(comment, "Grid: ") {
 			t.Errorf("%s: nothing above %s tells its grid", module, name)
 		}
-		expanded := regexp.MustCompile(`\b[A-Z_]+\b`).ReplaceAllStringFunc(parameters, func(word string) string {
-			if macro, ok := macros[word]; ok {
-				return macro
-			}
-			return word
-		})
-		fmt.Fprintf(to, "%s{%q, %q, %d, %q},\n", comment, module, name, entries[name].threads, strings.Join(strings.Fields(expanded), " "))
+		signature := strings.Join(strings.Fields(expand(parameters, macros)), " ")
+		fmt.Fprintf(to, "%s{%q, %q, %d, %q},\n", comment, module, name, entries[name].threads, signature)
 	}
+}
+
+// expand puts what macros stand for in their places.
+func expand(text string, macros map[string]string) string {
+	return regexp.MustCompile(`\b[A-Z_]+\b`).ReplaceAllStringFunc(text, func(word string) string {
+		if macro, ok := macros[word]; ok {
+			return expand(macro, macros)
+		}
+		return word
+	})
 }

@@ -4,6 +4,40 @@ package kernels
 
 // Kernels lists all kernels.
 var Kernels = []Kernel{
+
+	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
+
+	// The first stage of dbias[head, o] = Σ ds(i, j) over all queries and keys with j-i+max_length-1 = o. partials [groups·tiles,
+	// heads, 2 max_length - 1] with tiles = ⌈max_length/32⌉ and groups = min(sequences, 16); column_sums over groups·tiles rows is
+	// the second stage. Grid: (tiles, heads, groups).
+	{"attention_bias", "attention_bias_float", 256, "float *partials, const float *dout, const float *lse, const float *delta, const float *q, const float *k, const float *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, int heads, int size, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, int sequences"},
+
+	// Scaled dot-product attention over ragged sequences, forward and backward, so that the scores of a sequence never exist
+	// whole (Dao et al., FlashAttention, 2022). Nothing is added atomically: the gradients of keys and of queries have a kernel
+	// each, which compute the probabilities again.
+	//
+	// In comments: q, out and their gradients [queries, heads·size], k, v and theirs [keys, heads·size], lse and delta [queries,
+	// heads], L the length of the longest sequence of queries and keys. starts, key_starts [sequences+1] (the same if keys belong
+	// to the tokens of the queries); rows [queries], not read if threshold is 0; prefix, lengths [sequences], may be null; bias
+	// [heads, 2 max_length - 1], may be null. Query i of a sequence sees the keys below min(limit, max(always, i+1)): limit is
+	// the number of keys, or lengths if that is less and not 0; always is limit, but if causal it is prefix, or 0.
+	//
+	//   score(i, j) = (q_i·k_j + bias[head, j-i+max_length-1]) scale
+	//   out_i       = Σ_j dropout(softmax_j(score(i, j))) v_j
+
+	// out and lse, the logarithm of Σ_j exp(score(i, j)). Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_float", "attention_float", 256, "float *out, float *lse, const float *q, const float *k, const float *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, int heads, int size, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal"},
+	// delta = dout·out of each query and head: a warp each. count is queries·heads. Grid: ⌈count/8⌉.
+	{"attention_float", "attention_delta_float", 256, "float *delta, const float *dout, const float *out, int count, int size"},
+	// With p the probabilities, m what dropout makes of a one and ds(i, j) = scale p (m dout_i·v_j - delta_i):
+	// dq_i = Σ_j ds(i, j) k_j, or dq_i += it. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_float", "attention_queries_float", 256, "float *dq, const float *dout, const float *lse, const float *delta, const float *q, const float *k, const float *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, int heads, int size, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate"},
+	// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_float, or += them.
+	// Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_float", "attention_keys_float", 256, "float *dk, float *dv, const float *dout, const float *lse, const float *delta, const float *q, const float *k, const float *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, int heads, int size, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate_k, int accumulate_v"},
+
+	// Operations that compute each element on its own.
+
 	// y = value. y [n]. Grid: ⌈n/1024⌉.
 	{"elementwise", "fill_float", 256, "float *y, size_t n, float value"},
 	// y = x, or y += x. y, x [n]. Grid: ⌈n/1024⌉.
@@ -32,6 +66,9 @@ var Kernels = []Kernel{
 	// y[:, from : from+count] = x, or y[...] += x; without accumulate the other columns become 0. y [rows, width];
 	// x [rows, count]. Grid: ⌈rows·⌈width/4⌉/256⌉.
 	{"elementwise", "widen_float", 256, "float *y, const float *x, int rows, int width, int from, int count, int accumulate"},
+
+	// Sums of rows of tables, and the gradient of a table.
+
 	// y[t] = scale table0[ids0[t]] + table1[ids1[t]] + …, up to the first table that is null. y [tokens, width];
 	// tables [rows, width]; ids [tokens]. Grid: ⌈tokens·⌈width/4⌉/256⌉.
 	{"embedding", "embedding_float", 256, "float *y, const float *table0, const float *table1, const float *table2, const float *table3, const int *ids0, const int *ids1, const int *ids2, const int *ids3, int tokens, int width, float scale"},
@@ -42,6 +79,19 @@ var Kernels = []Kernel{
 	// without accumulate fill them with zeros before. dtable [rows, width]; partials [pieces, width]; lists [count+1] and
 	// ids [count] from EmbeddingOrder. Grid: ⌈count·⌈width/4⌉/256⌉.
 	{"embedding", "embedding_sums", 256, "float *dtable, const float *partials, const int *lists, const int *ids, int count, int width, int accumulate"},
+
+	// Softmax and cross-entropy of rows of logits. A block works through a row.
+
+	// Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones the
+	// first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes];
+	// losses, hits, labels [rows]. Grid: rows.
+	{"loss", "cross_entropy_float", 256, "float *logits, float *losses, float *hits, const int *labels, int classes, float scale"},
+	// loss = the mean of losses, correct = the sum of hits; both 0 without rows, and either may be null. loss, correct scalars;
+	// losses, hits [rows]. Grid: 1.
+	{"loss", "cross_entropy_totals", 256, "float *loss, float *correct, const float *losses, const float *hits, int rows"},
+
+	// Normalisation of rows, with dropout and residual. A warp works through a row, of which a lane has four columns of 128.
+
 	// sum = dropout(x) + residual, and y = norm(sum), with the kinds of norm as package op numbers them:
 	//
 	//	0: y = γ (sum-μ)/(s+ε) + β, s² = Σ(sum-μ)²/(width-1)
@@ -63,23 +113,41 @@ var Kernels = []Kernel{
 	// rows_of_block from RowBlocks; column_sums with a stride of 2 width is the second stage. dy, sum [count, width];
 	// stats [count, 2]. Grid: (⌈width/128⌉, blocks).
 	{"norm", "norm_parameter_partials_float", 256, "float *partials, const float *dy, const float *sum, const float *stats, int count, int width, int rows_of_block, int kind"},
+
+	// One row of the rows of each sequence.
+
 	// y[s] = the mean (kind 0) or maximum (kind 1) of x over the tokens of sequence s; 0 if it has none. y [sequences, width];
 	// x [tokens, width]; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
 	{"pool", "pool_float", 256, "float *y, const float *x, const int *starts, int sequences, int width, int kind"},
 	// dx = dy/length for the mean (kind 0); for the maximum (kind 1) dy where x first equals y, else 0; or += it. dx, x [tokens,
 	// width]; dy, y [sequences, width], y and x not read for the mean; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
 	{"pool", "pool_gradient_float", 256, "float *dx, const float *dy, const float *y, const float *x, const int *starts, int sequences, int width, int kind, int accumulate"},
+
+	// A table of biases by bucket, spread to all offsets of a key from its query.
+
 	// bias[h, o] = table[bucket_of[o], h]. bias [heads, offsets]; table [buckets, heads]; bucket_of [offsets]: kernel.PositionBucket of each.
 	// Grid: ⌈heads·offsets/256⌉.
 	{"position_bias", "position_bias", 256, "float *bias, const float *table, const int *bucket_of, int heads, int offsets"},
 	// dtable[b, h] = Σ dbias[h, o] over the offsets of bucket b, or += it: a warp each. dtable [buckets, heads]; dbias [heads,
 	// offsets]; bucket_of [offsets]. Grid: ⌈buckets·heads/8⌉.
 	{"position_bias", "position_bias_gradient", 256, "float *dtable, const float *dbias, const int *bucket_of, int buckets, int heads, int offsets, int accumulate"},
+
+	// A matrix product, for where cuBLASLt is missing.
+
+	// c = a b + bias, or c += it. c [m, n]; a [m, k], or [k, m] if transpose_a; b [k, n], or [n, k] if transpose_b; their rows lie
+	// stride_c, stride_a and stride_b apart; bias [n], may be null. Sums are in order of k. Grid: (⌈n/64⌉, ⌈m/64⌉).
+	{"product", "product_float", 256, "float *c, const float *a, const float *b, const float *bias, int m, int n, int k, int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
+
+	// Rows picked out of a matrix, and put back.
+
 	// y[i] = x[index[i]]. y [picked, width]; x [rows, width]; index [picked]. Grid: ⌈picked·⌈width/4⌉/256⌉.
 	{"rows", "gather_float", 256, "float *y, const float *x, const int *index, int picked, int width"},
 	// dx[index[i]] = dy[i], or += it; without accumulate the other rows become 0. dx [rows, width]; dy [picked, width];
 	// index [picked] strictly increasing. Grid: ⌈rows·⌈width/4⌉/256⌉.
 	{"rows", "scatter_float", 256, "float *dx, const float *dy, const int *index, int rows, int width, int picked, int accumulate"},
+
+	// Operations on single numbers, each by one thread (a block needs a whole warp).
+
 	// y = a + b, all scalars. Grid: 1.
 	{"scalars", "total_float", 32, "float *y, const float *a, const float *b"},
 	// flag = 1 if x is infinite or NaN; else flag stays as it is. Both scalars. Grid: 1.
@@ -93,6 +161,9 @@ var Kernels = []Kernel{
 	{"scalars", "figure_float", 32, "double *figure, const float *x"},
 	// figure = x, both scalars. Grid: 1.
 	{"scalars", "figure_double", 32, "double *figure, const double *x"},
+
+	// Sums over the rows of a matrix and over a flat buffer.
+
 	// The first stage of the sums of x over its rows. partials [blocks, width], blocks and rows_of_block from RowBlocks;
 	// x [rows, width], its rows stride apart. Grid: (⌈width/128⌉, blocks).
 	{"sums", "column_partials_float", 256, "float *partials, const float *x, int rows, int width, int stride, int rows_of_block"},

@@ -10,7 +10,7 @@ import (
 	"uer/internal/kernel"
 )
 
-// starts of sequences without tokens, of one, and of more than a tile of attention; the last and the first may be empty.
+// raggedStarts are batches with sequences of no token, of one, and of more than a tile of attention.
 var raggedStarts = [][]int32{{0, 4, 4, 7}, {0, 0, 1, 71, 71, 90, 90}, {0, 33}}
 
 // TestPool requires the CPU's bits.

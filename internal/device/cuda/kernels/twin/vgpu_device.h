@@ -65,9 +65,6 @@ template <class T> T exchange_value(const char *site, T value, unsigned distance
 #define __syncwarp() ((void)vgpu::exchange(VGPU_SITE, 0, 0))
 #define __shfl_xor_sync(mask, value, distance) vgpu::exchange_value(VGPU_SITE, value, distance)
 
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
 static inline unsigned __float_as_uint(float f) {
   unsigned u;
   memcpy(&u, &f, 4);
