@@ -1,5 +1,5 @@
 # Go is all that this needs. With a C compiler too, the kernels are faster and `make race` works.
-.PHONY: build demo test race lint bench clean
+.PHONY: build demo test race vgpu lint bench clean
 
 build:
 	go build -o bin/uer ./cmd/uer
@@ -14,6 +14,10 @@ test:
 
 race:
 	go test -race ./...
+
+# A stand-in for a GPU's driver, for tests: LD_LIBRARY_PATH=build/vgpu. It needs g++.
+vgpu:
+	go run ./internal/device/cuda/vgpu/build
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
