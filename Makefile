@@ -1,6 +1,6 @@
-# Go is all that this needs. With a C compiler too, the kernels are faster, `make race` works, and on Linux the program
+# Go is all that this needs. With a C compiler too, the kernels are faster, `make check` works, and on Linux the program
 # can use GPUs.
-.PHONY: build demo test race lint bench clean
+.PHONY: build demo test check race fuzz vgpu lint bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
 # replaces what Go compiles C with otherwise.
@@ -23,6 +23,10 @@ test:
 
 race:
 	go test -race ./...
+
+# A stand-in for a GPU's driver, for tests: LD_LIBRARY_PATH=build/vgpu. It needs g++.
+vgpu:
+	go run ./internal/device/cuda/vgpu/build
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"

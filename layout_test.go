@@ -13,9 +13,10 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "pickle", "registry", "task", "cuda", "cuda/gen", "kernel/routine", "kernel/workers", "device/cuda/kernels"},
-	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native"},
-	{"tokenizer", "masking", "graph", "collective", "kernel"},
+	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
+	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
+	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
+	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/cpu", "device/cuda"},

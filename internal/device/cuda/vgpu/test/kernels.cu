@@ -1,0 +1,158 @@
+// Kernels for the tests of the stand-in: right ones, and some with a mistake that it has to notice. kernels.ptx is made by
+//
+//	clang++-19 -x cuda --cuda-device-only -nocudainc -nocudalib -O3 -ffp-contract=off -std=c++17 --cuda-gpu-arch=sm_80 \
+//	    --cuda-feature=+ptx71 -S kernels.cu -o kernels.ptx
+#ifdef UER_VGPU
+#include "vgpu_tensor.h"
+#else
+#define __shared__ __attribute__((shared))
+#define __device__ __attribute__((device))
+#include <__clang_cuda_builtin_vars.h>
+typedef unsigned long uint64_t;
+#define KERNEL(name, ...) extern "C" __attribute__((global)) void name(__VA_ARGS__)
+#define DYN_SHARED(T, name) extern __shared__ __attribute__((aligned(128))) T name[]
+static __device__ inline void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
+static __device__ inline float __shfl_xor_sync(unsigned mask, float x, int distance) {
+	return __nvvm_shfl_sync_bfly_f32(mask, x, distance, 0x1f);
+}
+static __device__ inline float __shfl_down_sync(unsigned mask, float x, int distance, int width) {
+	return __nvvm_shfl_sync_down_f32(mask, x, distance, ((32 - width) << 8) | 0x1f);
+}
+static __device__ inline unsigned __ballot_sync(unsigned mask, bool x) { return __nvvm_vote_ballot_sync(mask, x); }
+static __device__ inline int atomicAdd(int *at, int x) { return __nvvm_atom_add_gen_i(at, x); }
+static __device__ inline float sqrtf(float x) { return __nvvm_sqrt_rn_f(x); }
+static __device__ inline float fmaf(float a, float b, float c) { return __nvvm_fma_rn_f(a, b, c); }
+static __device__ inline float fmaxf(float a, float b) { return __nvvm_fmax_f(a, b); }
+static __device__ inline float floorf(float x) { return __nvvm_floor_f(x); }
+#endif
+
+KERNEL(add, float *out, const float *a, const float *b, int n) {
+	int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+	if (i < n) out[i] = a[i] + b[i];
+}
+
+struct Scale {
+	float factor;
+	int n;
+	const float *from;
+};
+KERNEL(scale_by_value, float *out, Scale scale, double shift) {
+	int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+	if (i < scale.n) out[i] = (float)((double)(scale.factor * scale.from[i]) + shift);
+}
+
+// block_reverse turns the order of the 64 elements of each block around.
+KERNEL(block_reverse, float *out, const float *in) {
+	__shared__ float s[64];
+	s[threadIdx.x] = in[blockIdx.x * 64 + threadIdx.x];
+	__syncthreads();
+	out[blockIdx.x * 64 + threadIdx.x] = s[63 - threadIdx.x];
+}
+
+// block_sums adds 256 elements a block: by warps, by shared memory, and by halves of a tile that the launch gives.
+KERNEL(block_sums, float *out, const float *in, int halves) {
+	DYN_SHARED(float, tile); // [halves]
+	__shared__ float warps[8];
+	float x = in[blockIdx.x * 256 + threadIdx.x];
+	for (int d = 16; d > 0; d >>= 1) x += __shfl_xor_sync(0xffffffffu, x, d);
+	if ((threadIdx.x & 31) == 0) warps[threadIdx.x >> 5] = x;
+	__syncthreads();
+	if (threadIdx.x < halves) tile[threadIdx.x] = warps[threadIdx.x] + warps[threadIdx.x + halves];
+	for (int h = halves >> 1; h > 0; h >>= 1) {
+		__syncthreads();
+		if (threadIdx.x < h) tile[threadIdx.x] += tile[threadIdx.x + h];
+	}
+	if (threadIdx.x == 0) out[blockIdx.x] = tile[0];
+}
+
+// numbers has what else the translator knows, in ways that both twins have to agree on.
+KERNEL(numbers, unsigned *out, const float *in, uint64_t key, unsigned n) {
+	unsigned i = blockIdx.x * blockDim.x + threadIdx.x;
+	if (i >= n) return;
+	float x = in[i];
+	uint64_t z = key ^ (uint64_t)i * 0xd1342543de82ef95ull;
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ull;
+	int s = (int)(z >> 33) - (int)i, t = (int)floorf(x * 16.0f);
+	unsigned short h = (unsigned short)(z >> 7);
+	signed char c = (signed char)(z >> 11);
+	float y = fmaf(x, (float)(unsigned)z, sqrtf(x * x + 1.0f) / (x + 3.0f));
+	y = fmaxf(y, x < 0 ? -x : (float)(s % 1000));
+	double d = (double)y * 1.25 - (double)(long)(z >> 20);
+	unsigned votes = __ballot_sync(0xffffffffu, x > 0.5f);
+	float part = __shfl_down_sync(0xffffffffu, y, 3, 8);
+	unsigned a[4] = {(unsigned)s / (i + 1), (unsigned)(s / 7), (unsigned)t >> (i & 31), h * 3u + (unsigned)c};
+	for (int k = 0; k < (int)(z & 3); k++) a[k & 3] ^= a[(k + 1) & 3] << (k + (i & 7)); // an array in local memory
+	unsigned sum = a[0] + a[1] * 3 + a[2] * 5 + a[3] * 7;
+	out[4 * i] = sum, out[4 * i + 1] = __builtin_bit_cast(unsigned, y), out[4 * i + 2] = votes ^ __builtin_bit_cast(unsigned, part);
+	out[4 * i + 3] = (unsigned)__builtin_bit_cast(uint64_t, d) + (unsigned)(__builtin_bit_cast(uint64_t, d) >> 32);
+}
+
+KERNEL(count, int *counter) { atomicAdd(counter, 1); }
+
+// spin takes its time, so that what comes after has to wait.
+KERNEL(spin, float *out, int turns) {
+	float x = 1;
+	for (int i = 0; i < turns; i++) x = fmaf(x, 1.0000001f, 1e-7f);
+	if (threadIdx.x == 0) *out = x;
+}
+
+// ---- Mistakes.
+
+KERNEL(forgets_barrier, float *out, const float *in) {
+	__shared__ float s[64];
+	s[threadIdx.x] = in[threadIdx.x];
+	out[threadIdx.x] = s[63 - threadIdx.x];
+}
+
+KERNEL(forgets_warp_barrier, float *out, const float *in) {
+	__shared__ float s[32];
+	s[threadIdx.x] = in[threadIdx.x];
+	out[threadIdx.x] = s[31 - threadIdx.x];
+}
+
+KERNEL(diverges, float *out) {
+	__shared__ float s[64];
+	s[threadIdx.x] = 1;
+	if (threadIdx.x < 32) {
+		__syncthreads();
+		out[threadIdx.x] = s[63 - threadIdx.x];
+	} else {
+		__syncthreads();
+		out[threadIdx.x] = 2 * s[63 - threadIdx.x];
+	}
+}
+
+KERNEL(returns_early, float *out, int n) {
+	if ((int)threadIdx.x >= n) return;
+	__syncthreads();
+	out[threadIdx.x] = 1;
+}
+
+KERNEL(shuffles_alone, float *out, int n) {
+	float x = 1;
+	if ((int)threadIdx.x < n) x = __shfl_xor_sync(0xffffffffu, x, 16);
+	out[threadIdx.x] = x;
+}
+
+KERNEL(writes_past_end, float *out, int n) {
+	int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
+	if (i <= n) out[i] = 1;
+}
+
+KERNEL(writes_past_shared, float *out, int n) {
+	DYN_SHARED(float, tile); // [n]
+	for (int i = (int)threadIdx.x; i <= n; i += (int)blockDim.x) tile[i] = 1;
+	__syncthreads();
+	out[threadIdx.x] = tile[threadIdx.x];
+}
+
+KERNEL(reads_unwritten, float *out) {
+	__shared__ float s[64];
+	if (threadIdx.x != 5) s[threadIdx.x] = 1;
+	__syncthreads();
+	out[threadIdx.x] = s[threadIdx.x];
+}
+
+KERNEL(follows, float *out, float *const *pointers) { out[threadIdx.x] = pointers[0][threadIdx.x]; }
+
+KERNEL(depends_on_order, float *out) { out[0] = (float)blockIdx.x; }
