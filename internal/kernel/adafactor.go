@@ -89,9 +89,9 @@ func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []floa
 		})
 	}
 	clip := max(1, math.Sqrt(c.sumUpdates(f)/float64(size)))
-	c.overFactors(f, func(block int, part factors, start int) {
+	c.overFactors(f, func(block int, tile factors, start int) {
 		c.table.AdafactorUpdate(routine.FactoredUpdate{
-			Factored: part.Factored, Parameters: parameters[start : start+len(part.Gradient)],
+			Factored: tile.Factored, Parameters: parameters[start : start+len(tile.Gradient)],
 			Rate: float32(a.Rate / clip), Decay: float32(a.Rate * a.WeightDecay),
 		})
 	})
@@ -153,23 +153,23 @@ func (f factors) blocks() (blocks, step int) {
 }
 
 // overFactors calls body for every block of a tensor; start is the place of its first element.
-func (c *CPU) overFactors(f factors, body func(block int, part factors, start int)) {
+func (c *CPU) overFactors(f factors, body func(block int, tile factors, start int)) {
 	blocks, step := f.blocks()
 	c.parallel(blocks, func(block int) {
-		part, i := f, block*step
+		tile, i := f, block*step
 		if f.Count > 1 {
 			j := min(i+step, f.Count)
-			part.Count = j - i
-			part.Row, part.Column = f.Row[i*f.Rows:j*f.Rows], f.Column[i*f.Width:j*f.Width]
+			tile.Count = j - i
+			tile.Row, tile.Column = f.Row[i*f.Rows:j*f.Rows], f.Column[i*f.Width:j*f.Width]
 			i, j = i*f.Rows, j*f.Rows
-			part.Gradient = f.Gradient[i*f.Width : j*f.Width]
+			tile.Gradient = f.Gradient[i*f.Width : j*f.Width]
 		} else {
 			j := min(i+step, f.Rows)
-			part.Rows = j - i
-			part.Row = f.Row[i:j]
-			part.Gradient = f.Gradient[i*f.Width : j*f.Width]
+			tile.Rows = j - i
+			tile.Row = f.Row[i:j]
+			tile.Gradient = f.Gradient[i*f.Width : j*f.Width]
 		}
-		body(block, part, i*f.Width)
+		body(block, tile, i*f.Width)
 	})
 }
 
@@ -177,21 +177,21 @@ func (c *CPU) overFactors(f factors, body func(block int, part factors, start in
 func (c *CPU) sumFactors(f factors, scratch []float32) {
 	blocks, _ := f.blocks()
 	partials := scratch[:blocks*f.Width] // [blocks, width], the sums of the columns in blocks of rows
-	c.overFactors(f, func(block int, part factors, _ int) {
+	c.overFactors(f, func(block int, tile factors, _ int) {
 		if f.Count == 1 {
-			part.Column = partials[block*f.Width : (block+1)*f.Width]
+			tile.Column = partials[block*f.Width : (block+1)*f.Width]
 		}
-		c.table.AdafactorSums(part.Factored)
+		c.table.AdafactorSums(tile.Factored)
 	})
 	if f.Count == 1 {
-		c.sumBlocks(f.Column, partials, f.Width, false)
+		c.sumBlocks(Output{To: f.Column}, partials, f.Width)
 	}
 }
 
 // sumUpdates is Σ d².
 func (c *CPU) sumUpdates(f factors) float64 {
 	var sums [maxBlocks]float64
-	c.overFactors(f, func(block int, part factors, _ int) { sums[block] = c.table.AdafactorSquares(part.Factored) })
+	c.overFactors(f, func(block int, tile factors, _ int) { sums[block] = c.table.AdafactorSquares(tile.Factored) })
 	total := 0.0
 	for _, s := range sums {
 		total += s

@@ -6,9 +6,9 @@ import "uer/internal/kernel/routine"
 // order of the weights, so that these are read and written as they are: only windows are rearranged, in the cache.
 
 // gatherWindows copies elements of the windows of some tokens, as [tokens, size].
-func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens, start, size int) {
+func (g *GatedConvolution) gatherWindows(c *CPU, to []float32, token, tokens, start, size int) {
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
-		x := x[int(g.Starts[sequence])*g.Input:]
+		x := g.X[int(g.Starts[sequence])*g.Input:]
 		if g.TapsLast {
 			c.table.Windows(routine.Windows{
 				To: to[:rows*size], X: x[start/g.Taps:], Width: g.Input, Row: row, Rows: rows, Taps: g.Taps, Channels: size / g.Taps,

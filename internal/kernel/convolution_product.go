@@ -9,14 +9,14 @@ import "uer/internal/kernel/routine"
 // packed whole, for all tiles: a tile then goes through all blocks while its part of the result is in the cache. Reading
 // the other factor for each tile takes less than reading and writing the result for each block would.
 type windowProduct struct {
-	cpu          *CPU
-	matmul       *routine.Matmul
-	depth, block int // K and the size of its blocks
-	windows      windowFactor
-	multiple     int  // lines of the windows that a tile does not divide, if more than a panel's
-	windowsAreA  bool // or they are B
-	others       []windowTerm
-	done         func(line, lines int) // called when a tile is complete, for the lines of the windows in it; or nil
+	cpu               *CPU
+	matmul            *routine.Matmul
+	depth, blockDepth int // K and the size of its blocks
+	windows           windowFactor
+	multiple          int  // lines of the windows that a tile does not divide, if more than a panel's
+	windowsAreA       bool // or they are B
+	others            []windowTerm
+	done              func(line, lines int) // called when a tile is complete, for the lines of the windows in it; or nil
 }
 
 // windowTerm is a matrix that the windows are multiplied by, and what comes of it.
@@ -60,12 +60,12 @@ func (p *windowProduct) run() {
 }
 
 // blocks is the number of blocks of K.
-func (p *windowProduct) blocks() int { return max(1, routine.CeilDivide(p.depth, p.block)) }
+func (p *windowProduct) blocks() int { return max(1, routine.CeilDivide(p.depth, p.blockDepth)) }
 
 // extent is where a block of K starts, and its size.
 func (p *windowProduct) extent(block int) (start, size int) {
-	start = block * p.block
-	return start, min(p.block, p.depth-start)
+	start = block * p.blockDepth
+	return start, min(p.blockDepth, p.depth-start)
 }
 
 // tile multiplies some lines of the windows in a block of K.
@@ -119,13 +119,13 @@ func (p *windowProduct) packOthers() {
 
 // panels are the packed lines of a factor in a block of K.
 func (p *windowProduct) panels(o *windowTerm, block int) []float32 {
-	return o.panels[block*p.panelsLength(&o.windowFactor, o.lines, p.block):]
+	return o.panels[block*p.panelsLength(&o.windowFactor, o.lines, p.blockDepth):]
 }
 
 // packedLength is the number of elements of all panels of a factor.
 func (p *windowProduct) packedLength(o *windowTerm) int {
 	_, last := p.extent(p.blocks() - 1)
-	return (p.blocks()-1)*p.panelsLength(&o.windowFactor, o.lines, p.block) + p.panelsLength(&o.windowFactor, o.lines, last)
+	return (p.blocks()-1)*p.panelsLength(&o.windowFactor, o.lines, p.blockDepth) + p.panelsLength(&o.windowFactor, o.lines, last)
 }
 
 // pack packs some lines of a factor in a block of K, into memory of the worker if panels is nil.

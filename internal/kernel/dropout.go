@@ -28,7 +28,7 @@ func (c *CPU) DropoutAdd(y, x, residual []float32, width int, rows []int32, d Dr
 	c.overRows(n, width, func(first, last int) {
 		i, j := first*width, last*width
 		c.table.DropoutAdd(routine.DropoutAdd{
-			Y: y[i:j], X: x[i:j], Residual: part(residual, i, j), Width: width, Rows: part(rows, first, last), Dropout: d,
+			Y: y[i:j], X: x[i:j], Residual: cut(residual, i, j), Width: width, Rows: cut(rows, first, last), Dropout: d,
 		})
 	})
 }

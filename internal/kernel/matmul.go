@@ -14,8 +14,7 @@ import (
 //	C = dropout(Activation(Before)) + Residual
 //
 // Matrices are row-major. A leading dimension is the distance between rows in elements; 0 means that rows are adjacent.
-// C and Before must not overlap the other operands. Rows of A and B may overlap: a leading dimension below the number of
-// columns makes rows of the windows of a longer row, as convolutions need them.
+// C and Before must not overlap the other operands.
 type Product struct {
 	M, N, K    int
 	A          []float32 // [M, K], or [K, M] if TransposeA
@@ -72,11 +71,11 @@ func (c *CPU) MatMul(p *Product) {
 	}
 }
 
-// MeasureLimit returns the floating-point operations per second, in units of 10⁹, that all threads together do in a loop
-// of multiply-adds that touches no memory: the limit of any product in a precision. It is the mean over a duration, in
-// which the threads run at once: where cores share their clock, or a processor with other machines, several threads do
-// less than several times what one does for a moment.
-func (c *CPU) MeasureLimit(precision Precision, duration time.Duration) float64 {
+// PeakGFLOPS measures the 10⁹ floating-point operations per second that all threads together do in a loop of multiply-adds
+// that touches no memory: the limit of any product in a precision. It is the mean over a duration, in which the threads run
+// at once: where cores share their clock, or a processor with other machines, several threads do less than several times
+// what one does for a moment.
+func (c *CPU) PeakGFLOPS(precision Precision, duration time.Duration) float64 {
 	const rounds, tilesOfThread = 1 << 15, 16
 	peak := c.matmulIn(precision).Peak
 	var operations atomic.Int64

@@ -26,8 +26,8 @@ func (c *CPU) overRows(rows, width int, body func(first, last int)) {
 // overElements calls body for ranges of n elements.
 func (c *CPU) overElements(n int, body func(first, last int)) { c.overRows(n, 1, body) }
 
-// part is x[first:last], or nil for the nil that stands for an operand left out.
-func part[T any](x []T, first, last int) []T {
+// cut is x[first:last], or nil for the nil that stands for an operand left out.
+func cut[T any](x []T, first, last int) []T {
 	if x == nil {
 		return nil
 	}

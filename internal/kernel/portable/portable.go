@@ -55,28 +55,31 @@ func embeddingBackward(a routine.EmbeddingBackward) {
 }
 
 func columnSum(a routine.ColumnSum) {
+	out := a.Out
 	if !a.Accumulate {
-		clear(a.Out)
+		clear(out)
 	}
 	for i := 0; i < len(a.X); i += a.Stride {
-		for j := range a.Out {
-			a.Out[j] += a.X[i+j]
+		for j, v := range a.X[i : i+len(out)] {
+			out[j] += v
 		}
 	}
 }
 
 func add(a routine.Add) {
-	for i := range a.Out {
-		a.Out[i] = a.A[i] + a.B[i]
+	out, b := a.Out, a.B
+	for i, v := range a.A {
+		out[i] = v + b[i]
 	}
 }
 
 func scale(a routine.Scale) {
+	out, factor := a.Out, a.Factor
 	for i, v := range a.X {
 		if a.Accumulate {
-			a.Out[i] += a.Factor * v
+			out[i] += factor * v
 		} else {
-			a.Out[i] = a.Factor * v
+			out[i] = factor * v
 		}
 	}
 }
