@@ -126,7 +126,7 @@ func TestAttentionAgreesWithPaddedBatches(t *testing.T) {
 	for _, c := range attentionCases() {
 		want := newNaiveAttention(newAttentionRun(c))
 		want.run()
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			t.Run(c.name+"/"+set, func(t *testing.T) {
 				cpu, r := newTestCPU(t, set, 2), newAttentionRun(c)
 				r.run(cpu)
@@ -141,7 +141,7 @@ func TestAttentionAgreesWithPaddedBatches(t *testing.T) {
 func TestAttentionBackwardAccumulates(t *testing.T) {
 	c := attentionCase{heads: 2, size: 32, lengths: []int32{70, 33, 5}, causal: true, prefix: []int32{50, 33, 0}, bias: true}
 	names := []string{"dq", "dk", "dv", "dbias"}
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		for i, name := range names {
 			cpu, once, twice := newTestCPU(t, set, 2), newAttentionRun(c), newAttentionRun(c)
 			once.run(cpu)
@@ -168,11 +168,11 @@ func TestAttentionDoesNotDependOnThreads(t *testing.T) {
 		{name: "dropout", heads: 3, size: 20, lengths: []int32{30, 1, 65, 8, 49}, dropout: 0.1, causal: true},
 		{name: "position bias", heads: 3, size: 16, lengths: []int32{30, 1, 65, 8, 49}, bias: true},
 	} {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			one := newAttentionRun(c)
 			cpu := newTestCPU(t, set, 1)
 			one.run(cpu)
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				r, cpu := newAttentionRun(c), newTestCPU(t, set, threads)
 				r.run(cpu)
 				for name, want := range one.outputs() {
@@ -187,7 +187,7 @@ func TestAttentionDoesNotDependOnThreads(t *testing.T) {
 
 // Large scores must neither overflow nor lose the largest one.
 func TestAttentionWithLargeScores(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		r := newAttentionRun(attentionCase{name: "large", heads: 1, size: 16, lengths: []int32{40, 7}})
 		for i := range r.Q {
 			r.Q[i] *= 1000

@@ -114,7 +114,7 @@ func (r *convolutionRun) naive(in map[string][]float64) []float64 {
 func TestGatedConvolutionAgreesWithTheDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i := range convolutionRuns() {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			r := convolutionRuns()[i]
 			r.run(newTestCPU(t, set, 2))
 			in := map[string][]float64{}
@@ -140,10 +140,10 @@ func TestGatedConvolutionAgreesWithTheDefinition(t *testing.T) {
 }
 
 func TestGatedConvolutionDoesNotDependOnThreads(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		for i, one := range convolutionRuns() {
 			one.run(newTestCPU(t, set, 1))
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				r := convolutionRuns()[i]
 				r.run(newTestCPU(t, set, threads))
 				if !slices.Equal(r.Y, one.Y) {

@@ -64,7 +64,7 @@ func TestCrossEntropyIsItsDefinition(t *testing.T) {
 		for _, bias := range []bool{false, true} {
 			want := newCrossEntropy(size[0], size[1], size[2], bias)
 			loss, correct, dhidden, dweight, dbias := slowCrossEntropy(want)
-			for _, set := range InstructionSets() {
+			for _, set := range testedSets() {
 				p := newCrossEntropy(size[0], size[1], size[2], bias)
 				name := fmt.Sprint(set, " ", size, " bias ", bias, " ")
 				got, gotCorrect := newTestCPU(t, set, 2).CrossEntropy(p)
@@ -132,7 +132,7 @@ func TestCrossEntropyChunks(t *testing.T) {
 }
 
 func TestCrossEntropyWithoutRows(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := newCrossEntropy(0, 4, 10, true)
 		before := slices.Clone(p.DWeight.To)
 		p.DWeight.Accumulate = true
@@ -149,7 +149,7 @@ func TestCrossEntropyWithoutRows(t *testing.T) {
 // TestCrossEntropyCountsTheFirstLargest sets logits through the bias.
 func TestCrossEntropyCountsTheFirstLargest(t *testing.T) {
 	const classes = 3000 // several blocks of classes
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		for _, equal := range [][]int{{5}, {5, 6}, {5, 2500}, {1023, 1024}, {0, 2999}, {1500, 1400}} {
 			for _, label := range append(equal, 7) {
@@ -184,7 +184,7 @@ func TestCrossEntropyGradients(t *testing.T) {
 }
 
 func TestCrossEntropyOfLargeLogits(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := newCrossEntropy(2, 1, 3, true)
 		copy(p.Hidden, []float32{0, 0})
 		copy(p.Bias, []float32{3e4, 0, -3e4})

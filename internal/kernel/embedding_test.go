@@ -50,7 +50,7 @@ func TestEmbeddingGradients(t *testing.T) {
 
 func TestEmbeddingRefusesNumbersOutsideTheTable(t *testing.T) {
 	for _, id := range []int32{-1, 4} {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			c := newTestCPU(t, set, 1)
 			func() {
 				defer func() {

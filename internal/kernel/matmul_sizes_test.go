@@ -24,7 +24,7 @@ func TestSizesForCaches(t *testing.T) {
 			t.Errorf("caches of %d and %d bytes: %+v, not %+v", test.second, test.third, got, test.want)
 		}
 	}
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		for _, m := range c.table.Matmul {
 			if c.sizes.lines < max(m.Rows, m.Columns) {
@@ -41,7 +41,10 @@ func TestMatMulSizesDoNotChangeBits(t *testing.T) {
 		{m: 300, n: 150, k: 1700, transposeA: true, accumulate: true},
 		{m: 90, n: 200, k: 900, packed: true, dropout: 0.1, residual: true},
 	}
-	for _, set := range InstructionSets() {
+	if testing.Short() {
+		cases = cases[2:]
+	}
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, p := range cases {
 			for _, p.precision = range []Precision{Float32, BFloat16} {

@@ -200,7 +200,7 @@ func multiplyCase(c *CPU, p productCase, q *Product) {
 // cpusOf gives a CPU for every number of threads, for every instruction set of which keep is true.
 func cpusOf(t *testing.T, keep func(set string) bool, threads ...int) [][]*CPU {
 	var list [][]*CPU
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		if keep(set) {
 			var cpus []*CPU
 			for _, n := range threads {
@@ -247,7 +247,11 @@ func TestMatMul(t *testing.T) {
 func TestMatMulChunks(t *testing.T) {
 	native := func(set string) bool { return set != "portable" } // which is slow, and cut in the same way
 	cpus := cpusOf(t, native, 1, 2)
-	for _, size := range [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {1400, 1101, 1000}, {9, 300, 3500}} {
+	sizes := [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {9, 300, 3500}, {1400, 1101, 1000}}
+	if testing.Short() {
+		sizes = sizes[:2]
+	}
+	for _, size := range sizes {
 		p := productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU}
 		testProduct(t, cpus, p, 1001)
 		p.transposeA, p.transposeB, p.accumulate, p.precision = true, false, true, BFloat16
@@ -258,7 +262,7 @@ func TestMatMulChunks(t *testing.T) {
 
 // One term is not rounded after its factors, so this shows how factors are rounded.
 func TestMatMulRoundsToBF16(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		if !c.SupportsBF16() {
 			continue
@@ -297,7 +301,7 @@ func TestMatMulWithoutDepth(t *testing.T) {
 
 // A weight that is not finite must reach the outputs that use it, and only those.
 func TestMatMulNotFinite(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := productCase{m: 5, n: 37, k: 20}.product(rand.New(rand.NewPCG(1, 2)))
 		p.B[3*p.LDB+36] = float32(math.Inf(1))
 		p.A[2*p.LDA+7] = float32(math.NaN())
@@ -351,7 +355,7 @@ func TestMatMulMemoryDoesNotGrow(t *testing.T) {
 
 // Dropout and residual in a product give the bits that they give after it.
 func TestMatMulDropsAsDropoutDoes(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 3}, {Probability: 1, Key: 4}} {
 			p := productCase{m: 37, n: 75, k: 800, bias: true}.product(rand.New(rand.NewPCG(1, 2)))

@@ -8,7 +8,7 @@ import (
 
 func TestNormsAreThoseOfUER(t *testing.T) {
 	golden := readParts(t).LayerNorm
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		for name, kind := range map[string]NormKind{"normal": NormUER, "t5": NormRMS} {
 			part := golden[name]
@@ -119,7 +119,7 @@ func TestNormGradients(t *testing.T) {
 }
 
 func TestNormWithoutSumReadsX(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		r := newNormRun(NormUER, 70, 100, 0)
 		c.Fill(r.Residual, 0)

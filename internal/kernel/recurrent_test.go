@@ -185,7 +185,11 @@ func TestRecurrentAgreesWithTheDefinition(t *testing.T) {
 				}
 				return sum
 			}
-			for range min(8, len(x)*min(1, 40/r.Hidden)) { // the largest layers would take long
+			samples := 8
+			if testing.Short() {
+				samples = 2
+			}
+			for range min(samples, len(x)*min(1, 40/r.Hidden)) { // the largest layers would take long
 				i := rng.IntN(len(x))
 				requireSlope(t, r.name+": gradient of "+name, loss, &values[i], float64(gradient[i]))
 			}
@@ -196,7 +200,7 @@ func TestRecurrentAgreesWithTheDefinition(t *testing.T) {
 func TestRecurrentInstructionSetsAgree(t *testing.T) {
 	for i, want := range recurrentRuns() {
 		want.run(newTestCPU(t, "portable", 2))
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			got := recurrentRuns()[i]
 			got.run(newTestCPU(t, set, 2))
 			for name, x := range want.outputs() {
@@ -207,10 +211,10 @@ func TestRecurrentInstructionSetsAgree(t *testing.T) {
 }
 
 func TestRecurrentDoesNotDependOnThreads(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		for i, one := range recurrentRuns() {
 			one.run(newTestCPU(t, set, 1))
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				r := recurrentRuns()[i]
 				r.run(newTestCPU(t, set, threads))
 				for name, want := range one.outputs() {

@@ -45,12 +45,12 @@ func TestSumSquares(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 17, 63, 65, 100_000, maxBlocks*tileElements + 3} {
 		x := random(1, n)
 		want := weighted(x, x)
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			first := newTestCPU(t, set, 1).SumSquares(x)
 			if math.Abs(first-want) > 1e-12*want {
 				t.Errorf("%s: sum of %d squares is %v, want %v", set, n, first, want)
 			}
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				if got := newTestCPU(t, set, threads).SumSquares(x); got != first {
 					t.Errorf("%s: sum of %d squares with %d threads is %v, with one %v", set, n, threads, got, first)
 				}
@@ -60,7 +60,7 @@ func TestSumSquares(t *testing.T) {
 }
 
 func TestAllFinite(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, n := range []int{0, 1, 17, 3 * tileElements} {
 			x := random(1, n)

@@ -20,6 +20,7 @@ enum activation {
 	ACTIVATION_TANH,
 	ACTIVATION_SIGMOID,
 };
+enum precision { FLOAT32, BFLOAT16 };
 enum norm_kind { NORM_UER, NORM_RMS };
 enum cell { CELL_TANH, CELL_LSTM, CELL_GRU };
 
@@ -258,9 +259,9 @@ struct recurrent {
 	void (*backward)(struct recurrent_step);
 };
 
-// The routines of one instruction set. The portable routine takes the place of one that is NULL.
+// The routines that were compiled for an instruction set; NULL for those that were not.
 struct set {
-	struct matmul matmul; // in float32
+	struct matmul matmul[BFLOAT16 + 1]; // by precision
 	struct recurrent recurrent;
 	void (*attention_forward)(struct attention_heads);
 	void (*attention_backward)(struct attention_heads);
@@ -288,8 +289,7 @@ struct set {
 
 extern const struct set uer_set_baseline;
 #if defined(__x86_64__)
-extern const struct set uer_set_avx2, uer_set_avx512;
-extern const struct matmul uer_matmul_avx512bf16; // factors in bfloat16
+extern const struct set uer_set_avx2, uer_set_avx512, uer_set_avx512bf16;
 #endif
 
 #endif
