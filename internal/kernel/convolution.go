@@ -111,7 +111,7 @@ func (g *GatedConvolutionGradient) filters() [2]*FilterGradient {
 	return [2]*FilterGradient{&g.DConvolution, &g.DGate}
 }
 
-// weightGradients computes the gradients of the weights from those of the sums: K is the tokens.
+// weightGradients computes the gradients of the weights from those of the sums. K is the tokens.
 func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
@@ -135,7 +135,7 @@ func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 	p.run()
 }
 
-// inputGradient computes the gradient of x. It sums over the tokens that depend on one, and for each over the outputs of
+// inputGradient computes the gradient of X: for each token the sum over the tokens that depend on it and over the outputs of
 // both filters. A block of K holds all taps of some outputs.
 func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
 	m := c.matmulIn(g.Precision)
@@ -155,7 +155,7 @@ func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
 	p.run()
 }
 
-// tokens is the number of rows of x.
+// tokens is the number of rows of X.
 func (g *GatedConvolution) tokens() int { return int(g.Starts[len(g.Starts)-1]) }
 
 // window is the number of elements that a token depends on.

@@ -17,8 +17,8 @@ type CrossEntropy struct {
 // crossEntropyStep is the number of rows of a tile.
 func crossEntropyStep(classes int) int { return max(8, rowTile(classes)) }
 
-// crossEntropyLimit is the largest number of rows whose logits are held: enough to use the weight well each time it is
-// read, but not much more than 64 MB of logits.
+// crossEntropyLimit is the largest number of rows whose logits are held at a time: enough to make good use of the weight
+// each time it is read, but not much more than 64 MB.
 func crossEntropyLimit(classes int) int {
 	const elements = 16 << 20
 	return max(64, min(4096, elements/classes))
@@ -38,14 +38,13 @@ func crossEntropySizes(n, classes int) (logits, sums, results int) {
 	return n * classes, routine.CeilDivide(n, step) * classes, 2 * n
 }
 
-// CrossEntropyScratch is the length of the scratch of CrossEntropy; that for many rows is enough for fewer.
+// CrossEntropyScratch is the length of the scratch memory of a CrossEntropy. That for many rows is enough for fewer.
 func CrossEntropyScratch(rows, width, classes int) int {
 	logits, sums, results := crossEntropySizes(min(rows, crossEntropyLimit(classes)), classes)
 	return logits + sums + results
 }
 
-// CrossEntropy returns the mean loss and the number of rows whose label has the largest logit (of equal ones, the
-// first). Without rows the loss and its gradients are 0.
+// CrossEntropy returns the mean loss and the number of rows whose label has the largest logit (the first of equal ones). Without rows the loss and its gradients are 0.
 func (c *CPU) CrossEntropy(p *CrossEntropy) (loss float32, correct int) {
 	p.check()
 	if p.Rows == 0 {
@@ -78,7 +77,7 @@ func (p *CrossEntropy) check() {
 	requireScratch(p.Scratch, CrossEntropyScratch(p.Rows, p.Width, p.Classes))
 }
 
-// crossEntropyRows works on the rows first to last-1 and returns the sum of their losses.
+// crossEntropyRows computes the rows first to last-1 and returns the sum of their losses.
 func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, correct int) {
 	n := last - first
 	nLogits, nSums, nResults := crossEntropySizes(n, p.Classes)

@@ -53,7 +53,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		q.Bias = q.Bias[:p.n]
 	}
 	if p.before {
-		q.Before = slices.Clone(q.C)
+		q.PreActivation = slices.Clone(q.C)
 	}
 	if p.residual {
 		q.Residual, _ = matrix(p.m, p.n, false)
@@ -142,8 +142,8 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	t.Helper()
 	for _, w := range want {
 		e := w.row*got.LDC + w.column
-		if got.Before != nil && !(math.Abs(float64(got.Before[e])-w.before) <= w.beforeLimit) {
-			t.Fatalf("%s: Before[%d, %d] is %g, not %g", name, w.row, w.column, got.Before[e], w.before)
+		if got.PreActivation != nil && !(math.Abs(float64(got.PreActivation[e])-w.before) <= w.beforeLimit) {
+			t.Fatalf("%s: PreActivation[%d, %d] is %g, not %g", name, w.row, w.column, got.PreActivation[e], w.before)
 		}
 		if !(math.Abs(float64(got.C[e])-w.value) <= w.within) {
 			t.Fatalf("%s: C[%d, %d] is %g, not %g within %g", name, w.row, w.column, got.C[e], w.value, w.within)
@@ -151,7 +151,7 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	}
 	for e := range got.C {
 		between := e%got.LDC >= got.N
-		if between != math.IsNaN(float64(got.C[e])) || got.Before != nil && between != math.IsNaN(float64(got.Before[e])) {
+		if between != math.IsNaN(float64(got.C[e])) || got.PreActivation != nil && between != math.IsNaN(float64(got.PreActivation[e])) {
 			t.Fatalf("%s: wrote between the rows", name)
 		}
 	}
@@ -175,12 +175,12 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 		for i, c := range set {
 			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
 			got := q
-			got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
+			got.C, got.PreActivation = slices.Clone(q.C), slices.Clone(q.PreActivation)
 			multiplyCase(c, p, &got)
 			if i == 0 {
 				checkProduct(t, name, want, &got)
 				first = got
-			} else if !identical(first.C, got.C) || !identical(first.Before, got.Before) {
+			} else if !identical(first.C, got.C) || !identical(first.PreActivation, got.PreActivation) {
 				t.Fatalf("%s: differs from %d threads", name, set[0].Threads())
 			}
 		}

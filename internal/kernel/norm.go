@@ -78,7 +78,7 @@ func (c *CPU) NormBackward(g *NormGradient) {
 	c.sumBlocks(g.DBeta, from(partials, g.Width), 2*g.Width)
 }
 
-// NormGradientScratch is the length of the scratch of a NormGradient; that for many rows is enough for fewer.
+// NormGradientScratch is the length of the scratch memory of a NormGradient. That for many rows is enough for fewer.
 func NormGradientScratch(rows, width int) int { return maxRowBlocks(rows) * 2 * width }
 
 // checkNorm returns the number of rows of x.

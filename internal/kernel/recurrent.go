@@ -154,7 +154,7 @@ func (g *RecurrentGradient) products(c *CPU, d int, t *routine.RecurrentStep, sc
 	}
 }
 
-// shared is the number of gates whose sums with the input and with the state are just added, and so have one gradient.
+// shared is the number of gates that simply add their sums with the input and with the state, which so have one gradient.
 func (r *Recurrent) shared() int {
 	if r.Cell == GRUCell {
 		return 2
@@ -162,7 +162,7 @@ func (r *Recurrent) shared() int {
 	return r.Cell.Gates()
 }
 
-// shift copies the state that each token starts from.
+// shift copies the state from which each token starts.
 func (r *Recurrent) shift(c *CPU, before []float32, t *routine.RecurrentStep) {
 	h := r.Hidden
 	c.parallel(len(r.Starts)-1, func(s int) {
@@ -192,8 +192,7 @@ func (r *Recurrent) direction(d int) routine.RecurrentStep {
 	return t
 }
 
-// unitTiles is the number of tiles of all directions, which share the work of one step, and what to call for each: a
-// routine on the tile's units.
+// unitTiles returns the number of tiles of a step in all directions, and a function that calls a routine for one of them.
 func unitTiles(directions []routine.RecurrentStep, call func(routine.RecurrentStep)) (tiles int, body func(worker, tile int)) {
 	const units = routine.RecurrentUnits
 	each := routine.CeilDivide(directions[0].Hidden, units)

@@ -1,9 +1,9 @@
-// The routines as C sees them: their arguments, and the set of one instruction set. Package routine says what each does;
-// a struct here is the struct of the same name there, with a pointer and where needed a length for a slice, and NULL
-// for nil.
+// The routines as C sees them: their arguments, and the set compiled for one instruction set. Package routine says what each
+// does. A struct here mirrors the one of the same name there, with a pointer, and a length where needed, for a slice, and
+// NULL for nil.
 //
-// Arguments go by value all the way. cgo lets Go pass pointers, but not a pointer to memory that holds pointers of Go's;
-// and a routine's copy is its own, so that the compiler need not read it again after every store.
+// Arguments are passed by value all the way: Go must not pass C a pointer to memory that holds Go pointers, and the compiler
+// need not assume that a store changes a local copy.
 #ifndef UER_ROUTINES_H
 #define UER_ROUTINES_H
 
@@ -36,7 +36,7 @@ struct output {
 	int accumulate;
 };
 
-// Elements whose hash is below the threshold are dropped, none if it is 0.
+// Elements whose hash is below the threshold are dropped; none if it is 0.
 struct dropout {
 	uint64_t key;
 	uint32_t threshold;
@@ -60,7 +60,7 @@ struct multiply {
 	int accumulate;
 	const float *bias;
 	int activation;
-	float *before;
+	float *pre_activation;
 	struct dropout dropout;
 	const int32_t *row_numbers;
 	size_t first_column;

@@ -1,5 +1,5 @@
-// Package portable has every routine in plain Go: what a program without cgo runs, and the definition that faster
-// routines are tested against. It is written to be read, in float32 with float64 where that costs little.
+// Package portable has every routine in plain Go: what a program without cgo runs, and what faster routines are tested
+// against. It is written to be read, in float32 with float64 where that costs little.
 package portable
 
 import (

@@ -22,10 +22,10 @@ type NormForward struct {
 	Beta     []float32 // [width]; nil for none
 	X        []float32 // [rows, width]
 	Residual []float32 // [rows, width]; nil for none
-	Rows     []int32   // [rows], numbers the rows for the dropout; nil if nothing is dropped
+	Rows     []int32   // [rows], row numbers for the dropout; nil if nothing is dropped
 	Dropout  Dropout
 	Y        []float32 // [rows, width]
-	Sum      []float32 // [rows, width], may be X or Residual; nil if neither residual nor dropout changes X
+	Sum      []float32 // [rows, width], may be X or Residual; nil without residual and dropout, when it is X
 	Stats    []float32 // [rows, 2]: the mean of a row (0 for NormRMS) and its deviation s, or its root
 }
 
