@@ -10,11 +10,11 @@ import (
 	"uer/internal/corpus"
 )
 
-// shareSize is how many documents of a pool a worker builds at a time.
+// shareSize is the number of buffered documents that a worker builds at a time.
 const shareSize = 64
 
-// pools reads documents into a buffer and builds each of them with all others of the buffer at hand.
-func (b *builder) pools(ctx context.Context) error {
+// buffered reads documents into a buffer and builds each of them with all others of the buffer at hand.
+func (b *builder) buffered(ctx context.Context) error {
 	next, stop := iter.Pull2(b.documents())
 	defer stop()
 	var ahead []corpus.Document
@@ -25,30 +25,30 @@ func (b *builder) pools(ctx context.Context) error {
 		}
 		ahead = rest
 		last := texts[len(texts)-1]
-		if b.target.pooled && last.Number == 1 {
-			return b.onlyOne(last)
+		if b.recipe.needsOthers && last.Number == 1 {
+			return b.errSingleDocument(last)
 		}
 		documents, err := b.tokenize(ctx, texts)
 		if err != nil {
 			return err
 		}
 		b.statistics.Documents += int64(len(documents))
-		if b.target.pooled && b.statistics.Documents == 1 && len(ahead) == 0 {
-			return b.onlyOne(last)
+		if b.recipe.needsOthers && b.statistics.Documents == 1 && len(ahead) == 0 {
+			return b.errSingleDocument(last)
 		}
 		if b.settings.FullSentences {
 			documents = b.workers[0].join(documents, pieces)
 			pieces += len(documents)
 		}
-		if err := b.buildPool(ctx, documents, start, last.End); err != nil {
+		if err := b.buildBuffer(ctx, documents, start, last.End); err != nil {
 			return err
 		}
 		start = last.End
 	}
 }
 
-// fill takes size documents, or one more if no other would follow it, since a document by itself has no other to be
-// paired with. It returns what it has read ahead.
+// fill takes size documents, or one more if only one would be left, since a single document cannot be paired. It also
+// returns the documents that it has read ahead.
 func fill(ahead []corpus.Document, size int, next func() (corpus.Document, error, bool)) (
 	texts, rest []corpus.Document, err error) {
 	texts = ahead
@@ -90,15 +90,15 @@ func (b *builder) tokenize(ctx context.Context, texts []corpus.Document) ([]docu
 		return documents, nil
 	}
 	var documents []document
-	err := ordered(ctx, b.workers, batches(all), read, func(more []document) error {
+	err := ordered(ctx, b.workers, groups(all), read, func(more []document) error {
 		documents = append(documents, more...)
 		return nil
 	})
 	return documents, err
 }
 
-// buildPool makes all passes through the documents of a pool, which lie between two places of the corpus.
-func (b *builder) buildPool(ctx context.Context, documents []document, start, end int) error {
+// buildBuffer makes all passes through the buffered documents, which lie between two places in the corpus.
+func (b *builder) buildBuffer(ctx context.Context, documents []document, start, end int) error {
 	type share struct{ first, last int }
 	shares := func(yield func(share, error) bool) {
 		for first := 0; first < len(documents); first += shareSize {
@@ -107,32 +107,32 @@ func (b *builder) buildPool(ctx context.Context, documents []document, start, en
 			}
 		}
 	}
-	passes, make := b.settings.passes(), b.target.build
+	passes, build := b.settings.passes(), b.recipe.build
 	if b.settings.FullSentences {
-		make = buildPiece
+		build = buildPiece
 	}
 	for pass := range passes {
-		build := func(w *worker, s share) (*batch, error) {
-			made := b.newBatch(w)
+		work := func(w *worker, s share) (*portion, error) {
+			made := b.newPortion(w)
 			for i := s.first; i < s.last; i++ {
-				make(w, documents, i, w.random(pass, documents[i].number))
+				build(w, documents, i, w.random(pass, documents[i].number))
 			}
 			made.end = s.last
 			return made, nil
 		}
-		deliver := func(made *batch) error {
+		deliver := func(made *portion) error {
 			return b.deliver(made, pass, start*passes+(end-start)*pass+(end-start)*made.end/len(documents))
 		}
-		if err := ordered(ctx, b.workers, shares, build, deliver); err != nil {
+		if err := ordered(ctx, b.workers, shares, work, deliver); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// onlyOne explains that a corpus without an empty line is one document.
-func (b *builder) onlyOne(last corpus.Document) error {
+// errSingleDocument explains that a corpus without an empty line is one document.
+func (b *builder) errSingleDocument(last corpus.Document) error {
 	err := fmt.Errorf("%s: %s lines make 1 document; target %s needs %s", b.corpus.Path,
-		console.Count(last.Line+len(last.Sentences)-1), b.settings.Target, b.target.Corpus)
+		console.Count(last.Line+len(last.Sentences)-1), b.task.Name, b.task.Corpus)
 	return console.Hint(err, "if each line is a document, use --target mlm")
 }

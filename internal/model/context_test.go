@@ -9,17 +9,19 @@ import (
 	"uer/internal/device"
 	"uer/internal/encoder"
 	"uer/internal/target"
+	"uer/internal/task"
 )
 
-// TestSight changes one token after the other and looks whose encodings change, in the left half and in the right.
-func TestSight(t *testing.T) {
+// TestContext changes one token after the other and compares whose encodings change, in the left half and in the right,
+// with the context that the encoder claims.
+func TestContext(t *testing.T) {
 	const length, prefix = 8, 5
 	on := processor{threads: 1}
 	for _, name := range encoders() {
 		m := tiny("word", name, "bilm") // its losses see one half each
 		m.Dropout, m.KernelSize = 0, length
 		p := newProbe(t, on, m, length, prefix)
-		sight := encoder.SightOf(m)
+		context := encoder.ByName[m.Encoder].Context(m)
 		for i := range length {
 			before := p.losses(t, i)
 			for j := range length {
@@ -27,12 +29,12 @@ func TestSight(t *testing.T) {
 				after := p.losses(t, i)
 				p.tokens[j]--
 				want := [2]bool{j <= i, j <= i}
-				switch sight {
-				case encoder.SeesPrefix:
+				switch context {
+				case task.PastAndPrefix:
 					want = [2]bool{j <= i || j < prefix, j <= i || j < prefix}
-				case encoder.SeesAll:
+				case task.Full:
 					want = [2]bool{true, true}
-				case encoder.SeesApart:
+				case task.PastAndFutureSplit:
 					want = [2]bool{j <= i, j >= i}
 				}
 				if got := [2]bool{after[0] != before[0], after[1] != before[1]}; got != want {
@@ -129,7 +131,11 @@ func (d *demo) comparePadding(t *testing.T, on processor, name string, m config.
 		loader.Close()
 	}
 	differs := math.Abs(losses[0]-losses[1]) > 1e-5*losses[0]
-	if m.KeepPadding = true; differs != paddingMatters(m) {
-		t.Errorf("%s: loss %v without padding, %v with it; want a difference: %v", name, losses[0], losses[1], paddingMatters(m))
+	p, err := find(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if differs != p.paddingMatters() {
+		t.Errorf("%s: loss %v without padding, %v with it; want a difference: %v", name, losses[0], losses[1], p.paddingMatters())
 	}
 }

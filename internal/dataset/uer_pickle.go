@@ -5,23 +5,22 @@ import (
 	"fmt"
 	"math"
 
-	"uer/internal/instance"
-	"uer/internal/masking"
 	"uer/internal/pickle"
+	"uer/internal/task"
 )
 
-// form is the tuple that UER-py stores for a target. Its lists of tokens are padded with 0 to one length.
+// form is the form of the tuple that UER-py stores for a target. The lists of tokens are padded with 0 to one length.
 type form struct {
-	target       string
+	targets      []string // that share the form: a file does not say which of them it was made for
 	dynamic      bool
-	extra        int // tokens beyond the sequence length
-	read         func(f *form, tuple pickle.Tuple, into *instance.Instance) error
+	extra        int // tokens in excess of the sequence length
+	read         func(f *form, tuple pickle.Tuple, into *task.Instance) error
 	length       int // of the lists of tokens
 	outputLength int // of seq2seq's second list
 	kinds        string
 }
 
-// recognise takes the form from the first tuple.
+// recognise finds the form of a file by its first tuple.
 func recognise(tuple pickle.Tuple) (form, error) {
 	kinds, err := kindsOf(tuple)
 	if err != nil {
@@ -34,7 +33,7 @@ func recognise(tuple pickle.Tuple) (form, error) {
 	last, _ := tuple[len(tuple)-1].(*pickle.List)
 	f, err := formOf(kinds, last)
 	f.kinds, f.length = kinds, len(tokens.Items)
-	if err == nil && f.target == "seq2seq" {
+	if err == nil && task.ByName[f.targets[0]].Output {
 		f.outputLength = len(tuple[1].(*pickle.List).Items)
 	}
 	if err == nil && f.length <= f.extra {
@@ -43,7 +42,7 @@ func recognise(tuple pickle.Tuple) (form, error) {
 	return f, err
 }
 
-var errForm = errors.New("its tuples are none that UER-py's targets store")
+var errForm = errors.New("its tuples are not those of any target of UER-py")
 
 // kindsOf names the types in a tuple by a letter each: l for a list, i for an integer.
 func kindsOf(tuple pickle.Tuple) (string, error) {
@@ -75,35 +74,35 @@ func formOf(kinds string, last *pickle.List) (form, error) {
 	}
 	switch {
 	case kinds == "ll" && ends == 1:
-		return form{target: "mlm", dynamic: true, read: readMasked}, nil
+		return form{targets: []string{"mlm", "t5"}, dynamic: true, read: readMasked}, nil
 	case kinds == "lll" && ends == 1:
-		return form{target: "mlm", read: readMasked}, nil
+		return form{targets: []string{"mlm", "t5"}, read: readMasked}, nil
 	case kinds == "lil" && ends == 2:
-		return form{target: "bert", dynamic: true, read: readMasked}, nil
+		return form{targets: []string{"bert", "albert"}, dynamic: true, read: readMasked}, nil
 	case kinds == "llil" && ends == 2:
-		return form{target: "bert", read: readMasked}, nil
+		return form{targets: []string{"bert", "albert"}, read: readMasked}, nil
 	case kinds == "li":
-		return form{target: "lm", extra: 1, read: readNext}, nil
+		return form{targets: []string{"lm"}, extra: 1, read: readNext}, nil
 	case kinds == "llll":
-		return form{target: "bilm", read: readNeighbours}, nil
+		return form{targets: []string{"bilm"}, read: readNeighbours}, nil
 	case kinds == "lil":
-		return form{target: "cls", read: readLabelled}, nil
+		return form{targets: []string{"cls"}, read: readLabelled}, nil
 	case kinds == "lll" && ends == 2:
-		return form{target: "prefixlm", read: readPrefixed}, nil
+		return form{targets: []string{"prefixlm"}, read: readPrefixed}, nil
 	case kinds == "lll":
-		return form{target: "seq2seq", read: readPair}, nil
+		return form{targets: []string{"seq2seq"}, read: readPair}, nil
 	}
 	return form{}, errForm
 }
 
 // instance reads a tuple, which must have the first one's form.
-func (f *form) instance(tuple pickle.Tuple, into *instance.Instance) error {
+func (f *form) instance(tuple pickle.Tuple, into *task.Instance) error {
 	kinds, err := kindsOf(tuple)
 	if err != nil {
 		return err
 	}
 	if kinds != f.kinds {
-		return errors.New("its tuple has another form than the first")
+		return errors.New("its tuple differs in form from the first")
 	}
 	if length := len(tuple[0].(*pickle.List).Items); length != f.length {
 		return fmt.Errorf("it is padded to %d tokens, the first to %d", length, f.length)
@@ -112,7 +111,7 @@ func (f *form) instance(tuple pickle.Tuple, into *instance.Instance) error {
 }
 
 // readMasked reads (tokens, [masks], [label], ends).
-func readMasked(f *form, tuple pickle.Tuple, into *instance.Instance) (err error) {
+func readMasked(f *form, tuple pickle.Tuple, into *task.Instance) (err error) {
 	last := len(tuple) - 1
 	if into.Ends, err = appendInts(into.Ends, tuple[last]); err != nil {
 		return err
@@ -134,7 +133,7 @@ func readMasked(f *form, tuple pickle.Tuple, into *instance.Instance) (err error
 	for _, item := range tuple[1].(*pickle.List).Items {
 		pair, _ := item.(pickle.Tuple)
 		if len(pair) != 2 {
-			return errors.New("a mask is no pair of position and token")
+			return errors.New("a mask is not a pair of position and token")
 		}
 		position, err := int32Of(pair[0])
 		if err != nil {
@@ -144,13 +143,13 @@ func readMasked(f *form, tuple pickle.Tuple, into *instance.Instance) (err error
 		if err != nil {
 			return err
 		}
-		into.Targets = append(into.Targets, masking.Target{Position: position, ID: id})
+		into.Masks = append(into.Masks, task.Mask{Position: position, ID: id})
 	}
 	return nil
 }
 
-// readNext reads lm's (tokens, inputs): one more token than the sequence length, the last to be predicted only.
-func readNext(f *form, tuple pickle.Tuple, into *instance.Instance) error {
+// readNext reads lm's (tokens, inputs): one more token than the sequence length, the last of which is only predicted.
+func readNext(f *form, tuple pickle.Tuple, into *task.Instance) error {
 	inputs, err := int32Of(tuple[1])
 	if err != nil {
 		return err
@@ -168,7 +167,7 @@ func readNext(f *form, tuple pickle.Tuple, into *instance.Instance) error {
 }
 
 // readNeighbours reads bilm's (tokens, next tokens, tokens before, segments).
-func readNeighbours(f *form, tuple pickle.Tuple, into *instance.Instance) error {
+func readNeighbours(f *form, tuple pickle.Tuple, into *task.Instance) error {
 	n, err := countOnes(tuple[3])
 	if err != nil {
 		return err
@@ -192,14 +191,14 @@ func readNeighbours(f *form, tuple pickle.Tuple, into *instance.Instance) error 
 	into.Tokens = append(into.Tokens, after)
 	for i := range int(n) {
 		if previous[i] != into.Tokens[i] || next[i] != into.Tokens[i+2] {
-			return fmt.Errorf("what token %d is to predict are not its neighbours", i)
+			return fmt.Errorf("the labels of token %d are not its neighbours", i)
 		}
 	}
 	return nil
 }
 
 // readLabelled reads cls's (tokens, label, segments).
-func readLabelled(f *form, tuple pickle.Tuple, into *instance.Instance) (err error) {
+func readLabelled(f *form, tuple pickle.Tuple, into *task.Instance) (err error) {
 	if into.Label, err = int32Of(tuple[1]); err != nil {
 		return err
 	}
@@ -221,8 +220,9 @@ func readLabelled(f *form, tuple pickle.Tuple, into *instance.Instance) (err err
 	return err
 }
 
-// readPrefixed reads prefixlm's (tokens, next tokens, ends): the last input may predict a token that was cut off.
-func readPrefixed(f *form, tuple pickle.Tuple, into *instance.Instance) (err error) {
+// readPrefixed reads prefixlm's (tokens, next tokens, ends). The token that the last input predicts may be missing from
+// the tokens.
+func readPrefixed(f *form, tuple pickle.Tuple, into *task.Instance) (err error) {
 	if into.Ends, err = appendInts(into.Ends, tuple[2]); err != nil {
 		return err
 	}
@@ -246,14 +246,14 @@ func readPrefixed(f *form, tuple pickle.Tuple, into *instance.Instance) (err err
 			expected = into.Tokens[i+1]
 		}
 		if token != expected {
-			return fmt.Errorf("what token %d is to predict is not the next of the target", i)
+			return fmt.Errorf("the label of token %d is not the next token of the target", i)
 		}
 	}
 	return nil
 }
 
 // readPair reads seq2seq's (source, target, segments of the source).
-func readPair(f *form, tuple pickle.Tuple, into *instance.Instance) error {
+func readPair(f *form, tuple pickle.Tuple, into *task.Instance) error {
 	n, err := countOnes(tuple[2])
 	if err != nil {
 		return err
@@ -274,7 +274,7 @@ func readPair(f *form, tuple pickle.Tuple, into *instance.Instance) error {
 	return err
 }
 
-// unpadded appends the first n numbers of a list; what follows them must be padding.
+// unpadded appends the first n numbers of a list, which must be followed by nothing but padding.
 func unpadded(dst []int32, value any, n int32) ([]int32, error) {
 	items := value.(*pickle.List).Items
 	if n < 0 || int(n) > len(items) {
@@ -289,7 +289,7 @@ func unpadded(dst []int32, value any, n int32) ([]int32, error) {
 	}
 	for i, item := range items[n:] {
 		if item != int64(0) {
-			return dst, fmt.Errorf("something else than padding at position %d, after %d tokens", int(n)+i, n)
+			return dst, fmt.Errorf("something other than padding at position %d, after %d tokens", int(n)+i, n)
 		}
 	}
 	return dst, nil
@@ -315,7 +315,7 @@ func countOnes(value any) (int32, error) {
 func int32Of(value any) (int32, error) {
 	n, is := value.(int64)
 	if !is {
-		return 0, errors.New("something else than a number")
+		return 0, errors.New("something other than a number")
 	}
 	if n < math.MinInt32 || n > math.MaxInt32 {
 		return 0, fmt.Errorf("the number %d, which does not fit into 32 bits", n)
