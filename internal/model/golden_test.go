@@ -13,6 +13,7 @@ import (
 	"uer/internal/config"
 	device "uer/internal/device/cpu"
 	"uer/internal/kernel"
+	"uer/internal/npz"
 )
 
 // The golden files hold what UER-py computed with small models: parameters, batches, losses, gradients on the first
@@ -302,9 +303,9 @@ func (g *golden) compareGradients(t *testing.T) {
 	if want := g.expected.Batch0TotalLoss; math.Abs(loss-want) > 1e-6*want {
 		t.Errorf("loss %v, want %v", loss, want)
 	}
-	want := readNPZ(t, filepath.Join(g.folder, "grads.npz"))
+	want := npz.Read(t, filepath.Join(g.folder, "grads.npz"))
 	for _, p := range g.model.Program.Parameters {
-		gradient, ok := want[p.Name]
+		array, ok := want[p.Name]
 		if p.Frozen {
 			continue
 		}
@@ -312,7 +313,7 @@ func (g *golden) compareGradients(t *testing.T) {
 			t.Errorf("%s has no golden gradient", p.Name)
 			continue
 		}
-		got := e.Gradients()[p.Offset:][:p.Shape.Elements()]
+		gradient, got := array.Data, e.Gradients()[p.Offset:][:p.Shape.Elements()]
 		largest := 0.0
 		for _, v := range gradient {
 			largest = max(largest, math.Abs(float64(v)))

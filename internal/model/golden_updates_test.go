@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"uer/internal/npz"
 	"uer/internal/optimizer"
 )
 
@@ -30,14 +31,14 @@ func TestGoldenUpdates(t *testing.T) {
 			for run := range goldenRuns {
 				file := filepath.Join("testdata", name, "after3_"+run+".npz")
 				if _, err := os.Stat(file); err == nil {
-					t.Run(name+"/"+run, func(t *testing.T) { openGolden(t, name).compareUpdates(t, run, readNPZ(t, file)) })
+					t.Run(name+"/"+run, func(t *testing.T) { openGolden(t, name).compareUpdates(t, run, npz.Read(t, file)) })
 				}
 			}
 		}
 	})
 }
 
-func (g *golden) compareUpdates(t *testing.T, name string, want map[string][]float32) {
+func (g *golden) compareUpdates(t *testing.T, name string, want map[string]npz.Array) {
 	run, rate := goldenRuns[name], g.expected.LearningRate
 	schedule, err := optimizer.NewSchedule(run.scheduler, 20, 0.1, rate)
 	if err != nil {
@@ -65,6 +66,6 @@ func (g *golden) compareUpdates(t *testing.T, name string, want map[string][]flo
 		if p.Frozen || isNoise {
 			continue
 		}
-		compare(t, p.Name, e.Parameters()[p.Offset:][:p.Shape.Elements()], want[p.Name], 0.02*rate)
+		compare(t, p.Name, e.Parameters()[p.Offset:][:p.Shape.Elements()], want[p.Name].Data, 0.02*rate)
 	}
 }
