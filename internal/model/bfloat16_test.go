@@ -65,7 +65,7 @@ func TestBFloat16Tracks(t *testing.T) {
 	exact.rate, rounded.rate = 0.001, 0.001 // small, so that training does not amplify differences
 	rounded.precision = kernel.BFloat16
 	for name, m := range middling() {
-		if slices.Contains([]string{"bert", "albert", "cls"}, m.Target) {
+		if slices.Contains([]string{"bert", "albert", "cls"}, m.Target) || testing.Short() && name != "roberta" {
 			continue
 		}
 		_, want := exact.trainSteps(t, cpu, m, steps)

@@ -252,10 +252,19 @@ func (g *golden) run(t *testing.T, e *device.Executor, batch int) float64 {
 	return float64(e.Output(0))
 }
 
-// onEverySet runs a test with every instruction set of this machine. The golden models are small enough for the portable
+// testedSets are the instruction sets of this machine, in short mode the best of them.
+func testedSets() []string {
+	sets := kernel.InstructionSets()
+	if testing.Short() {
+		sets = sets[:1]
+	}
+	return sets
+}
+
+// onEverySet runs a test with each of testedSets. The golden models are small enough for the portable
 // routines to run all of them in a second.
 func onEverySet(t *testing.T, test func(t *testing.T)) {
-	for _, set := range kernel.InstructionSets() {
+	for _, set := range testedSets() {
 		t.Run(set, func(t *testing.T) {
 			t.Setenv("UER_CPU", set)
 			test(t)

@@ -47,6 +47,16 @@ func middling() map[string]config.Model {
 	return models
 }
 
+// testedModels are those of middling, in short mode one of each kind of encoder and a decoder.
+func testedModels() map[string]config.Model {
+	models := middling()
+	if testing.Short() {
+		few := []string{"roberta", "t5", "lstm", "elmo", "gatedcnn"}
+		maps.DeleteFunc(models, func(name string, _ config.Model) bool { return !slices.Contains(few, name) })
+	}
+	return models
+}
+
 func TestMiddlingHasAllParts(t *testing.T) {
 	encoders, targets := maps.Clone(encoder.ByName), maps.Clone(target.ByName)
 	for _, m := range middling() {
@@ -62,8 +72,8 @@ func TestMiddlingHasAllParts(t *testing.T) {
 // with each instruction set, in both precisions.
 func TestThreads(t *testing.T) {
 	text := openDemo(t)
-	for name, m := range middling() {
-		for _, set := range kernel.InstructionSets() {
+	for name, m := range testedModels() {
+		for _, set := range testedSets() {
 			for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
 				t.Run(name+"/"+set+"/"+precisionName, func(t *testing.T) {
 					text.precision = precision
@@ -76,8 +86,12 @@ func TestThreads(t *testing.T) {
 
 func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	t.Helper()
+	counts := []int{1, 2, 5, 1}
+	if testing.Short() {
+		counts = []int{1, 5}
+	}
 	var want []float32
-	for _, threads := range []int{1, 2, 5, 1} {
+	for _, threads := range counts {
 		cpu, err := kernel.NewWith(set, threads)
 		if err != nil {
 			t.Fatal(err)
@@ -142,7 +156,7 @@ func (d *demo) fed(t testing.TB, cpu *kernel.CPU, m config.Model, size int) *tra
 func TestAllocations(t *testing.T) {
 	text := openDemo(t)
 	cpu := newCPU(t, 2)
-	for name, m := range middling() {
+	for name, m := range testedModels() {
 		for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
 			t.Run(name+"/"+precisionName, func(t *testing.T) {
 				if precision == kernel.BFloat16 && !cpu.SupportsBF16() {
@@ -157,11 +171,15 @@ func TestAllocations(t *testing.T) {
 
 func (d *demo) compareAllocations(t *testing.T, cpu *kernel.CPU, m config.Model) {
 	t.Helper()
+	runs := 5
+	if testing.Short() {
+		runs = 2
+	}
 	var counts []float64
 	for _, size := range []int{3, 12} {
 		r := d.fed(t, cpu, m, size)
 		r.run(t) // scratch memory grows in the first steps
-		counts = append(counts, testing.AllocsPerRun(5, func() { r.run(t) }))
+		counts = append(counts, testing.AllocsPerRun(runs, func() { r.run(t) }))
 	}
 	// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
 	if counts[1] > 1.1*counts[0] {

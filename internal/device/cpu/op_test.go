@@ -252,10 +252,14 @@ func (b built) execute(t *testing.T, k *kernel.CPU) (float32, []float32) {
 	return e.Output(0), e.Gradients()
 }
 
-// TestOps compares, for every operation and with every instruction set, our executor with Gorgonia's machine and its
+// TestOps compares, for every operation and with every instruction set (in short mode the best), our executor with Gorgonia's machine and its
 // gradients with finite differences.
 func TestOps(t *testing.T) {
-	for _, set := range kernel.InstructionSets() {
+	sets := kernel.InstructionSets()
+	if testing.Short() {
+		sets = sets[:1]
+	}
+	for _, set := range sets {
 		k, err := kernel.NewWith(set, 2)
 		if err != nil {
 			t.Fatal(err)
