@@ -21,7 +21,7 @@ func TestRecompute(t *testing.T) {
 		for name, m := range models {
 			m.LayersNumber = 4
 			for _, precision := range []kernel.Precision{kernel.Float32, kernel.BFloat16} {
-				if precision == kernel.Float32 || cpu.SupportsBF16() {
+				if precision == kernel.Float32 || cpu.SupportsBF16() && !testing.Short() {
 					text.precision = precision
 					t.Run(name, func(t *testing.T) { text.compareRecomputed(t, cpu, m) })
 				}

@@ -51,7 +51,7 @@ func middling() map[string]config.Model {
 func testedModels() map[string]config.Model {
 	models := middling()
 	if testing.Short() {
-		few := []string{"roberta", "t5", "lstm", "elmo", "gatedcnn"}
+		few := []string{"roberta", "t5", "elmo", "gatedcnn"}
 		maps.DeleteFunc(models, func(name string, _ config.Model) bool { return !slices.Contains(few, name) })
 	}
 	return models
