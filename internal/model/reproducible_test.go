@@ -73,7 +73,7 @@ func TestMiddlingHasAllParts(t *testing.T) {
 func TestThreads(t *testing.T) {
 	text := openDemo(t)
 	for name, m := range testedModels() {
-		for _, set := range testedSets() {
+		for _, set := range testedSets(t) {
 			for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
 				t.Run(name+"/"+set+"/"+precisionName, func(t *testing.T) {
 					text.precision = precision
