@@ -13,12 +13,12 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "kernel", "pickle"},
-	{"config", "vocab", "corpus", "statedict"},
-	{"tokenizer", "masking", "graph", "collective"},
-	{"op", "instance", "optimizer"},
-	{"device/cpu", "dataset", "layer"},
-	{"batch", "embedding", "encoder"},
+	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
+	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native"},
+	{"tokenizer", "masking", "graph", "collective", "kernel"},
+	{"op", "instance"},
+	{"device", "optimizer", "dataset", "layer"},
+	{"batch", "embedding", "encoder", "device/cpu"},
 	{"target"},
 	{"model"},
 	{"checkpoint"},

@@ -17,14 +17,14 @@ import (
 )
 
 // small has a weight that two modules share, and gaps between its parameters.
-var small = &graph.Program{
+var small = &graph.Program{Layout: graph.Layout{
 	Parameters: []graph.Parameter{
 		{Name: "embedding.word_embedding.weight", Aliases: []string{"target.output_layer.weight"}, Shape: graph.Shape{2, 3}},
 		{Name: "embedding.layer_norm.gamma", Shape: graph.Shape{3}, Offset: 16},
 		{Name: "target.sop_linear_1.bias", Shape: graph.Shape{2}, Offset: 32},
 	},
 	ParameterSize: 48,
-}
+}}
 
 // filled are parameters of small, all of them different.
 func filled() []float32 {

@@ -2,7 +2,7 @@ package checkpoint
 
 import "strings"
 
-// newer lists the names that UER-py gives parameters since 2022 beside the names used here.
+// newer maps the prefixes of names in UER-py since 2022 to the ones used here.
 var newer = []struct{ newer, name string }{
 	{"embedding.word.embedding.", "embedding.word_embedding."},
 	{"embedding.pos.embedding.", "embedding.position_embedding."},
@@ -23,7 +23,7 @@ var newer = []struct{ newer, name string }{
 	{"decoder.", "target.decoder."},
 }
 
-// translate gives a tensor of a file the name that the model knows, or its own name if there is none.
+// translate returns the model's name for a tensor of a file, or the tensor's own name if the model does not have it.
 func translate(name string, known map[string]int) string {
 	if _, ok := known[name]; ok {
 		return name

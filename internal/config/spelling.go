@@ -4,38 +4,57 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"uer/internal/task"
 )
 
-// What newer versions of UER-py write, in any order of the words, and what it is called here.
+// The spellings of newer versions of UER-py, whose words may come in any order, and the names used here.
 var (
 	NewerEmbeddings = map[string]string{
 		"word pos": "word_pos", "word pos seg": "word_pos_seg", "word sinusoidalpos": "word_sinusoidalpos",
 	}
-	NewerTargets        = map[string]string{newerPair: newerPair, "mt": "seq2seq"}
-	NewerDataProcessors = map[string]string{"mt": "seq2seq"}
+	NewerTargets        = newerTargets()
+	NewerDataProcessors = newerDataProcessors()
 )
 
-// newerPair is the target of bert and of albert in newer UER-py; the data_processor tells which.
-const newerPair = "mlm sp"
-
-// newerTargets are the targets of newer UER-py that differ from their data processor.
-var newerTargets = map[string]string{
-	"bert": newerPair, "albert": newerPair, "prefixlm": "lm", "seq2seq": "lm", "t5": "lm",
-}
-
-// Target combines --target and --data_processor to the name of a target. It returns false if they contradict each other.
-// An empty data processor says nothing.
-func Target(target, dataProcessor string) (name string, agree bool) {
-	switch {
-	case dataProcessor == "" && target == newerPair:
-		return "bert", true
-	case dataProcessor == "":
-		return target, true
+func newerDataProcessors() map[string]string {
+	names := map[string]string{}
+	for _, t := range task.All {
+		if t.NewerProcessor != "" {
+			names[t.NewerProcessor] = t.Name
+		}
 	}
-	return dataProcessor, target == dataProcessor || target == newerTargets[dataProcessor]
+	return names
 }
 
-// words is one of a set of names, some of which may also be spelt as a list of words.
+// newerTargets also has the targets that several tasks share, which stand for themselves until [Target] tells which task
+// is meant.
+func newerTargets() map[string]string {
+	names := newerDataProcessors()
+	for _, t := range task.All {
+		if _, isName := task.ByName[t.NewerTarget]; t.NewerTarget != "" && !isName {
+			names[t.NewerTarget] = t.NewerTarget
+		}
+	}
+	return names
+}
+
+// Target combines --target and --data_processor into the name of a target. agree is false if they contradict each
+// other. The data processor may be empty: a target that several tasks share then means the first of them.
+func Target(target, dataProcessor string) (name string, agree bool) {
+	if dataProcessor != "" {
+		return dataProcessor, target == dataProcessor || target == task.ByName[dataProcessor].NewerTarget
+	}
+	if _, isName := task.ByName[target]; !isName {
+		shares := func(t task.Task) bool { return t.NewerTarget == target }
+		if i := slices.IndexFunc(task.All, shares); i >= 0 {
+			return task.All[i].Name, true
+		}
+	}
+	return target, true
+}
+
+// words is a name from a set, some of which may also be spelt as a list of words.
 type words struct {
 	choice
 	newer map[string]string
@@ -43,7 +62,7 @@ type words struct {
 
 func (v *words) isList() {}
 
-// Set refuses what is neither one of the names nor another spelling of one.
+// Set accepts the names and their spellings as lists of words.
 func (v *words) Set(text string) error {
 	typed := strings.FieldsFunc(text, isSeparator)
 	if len(typed) == 1 && slices.Contains(v.names, typed[0]) {

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 )
@@ -81,8 +83,13 @@ type fill struct{}
 func (fill) Name() string                             { return "fill" }
 func (fill) OutputShapes(in []Shape) ([]Shape, error) { return in[1:2], nil }
 
-// evaluate runs the operations of this test.
-func evaluate(op Op, out, in []Buffer) error {
+// evaluator runs the operations of this test.
+type evaluator struct{}
+
+func (evaluator) SavedSize(op Op, _ []Shape) (int, error) {
+	return 0, fmt.Errorf("%s saves nothing", op.Name())
+}
+func (evaluator) Evaluate(op Op, out, in []Buffer) error {
 	run(op, out, in, make([]bool, len(out)))
 	return nil
 }
@@ -132,23 +139,28 @@ func run(op Op, out, in []Buffer, accumulate []bool) {
 	}
 }
 
-// execute runs a program the way a device does, on buffers that show what memory it shares.
+// execute runs a program the way a device does.
 func execute(p *Program, parameters []float32) (outputs, gradients []float32) {
-	arena := make([]float32, p.ArenaSize)
-	for i := range arena {
-		arena[i] = 1e9 // what was never written must not be read
-	}
 	gradients = make([]float32, p.ParameterSize)
+	state := make([]float32, p.StateSize)
+	arena := map[int][]float32{}
 	buffer := func(v int) Buffer {
 		if v == None {
 			return Buffer{}
 		}
 		value := p.Values[v]
-		memory := map[Place][]float32{InArena: arena, InParameters: parameters, InGradients: gradients}[value.Place]
-		if value.Place == InConstant {
-			memory = []float32{value.Constant}
+		n := value.Shape.Elements()
+		switch value.Place {
+		case InConstant:
+			return Buffer{Shape: value.Shape, Floats: []float32{value.Constant}}
+		case InArena:
+			if arena[v] == nil {
+				arena[v] = slices.Repeat([]float32{1e9}, n) // what was never written must not be read
+			}
+			return Buffer{Shape: value.Shape, Floats: arena[v]}
 		}
-		return Buffer{Shape: value.Shape, Floats: memory[value.Offset:][:value.Shape.Elements()]}
+		memory := map[Place][]float32{InParameters: parameters, InGradients: gradients, InState: state}[value.Place]
+		return Buffer{Shape: value.Shape, Floats: memory[value.Offset:][:n]}
 	}
 	for _, instruction := range p.Instructions {
 		var in, out []Buffer
@@ -166,7 +178,7 @@ func execute(p *Program, parameters []float32) (outputs, gradients []float32) {
 	return outputs, gradients
 }
 
-// TestCompile checks outputs and gradients of graphs that need every kind of sum, on our plan and on Gorgonia's machine.
+// TestCompile checks outputs and gradients of graphs that need every kind of sum, by our instructions and on Gorgonia's machine.
 func TestCompile(t *testing.T) {
 	tests := map[string]struct {
 		build    func(b *Builder, x, y *Node) *Node
@@ -219,7 +231,7 @@ func TestCompile(t *testing.T) {
 			copy(parameters[p.Parameters[0].Offset:], []float32{1, 2, 3})
 			copy(parameters[p.Parameters[1].Offset:], []float32{4, 5, 6})
 			outputs, gradients := execute(p, parameters)
-			machine, err := b.Interpret(evaluate, map[string]Buffer{
+			machine, err := b.Interpret(evaluator{}, map[string]Buffer{
 				"x": {Shape: Shape{3}, Floats: []float32{1, 2, 3}},
 				"y": {Shape: Shape{3}, Floats: []float32{4, 5, 6}},
 			})
@@ -258,23 +270,30 @@ func (sharedGradient) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) 
 	return []*Node{d, d}
 }
 
-// TestPlanSharesMemory checks that values share memory only when their lives do not overlap.
-func TestPlanSharesMemory(t *testing.T) {
+// TestUnusedInputs: only inputs that an instruction reads have to be fed.
+func TestUnusedInputs(t *testing.T) {
 	b := NewBuilder()
-	x := b.Parameter("x", 100)
-	h := x
-	for range 20 {
-		h = b.Apply(double{}, h)
-	}
-	p, err := b.Compile(b.Apply(total{1}, h))
+	x := b.Parameter("x", 3)
+	b.Input("unused", Int32, 3)
+	p, err := b.Compile(b.Apply(total{2}, x, b.Input("used", Float32, 3)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.ArenaSize > 3*align(100)+align(1) {
-		t.Errorf("a chain of 20 operations takes %d elements", p.ArenaSize)
+	if names := slices.Collect(maps.Keys(p.Inputs)); !slices.Equal(names, []string{"used"}) {
+		t.Errorf("inputs %v, want the one that is used", names)
 	}
-	if p.Unshared < 20*align(100) {
-		t.Errorf("without sharing it would take %d elements, want at least %d", p.Unshared, 20*align(100))
+}
+
+// TestGuard: a program ends by checking its loss.
+func TestGuard(t *testing.T) {
+	b := NewBuilder()
+	p, err := b.Compile(b.Apply(total{1}, b.Parameter("x", 3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := p.Instructions[len(p.Instructions)-1]
+	if last.Op != (Guard{}) || last.In[0] != p.Outputs[0] || p.Values[last.Out[0]].Place != InState {
+		t.Errorf("the last instruction is %+v, want a guard on the loss %d", last, p.Outputs[0])
 	}
 }
 

@@ -1,19 +1,21 @@
 package instance
 
 import (
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"uer/internal/registry"
+	"uer/internal/task"
 )
 
 // FuzzBuild makes instances of any text for any target: an error, or instances that fit the settings.
 func FuzzBuild(f *testing.F) {
 	v, folder := readVocabulary(f), f.TempDir()
-	targets := slices.Sorted(maps.Keys(corpora))
+	targets := registry.Names(task.ByName)
 	for i, target := range targets {
-		text, err := os.ReadFile(filepath.Join("testdata", corpora[target]))
+		text, err := os.ReadFile(filepath.Join("testdata", corpora[task.ByName[target].Corpus]))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -37,7 +39,7 @@ func FuzzBuild(f *testing.F) {
 					t.Fatalf("ids of %+v", x)
 				}
 			}
-			for _, hidden := range x.Targets {
+			for _, hidden := range x.Masks {
 				if hidden.Position < 0 || hidden.Position >= x.Ends[last] {
 					t.Fatalf("masks of %+v", x)
 				}

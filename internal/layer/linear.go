@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
@@ -12,28 +13,28 @@ type Linear struct {
 }
 
 // NewLinear declares weight and bias.
-func NewLinear(s graph.Scope, in, out int, bias bool) Linear {
-	l := Linear{weight: s.Parameter("weight", out, in)}
-	if bias {
-		l.bias = s.Parameter("bias", out)
-	}
-	return l
+func NewLinear(s graph.Scope, in, out int) Linear {
+	return Linear{weight: s.Parameter("weight", out, in), bias: s.Parameter("bias", out)}
 }
 
-// Apply maps x [tokens, in] to [tokens, out] and applies the activation, op.Identity for none.
+// NewTransformerLinear declares a map inside a transformer, which remove_transformer_bias leaves without bias.
+func NewTransformerLinear(s graph.Scope, m config.Model, in, out int) Linear {
+	if m.RemoveTransformerBias {
+		return Linear{weight: s.Parameter("weight", out, in)}
+	}
+	return NewLinear(s, in, out)
+}
+
+// Apply maps x [tokens, in] to [tokens, out] and applies the activation.
 func (l Linear) Apply(b *graph.Builder, x *graph.Node, activation op.Activation) *graph.Node {
-	return b.Apply(op.Linear{Bias: l.bias != nil, Activation: activation}, l.with(x)...)
+	linear := op.Linear{Bias: l.bias != nil, Activation: activation}
+	inputs := op.LinearInputs[*graph.Node]{X: x, Weight: l.weight, Bias: l.bias}
+	return b.Apply(linear, inputs.List(linear)...)
 }
 
 // ApplyResidual is dropout(x Wᵀ + b) + residual, x [tokens, in] and residual [tokens, out].
 func (l Linear) ApplyResidual(b *graph.Builder, batch Batch, dropout float64, x, residual *graph.Node) *graph.Node {
 	linear := op.Linear{Bias: l.bias != nil, Residual: true, Dropout: float32(dropout), Site: b.Site()}
-	return b.Apply(linear, append(l.with(x), residual, batch.Rows)...)
-}
-
-func (l Linear) with(x *graph.Node) []*graph.Node {
-	if l.bias == nil {
-		return []*graph.Node{x, l.weight}
-	}
-	return []*graph.Node{x, l.weight, l.bias}
+	inputs := op.LinearInputs[*graph.Node]{X: x, Weight: l.weight, Bias: l.bias, Residual: residual, Rows: batch.Rows}
+	return b.Apply(linear, inputs.List(linear)...)
 }

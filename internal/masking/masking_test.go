@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -31,7 +32,7 @@ func masker(t testing.TB, options Options) *Masker {
 	return m
 }
 
-// golden is what UER-py's masking did.
+// golden holds results of UER-py's masking.
 type golden struct {
 	Sequences []struct {
 		Name        string
@@ -70,16 +71,16 @@ func TestMaskOfUER(t *testing.T) {
 	compared := 0
 	for _, c := range readGolden(t).Sequences {
 		if c.WholeWord {
-			continue // needs UER-py's segmenter
+			continue // would need UER-py's word segmenter
 		}
 		compared++
 		m := masker(t, Options{Span: c.Span, GeometricProbability: c.Probability, MaxLength: c.MaxLength})
 		generator := random.NewPython(random.Seed(c.Seed)...)
 		tokens := slices.Clone(c.In)
 		got := m.Mask(tokens, generator, nil)
-		want := []Target{}
+		want := []task.Mask{}
 		for _, target := range c.Targets {
-			want = append(want, Target{target[0], target[1]})
+			want = append(want, task.Mask{Position: target[0], ID: target[1]})
 		}
 		if !slices.Equal(got, want) || !slices.Equal(tokens, c.Out) {
 			t.Errorf("%s, seed %d, span %v:\n got %v %v\nwant %v %v", c.Name, c.Seed, c.Span, got, tokens, want, c.Out)
@@ -89,7 +90,7 @@ func TestMaskOfUER(t *testing.T) {
 		}
 	}
 	if compared == 0 {
-		t.Error("no case compared")
+		t.Error("no case was compared")
 	}
 }
 
@@ -145,10 +146,10 @@ func TestMaskProperties(t *testing.T) {
 		}
 		before := rapid.SliceOfN(rapid.Int32Range(0, int32(v.Size()-1)), 0, 150).Draw(t, "tokens")
 		after := slices.Clone(before)
-		kept := []Target{{99, 99}}
+		kept := []task.Mask{{Position: 99, ID: 99}}
 		targets := m.Mask(after, random.NewPython(rapid.Uint32().Draw(t, "seed")), kept)
 		if targets[0] != kept[0] {
-			t.Fatal("what targets held before is gone")
+			t.Fatal("Mask did not keep the targets it was given")
 		}
 		targets = targets[1:]
 		candidates := 0
@@ -157,18 +158,18 @@ func TestMaskProperties(t *testing.T) {
 				candidates++
 			}
 		}
-		if most := predicted(len(before)); len(targets) > most {
-			t.Fatalf("%d targets, at most %d wanted", len(targets), most)
+		if limit := predicted(len(before)); len(targets) > limit {
+			t.Fatalf("%d targets, want at most %d", len(targets), limit)
 		} else if !options.Span && len(targets) < min(candidates, predicted(trimmed(before, v))) {
 			t.Fatalf("%d targets of %d candidates among %d tokens", len(targets), candidates, len(before))
 		}
 		hidden := map[int32]bool{}
 		for i, target := range targets {
 			if i > 0 && target.Position <= targets[i-1].Position {
-				t.Fatalf("positions not rising: %v", targets)
+				t.Fatalf("positions are not increasing: %v", targets)
 			}
 			if before[target.Position] != target.ID {
-				t.Fatalf("target %v, but token %d stood there", target, before[target.Position])
+				t.Fatalf("target %v, but the token was %d", target, before[target.Position])
 			}
 			if !options.Span && special(target.ID) {
 				t.Fatalf("special token %v is a target", target)
@@ -194,7 +195,7 @@ func trimmed(tokens []int32, v *vocab.Vocabulary) int {
 	return n
 }
 
-// Of many masked tokens 80 % must be [MASK], 10 % another token and 10 % unchanged.
+// TestShares masks many tokens, of which 80 % must become [MASK], 10 % another token and 10 % stay unchanged.
 func TestShares(t *testing.T) {
 	for _, span := range []bool{false, true} {
 		m := masker(t, Options{span, 0.2, 10})
@@ -228,7 +229,7 @@ func BenchmarkMask(b *testing.B) {
 			m := masker(b, options)
 			generator := random.NewPython(7)
 			tokens := make([]int32, 128)
-			var targets []Target
+			var targets []task.Mask
 			for b.Loop() {
 				for i := range tokens {
 					tokens[i] = int32(9 + i)

@@ -2,7 +2,6 @@ package model
 
 import (
 	"bytes"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -12,8 +11,9 @@ import (
 	"uer/internal/console"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
-	"uer/internal/kernel"
+	"uer/internal/registry"
 	"uer/internal/target"
+	"uer/internal/task"
 )
 
 // tiny is a small model of the given parts, with everything that any of them needs. An encoder is written with its mask,
@@ -34,27 +34,32 @@ func tiny(embeddingName, encoderName, targetName string) config.Model {
 	default:
 		m.Mask = variant
 	}
-	switch targetName {
-	case "seq2seq", "t5":
+	if task.ByName[targetName].Decoder {
 		m.TargetEmbedding = embeddingName
-	case "cls":
+	}
+	if target.ByName[targetName].Reads("labels_num") {
 		m.LabelsNumber = demoLabels
 	}
 	return m
 }
 
-// encoders lists the encoders with all that changes what they see.
+// encoders lists the encoders with every setting that changes their context.
 func encoders() []string {
 	var list []string
-	for _, name := range slices.Sorted(maps.Keys(encoder.ByName)) {
-		switch {
-		case name == "bert": // another name of the transformer
-		case encoder.IsTransformer(name):
-			list = append(list, name+" fully_visible", name+" causal", name+" causal_with_prefix")
-		case isRecurrent(name):
-			list = append(list, name, name+" bidirectional")
-		default:
-			list = append(list, name)
+	for _, name := range registry.Names(encoder.ByName) {
+		if name == "bert" { // another name of the transformer
+			continue
+		}
+		e := encoder.ByName[name]
+		if e.Reads("mask") {
+			for _, mask := range registry.Names(encoder.Masks) {
+				list = append(list, name+" "+mask)
+			}
+			continue
+		}
+		list = append(list, name)
+		if e.Reads("bidirectional") {
+			list = append(list, name+" bidirectional")
 		}
 	}
 	return list
@@ -67,8 +72,9 @@ const (
 	before  = " sees only the tokens before"
 	forward = "target bilm predicts in both directions: "
 	nothing = "target cls would see nothing of the text: pooling first takes the first token, and "
-	two     = "\nhint: pass --encoder bilstm, bigru or birnn"
-	pool    = "\nhint: pass --pooling last, mean or max"
+	two     = "\nhint: pass --encoder bigru, bilstm or birnn"
+	one     = "\nhint: pass --encoder gatedcnn, gru, lstm or rnn"
+	pool    = "\nhint: pass --pooling last, max or mean"
 )
 
 // refused holds the combinations of target and encoder that are refused, with the message, whatever the embedding. The
@@ -80,18 +86,18 @@ var refused = map[string]map[string]string{
 		"rnn bidirectional":              "target lm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"lstm bidirectional":             "target lm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"gru bidirectional":              "target lm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
-		"birnn":                          "target lm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
-		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
-		"bigru":                          "target lm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+		"birnn":                          "target lm" + copies + "encoder birnn" + follow + one,
+		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + one,
+		"bigru":                          "target lm" + copies + "encoder bigru" + follow + one,
 	},
 	"prefixlm": {
 		"transformer fully_visible": "target prefixlm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal_with_prefix",
 		"rnn bidirectional":         "target prefixlm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"lstm bidirectional":        "target prefixlm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"gru bidirectional":         "target prefixlm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
-		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
-		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
-		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + one,
+		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + one,
+		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + one,
 	},
 	"bilm": {
 		"transformer fully_visible":      mixes + "encoder transformer with mask fully_visible mixes them" + two,
@@ -118,10 +124,10 @@ var refused = map[string]map[string]string{
 // trains for two steps. In short mode a target meets a third of the encoders, and each pair one embedding.
 func TestCombinations(t *testing.T) {
 	text := openDemo(t)
-	cpu := newCPU(t, 1)
-	for i, targetName := range keys(target.ByName) {
+	on := processor{threads: 1}
+	for i, targetName := range registry.Names(target.ByName) {
 		for j, encoderName := range encoders() {
-			embeddings := keys(embedding.ByName)
+			embeddings := registry.Names(embedding.ByName)
 			if testing.Short() {
 				if (i+j)%3 > 0 {
 					continue
@@ -135,20 +141,10 @@ func TestCombinations(t *testing.T) {
 					checkRefusal(t, name, m, want)
 					continue
 				}
-				text.train(t, cpu, name, m)
+				text.train(t, on, name, m)
 			}
 		}
 	}
-}
-
-func newCPU(t testing.TB, threads int) *kernel.CPU {
-	t.Helper()
-	cpu, err := kernel.New(threads)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cpu.Close)
-	return cpu
 }
 
 // checkRefusal compares what is printed about a model that cannot be built.
@@ -168,25 +164,26 @@ func checkRefusal(t *testing.T, name string, m config.Model, want string) {
 }
 
 // train trains a model for two steps. The loss must be finite and every parameter must move.
-func (d *demo) train(t *testing.T, cpu *kernel.CPU, name string, m config.Model) {
+func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	t.Helper()
 	loader := d.loader(t, m, demoBatch)
 	defer loader.Close()
-	r := d.newTraining(t, cpu, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
-	start := slices.Clone(r.executor.Parameters())
+	r := d.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+	start := r.parameters(t)
 	for step := range 2 {
 		b, err := loader.Next()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		feedBatch(t, r.executor, b)
-		if loss := r.run(t); !(loss > 0) || math.IsInf(loss, 0) {
+		r.inputs = b.Inputs(r.inputs)
+		if loss := r.train(t); !(loss > 0) || math.IsInf(loss, 0) {
 			t.Errorf("%s: step %d has loss %v", name, step+1, loss)
 		}
 	}
+	end := r.parameters(t)
 	for _, p := range r.model.Program.Parameters {
 		from, to := p.Offset, p.Offset+p.Shape.Elements()
-		if !stays(p.Name, m.Target) && !p.Frozen && slices.Equal(start[from:to], r.executor.Parameters()[from:to]) {
+		if !stays(p.Name, m.Target) && !p.Frozen && slices.Equal(start[from:to], end[from:to]) {
 			t.Errorf("%s: %s did not change", name, p.Name)
 		}
 	}

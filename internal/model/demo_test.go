@@ -12,11 +12,11 @@ import (
 	"uer/internal/config"
 	"uer/internal/corpus"
 	"uer/internal/dataset"
-	device "uer/internal/device/cpu"
+	"uer/internal/device"
 	"uer/internal/instance"
-	"uer/internal/kernel"
 	"uer/internal/masking"
 	"uer/internal/optimizer"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -33,7 +33,7 @@ type demo struct {
 	vocabulary *vocab.Vocabulary
 	datasets   map[string]*dataset.Dataset
 	rate       float64
-	precision  kernel.Precision
+	precision  string
 }
 
 func openDemo(t testing.TB) *demo {
@@ -50,20 +50,20 @@ func openDemo(t testing.TB) *demo {
 		t.Fatal(err)
 	}
 	d := &demo{vocabulary: vocabulary, datasets: map[string]*dataset.Dataset{}, rate: 0.03}
-	for target := range instance.ByTarget {
-		d.datasets[target] = d.dataset(t, target)
+	for _, target := range task.All {
+		d.datasets[target.Name] = d.dataset(t, target)
 	}
 	return d
 }
 
 // demoText is a corpus of the form that a target needs.
-func demoText(t testing.TB, target string) string {
+func demoText(t testing.TB, target task.Task) string {
 	t.Helper()
 	name, end := "demo.txt", "\n"
-	switch target {
-	case "bert", "albert":
+	switch target.Corpus {
+	case task.SentenceLines:
 		name, end = "demo_bert.txt", "\n\n"
-	case "cls":
+	case task.LabelLines:
 		name = "demo_cls.tsv"
 	}
 	data, err := os.ReadFile(filepath.Join("../../corpora", name))
@@ -71,7 +71,7 @@ func demoText(t testing.TB, target string) string {
 		t.Fatal(err)
 	}
 	documents := strings.SplitAfterN(string(data), end, demoDocuments+1)[:demoDocuments]
-	if target == "prefixlm" || target == "seq2seq" {
+	if target.Corpus == task.PairLines {
 		for i, document := range documents {
 			before, after, _ := strings.Cut(document, "，")
 			documents[i] = before + "\t" + after
@@ -81,10 +81,10 @@ func demoText(t testing.TB, target string) string {
 }
 
 // dataset preprocesses the text for a target.
-func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
+func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 	t.Helper()
 	folder := t.TempDir()
-	path := filepath.Join(folder, target+".txt")
+	path := filepath.Join(folder, target.Name+".txt")
 	if err := os.WriteFile(path, []byte(demoText(t, target)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -94,18 +94,18 @@ func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
 	}
 	defer text.Close()
 	settings := instance.Settings{
-		Target: target, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
-		DocumentsBufferSize: demoDocuments, Dynamic: target == "mlm" || target == "t5", Workers: 1,
+		Target: target.Name, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
+		DocumentsBufferSize: demoDocuments, Dynamic: target.Masked && !target.Labelled, Workers: 1,
 		TargetVocabulary: d.vocabulary, TargetTokenizer: "bert", TargetSequenceLength: demoLength,
 	}
 	metadata := dataset.Metadata{
-		Target: target, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
+		Target: target.Name, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
 		Dynamic: settings.Dynamic,
 	}
-	if target == "seq2seq" {
+	if target.Output {
 		metadata.TargetSequenceLength = demoLength
 	}
-	path = filepath.Join(folder, target+".uer")
+	path = filepath.Join(folder, target.Name+".uer")
 	writer, err := dataset.Create(path, metadata)
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
 	if _, err := instance.Build(context.Background(), settings, text, writer.Append, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := writer.Close(metadata); err != nil {
+	if err := writer.Close(metadata.Totals); err != nil {
 		t.Fatal(err)
 	}
 	made, err := dataset.Open(path)
@@ -133,7 +133,7 @@ func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
 		t.Fatal(err)
 	}
 	l, err := batch.New(d.datasets[m.Target], batch.Options{
-		Target: m.Target, Vocabulary: d.vocabulary, Labels: demoLabels, BatchSize: size, BufferSize: 64, WorldSize: 1,
+		Target: m.Target, Vocabulary: d.vocabulary, BatchSize: size, BufferSize: 64, WorldSize: 1,
 		Masker: masker, KeepPadding: m.KeepPadding,
 	})
 	if err != nil {
@@ -145,13 +145,14 @@ func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
 
 // training is a model that learns from demo batches.
 type training struct {
-	model     *Model
-	executor  *device.Executor
+	model *Model
+	*loaded
+	update    device.Executable
 	optimizer *optimizer.Optimizer
 	step      uint64
 }
 
-func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape Shape) *training {
+func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Shape) *training {
 	t.Helper()
 	made, err := New(m, d.vocabulary.Size(), shape)
 	if err != nil {
@@ -159,56 +160,29 @@ func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape 
 	}
 	parameters := make([]float32, made.Program.ParameterSize)
 	Initialize(m, made.Program, parameters, 7)
-	onCPU := device.NewCPU(cpu)
-	onCPU.Precision = d.precision
-	e, err := device.NewExecutor(onCPU, made.Program, parameters)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := optimizer.New(cpu, optimizer.Settings{
+	o, err := optimizer.New(optimizer.Settings{
 		Name: "adamw", LearningRate: d.rate, Schedule: func(int) float64 { return 1 },
-	}, made.Trained())
+	}, made.Program.Layout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &training{model: made, executor: e, optimizer: o}
-}
-
-// feedBatch gives a batch to the inputs of a model.
-func feedBatch(t testing.TB, e *device.Executor, b *batch.Batch) {
-	t.Helper()
-	var last []int32
-	for _, end := range b.Starts[1:] {
-		last = append(last, end-1)
+	r := &training{model: made, optimizer: o}
+	r.loaded = on.load(t, d.precision, made.Program, o.Program.Layout, parameters)
+	if r.update, err = r.device.Load(o.Program, r.memory); err != nil {
+		t.Fatal(err)
 	}
-	feed(t, e, map[string][]int32{
-		"tokens": b.Tokens, "positions": b.Positions, "segments": b.Segments, "rows": b.Rows, "starts": b.Starts,
-		"first": b.Starts[:len(b.Starts)-1], "last": last, "prefix": b.Prefix, "lengths": b.Lengths,
-		"output_tokens": b.Output.Tokens, "output_positions": b.Output.Positions, "output_segments": b.Output.Segments,
-		"output_rows": b.Output.Rows, "output_starts": b.Output.Starts, "predicted": b.Predicted, "labels": b.Labels,
-		"backward_predicted": b.BackwardPredicted, "backward_labels": b.BackwardLabels,
-		"sentence_labels": b.SentenceLabels,
-	})
+	return r
 }
 
-func feed(t testing.TB, e *device.Executor, inputs map[string][]int32) {
-	t.Helper()
-	for name, data := range inputs {
-		if err := e.Feed(name, data); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// run trains one step on what was fed and returns the loss.
-func (r *training) run(t testing.TB) float64 {
+// train trains one step on the present inputs and returns the loss.
+func (r *training) train(t testing.TB) float64 {
 	t.Helper()
 	r.step++
-	if err := r.executor.Run(&device.Run{Seed: 7, Step: r.step}); err != nil {
+	r.run(t, device.Run{Seed: 7, Step: r.step})
+	number, rate := r.optimizer.Next()
+	if err := r.update.Run(device.Run{Update: device.Update{Number: number, Rate: rate, Scale: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := r.optimizer.Step(r.executor.Parameters(), r.executor.Gradients(), 1); err != nil {
-		t.Fatal(err)
-	}
-	return float64(r.executor.Output(0))
+	figures(t, r.update)
+	return r.outputs[0]
 }

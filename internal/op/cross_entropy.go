@@ -1,40 +1,72 @@
 package op
 
-import "uer/internal/graph"
+import (
+	"cmp"
+
+	"uer/internal/graph"
+)
 
 // CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label]. It computes its gradients together with the loss,
 // while the logits of a chunk of rows are at hand, so that logits are never held whole nor computed twice. Without rows
 // the loss is 0.
-// Inputs: h [rows, width], W [classes, width], b [classes] if Bias, labels [rows].
+// Inputs: those of [CrossEntropyInputs].
 // Outputs: the loss, the number of rows whose largest logit is the label's, dh [rows, width], dW [classes, width], and db
 // [classes] if Bias.
 type CrossEntropy struct{ Bias bool }
+
+// CrossEntropyInputs are the inputs of CrossEntropy.
+type CrossEntropyInputs[T any] struct {
+	Hidden T // [rows, width]
+	Weight T // [classes, width]
+	Bias   T // [classes], if Bias
+	Labels T // [rows]
+}
+
+// CrossEntropyInputsOf names the inputs of an instruction.
+func CrossEntropyInputsOf[T any](o CrossEntropy, in []T) (c CrossEntropyInputs[T]) {
+	r := reader[T]{in}
+	c.Hidden = r.next(true)
+	c.Weight = r.next(true)
+	c.Bias = r.next(o.Bias)
+	c.Labels = r.next(true)
+	return c
+}
+
+// List orders the inputs for an instruction.
+func (c CrossEntropyInputs[T]) List(o CrossEntropy) []T {
+	list := []T{c.Hidden, c.Weight}
+	list = appendIf(list, o.Bias, c.Bias)
+	list = append(list, c.Labels)
+	return list
+}
 
 // Name implements graph.Op.
 func (CrossEntropy) Name() string { return "cross entropy" }
 
 // OutputShapes implements graph.Op.
 func (o CrossEntropy) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
-	rows, width, err := matrix("the input", in[0])
+	c := CrossEntropyInputsOf(o, in)
+	rows, width, err := matrix("the input", c.Hidden)
 	if err != nil {
 		return nil, err
 	}
-	if err := expect("the weight", in[1], in[1][0], width); err != nil {
+	classes := c.Weight[0]
+	if err := cmp.Or(
+		expect("the weight", c.Weight, classes, width), expectIf(o.Bias, "the bias", c.Bias, classes),
+		expect("labels", c.Labels, rows),
+	); err != nil {
 		return nil, err
 	}
-	outs := []graph.Shape{{}, {}, in[0], in[1]}
+	outs := []graph.Shape{{}, {}, c.Hidden, c.Weight}
 	if o.Bias {
-		outs = append(outs, in[2])
+		outs = append(outs, c.Bias)
 	}
-	return outs, expect("labels", in[len(in)-1], rows)
+	return outs, nil
 }
 
 // HasGradient implements graph.Differentiable.
 func (o CrossEntropy) HasGradient() []bool {
-	if o.Bias {
-		return []bool{true, true, true, false}
-	}
-	return []bool{true, true, false}
+	return CrossEntropyInputs[bool]{Hidden: true, Weight: true, Bias: true}.List(o)
 }
 
 // Grad implements graph.Differentiable.

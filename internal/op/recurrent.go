@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"uer/internal/graph"
-	"uer/internal/kernel"
 )
 
 // Cell is the formula of a recurrent step: a is the input's share of the gates, b the previous state's.
@@ -24,14 +23,14 @@ const (
 func (c Cell) Gates() int { return [...]int{TanhCell: 1, LSTMCell: 4, GRUCell: 3}[c] }
 
 // Recurrent is one layer of a recurrent network, inside each sequence: from the first token to the last or, in two
-// Directions, both ways, the states side by side. Two directions read the same or, if Apart, one half of x each.
-// Inputs: x [tokens, in] or, if Apart, [tokens, 2·in]; of each direction, the forward one first, the weights of the input
+// Directions, both ways, the states side by side. Two directions read the same x or, if SplitInput, one half of it each.
+// Inputs: x [tokens, in] or, if SplitInput, [tokens, 2·in]; of each direction, the forward one first, the weights of the input
 // [gates·hidden, in] and of the state [gates·hidden, hidden] and their biases [gates·hidden]; starts [sequences+1].
 // Outputs: the states [tokens, directions·hidden] and what the device saves for the gradient.
 type Recurrent struct {
 	Cell       Cell
 	Directions int // 1 or 2
-	Apart      bool
+	SplitInput bool
 }
 
 // RecurrentWeights is the number of inputs that belong to one direction.
@@ -46,7 +45,7 @@ func (o Recurrent) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Apart {
+	if o.SplitInput {
 		width /= o.Directions
 		if err := expect("the input", in[0], tokens, width*o.Directions); err != nil {
 			return nil, err
@@ -70,8 +69,7 @@ func (o Recurrent) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 			}
 		}
 	}
-	saved := kernel.RecurrentSaved(kernel.Cell(o.Cell), tokens, o.Directions*hidden)
-	return []graph.Shape{{tokens, o.Directions * hidden}, {max(saved, 1)}}, nil
+	return []graph.Shape{{tokens, o.Directions * hidden}, graph.Saved}, nil
 }
 
 // HasGradient implements graph.Differentiable.

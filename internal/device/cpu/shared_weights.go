@@ -6,11 +6,8 @@ import (
 	"uer/internal/op"
 )
 
-// sharedWeights are the weights of linear maps that several layers share, by their first element, in the layout in which
-// products read them. A run packs a weight when the first layer needs it; the other layers find it packed.
-type sharedWeights map[*float32]*sharedWeight
-
-// sharedWeight is the packed forms of a weight W [out, in].
+// sharedWeight is a weight W [out, in] of linear maps that several layers share, in the layouts in which products read it.
+// A run packs it when the first layer needs it; the other layers find it packed.
 type sharedWeight struct {
 	forward, backward packedWeight // Wᵀ of y = x Wᵀ, W of dx = dy W
 }
@@ -22,64 +19,55 @@ type packedWeight struct {
 	valid  bool
 }
 
-// newSharedWeights finds the weights for which several instructions compute a gradient. Layers whose forward pass is
-// repeated, to save memory, do not count twice.
-func newSharedWeights(c *CPU, program *graph.Program, parameters []float32) sharedWeights {
+// shareWeights finds the weights for which several instructions compute a gradient, and gives their operands packed forms.
+// Layers whose forward pass is repeated, to save memory, do not count twice.
+func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sharedWeight {
 	uses := make([]int, len(program.Values))
 	for _, instruction := range program.Instructions {
-		if _, ok := instruction.Op.(op.LinearGradient); ok {
-			uses[instruction.In[1]]++
+		if o, ok := instruction.Op.(op.LinearGradient); ok {
+			uses[op.LinearGradientInputsOf(o, instruction.In).Weight]++
 		}
 	}
-	weights := sharedWeights{}
+	var weights []*sharedWeight
 	for i, v := range program.Values {
 		if uses[i] > 1 && v.Place == graph.InParameters {
 			out, in := v.Shape[0], v.Shape[1]
-			weights[&parameters[v.Offset]] = &sharedWeight{
-				forward:  packedWeight{memory: kernel.Allocate(c.kernel.PackedSize(in, out, c.Precision))},
-				backward: packedWeight{memory: kernel.Allocate(c.kernel.PackedSize(out, in, c.Precision))},
+			operands[i].shared = &sharedWeight{
+				forward:  packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(in, out, d.precision))},
+				backward: packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(out, in, d.precision))},
 			}
+			weights = append(weights, operands[i].shared)
 		}
 	}
 	return weights
 }
 
-// forget makes the coming run pack all weights again: the parameters have changed.
-func (s sharedWeights) forget() {
-	for _, w := range s {
-		w.forward.valid, w.backward.valid = false, false
+// invalidate makes the coming run pack the weight again: the parameters have changed.
+func (w *sharedWeight) invalidate() { w.forward.valid, w.backward.valid = false, false }
+
+// size is the number of elements of the packed forms.
+func (w *sharedWeight) size() int { return len(w.forward.memory) + len(w.backward.memory) }
+
+// packedForward is a weight [out, in] as x Wᵀ reads it, or nil if layers do not share it.
+func (o operand) packedForward(d *Device) *kernel.Packed {
+	if o.shared == nil {
+		return nil
 	}
+	return o.shared.forward.pack(d, o.Floats, o.Shape[1], o.Shape[0], true)
 }
 
-// size is the number of elements of all packed forms.
-func (s sharedWeights) size() int {
-	n := 0
-	for _, w := range s {
-		n += len(w.forward.memory) + len(w.backward.memory)
+// packedBackward is a weight [out, in] as dy W reads it, or nil if layers do not share it.
+func (o operand) packedBackward(d *Device) *kernel.Packed {
+	if o.shared == nil {
+		return nil
 	}
-	return n
-}
-
-// forward is a weight [out, in] as x Wᵀ reads it, or nil if layers do not share it.
-func (s sharedWeights) forward(c *CPU, weight graph.Buffer) *kernel.Packed {
-	if w := s[&weight.Floats[0]]; w != nil {
-		return w.forward.pack(c, weight.Floats, weight.Shape[1], weight.Shape[0], true)
-	}
-	return nil
-}
-
-// backward is a weight [out, in] as dy W reads it, or nil if layers do not share it.
-func (s sharedWeights) backward(c *CPU, weight graph.Buffer) *kernel.Packed {
-	if w := s[&weight.Floats[0]]; w != nil {
-		return w.backward.pack(c, weight.Floats, weight.Shape[0], weight.Shape[1], false)
-	}
-	return nil
+	return o.shared.backward.pack(d, o.Floats, o.Shape[0], o.Shape[1], false)
 }
 
 // pack packs the matrix [k, n], or [n, k] if transpose, unless the present run has done so.
-func (p *packedWeight) pack(c *CPU, weight []float32, k, n int, transpose bool) *kernel.Packed {
+func (p *packedWeight) pack(d *Device, weight []float32, k, n int, transpose bool) *kernel.Packed {
 	if !p.valid {
-		p.packed, p.valid = c.kernel.Pack(p.memory, weight, 0, k, n, transpose, c.Precision), true
+		p.packed, p.valid = d.kernel.Pack(p.memory, weight, 0, k, n, transpose, d.precision), true
 	}
 	return &p.packed
 }

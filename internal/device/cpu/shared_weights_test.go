@@ -4,8 +4,8 @@ import (
 	"slices"
 	"testing"
 
+	"uer/internal/device"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
@@ -29,56 +29,45 @@ func TestSharedWeights(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
+	for name := range Precisions {
 		t.Run(name, func(t *testing.T) {
-			k, err := kernel.New(2)
+			d, err := New(Options{Threads: 2, Precision: name})
 			if err != nil {
-				t.Fatal(err)
+				t.Skip(err)
 			}
-			defer k.Close()
-			if precision == kernel.BFloat16 && !k.SupportsBF16() {
-				t.Skip("no products in bfloat16")
+			defer d.Close()
+			once, onceMemory := newExecutable(t, d, program)
+			each, eachMemory := newExecutable(t, d, program)
+			for _, m := range []*memory{onceMemory, eachMemory} {
+				for i, v := range random(program.ParameterSize) {
+					m.parameters[i] = 0.1 * v
+				}
 			}
-			c := NewCPU(k)
-			c.Precision = precision
-			once := newExecutor(t, c, program, make([]int32, tokens))
-			each := newExecutor(t, c, program, make([]int32, tokens))
-			want := k.PackedSize(width, 3*width, precision) + k.PackedSize(3*width, width, precision)
-			if packed := once.Packed(); packed != int64(4*2*want) {
+			want := d.kernel.PackedSize(width, 3*width, d.precision) + d.kernel.PackedSize(3*width, width, d.precision)
+			if packed := once.Usage().PackedWeights; packed != int64(4*2*want) {
 				t.Errorf("%d bytes for packed weights, want %d for those of the layers only", packed, 4*2*want)
 			}
-			each.weights = nil
+			for i := range each.operands {
+				each.operands[i].shared = nil
+			}
 			for step := range 3 {
-				for _, e := range []*Executor{once, each} {
-					if err := e.Run(&Run{Accumulate: step == 1}); err != nil {
+				for _, e := range []*executable{once, each} {
+					if err := e.Feed(device.Inputs{{Name: "labels", Data: make([]int32, tokens)}}); err != nil {
+						t.Fatal(err)
+					}
+					if err := e.Run(device.Run{Accumulate: step == 1}); err != nil {
 						t.Fatal(err)
 					}
 				}
-				if !slices.Equal(once.Gradients(), each.Gradients()) {
+				if !slices.Equal(onceMemory.gradients, eachMemory.gradients) {
 					t.Errorf("step %d: gradients differ from those with weights that each layer packs", step)
 				}
-				for _, e := range []*Executor{once, each} {
-					for i, g := range e.Gradients() {
-						e.Parameters()[i] -= 0.1 * g
+				for _, m := range []*memory{onceMemory, eachMemory} {
+					for i, g := range m.gradients {
+						m.parameters[i] -= 0.1 * g
 					}
 				}
 			}
 		})
 	}
-}
-
-func newExecutor(t *testing.T, c *CPU, program *graph.Program, labels []int32) *Executor {
-	t.Helper()
-	parameters := random(program.ParameterSize)
-	for i := range parameters {
-		parameters[i] *= 0.1
-	}
-	e, err := NewExecutor(c, program, parameters)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := e.Feed("labels", labels); err != nil {
-		t.Fatal(err)
-	}
-	return e
 }
