@@ -1,4 +1,5 @@
-// Command uer pre-trains language models.
+// Command uer pre-trains language models the way UER-py does: uer preprocess turns a corpus into a dataset, and
+// uer pretrain trains a model on it. uer help lists the commands.
 package main
 
 import (

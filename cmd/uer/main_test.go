@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// status runs a command and checks its exit status: status 2 uer pretrain --no_such_flag
+// status runs a command and checks its exit status, for example: status 2 uer pretrain --no_such_flag
 func status(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) < 2 {
 		ts.Fatalf("usage: status CODE COMMAND ...")
@@ -45,8 +45,8 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 }
 
-// signalled runs a command until it has made a file, sends it a signal and checks its exit status. What it wrote to its
-// standard error goes to the file said: signalled INT 130 dataset.pt.partial uer preprocess ...
+// signalled runs a command until it has created a file, sends it a signal and checks its exit status. Its standard
+// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ...
 func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) < 4 {
 		ts.Fatalf("usage: signalled SIGNAL CODE FILE COMMAND ...")
@@ -80,7 +80,7 @@ func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 }
 
-// writeBytes writes a file that may hold any byte, given as in a Go string: bytes latin.txt 'caf\xe9\n'
+// writeBytes writes a file of arbitrary bytes, given as in a Go string, for example: bytes latin.txt 'caf\xe9\n'
 func writeBytes(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) != 2 {
 		ts.Fatalf("usage: bytes FILE 'TEXT'")
@@ -90,7 +90,7 @@ func writeBytes(ts *testscript.TestScript, negated bool, arguments []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(arguments[0]), []byte(text), 0o666))
 }
 
-// damage flips a bit of a file's byte, or cuts the file off, after a part of its length: damage flip 50 FILE
+// damage flips a bit of the byte at a percentage of a file's length, or truncates the file there: damage flip 50 FILE
 func damage(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) != 3 {
 		ts.Fatalf("usage: damage flip|cut PERCENT FILE")

@@ -28,6 +28,8 @@ type Batch struct {
 
 	SentenceLabels []int32 // [sequences] bert: 1 if the second sentence is random; albert: 1 if swapped; cls: the class
 
+	last []int32 // [sequences] the last token of each sequence
+
 	Output Sequences // seq2seq, t5: what the decoder reads; never padded, as padding at the end cannot reach a token
 }
 

@@ -1,4 +1,8 @@
-// Package checkpoint puts a model's parameters into files and takes them from files, as PyTorch state dicts.
+// Package checkpoint saves a model's parameters as PyTorch state dicts and loads them.
+//
+// A parameter is stored under its UER-py name, a tied one under each of its names. Files of newer versions of UER-py,
+// which name parameters differently, can be loaded too. A file need not match the model exactly; [Match] reports the
+// differences. A saved file is complete or absent.
 package checkpoint
 
 import (
@@ -12,21 +16,21 @@ import (
 	"uer/internal/statedict"
 )
 
-// Match says which tensors of a file went into a model.
+// Match is the result of a [Load]: which tensors of the file were used.
 type Match struct {
 	Loaded  int      // parameters of the model that the file holds
 	Missing []string // parameters of the model that the file lacks
 	Unused  []string // tensors of the file that the model lacks
 }
 
-// Load sets the parameters that the file at path holds. Others keep their values. A file that holds none of them, or one
-// with another shape, is an error, and then no parameter has changed.
+// Load sets the parameters that are in the file at path; others keep their values. It is an error if none is in the
+// file, or if one has a different shape; in that case no parameter is changed.
 func Load(path string, program *graph.Program, parameters []float32) (Match, error) {
 	tensors, err := statedict.Read(path)
 	if err != nil {
 		return Match{}, err
 	}
-	known := map[string]int{} // every name of a parameter, and which parameter it is
+	known := map[string]int{} // index of a parameter by each of its names
 	for i, p := range program.Parameters {
 		for _, name := range append([]string{p.Name}, p.Aliases...) {
 			known[name] = i
@@ -74,10 +78,11 @@ func noMatchError(path string, tensors []statedict.Tensor, program *graph.Progra
 	return console.Hint(err, "give a state dict of UER-py or uer; files of other programs must be converted first")
 }
 
-// Path is the file of a step's checkpoint: prefix-step.
+// Path returns the path of a step's checkpoint: prefix-step.
 func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, step) }
 
-// Save writes the parameters as a PyTorch state dict to prefix-step and returns that path. The file is complete or absent.
+// Save writes the parameters as a PyTorch state dict to prefix-step and returns that path. The file is complete or
+// absent.
 func Save(prefix string, step int, program *graph.Program, parameters []float32) (string, error) {
 	var tensors []statedict.Tensor
 	for _, p := range program.Parameters {

@@ -2,8 +2,8 @@ package checkpoint
 
 import "strings"
 
-// newer lists the names that later versions of UER-py give parameters, beside the names used here. UER-py changed some in
-// February 2022 and most in July 2023; TencentPretrain has had the latter from its start.
+// newer maps the prefixes of names in later versions of UER-py to the ones used here. UER-py changed some in February
+// 2022 and most in July 2023; TencentPretrain has used those of July 2023 from the start.
 var newer = []struct{ newer, name string }{
 	{"embedding.word.embedding.", "embedding.word_embedding."},
 	{"embedding.pos.embedding.", "embedding.position_embedding."},
@@ -26,7 +26,7 @@ var newer = []struct{ newer, name string }{
 	{"decoder.", "target.decoder."},         // 2022
 }
 
-// translate gives a tensor of a file the name that the model knows, or its own name if there is none.
+// translate returns the model's name for a tensor of a file, or the tensor's own name if the model does not have it.
 func translate(name string, known map[string]int) string {
 	if _, ok := known[name]; ok {
 		return name

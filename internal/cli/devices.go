@@ -12,7 +12,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
-	"uer/internal/kernel"
+	"uer/internal/device/cpu"
 )
 
 type deviceOptions struct {
@@ -25,13 +25,10 @@ type deviceOptions struct {
 	Precision string
 }
 
-// precisions are the values of --precision.
-var precisions = map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16}
-
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu"}, "where to train")
-	group.Choice(&o.Precision, "precision", "fp32", names(precisions), "number format of the factors of matrix products")
+	group.Choice(&o.Precision, "precision", "fp32", names(cpu.Precisions), "number format of the factors of matrix products")
 	group.Int(&o.Threads, "threads", 0, 0, "threads of the CPU; all cores by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "processes that train together")
 	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start here, such as 0 1 2 or 0..7")

@@ -34,11 +34,11 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	row("", "gradients", console.Bytes(needed.gradients), "")
 	row("", "optimizer", console.Bytes(needed.optimizer), "")
 	row("", "activations", console.Bytes(needed.activations), fmt.Sprintf("for batches without padding; %s in these steps",
-		console.Bytes(needed.touched)))
+		console.Bytes(needed.used)))
 	if needed.packed > 0 {
 		row("", "packed", console.Bytes(needed.packed), "weights that layers share, as products read them")
 	}
-	row("", "all", console.Bytes(needed.most()), "")
+	row("", "all", console.Bytes(needed.peak()), "")
 
 	row("Time", "a pass", counted(int64(stepsOfPass(options, data)), "step"), "")
 	row("", "a step", fmt.Sprintf("%.3f s", step.Seconds()), "")
@@ -68,25 +68,24 @@ func parametersOf(program *graph.Program) []module {
 }
 
 // memory is what training takes, in bytes, for all ranks of this process.
-type memory struct{ parameters, gradients, optimizer, activations, touched, packed int64 }
+type memory struct{ parameters, gradients, optimizer, activations, used, packed int64 }
 
 func memoryOf(trainers []*trainer.Trainer) memory {
 	var m memory
 	for _, t := range trainers {
-		m.parameters += 4 * int64(t.Model.Program.ParameterSize)
-		m.gradients += 4 * int64(len(t.Executor.Gradients()))
-		for _, state := range t.Optimizer.State() {
-			m.optimizer += 4 * int64(len(state.Values))
-		}
-		m.activations += 4 * int64(t.Model.Program.ArenaSize)
-		m.touched += t.Executor.Touched()
-		m.packed += t.Executor.Packed()
+		pass, update := t.Pass.Usage(), t.Update.Usage()
+		m.parameters += pass.Parameters
+		m.gradients += pass.Gradients
+		m.optimizer += pass.State
+		m.activations += pass.Activations + update.Activations
+		m.used += pass.ActivationsUsed + update.ActivationsUsed
+		m.packed += pass.PackedWeights
 	}
 	return m
 }
 
-// most is taken with batches without any padding. What smaller ones never touch is never really taken.
-func (m memory) most() int64 {
+// peak is what batches without any padding take. A batch with padding uses less.
+func (m memory) peak() int64 {
 	return m.parameters + m.gradients + m.optimizer + m.activations + m.packed
 }
 

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"uer/internal/checkpoint"
-	"uer/internal/collective"
 	"uer/internal/console"
-	"uer/internal/device"
-	"uer/internal/kernel"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/trainer"
@@ -29,7 +25,7 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err != nil {
 		return err
 	}
-	defer closeRanks(ranks)
+	defer func() { err = errors.Join(err, closeRanks(ranks)) }()
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return err
@@ -56,24 +52,15 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
-	parameters := kernel.Allocate(m.Program.ParameterSize)
+	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
 		return nil, err
 	}
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
-		own := parameters
-		if i > 0 {
-			own = slices.Clone(parameters)
-		}
-		if trainers[i], err = newTrainer(options, m, own, r); err != nil {
+		if trainers[i], err = newTrainer(options, m, parameters, r); err != nil {
 			return nil, err
-		}
-	}
-	if len(ranks) > 1 {
-		for i, connection := range collective.NewLocal(len(ranks)) {
-			trainers[i].Collective = connection
 		}
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
@@ -81,34 +68,32 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	return trainers, nil
 }
 
-// newTrainer makes one rank's trainer, which trains the parameters in place.
+// newTrainer makes the trainer of one rank, whose replica starts from the given parameters.
 func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
-	cpu := device.NewCPU(r.cpu)
-	cpu.Precision = precisions[options.Devices.Precision]
-	executor, err := device.NewExecutor(cpu, m.Program, parameters)
-	if err != nil {
-		return nil, err
-	}
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
 	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
 	if err != nil {
 		return nil, err
 	}
-	update, err := optimizer.New(r.cpu, optimizer.Settings{
-		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
-		WeightDecay: options.WeightDecay, ClipNorm: options.ClipGradNorm, Schedule: schedule,
-	}, m.Trained())
-	if err != nil {
-		return nil, err
-	}
-	return &trainer.Trainer{
+	t := &trainer.Trainer{
 		Settings: trainer.Settings{
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
 		},
-		Model: m, Executor: executor, Batches: r.batches, Optimizer: update,
-	}, nil
+		Model: m, Batches: r.batches, Collective: r.connection,
+	}
+	t.Optimizer, err = optimizer.New(optimizer.Settings{
+		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
+		WeightDecay: options.WeightDecay, ClipNorm: options.ClipGradNorm, Schedule: schedule,
+	}, m.Program.Layout)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.Load(r.device, parameters); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // load takes the parameters of a pretrained model and says which it has.
@@ -144,15 +129,7 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	pass := stepsOfPass(options, data)
 	fmt.Fprintf(status, "Data     %s: %s instances of %d tokens at most; %s steps a pass\n", options.DatasetPath,
 		console.Count(data.dataset.Len()), data.dataset.Metadata.SequenceLength, console.Count(pass))
-	threads := 0
-	for _, r := range ranks {
-		threads += r.cpu.Threads()
-	}
-	work := fmt.Sprintf("%s, %s, %d threads", ranks[0].cpu.Name(), options.Devices.Precision, threads)
-	if len(ranks) > 1 {
-		work += fmt.Sprintf(" for %d ranks", len(ranks))
-	}
-	fmt.Fprintf(status, "Run      CPU (%s), batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		work, options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).most()))
+	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
+		devices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
+		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))
 }

@@ -25,8 +25,8 @@ func profile(path string, first *trainer.Trainer, status io.Writer, run func() e
 	if err := pprof.StartCPUProfile(file); err != nil {
 		return fmt.Errorf("profiling: %w", err)
 	}
-	first.Executor.Profile = device.NewProfile()
+	first.Profile = device.NewProfile()
 	err = run()
 	pprof.StopCPUProfile()
-	return errors.Join(err, first.Executor.Profile.Write(status))
+	return errors.Join(err, first.Profile.Write(status))
 }

@@ -1,25 +1,30 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 
 	"uer/internal/batch"
-	"uer/internal/console"
-	"uer/internal/kernel"
+	"uer/internal/collective"
+	"uer/internal/device"
+	"uer/internal/device/cpu"
 )
 
-// rank is what a replica of the model has to itself: threads and a part of the data.
+// rank is what a replica of the model has to itself: a device and a part of the data.
 type rank struct {
-	cpu     *kernel.CPU
-	batches *batch.Loader
+	device     device.Device
+	batches    *batch.Loader
+	connection collective.Collective // to the other ranks; nil if there are none
 }
 
 // openRanks opens all ranks of this process.
 func openRanks(options pretrainOptions, data trainingData) ([]rank, error) {
+	connections := collective.NewLocal(options.Devices.WorldSize)
 	var ranks []rank
 	for number := range options.Devices.WorldSize {
-		r, err := openRank(options, data, number)
+		r, err := openRank(options, data, connections[number])
 		if err != nil {
 			closeRanks(ranks)
 			return nil, err
@@ -29,7 +34,7 @@ func openRanks(options pretrainOptions, data trainingData) ([]rank, error) {
 	return ranks, nil
 }
 
-func openRank(options pretrainOptions, data trainingData, number int) (rank, error) {
+func openRank(options pretrainOptions, data trainingData, connection *collective.Local) (rank, error) {
 	masker, err := data.newMasker(options.Masking)
 	if err != nil {
 		return rank{}, err
@@ -38,23 +43,23 @@ func openRank(options pretrainOptions, data trainingData, number int) (rank, err
 		Target: options.Model.Target, Vocabulary: data.vocabulary, TargetVocabulary: data.targetVocabulary,
 		Labels: options.Model.LabelsNumber, Masker: masker,
 		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed,
-		Rank: number, WorldSize: options.Devices.WorldSize, KeepPadding: options.Model.KeepPadding,
+		Rank: connection.Rank(), WorldSize: connection.Size(), KeepPadding: options.Model.KeepPadding,
 	})
 	if err != nil {
 		return rank{}, err
 	}
-	cpu, err := kernel.New(threads(options.Devices.Threads, number, options.Devices.WorldSize))
-	if err != nil {
+	r := rank{batches: batches}
+	settings := cpu.Options{
+		Threads: threads(options.Devices.Threads, connection.Rank(), connection.Size()), Precision: options.Devices.Precision,
+	}
+	if connection.Size() > 1 {
+		r.connection, settings.Ranks = connection, connection.Duplicate()
+	}
+	if r.device, err = cpu.New(settings); err != nil {
 		batches.Close()
 		return rank{}, err
 	}
-	if options.Devices.Precision == "bf16" && !cpu.SupportsBF16() {
-		batches.Close()
-		cpu.Close()
-		return rank{}, console.Hint(fmt.Errorf("--precision bf16: the CPU, with %s, has no products in bfloat16", cpu.Name()),
-			"leave out --precision; bfloat16 needs AVX-512 BF16")
-	}
-	return rank{cpu, batches}, nil
+	return r, nil
 }
 
 // threads is a rank's share of all threads, at least one.
@@ -69,9 +74,28 @@ func threads(all, number, ranks int) int {
 	return max(share, 1)
 }
 
-func closeRanks(ranks []rank) {
+func closeRanks(ranks []rank) (err error) {
 	for _, r := range ranks {
 		r.batches.Close()
-		r.cpu.Close()
+		err = errors.Join(err, r.device.Close())
 	}
+	return err
+}
+
+// devices names the devices of all ranks, equal ones once.
+func devices(ranks []rank) string {
+	var names []string
+	count := map[string]int{}
+	for _, r := range ranks {
+		name := r.device.Name()
+		if count[name]++; count[name] == 1 {
+			names = append(names, name)
+		}
+	}
+	for i, name := range names {
+		if len(ranks) > 1 {
+			names[i] = fmt.Sprintf("%d x %s", count[name], name)
+		}
+	}
+	return strings.Join(names, " + ")
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -12,6 +13,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/device"
+	"uer/internal/device/cpu"
 	"uer/internal/kernel"
 	"uer/internal/model"
 	"uer/internal/trainer"
@@ -56,37 +58,42 @@ func BenchmarkStep(b *testing.B) {
 }
 
 func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
-	cpu, err := kernel.New(0)
+	d, err := cpu.New(cpu.Options{Precision: precision})
+	if err != nil {
+		b.Skip(err)
+	}
+	defer d.Close()
+	limit, err := kernel.New(0) // idle while the device computes
 	if err != nil {
 		b.Fatal(err)
 	}
-	defer cpu.Close()
-	if precision == "bf16" && !cpu.SupportsBF16() {
-		b.Skip("the CPU has no products in bfloat16")
-	}
-	t := newBenchTrainer(b, cpu, strings.Fields(flags+" --precision "+precision), len(lengths), slices.Max(lengths))
-	tokens := feedSynthetic(b, t, lengths)
+	defer limit.Close()
+	t := newBenchTrainer(b, d, strings.Fields(flags+" --precision "+precision), len(lengths), slices.Max(lengths))
+	inputs, tokens := synthetic(t, lengths)
 	var times, limits []float64
-	step := func() {
+	step := func(profile *device.Profile) {
 		started := time.Now()
-		if err := t.Executor.Run(&device.Run{Seed: 7, Step: uint64(len(times))}); err != nil {
-			b.Fatal(err)
-		}
-		if _, _, err := t.Optimizer.Step(t.Executor.Parameters(), t.Executor.Gradients(), 1); err != nil {
+		number, rate := t.Optimizer.Next()
+		if err := errors.Join(
+			t.Pass.Feed(inputs),
+			t.Pass.Run(device.Run{Seed: 7, Step: uint64(number), Profile: profile}),
+			t.Update.Run(device.Run{Update: device.Update{Number: number, Rate: rate, Scale: 1}}),
+		); err != nil {
 			b.Fatal(err)
 		}
 		times = append(times, time.Since(started).Seconds())
 	}
-	step() // touches the memory
+	profile := device.NewProfile()
+	step(profile) // touches the memory
 	times = times[:0]
 	for b.Loop() {
-		step()
-		limits = append(limits, cpu.MeasureLimit(precisions[precision], time.Second/2))
+		step(nil)
+		limits = append(limits, limit.MeasureLimit(cpu.Precisions[precision], time.Second/2))
 	}
 	seconds := median(times)
 	b.ReportMetric(seconds, "s/step")
 	b.ReportMetric(float64(tokens)/seconds, "tokens/s")
-	b.ReportMetric(100*float64(t.Executor.Work())/1e9/seconds/median(limits), "%limit")
+	b.ReportMetric(100*float64(profile.FLOPs())/1e9/seconds/median(limits), "%limit")
 	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
 }
 
@@ -96,7 +103,7 @@ func median(values []float64) float64 {
 }
 
 // newBenchTrainer makes a trainer from the flags of uer pretrain.
-func newBenchTrainer(b *testing.B, cpu *kernel.CPU, arguments []string, sequences, length int) *trainer.Trainer {
+func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequences, length int) *trainer.Trainer {
 	b.Helper()
 	var options pretrainOptions
 	flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
@@ -115,9 +122,9 @@ func newBenchTrainer(b *testing.B, cpu *kernel.CPU, arguments []string, sequence
 	if err != nil {
 		b.Fatal(err)
 	}
-	parameters := kernel.Allocate(m.Program.ParameterSize)
+	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	t, err := newTrainer(options, m, parameters, rank{cpu: cpu})
+	t, err := newTrainer(options, m, parameters, rank{device: d})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -125,15 +132,13 @@ func newBenchTrainer(b *testing.B, cpu *kernel.CPU, arguments []string, sequence
 	return t
 }
 
-// feedSynthetic gives the model a batch of random tokens and returns their number. Every token but the last of a sequence
+// synthetic is a batch of random tokens, and their number. Every token but the last of a sequence
 // is predicted, or by a masked model every seventh.
-func feedSynthetic(b *testing.B, t *trainer.Trainer, lengths []int) int {
-	b.Helper()
+func synthetic(t *trainer.Trainer, lengths []int) (list device.Inputs, tokens int) {
 	random := rand.New(rand.NewPCG(7, 7))
 	inputs := map[string][]int32{"starts": {0}}
 	add := func(name string, value int) { inputs[name] = append(inputs[name], int32(value)) }
 	masked := len(t.Model.Heads) == 1 && t.Model.Heads[0].Name == "mlm"
-	tokens := 0
 	for sequence, length := range lengths {
 		for position := range length {
 			add("tokens", 1+random.IntN(benchVocabulary-1))
@@ -154,9 +159,7 @@ func feedSynthetic(b *testing.B, t *trainer.Trainer, lengths []int) int {
 		add("starts", tokens)
 	}
 	for name, data := range inputs {
-		if err := t.Executor.Feed(name, data); err != nil {
-			b.Fatal(err)
-		}
+		list = append(list, device.Input{Name: name, Data: data})
 	}
-	return tokens
+	return list, tokens
 }

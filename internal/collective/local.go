@@ -8,29 +8,52 @@ import (
 // Local connects ranks that run in one process. It implements Collective.
 type Local struct {
 	*group
-	rank int
+	rank       int
+	duplicates int // that this rank has made
 }
 
 // group is what the ranks of a process share.
 type group struct {
-	mutex   sync.Mutex
-	changed sync.Cond
-	arrived int   // ranks that wait in the present round of meet
-	round   int   // rounds that all ranks have come to
-	err     error // of the rank that failed first
+	*team
+	arrived int // ranks that wait in the present round of meet
+	round   int // rounds that all ranks have come to
 
 	values [][]float32 // of each rank, while an AllReduce goes on
 }
 
+// team is what a group and its duplicates share: when a rank fails, all of them end.
+type team struct {
+	mutex      sync.Mutex
+	changed    sync.Cond
+	duplicates []*group
+	err        error // of the rank that failed first
+}
+
 // NewLocal connects a number of ranks and returns them in order.
 func NewLocal(size int) []*Local {
-	g := &group{values: make([][]float32, size)}
-	g.changed.L = &g.mutex
+	t := &team{}
+	t.changed.L = &t.mutex
+	g := t.newGroup(size)
 	ranks := make([]*Local, size)
 	for i := range ranks {
 		ranks[i] = &Local{group: g, rank: i}
 	}
 	return ranks
+}
+
+func (t *team) newGroup(size int) *group { return &group{team: t, values: make([][]float32, size)} }
+
+// Duplicate is a further connection of the same ranks, for calls from another goroutine. All ranks make their duplicates
+// in the same order. A failure ends all connections.
+func (l *Local) Duplicate() *Local {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	if l.duplicates == len(l.team.duplicates) {
+		l.team.duplicates = append(l.team.duplicates, l.newGroup(len(l.values)))
+	}
+	duplicate := &Local{group: l.team.duplicates[l.duplicates], rank: l.rank}
+	l.duplicates++
+	return duplicate
 }
 
 // Rank implements Collective, as do the methods below.

@@ -11,9 +11,8 @@ import (
 	"uer/internal/console"
 )
 
-// Arguments rewrites arguments in the forms that argparse takes into the one that pflag takes, --name=value: a prefix
-// becomes the whole name if only one flag starts with it, and the arguments of a list become one. Errors are
-// [console.UsageError].
+// Arguments rewrites arguments that argparse accepts into the form that pflag accepts, --name=value: an unambiguous
+// prefix becomes the full name, and the items of a list are joined. Errors are [console.UsageError].
 func Arguments(flags *pflag.FlagSet, arguments []string) ([]string, error) {
 	var rewritten []string
 	for len(arguments) > 0 {
@@ -40,7 +39,7 @@ func Arguments(flags *pflag.FlagSet, arguments []string) ([]string, error) {
 	return rewritten, nil
 }
 
-// takeValue splits what follows the name of a flag into its value and the rest.
+// takeValue splits the arguments after the name of a flag into its value and the rest.
 func takeValue(flag *pflag.Flag, arguments []string) (value string, rest []string, err error) {
 	count := 0
 	for count < len(arguments) && isValue(arguments[count]) {
@@ -65,7 +64,7 @@ func takeValue(flag *pflag.Flag, arguments []string) (value string, rest []strin
 	}
 }
 
-// isValue tells a value from a flag. A negative number is a value.
+// isValue reports whether an argument is a value, as opposed to a flag. A negative number is a value.
 func isValue(argument string) bool {
 	if !strings.HasPrefix(argument, "-") || argument == "-" {
 		return true
@@ -74,7 +73,7 @@ func isValue(argument string) bool {
 	return err == nil
 }
 
-// find returns the flag of that name, or else the only one whose name starts with it.
+// find returns the flag with the typed name or, if there is none, the only one whose name starts with it.
 func find(flags *pflag.FlagSet, typed string) (*pflag.Flag, error) {
 	if flag := flags.Lookup(typed); flag != nil {
 		return flag, nil
@@ -88,7 +87,7 @@ func find(flags *pflag.FlagSet, typed string) (*pflag.Flag, error) {
 	})
 	switch len(found) {
 	case 0:
-		return nil, usage(missing(flags, prefix, "--"), "unknown flag: --%s", typed)
+		return nil, usage(suggestion(flags, prefix, "--"), "unknown flag: --%s", typed)
 	case 1:
 		return found[0], nil
 	}
@@ -99,7 +98,7 @@ func find(flags *pflag.FlagSet, typed string) (*pflag.Flag, error) {
 	return nil, usage("", "ambiguous flag: --%s could be %s", typed, strings.Join(names, ", "))
 }
 
-// FlagError turns an error of pflag about a value into the words that the other errors of this package use.
+// FlagError rewords pflag's error about a value like the other errors of this package.
 func FlagError(err error) error {
 	var invalid *pflag.InvalidValueError
 	if errors.As(err, &invalid) {

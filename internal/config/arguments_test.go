@@ -11,7 +11,7 @@ import (
 	"uer/internal/console"
 )
 
-// settings is a command with a flag of every kind.
+// settings holds the settings of a command with a flag of every kind.
 type settings struct {
 	path         string
 	batch        int
@@ -27,7 +27,7 @@ type settings struct {
 func newSettings() (*settings, *pflag.FlagSet) {
 	s := &settings{}
 	flags := pflag.NewFlagSet("uer", pflag.ContinueOnError)
-	flags.Bool("help", false, "a flag that is no setting")
+	flags.Bool("help", false, "a flag that is not a setting")
 	group := NewGroup(flags, "All")
 	group.Text(&s.path, PathFlag, "", "")
 	group.Int(&s.batch, "batch_size", 32, 1, "")
@@ -65,7 +65,7 @@ func TestArguments(t *testing.T) {
 		{in: "--gpu_ranks --seed 1", err: "--gpu_ranks needs at least one value"},
 		{in: "--tie_weights false", err: "--tie_weights takes no value after a space", hint: "write --tie_weights=false"},
 		{in: "--batchsize 32", err: "unknown flag: --batchsize", hint: "did you mean --batch_size?"},
-		{in: "--fp16", err: "unknown flag: --fp16", hint: "UER-py has it, this command of uer does not"},
+		{in: "--fp16", err: "unknown flag: --fp16", hint: "UER-py has it, but this command does not"},
 		{in: "--nothing_like_it", err: "unknown flag: --nothing_like_it"},
 		{in: "--=1", err: "unknown flag: --"},
 	} {
@@ -97,27 +97,27 @@ func TestValues(t *testing.T) {
 		{name: "batch_size", value: "64", want: "64"},
 		{name: "batch_size", value: "010", want: "10"},
 		{name: "batch_size", value: "0", err: "0 is less than 1"},
-		{name: "batch_size", value: "1.5", err: `"1.5" is not a whole number`},
-		{name: "batch_size", value: "99999999999999999999", err: "is not a whole number"},
+		{name: "batch_size", value: "1.5", err: `"1.5" is not an integer`},
+		{name: "batch_size", value: "99999999999999999999", err: "is not an integer"},
 		{name: "learning_rate", value: "1e-4", want: "0.0001"},
 		{name: "learning_rate", value: "nan", err: `"nan" is not a number`},
 		{name: "learning_rate", value: "inf", err: `"inf" is not a number`},
 		{name: "learning_rate", value: "2", err: "2 is greater than 1"},
 		{name: "learning_rate", value: "-2", err: "-2 is less than -1"},
 		{name: "seed", value: "-9223372036854775808", want: "-9223372036854775808"},
-		{name: "seed", value: "x", err: `"x" is not a whole number of 64 bits`},
+		{name: "seed", value: "x", err: `"x" is not a 64-bit integer`},
 		{name: "mask", value: "fully_visible", want: "fully_visible"},
 		{name: "mask", value: "none", err: `"none" is not one of causal, fully_visible`},
 		{name: "tie_weights", value: "1", want: "true"},
 		{name: "tie_weights", value: "yes", err: `"yes" is neither true nor false`},
 		{name: "gpu_ranks", value: "0,1,2", want: "0 1 2"},
 		{name: "gpu_ranks", value: "5, 0..2", want: "5 0 1 2"},
-		{name: "gpu_ranks", value: "a", err: `"a" is neither a whole number from 0 nor a range`},
+		{name: "gpu_ranks", value: "a", err: `"a" is neither a non-negative integer nor a range`},
 		{name: "gpu_ranks", value: "-1", err: "neither"},
 		{name: "gpu_ranks", value: "3..1", err: "neither"},
 		{name: "gpu_ranks", value: "0..", err: "neither"},
-		{name: "gpu_ranks", value: "0..2000000000", err: "list of more than 65536 numbers"},
-		{name: "gpu_ranks", value: " ", err: "holds no number"},
+		{name: "gpu_ranks", value: "0..2000000000", err: "the list longer than 65536 numbers"},
+		{name: "gpu_ranks", value: " ", err: "contains no number"},
 	} {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
 			_, flags := newSettings()
@@ -142,7 +142,7 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// checkUsage checks that err is a usage error with this text and, printed below it, this hint. An empty text means none.
+// checkUsage checks that err is a usage error with a text and a hint. An empty text means no error.
 func checkUsage(t *testing.T, err error, text, hint string) {
 	t.Helper()
 	if text == "" {

@@ -1,5 +1,12 @@
-// Package config turns what the user says into settings. A later source wins: defaults, the configuration file, the
-// environment, the command line. Flags and keys are UER-py's names, and arguments have the forms that argparse takes.
+// Package config reads settings from the command line, the environment and a configuration file.
+//
+// A command declares its flags with a [Group]; each flag is a setting with one name everywhere: --batch_size on the
+// command line, UER_BATCH_SIZE in the environment, batch_size in a file of JSON, YAML or TOML. [Arguments] accepts the
+// command line as Python's argparse does, and [Load] fills in the flags that were not given. The command line wins over
+// the environment, which wins over the file, which wins over the default.
+//
+// A setting that UER-py has too keeps UER-py's name and values; the spellings of its newer versions work as well. An
+// unknown key is an error. Errors name the source of a bad value; wrong usage is a [console.UsageError].
 package config
 
 import (
@@ -8,8 +15,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Annotations of a flag: the section of the help that it belongs to, whether the command needs a value for it, and
-// whether [Load] took its value from the environment or from the configuration file.
+// Annotations of a flag: its section of the help, whether the command needs a value for it, and whether [Load] took its
+// value from the environment or from the configuration file.
 const (
 	groupKey       = "group"
 	requiredKey    = "required"
@@ -17,10 +24,10 @@ const (
 	fileKey        = "file"
 )
 
-// Source is where the value of a flag comes from. The greater one wins.
+// Source is where the value of a flag comes from.
 type Source int
 
-// The sources of values.
+// The sources of values, in ascending order of precedence.
 const (
 	Default Source = iota
 	File
@@ -28,7 +35,7 @@ const (
 	CommandLine
 )
 
-// SourceOf tells where the value of a flag comes from, after [Load].
+// SourceOf returns where the value of a flag comes from. Call it after [Load].
 func SourceOf(flag *pflag.Flag) Source {
 	switch {
 	case flag.Changed:
@@ -47,7 +54,7 @@ type Group struct {
 	flags *pflag.FlagSet
 }
 
-// NewGroup starts a section of the help of the command that flags belong to.
+// NewGroup starts a section of the help of the command whose flags are given.
 func NewGroup(flags *pflag.FlagSet, title string) Group {
 	flags.SortFlags = false
 	flags.SetNormalizeFunc(normalize)
@@ -59,7 +66,7 @@ func normalize(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 }
 
-// GroupOf returns the section that a flag belongs to, "" if it was not added by a [Group].
+// GroupOf returns the title of the section that a flag belongs to, "" if it was not added by a [Group].
 func GroupOf(flag *pflag.Flag) string {
 	if title := flag.Annotations[groupKey]; len(title) > 0 {
 		return title[0]
@@ -67,10 +74,10 @@ func GroupOf(flag *pflag.Flag) string {
 	return ""
 }
 
-// IsRequired tells whether a command needs a value for the flag.
+// IsRequired reports whether the command needs a value for the flag.
 func IsRequired(flag *pflag.Flag) bool { return flag.Annotations[requiredKey] != nil }
 
-// Choices returns the names that a flag may be set to, nil if it takes other values.
+// Choices returns the names to which a flag may be set, nil if its values are not from a set of names.
 func Choices(flag *pflag.Flag) []string {
 	if value, isChoice := flag.Value.(interface{ choices() []string }); isChoice {
 		return value.choices()
@@ -78,7 +85,7 @@ func Choices(flag *pflag.Flag) []string {
 	return nil
 }
 
-// Require marks flags of the group that the command cannot do without.
+// Require marks flags of the group as required.
 func (g Group) Require(names ...string) {
 	for _, name := range names {
 		g.flags.Lookup(name).Annotations[requiredKey] = []string{"true"}
@@ -91,25 +98,25 @@ func (g Group) add(name string, value pflag.Value, usage string) *pflag.Flag {
 	return flag
 }
 
-// Int adds a whole number that is at least least.
-func (g Group) Int(to *int, name string, value, least int, usage string) {
+// Int adds an integer with a minimum.
+func (g Group) Int(to *int, name string, value, minimum int, usage string) {
 	*to = value
-	g.add(name, integer{to, least}, usage)
+	g.add(name, integer{to, minimum}, usage)
 }
 
-// Seed adds any whole number.
+// Seed adds an integer without limits.
 func (g Group) Seed(to *int64, name string, value int64, usage string) {
 	*to = value
 	g.add(name, seed{to}, usage)
 }
 
-// Float adds a number between low and high, both included.
+// Float adds a number from low to high inclusive.
 func (g Group) Float(to *float64, name string, value, low, high float64, usage string) {
 	*to = value
 	g.add(name, number{to, low, high}, usage)
 }
 
-// Text adds a text, such as a path.
+// Text adds a string, such as a path.
 func (g Group) Text(to *string, name, value, usage string) {
 	*to = value
 	g.add(name, text{to}, usage)
@@ -120,20 +127,20 @@ func (g Group) Bool(to *bool, name, usage string) {
 	g.add(name, boolean{to}, usage).NoOptDefVal = "true"
 }
 
-// Choice adds one of a set of names. A value outside of it, such as "", means that nothing is chosen by default.
+// Choice adds a name from a set. A default outside the set, such as "", means that nothing is chosen by default.
 func (g Group) Choice(to *string, name, value string, names []string, usage string) {
 	*to = value
 	g.add(name, &choice{to, names}, usage)
 }
 
-// Words adds one of a set of names that may also be typed, or stand in a file, as a list of words. Newer gives the value
-// for each such list.
+// Words adds a name from a set, some of which may also be given as a list of words, both as arguments and in a file.
+// newer maps each such list to its name.
 func (g Group) Words(to *string, name, value string, names []string, newer map[string]string, usage string) {
 	*to = value
 	g.add(name, &words{choice{to, names}, newer}, usage)
 }
 
-// Ints adds a list of numbers from 0: "0 1 2", "0,1,2" or "0..2".
+// Ints adds a list of non-negative integers: "0 1 2", "0,1,2" or "0..2".
 func (g Group) Ints(to *[]int, name, usage string) {
 	g.add(name, integers{to}, usage)
 }

@@ -21,12 +21,12 @@ import (
 // PathFlag names the flag that holds the path of the configuration file.
 const PathFlag = "config_path"
 
-// formats are the endings of a configuration file.
+// formats are the supported extensions of a configuration file.
 var formats = []string{".json", ".yaml", ".yml", ".toml"}
 
-// Load sets every flag that the command line left alone from the environment, UER_BATCH_SIZE for --batch_size, or else
-// from the configuration file, if the command has --config_path and it is not empty. The file may hold no other key
-// than the names of flags. A required flag that got no value from anywhere is a [console.UsageError].
+// Load sets every flag that is not on the command line from the environment (UER_BATCH_SIZE for --batch_size) or else
+// from the configuration file, if the command has --config_path and it is not empty. Every key of the file must be the
+// name of a flag. A required flag without a value from any source is a [console.UsageError].
 func Load(flags *pflag.FlagSet) error {
 	settings := viper.New()
 	settings.SetEnvPrefix("uer")
@@ -73,18 +73,18 @@ func checkRequired(flags *pflag.FlagSet) error {
 	if missing == nil {
 		return nil
 	}
-	return console.UsageError{Err: fmt.Errorf("required: %s", strings.Join(missing, ", "))}
+	return console.UsageError{Err: fmt.Errorf("required but not set: %s", strings.Join(missing, ", "))}
 }
 
 func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	ending := filepath.Ext(path)
 	if !slices.Contains(formats, ending) {
-		return fmt.Errorf("%s: a configuration file ends in %s", path, strings.Join(formats, ", "))
+		return fmt.Errorf("%s: a configuration file must end in one of %s", path, strings.Join(formats, ", "))
 	}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return console.Hint(fmt.Errorf("%s: no such configuration file", path),
-			`name one with --config_path, or pass --config_path "" and the sizes of the model as flags`)
+			`name one with --config_path, or pass --config_path "" and set the sizes of the model with flags`)
 	}
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
@@ -96,7 +96,7 @@ func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	return checkKeys(settings, flags, path)
 }
 
-// syntaxError says where a file is not what its ending promises.
+// syntaxError adds to a parser's error the file and, where known, the line.
 func syntaxError(path string, data []byte, err error) error {
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -105,7 +105,7 @@ func syntaxError(path string, data []byte, err error) error {
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
-		return fmt.Errorf("%s: holds %s, not an object with settings", path, kind.Value)
+		return fmt.Errorf("%s: expected an object with settings, found %s", path, kind.Value)
 	}
 	var parse viper.ConfigParseError
 	if errors.As(err, &parse) {
@@ -114,23 +114,23 @@ func syntaxError(path string, data []byte, err error) error {
 	return fmt.Errorf("%s: %w", path, err)
 }
 
-// checkKeys refuses keys that are not flags of the command, and keys without a value.
+// checkKeys rejects keys that are not flags of the command, and keys without a value.
 func checkKeys(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	keys := settings.AllKeys()
 	slices.Sort(keys)
 	for _, name := range huggingFaceNames {
 		if slices.Contains(keys, name) {
 			return console.Hint(fmt.Errorf("%s: unknown setting %q", path, name),
-				"this is a configuration of Hugging Face; UER-py's have keys such as layers_num and heads_num")
+				"this is a Hugging Face configuration; UER-py's keys are layers_num, heads_num and so on")
 		}
 	}
 	for _, key := range keys {
 		if key == PathFlag {
-			return fmt.Errorf("%s: %s cannot come from a configuration file", path, key)
+			return fmt.Errorf("%s: %s cannot be set in a configuration file", path, key)
 		}
 		if flag := flags.Lookup(key); flag == nil || GroupOf(flag) == "" {
 			err := fmt.Errorf("%s: unknown setting %q", path, key)
-			if hint := missing(flags, key, ""); hint != "" {
+			if hint := suggestion(flags, key, ""); hint != "" {
 				return console.Hint(err, hint)
 			}
 			return err
@@ -142,7 +142,7 @@ func checkKeys(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	return nil
 }
 
-// format writes a value of a file as the user would type it after a flag.
+// format formats a value from a file as the user would type it after a flag.
 func format(value any) string {
 	switch value := value.(type) {
 	case []any:

@@ -30,7 +30,7 @@ func TestPrecedence(t *testing.T) {
 			s, flags := newSettings()
 			t.Setenv("UER_BATCH_SIZE", test.environment)
 			if test.file != "" {
-				// The file, too, can be named by a variable.
+				// A variable can also name the file.
 				t.Setenv("UER_CONFIG_PATH", write(t, "c.json", `{"batch_size": `+test.file+`}`))
 			}
 			if err := flags.Parse(test.arguments); err != nil {
@@ -70,21 +70,21 @@ func TestFormats(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	for _, test := range []struct{ name, text, err, hint string }{
 		{"c.json", `{"num_hidden_layers": 12, "architectures": []}`, `c.json: unknown setting "num_hidden_layers"`,
-			"this is a configuration of Hugging Face"},
+			"this is a Hugging Face configuration"},
 		{"c.json", `{"batchsize": 12}`, `c.json: unknown setting "batchsize"`, "did you mean batch_size?"},
 		{"c.json", `{"deep_init": true}`, `c.json: unknown setting "deep_init"`, "UER-py has it"},
-		{"c.json", `{"config_path": "x"}`, "c.json: config_path cannot come from a configuration file", ""},
+		{"c.json", `{"config_path": "x"}`, "c.json: config_path cannot be set in a configuration file", ""},
 		{"c.json", `{"help": true}`, `c.json: unknown setting "help"`, ""},
 		{"c.json", `{"seed": {"a": 1}}`, `c.json: unknown setting "seed.a"`, "did you mean seed?"},
 		{"c.json", `{"seed": null}`, `c.json: seed has no value`, ""},
 		{"c.json", `{"seed": 1.5, "batch_size": 0}`, "c.json: batch_size: 0 is less than 1", ""},
-		{"c.json", `{"seed": 1.5, "batch_size": 0}`, `c.json: seed: "1.5" is not a whole number`, ""},
+		{"c.json", `{"seed": 1.5, "batch_size": 0}`, `c.json: seed: "1.5" is not a 64-bit integer`, ""},
 		{"c.json", "{\n\"seed\": 1,\n}", "c.json:3: invalid character", ""},
 		{"c.json", "", "c.json:1: unexpected end of JSON input", ""},
-		{"c.json", "[1]", "c.json: holds array, not an object with settings", ""},
+		{"c.json", "[1]", "c.json: expected an object with settings, found array", ""},
 		{"c.yaml", "seed: [", "c.yaml: ", ""},
 		{"c.toml", "seed = ", "c.toml: ", ""},
-		{"c.ini", "", "c.ini: a configuration file ends in .json, .yaml, .yml, .toml", ""},
+		{"c.ini", "", "c.ini: a configuration file must end in one of .json, .yaml, .yml, .toml", ""},
 	} {
 		t.Run(test.err, func(t *testing.T) {
 			s, flags := newSettings()
@@ -121,12 +121,12 @@ func TestRequired(t *testing.T) {
 	group.Require("vocab_path", "target")
 
 	err := Load(flags)
-	checkReport(t, err, "required: --vocab_path, --target", "")
+	checkReport(t, err, "required but not set: --vocab_path, --target", "")
 	if !errors.As(err, &console.UsageError{}) {
 		t.Errorf("%v is not a usage error", err)
 	}
 	t.Setenv("UER_TARGET", "mlm")
-	checkReport(t, Load(flags), "required: --vocab_path", "")
+	checkReport(t, Load(flags), "required but not set: --vocab_path", "")
 }
 
 // FuzzFile checks that no configuration file makes Load panic.
@@ -156,7 +156,7 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// checkReport checks that the printed form of err holds the text and the hint.
+// checkReport checks that the printed form of err contains the text and the hint.
 func checkReport(t *testing.T, err error, text, hint string) {
 	t.Helper()
 	var printed strings.Builder

@@ -1,6 +1,6 @@
 package config
 
-// A Model says how a model is built. Its keys in a configuration file and its flags are UER-py's.
+// A Model describes how to build a model. Flags and keys have UER-py's names, which comments give where they differ.
 type Model struct {
 	EmbeddingSize     int // emb_size
 	FeedForwardSize   int // feedforward_size
@@ -14,9 +14,9 @@ type Model struct {
 	Dropout           float64
 
 	Embedding            string
-	TargetEmbedding      string // tgt_embedding: that of the decoder
+	TargetEmbedding      string // tgt_embedding: the decoder's
 	Encoder              string
-	Decoder              string // of seq2seq and t5: always a transformer
+	Decoder              string // of seq2seq and t5; always a transformer
 	Mask                 string
 	Target               string
 	LayerNormPositioning string
@@ -37,9 +37,9 @@ type Model struct {
 	FactorizedEmbeddingParameterization bool
 	ParameterSharing                    bool
 	TieWeights                          bool
-	ShareEmbedding                      bool // share_embedding: encoder and decoder have one word table
+	ShareEmbedding                      bool // share_embedding: encoder and decoder share a word table
 	HasLMTargetBias                     bool
 	KeepPadding                         bool // process padding as UER-py does
-	DeepInit                            bool // deep_init: what ends a residual branch starts smaller
-	Recompute                           bool // compute the activations of a layer again in the backward pass
+	DeepInit                            bool // deep_init: smaller initial weights at the end of a residual branch
+	Recompute                           bool // recompute the activations of a layer in the backward pass
 }

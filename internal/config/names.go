@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// uerNames are the flags and keys of UER-py, of any version. One that a command does not have gets a different hint
-// from one that is misspelt.
+// uerNames are the flags and keys of all versions of UER-py. One that a command lacks gets a different hint from one
+// that is misspelt.
 var uerNames = strings.Fields(`
 	attention_head_size backend batch_size bidirectional block_size config_path corpus_path data_processor dataset_path
 	decoder decoder_layers_num deep_init deepspeed deepspeed_config do_lower_case docs_buffer_size dropout dup_factor
@@ -23,20 +23,20 @@ var uerNames = strings.Fields(`
 	tgt_seq_length tgt_spm_model_path tgt_tokenizer tgt_vocab_path tie_weights tokenizer total_steps vocab_path warmup
 	weight_decay whole_word_masking world_size`)
 
-// huggingFaceNames are keys that a configuration of Hugging Face holds and one of UER-py never does.
+// huggingFaceNames are keys found in Hugging Face configurations and never in UER-py's.
 var huggingFaceNames = strings.Fields(`
 	num_hidden_layers num_attention_heads intermediate_size model_type architectures n_layer n_head n_embd vocab_size`)
 
-// missing says what to do about a name that the command has no flag for, "" if nothing comes to mind. The prefix is
-// what the user writes before a name.
-func missing(flags *pflag.FlagSet, name, prefix string) string {
+// suggestion returns a hint about a name for which the command has no flag, "" if there is none. The prefix is what the
+// user types before a name.
+func suggestion(flags *pflag.FlagSet, name, prefix string) string {
 	if slices.Contains(uerNames, name) {
-		return "UER-py has it, this command of uer does not"
+		return "UER-py has it, but this command does not"
 	}
-	closest, least := "", 3
+	closest, smallest := "", 3 // names further apart than 2 are not a typing error
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if d := distance(name, flag.Name); d < least && GroupOf(flag) != "" {
-			closest, least = flag.Name, d
+		if d := distance(name, flag.Name); d < smallest && GroupOf(flag) != "" {
+			closest, smallest = flag.Name, d
 		}
 	})
 	if closest == "" {
@@ -45,9 +45,9 @@ func missing(flags *pflag.FlagSet, name, prefix string) string {
 	return "did you mean " + prefix + closest + "?"
 }
 
-// distance is the number of letters to insert, delete or replace to make b of a.
+// distance is the Levenshtein distance: the number of bytes to insert, delete or replace to turn a into b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1) // distances of the prefix of a to each prefix of b
+	row := make([]int, len(b)+1) // distances between the current prefix of a and each prefix of b
 	for j := range row {
 		row[j] = j
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What newer versions of UER-py write, in any order of the words, and what it is called here.
+// The spellings of newer versions of UER-py, whose words may come in any order, and the names used here.
 var (
 	NewerEmbeddings = map[string]string{
 		"word pos": "word_pos", "word pos seg": "word_pos_seg", "word sinusoidalpos": "word_sinusoidalpos",
@@ -15,16 +15,16 @@ var (
 	NewerDataProcessors = map[string]string{"mt": "seq2seq"}
 )
 
-// newerPair is the target of bert and of albert in newer UER-py; the data_processor tells which.
+// newerPair is the target of both bert and albert in newer UER-py; the data_processor tells them apart.
 const newerPair = "mlm sp"
 
-// newerTargets are the targets of newer UER-py that differ from their data processor.
+// newerTargets maps a data processor of newer UER-py to its target, where the names differ.
 var newerTargets = map[string]string{
 	"bert": newerPair, "albert": newerPair, "prefixlm": "lm", "seq2seq": "lm", "t5": "lm",
 }
 
-// Target combines --target and --data_processor to the name of a target. It returns false if they contradict each other.
-// An empty data processor says nothing.
+// Target combines --target and --data_processor into the name of a target. agree is false if they contradict each
+// other. The data processor may be empty.
 func Target(target, dataProcessor string) (name string, agree bool) {
 	switch {
 	case dataProcessor == "" && target == newerPair:
@@ -35,7 +35,7 @@ func Target(target, dataProcessor string) (name string, agree bool) {
 	return dataProcessor, target == dataProcessor || target == newerTargets[dataProcessor]
 }
 
-// words is one of a set of names, some of which may also be spelt as a list of words.
+// words is a name from a set, some of which may also be spelt as a list of words.
 type words struct {
 	choice
 	newer map[string]string
@@ -43,7 +43,7 @@ type words struct {
 
 func (v *words) isList() {}
 
-// Set refuses what is neither one of the names nor another spelling of one.
+// Set accepts the names and their spellings as lists of words.
 func (v *words) Set(text string) error {
 	typed := strings.FieldsFunc(text, isSeparator)
 	if len(typed) == 1 && slices.Contains(v.names, typed[0]) {

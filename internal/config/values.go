@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// An integer is a whole number that is at least least.
+// integer is an integer with a minimum.
 type integer struct {
-	to    *int
-	least int
+	to      *int
+	minimum int
 }
 
 func (v integer) String() string { return strconv.Itoa(*v.to) }
@@ -20,16 +20,16 @@ func (v integer) Type() string   { return "int" }
 func (v integer) Set(text string) error {
 	n, err := strconv.Atoi(text)
 	if err != nil {
-		return fmt.Errorf("%q is not a whole number", text)
+		return fmt.Errorf("%q is not an integer", text)
 	}
-	if n < v.least {
-		return fmt.Errorf("%d is less than %d", n, v.least)
+	if n < v.minimum {
+		return fmt.Errorf("%d is less than %d", n, v.minimum)
 	}
 	*v.to = n
 	return nil
 }
 
-// A seed is any whole number of 64 bits.
+// seed is any 64-bit integer.
 type seed struct{ to *int64 }
 
 func (v seed) String() string { return strconv.FormatInt(*v.to, 10) }
@@ -38,13 +38,13 @@ func (v seed) Type() string   { return "int" }
 func (v seed) Set(text string) error {
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return fmt.Errorf("%q is not a whole number of 64 bits", text)
+		return fmt.Errorf("%q is not a 64-bit integer", text)
 	}
 	*v.to = n
 	return nil
 }
 
-// A number lies between low and high, both included.
+// number is a finite number from low to high inclusive.
 type number struct {
 	to        *float64
 	low, high float64
@@ -74,7 +74,7 @@ func (v text) String() string         { return *v.to }
 func (v text) Type() string           { return "text" }
 func (v text) Set(value string) error { *v.to = value; return nil }
 
-// A boolean is a flag without a value; --name=false undoes what a file or the environment says.
+// boolean is a flag without a value; --name=false overrides a file or the environment.
 type boolean struct{ to *bool }
 
 func (v boolean) String() string { return strconv.FormatBool(*v.to) }
@@ -92,7 +92,7 @@ func (v boolean) Set(text string) error {
 	return nil
 }
 
-// A choice is one of a set of names.
+// choice is a name from a set.
 type choice struct {
 	to    *string
 	names []string
@@ -110,17 +110,17 @@ func (v *choice) Set(text string) error {
 	return nil
 }
 
-// A list takes several arguments, as argparse's nargs="+" does.
+// list marks the values that take several arguments, like argparse's nargs="+".
 type list interface{ isList() }
 
-// isSeparator tells what may stand between the items of a list.
+// isSeparator reports whether r separates the items of a list.
 func isSeparator(r rune) bool { return r == ',' || r == ' ' }
 
 // integers is a list of non-negative integers: "0 1 2", "0,1,2" or "0..2". Setting it again replaces it.
 type integers struct{ to *[]int }
 
-// mostIntegers bounds what one range can ask for.
-const mostIntegers = 1 << 16
+// maxIntegers bounds the length of a list, since a range may ask for any.
+const maxIntegers = 1 << 16
 
 func (v integers) isList()      {}
 func (v integers) Type() string { return "ints" }
@@ -143,17 +143,17 @@ func (v integers) Set(text string) error {
 		first, err := strconv.ParseUint(low, 10, 31)
 		last, lastErr := strconv.ParseUint(high, 10, 31)
 		if err != nil || lastErr != nil || last < first {
-			return fmt.Errorf("%q is neither a whole number from 0 nor a range such as 0..7", word)
+			return fmt.Errorf("%q is neither a non-negative integer nor a range such as 0..7", word)
 		}
-		if last-first >= mostIntegers-uint64(len(all)) {
-			return fmt.Errorf("%q makes a list of more than %d numbers", word, mostIntegers)
+		if last-first >= maxIntegers-uint64(len(all)) {
+			return fmt.Errorf("%q makes the list longer than %d numbers", word, maxIntegers)
 		}
 		for n := first; n <= last; n++ {
 			all = append(all, int(n))
 		}
 	}
 	if all == nil {
-		return fmt.Errorf("%q holds no number", text)
+		return fmt.Errorf("%q contains no number", text)
 	}
 	*v.to = all
 	return nil

@@ -48,7 +48,7 @@ func TestHintHidesNothing(t *testing.T) {
 		t.Errorf("%v hides %v", err, cause)
 	}
 	if Hint(nil, "nothing to do") != nil {
-		t.Error("a hint made an error of nil")
+		t.Error("a hint turned nil into an error")
 	}
 }
 
@@ -87,17 +87,17 @@ func TestNotifyContext(t *testing.T) {
 	}
 }
 
-// clock is a time that moves when the test says so.
+// clock is a time that advances only when the test says so.
 type clock struct{ now time.Time }
 
 func (c *clock) time() time.Time { return c.now }
 
-func TestStatusElsewhereThanOnATerminal(t *testing.T) {
+func TestStatusWithoutATerminal(t *testing.T) {
 	var printed strings.Builder
 	s := NewStatus(&printed)
 	c := &clock{time.Date(2026, 11, 22, 19, 25, 35, 0, time.UTC)}
 	s.now, s.last = c.time, c.now
-	for range 25 { // a line after 10 and 20 seconds
+	for range 25 { // a line after 10 seconds and one after 20
 		c.now = c.now.Add(time.Second)
 		s.Update("Build    46%")
 	}

@@ -1,4 +1,9 @@
-// Package console talks to the person at the terminal: errors with hints, exit codes, a status line, and signals.
+// Package console is how uer talks to the person at the terminal: errors with hints, exit codes, a status line, and
+// signals.
+//
+// A package that knows what to do about an error attaches it with [Hint]; [Report] prints both and chooses the
+// exit code. [Count], [Bytes] and [Duration] format figures the same way everywhere. Colours and in-place updates are
+// used only on a terminal, and respect NO_COLOR, CLICOLOR_FORCE and TERM=dumb.
 package console
 
 import (
@@ -8,14 +13,14 @@ import (
 	"strings"
 )
 
-// Exit codes of uer. A command that a signal stopped exits with 128 plus the number of the signal.
+// Exit codes of uer. A command stopped by a signal exits with 128 plus the signal's number.
 const (
 	ExitDone   = 0
 	ExitFailed = 1
 	ExitUsage  = 2
 )
 
-// A UsageError says that a command was typed wrongly, as opposed to having failed.
+// A UsageError means that the command line is wrong, as opposed to the command having failed.
 type UsageError struct{ Err error }
 
 func (e UsageError) Error() string { return e.Err.Error() }
@@ -28,7 +33,8 @@ type hinted struct {
 
 func (h hinted) Unwrap() error { return h.error }
 
-// Hint attaches to err what the user can do about it. [Report] prints it below the error. A nil error stays nil.
+// Hint attaches advice to err: what the user can do about it. [Report] prints it below the error. A nil error stays
+// nil.
 func Hint(err error, hint string) error {
 	if err == nil {
 		return nil
@@ -62,7 +68,7 @@ func Report(w io.Writer, err error) int {
 	return ExitFailed
 }
 
-// indent sets the further lines of a text under its first one.
+// indent aligns all lines of text with the first.
 func indent(text string) string {
 	return strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n     ")
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Count writes a number with commas between thousands: 61,204.
+// Count formats a number with a comma between thousands: 61,204.
 func Count[T int | int32 | int64](n T) string {
 	text := strconv.FormatInt(int64(n), 10)
 	digits := len(text)
@@ -19,7 +19,7 @@ func Count[T int | int32 | int64](n T) string {
 	return text
 }
 
-// Bytes writes a size in decimal units with three digits or so: 15.6 MB.
+// Bytes formats a size in decimal units: 999 B, 15.6 MB.
 func Bytes(n int64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
@@ -32,7 +32,7 @@ func Bytes(n int64) string {
 	return fmt.Sprintf("%.1f %cB", size, "kMGTPE"[unit])
 }
 
-// Duration writes a time in the two units that matter: 0.4 s, 12.3 s, 4m 05s, 2h 10m, 3d 04h.
+// Duration formats a time, rounded to suit its length: 0.4 s, 12.3 s, 4m 05s, 2h 10m, 3d 04h.
 func Duration(d time.Duration) string {
 	switch {
 	case d < 59950*time.Millisecond:

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// Stopped is the error of a command that a signal stopped. It is the cause of the context of [NotifyContext].
+// Stopped is the error of a command stopped by a signal, and the cause of a context that [NotifyContext] cancelled.
 type Stopped struct{ Signal syscall.Signal }
 
 func (s Stopped) Error() string {
@@ -18,7 +18,7 @@ func (s Stopped) Error() string {
 func (s Stopped) exitCode() int { return 128 + int(s.Signal) }
 
 // NotifyContext returns a context that the first SIGINT or SIGTERM cancels, with a [Stopped] as its cause. A second
-// signal ends the process at once. The returned function releases what it holds.
+// signal kills the process at once. The returned function cancels the context and stops listening for signals.
 func NotifyContext(parent context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(parent)
 	received := make(chan os.Signal, 1)

@@ -18,8 +18,8 @@ const (
 	plainInterval    = 10 * time.Second
 )
 
-// A Status is one line that says how far a command has come. On a terminal it is rewritten in place; elsewhere it
-// becomes a line with the time, at most one every ten seconds. Its methods may be called from several goroutines.
+// A Status is a line that shows how far a command has got. On a terminal it is rewritten in place; elsewhere each
+// update is a line of its own with the time, at most one every ten seconds. It is safe for concurrent use.
 type Status struct {
 	mu       sync.Mutex
 	w        io.Writer
@@ -30,20 +30,20 @@ type Status struct {
 	now      func() time.Time
 }
 
-// NewStatus makes a status line on w.
+// NewStatus returns a status line that is written to w.
 func NewStatus(w io.Writer) *Status {
 	s := &Status{w: w, terminal: terminal(w), now: time.Now}
 	if s.terminal != nil {
 		s.interval = terminalInterval
 	} else {
-		// A command that is over sooner needs no line about its progress.
+		// A command that finishes before the first interval is over shows no progress.
 		s.interval = plainInterval
 		s.last = s.now()
 	}
 	return s
 }
 
-// Update shows text, unless the line has just been changed.
+// Update shows text, unless the line changed only a moment ago.
 func (s *Status) Update(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -63,7 +63,7 @@ func (s *Status) Update(text string) {
 	s.shown = true
 }
 
-// Done replaces the status line by text, or clears it if text is empty. A later Update starts a new line.
+// Done replaces the status line with text, or clears it if text is empty. A later Update starts a new line.
 func (s *Status) Done(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *Status) Done(text string) {
 	}
 }
 
-// cut shortens text to a number of terminal columns; Chinese characters take two.
+// cut truncates text to a number of terminal columns; a wide character, such as a Chinese one, takes two.
 func cut(text string, columns int) string {
 	used := 0
 	for i, r := range text {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/term"
 )
 
-// terminal returns the file behind w if it is a terminal that understands control codes, else nil.
+// terminal returns the file behind w if it is a terminal that understands control codes, or nil.
 func terminal(w io.Writer) *os.File {
 	file, isFile := w.(*os.File)
 	if !isFile || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(file.Fd())) {
@@ -16,7 +16,7 @@ func terminal(w io.Writer) *os.File {
 	return file
 }
 
-// colored tells whether to write colours to w. NO_COLOR wins over CLICOLOR_FORCE.
+// colored reports whether to write colours to w. NO_COLOR wins over CLICOLOR_FORCE.
 func colored(w io.Writer) bool {
 	if os.Getenv("NO_COLOR") != "" {
 		return false

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// openTerminal makes a terminal with a number of columns. What is written to it can be read from screen.
+// openTerminal creates a pseudo-terminal with a number of columns. What is written to tty can be read from screen.
 func openTerminal(t *testing.T, columns uint16) (screen, tty *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
@@ -47,7 +47,7 @@ func TestStatusOnATerminal(t *testing.T) {
 	s.Update("Next")
 	s.Done("")
 	want := "\rBuild 1%\x1b[K" + "\rBuild 书\x1b[K" + "\r\x1b[KDataset  x\r\n" + "\rNext\x1b[K" + "\r\x1b[K"
-	fmt.Fprint(tty, "$") // the terminal hands over what it has; this marks the end
+	fmt.Fprint(tty, "$") // marks the end: a read returns whatever the terminal has so far
 	got, err := bufio.NewReader(screen).ReadString('$')
 	if err != nil || got != want+"$" {
 		t.Errorf("got %q, %v, want %q", got, err, want+"$")

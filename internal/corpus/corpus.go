@@ -1,4 +1,11 @@
 // Package corpus reads text files, line by line or document by document.
+//
+// A file is mapped into memory, so its size does not matter, and lines are slices of it: they are valid until the
+// corpus is closed. Lines end as in Python's text mode, with a line feed, a carriage return or both, and are numbered
+// from 1. A document is a run of non-blank lines, its sentences; blank lines separate documents.
+//
+// Text must be UTF-8, with or without a byte order mark. It is checked as it is read: the first bad line ends the
+// iteration with an [EncodingError], which names the file, line, column and byte.
 package corpus
 
 import (
@@ -20,22 +27,22 @@ type Corpus struct {
 	mapping *durable.Mapping
 }
 
-// Line is a line without its end.
+// Line is a line without its line ending.
 type Line struct {
 	Number int    // from 1
-	End    int    // index of the byte after the line in the file
+	End    int    // offset in the file of the byte after the line, including its ending
 	Text   string // valid until the corpus is closed
 }
 
-// Document is a run of sentences, each a line of the file that is not blank.
+// Document is a run of sentences, each of them a line that is not blank.
 type Document struct {
 	Number    int      // from 1
 	Line      int      // number of the first line
-	End       int      // index of the byte after the last line in the file
+	End       int      // offset in the file of the byte after the last line
 	Sentences []string // valid until the corpus is closed
 }
 
-// An EncodingError says where a file is not UTF-8.
+// An EncodingError reports where a file is not UTF-8.
 type EncodingError struct {
 	Path         string
 	Line, Column int // from 1; the column counts bytes
@@ -46,7 +53,7 @@ func (e *EncodingError) Error() string {
 	return fmt.Sprintf("%s:%d: not UTF-8: byte 0x%02x at column %d", e.Path, e.Line, e.Byte, e.Column)
 }
 
-// Open maps a file. Its text is checked while it is read.
+// Open maps the file at path.
 func Open(path string) (*Corpus, error) {
 	mapping, err := durable.Map(path)
 	if err != nil {
@@ -55,12 +62,11 @@ func Open(path string) (*Corpus, error) {
 	return &Corpus{path, len(mapping.Bytes), mapping}, nil
 }
 
-// Close unmaps the file. No text of it may be used afterwards.
+// Close unmaps the file. Its text must not be used afterwards.
 func (c *Corpus) Close() error { return c.mapping.Close() }
 
-// Lines yields the lines of the file. As in Python's text mode, a line ends with "\n", "\r\n" or "\r"; the last line
-// needs no end. A byte order mark at the beginning of the file is left out. The first line that is not UTF-8 yields an
-// EncodingError and is the last.
+// Lines yields the lines of the file, without a byte order mark at its start. A line ends with "\n", "\r\n" or "\r";
+// the last line may lack an ending. The first line that is not UTF-8 yields an [EncodingError] and ends the iteration.
 func (c *Corpus) Lines() iter.Seq2[Line, error] {
 	return func(yield func(Line, error) bool) {
 		data := c.mapping.Bytes
@@ -96,8 +102,8 @@ func (c *Corpus) encodingError(line Line) error {
 	return console.Hint(err, "convert the file, for instance with iconv -f GB18030 -t UTF-8")
 }
 
-// Documents yields the documents of a file with a sentence a line and blank lines, which hold nothing but white space,
-// between the documents. Errors are those of Lines.
+// Documents yields the documents of a file with one sentence per line and blank lines, empty or only white space,
+// between documents. Errors are those of Lines.
 func (c *Corpus) Documents() iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
 		document := Document{Number: 1}
@@ -125,13 +131,13 @@ func (c *Corpus) Documents() iter.Seq2[Document, error] {
 	}
 }
 
-// lineEnds finds line ends from the front to the back, looking at each byte twice at most.
+// lineEnds finds line endings from front to back, looking at each byte at most twice.
 type lineEnds struct {
 	data           []byte
-	feed, carriage int // the next "\n" and "\r", len(data) if there is none
+	feed, carriage int // index of the next "\n" and "\r", len(data) if there is none
 }
 
-// after returns the index of the end of the line that begins at start, and where the next line begins.
+// after returns where the text of the line that begins at start ends, and where the next line begins.
 func (l *lineEnds) after(start int) (end, next int) {
 	if l.feed < start {
 		l.feed = l.index(start, '\n')

@@ -208,7 +208,7 @@ func BenchmarkLines(b *testing.B) {
 	}
 }
 
-// Without a single "\n" the search for it must not begin anew at each line.
+// BenchmarkCarriageReturns has no "\n" at all: the search for one must not be repeated for every line.
 func BenchmarkCarriageReturns(b *testing.B) {
 	c := open(b, strings.Repeat("今天\r", 100000))
 	b.SetBytes(int64(c.Size))

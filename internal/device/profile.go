@@ -9,22 +9,24 @@ import (
 	"time"
 )
 
-// Profile gathers the time of each kind of operation over the runs of an executor.
+// Profile gathers the time of each kind of operation over runs of programs.
 type Profile struct {
 	operations map[string]*operationTime
+	flops      int64
 }
 
 type operationTime struct {
 	name  string
 	calls int
 	total time.Duration
-	work  int64 // floating-point operations of products
+	flops int64 // of matrix products
 }
 
 // NewProfile is an empty profile.
 func NewProfile() *Profile { return &Profile{operations: map[string]*operationTime{}} }
 
-func (p *Profile) add(name string, elapsed time.Duration, work int64) {
+// Add takes the time of one operation and the floating-point operations of its matrix products.
+func (p *Profile) Add(name string, elapsed time.Duration, flops int64, recomputed bool) {
 	t := p.operations[name]
 	if t == nil {
 		t = &operationTime{name: name}
@@ -32,8 +34,15 @@ func (p *Profile) add(name string, elapsed time.Duration, work int64) {
 	}
 	t.calls++
 	t.total += elapsed
-	t.work += work
+	t.flops += flops
+	if !recomputed {
+		p.flops += flops
+	}
 }
+
+// FLOPs is the number of floating-point operations of all matrix products. What is computed twice counts once, and what is
+// masked not at all.
+func (p *Profile) FLOPs() int64 { return p.flops }
 
 // Write prints a line for each kind of operation, the longest first; with matrix products also their speed.
 func (p *Profile) Write(w io.Writer) error {
@@ -47,8 +56,8 @@ func (p *Profile) Write(w io.Writer) error {
 	for _, t := range operations {
 		line := fmt.Sprintf("%-28s %8d calls %10.3f s %6.1f%%", t.name, t.calls, t.total.Seconds(),
 			100*t.total.Seconds()/max(all.Seconds(), 1e-9))
-		if t.work > 0 {
-			line += fmt.Sprintf(" %8.1f GFLOP/s", float64(t.work)/float64(max(t.total, 1).Nanoseconds()))
+		if t.flops > 0 {
+			line += fmt.Sprintf(" %8.1f GFLOP/s", float64(t.flops)/float64(max(t.total, 1).Nanoseconds()))
 		}
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err

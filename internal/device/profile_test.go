@@ -8,9 +8,12 @@ import (
 
 func TestProfile(t *testing.T) {
 	p := NewProfile()
-	p.add("norm", time.Second, 0)
-	p.add("linear", 2*time.Second, 4e11)
-	p.add("linear", time.Second, 2e11)
+	p.Add("norm", time.Second, 0, false)
+	p.Add("linear", 2*time.Second, 4e11, false)
+	p.Add("linear", time.Second, 2e11, true)
+	if got := p.FLOPs(); got != 4e11 {
+		t.Errorf("%d operations, want those that are not recomputed", got)
+	}
 	var table strings.Builder
 	if err := p.Write(&table); err != nil {
 		t.Fatal(err)

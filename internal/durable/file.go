@@ -1,4 +1,11 @@
 // Package durable writes files that are either complete or absent, and maps files into memory.
+//
+// A [File] is written as PATH.partial beside its final path. Commit syncs it to disk and renames it, so that readers,
+// and whoever comes after a crash or a power failure, see the old file or the new one, never a part of it. If writing
+// fails, the old file stays and the temporary one is removed; that of a killed process is overwritten by the next run.
+// A lock keeps two processes from writing the same path at once.
+//
+// Errors of the file system are *fs.PathError and name the final path; a missing folder is a [MissingFolderError].
 package durable
 
 import (
@@ -13,27 +20,26 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// suffix marks the temporary file beside the target. The name is the same in every run, so what a killed process
-// left behind is overwritten by the next one instead of piling up.
+// suffix marks the temporary file beside the target. The name is the same in every run, so that the leftover of a
+// killed process is overwritten by the next run instead of piling up.
 const suffix = ".partial"
 
-// File is a file being written beside its final path. It takes the final name in Commit; until then a reader finds
-// what was there before. A File is for one goroutine.
+// File is a file being written beside its final path. Commit gives it the final name; until then a reader finds
+// whatever was there before. It is not safe for concurrent use.
 type File struct {
 	path string // final path, with symbolic links followed
 	file *os.File
-	err  error // first failed write: such a file is never committed
+	err  error // the first failed write; a file with one is never committed
 }
 
-// Check tells early whether Create could work at path: its folder must exist, and what path names now, if anything,
-// must be a regular file. It writes nothing.
+// Check reports early whether Create would fail at path: the folder must exist, and path itself must be a regular file
+// or not exist yet. It writes nothing.
 func Check(path string) error {
 	_, err := target(path)
 	return err
 }
 
-// Create starts a new file at path, on the conditions of [Check]. Of two processes that write one path at a time, the
-// second gets an error.
+// Create starts a new file at path, under the conditions of [Check]. It fails if another process is writing that path.
 func Create(path string) (*File, error) {
 	final, err := target(path)
 	if err != nil {
@@ -46,7 +52,8 @@ func Create(path string) (*File, error) {
 	return &File{path: final, file: file}, nil
 }
 
-// WriteFile makes the file at path from what write produces, through a buffer. After an error nothing of it is left.
+// WriteFile creates the file at path with the content that write produces, through a buffer. If write fails, path is
+// left as it was.
 func WriteFile(path string, write func(io.Writer) error) error {
 	file, err := Create(path)
 	if err != nil {
@@ -63,29 +70,14 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return file.Commit()
 }
 
-// Write appends to the file at its current offset.
+// Write appends to the file.
 func (f *File) Write(data []byte) (int, error) {
 	n, err := f.file.Write(data)
 	return n, f.keep(err)
 }
 
-// WriteAt writes at the offset in bytes from the start; it does not move the current offset.
-func (f *File) WriteAt(data []byte, offset int64) (int, error) {
-	n, err := f.file.WriteAt(data, offset)
-	return n, f.keep(err)
-}
-
-// Seek sets the current offset as io.Seeker does.
-func (f *File) Seek(offset int64, whence int) (int64, error) {
-	position, err := f.file.Seek(offset, whence)
-	if err != nil {
-		return position, named("seek in", f.path, err)
-	}
-	return position, nil
-}
-
-// Commit brings the bytes to the disk and gives the file its final name, replacing what had it. If any write failed,
-// or these do not reach the disk, the file is removed and what had the name stays.
+// Commit syncs the file to disk and renames it to its final path, replacing any file there. If a write or the sync
+// failed, the new file is removed and the old one stays.
 func (f *File) Commit() error {
 	if f.file == nil {
 		return named("commit", f.path, fs.ErrClosed)
@@ -98,12 +90,12 @@ func (f *File) Commit() error {
 		f.Abort()
 		return named("write", f.path, err)
 	}
-	// Renamed while open: the lock lasts until the temporary name is gone.
+	// Renamed while open, so that the lock is held until the temporary name is gone.
 	if err := os.Rename(f.file.Name(), f.path); err != nil {
 		f.Abort()
 		return named("rename temporary file to", f.path, err)
 	}
-	_ = f.file.Close() // the bytes are on the disk already
+	_ = f.file.Close() // the content is on disk already
 	f.file = nil
 	return syncFolder(filepath.Dir(f.path))
 }
@@ -113,14 +105,14 @@ func (f *File) Abort() {
 	if f.file == nil {
 		return
 	}
-	// Removed while open, so that the lock protects the name until it is gone. A name that cannot be removed
-	// costs space only: the next Create overwrites it.
+	// Removed while open, so that the lock is held until the name is gone. A file that cannot be removed only
+	// wastes space: the next Create overwrites it.
 	_ = os.Remove(f.file.Name())
 	_ = f.file.Close()
 	f.file = nil
 }
 
-// keep remembers the first failed write and names the final path in it.
+// keep remembers the first failed write. The error it returns names the final path.
 func (f *File) keep(err error) error {
 	if err == nil {
 		return nil
@@ -132,7 +124,7 @@ func (f *File) keep(err error) error {
 	return err
 }
 
-// target returns the path to rename to. A symbolic link is followed, so the link stays and its target is replaced.
+// target returns the path to rename to. A symbolic link is followed, so that its target is replaced and not the link.
 func target(path string) (string, error) {
 	if path == "" {
 		return "", named("create", `""`, errors.New("the file name is empty"))
@@ -144,7 +136,7 @@ func target(path string) (string, error) {
 	if err != nil {
 		return "", named("create", path, err)
 	}
-	// Renaming over a device or a pipe would replace it.
+	// Renaming onto a device or a pipe would replace it with a file.
 	if info.IsDir() {
 		return "", named("create", path, errors.New("it is a folder"))
 	}
@@ -158,7 +150,7 @@ func target(path string) (string, error) {
 	return final, nil
 }
 
-// checkFolder says which folder is missing, which the system's message about the file does not.
+// checkFolder returns an error that names the missing folder; the system's own error names only the file.
 func checkFolder(path string) error {
 	folder := filepath.Dir(path)
 	info, err := os.Stat(folder)
@@ -174,7 +166,7 @@ func checkFolder(path string) error {
 	return nil
 }
 
-// MissingFolderError says that the folder for a new file does not exist. It is an fs.ErrNotExist.
+// MissingFolderError means that the folder for a new file does not exist. It matches fs.ErrNotExist.
 type MissingFolderError struct{ Path, Folder string }
 
 func (e *MissingFolderError) Error() string {
@@ -184,7 +176,7 @@ func (e *MissingFolderError) Error() string {
 // Is makes errors.Is(err, fs.ErrNotExist) true.
 func (e *MissingFolderError) Is(target error) bool { return target == fs.ErrNotExist }
 
-// openLocked opens the temporary file empty, with a lock that ends with the process that holds it.
+// openLocked opens the temporary file, locks it and truncates it. The lock ends with the process at the latest.
 func openLocked(path string) (*os.File, error) {
 	for {
 		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
@@ -196,7 +188,7 @@ func openLocked(path string) (*os.File, error) {
 			_ = file.Close()
 			return nil, err
 		}
-		// Between opening and locking another process may have renamed or removed this file.
+		// Another process may have renamed or removed the file between the opening and the locking.
 		opened, err := file.Stat()
 		if err == nil {
 			var present fs.FileInfo
@@ -214,7 +206,7 @@ func openLocked(path string) (*os.File, error) {
 	}
 }
 
-// lock takes the file for this process. Some network file systems know no locks: there two writers are not noticed.
+// lock locks the file for this process. Some network file systems have no locks; a second writer goes unnoticed there.
 func lock(file *os.File) error {
 	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
@@ -226,7 +218,7 @@ func lock(file *os.File) error {
 	return err
 }
 
-// syncFolder makes a rename in the folder survive a power cut.
+// syncFolder makes a rename in the folder survive a power failure.
 func syncFolder(path string) error {
 	folder, err := os.Open(path)
 	if err != nil {
@@ -240,7 +232,7 @@ func syncFolder(path string) error {
 	return nil
 }
 
-// named says what was done to which file, without the temporary name that the system's error carries.
+// named returns err as a failed operation on path, in place of the temporary name in the system's error.
 func named(operation, path string, err error) error {
 	if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
 		err = inner.Err

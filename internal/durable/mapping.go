@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Mapping is a file's content in read-only memory, read from the disk as it is touched. Whoever shortens the file
-// while it is mapped ends this process at the next access; files written by this package are replaced, never shortened.
+// Mapping is the content of a file in read-only memory, read from disk on first access. If the file is truncated while
+// it is mapped, an access past its new end kills the process; files written by this package are replaced instead.
 type Mapping struct {
 	Bytes []byte
 }
 
-// Map maps the regular file at path. An empty file gives empty bytes.
+// Map maps the regular file at path. The Bytes of an empty file are empty.
 func Map(path string) (*Mapping, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -34,7 +34,7 @@ func Map(path string) (*Mapping, error) {
 		return &Mapping{}, nil
 	}
 	if int64(int(info.Size())) != info.Size() {
-		return nil, named("map", path, errors.New("too large for this machine's addresses"))
+		return nil, named("map", path, errors.New("the file is too large for a 32-bit address space"))
 	}
 	data, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
@@ -43,7 +43,7 @@ func Map(path string) (*Mapping, error) {
 	return &Mapping{Bytes: data}, nil
 }
 
-// Close gives the memory back; Bytes must not be touched afterwards. A second call does nothing.
+// Close unmaps the file; Bytes must not be used afterwards. A second call does nothing.
 func (m *Mapping) Close() error {
 	if m.Bytes == nil {
 		return nil

@@ -49,7 +49,7 @@ func TestMapRefuses(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o666); err != nil {
 		t.Fatal(err)
 	}
-	writer, err := os.OpenFile(filepath.Join(folder, "pipe"), os.O_RDWR, 0) // or opening the pipe would wait
+	writer, err := os.OpenFile(filepath.Join(folder, "pipe"), os.O_RDWR, 0) // without a writer, opening the pipe would block
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-// Package embedding turns tokens into vectors. ByName is the registry of --embedding.
+// Package embedding turns tokens into vectors, [tokens, emb_size]. ByName is the registry of --embedding.
+//
+// An embedding is a sum of rows of tables: of the token, of its position and of its segment, as its name says.
 package embedding
 
 import (
@@ -8,10 +10,10 @@ import (
 	"uer/internal/op"
 )
 
-// Embedding declares the parameters of an embedding and puts it on the graph: [tokens, emb_size].
+// Embedding declares the parameters of an embedding and adds it to the graph; the result is [tokens, emb_size].
 type Embedding func(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node
 
-// ByName holds the embeddings by their UER-py names.
+// ByName holds the embeddings by UER-py's names.
 var ByName = map[string]Embedding{
 	"word":         Word,
 	"word_pos":     WordPosition,
@@ -20,22 +22,22 @@ var ByName = map[string]Embedding{
 	"word_sinusoidalpos": WordSinusoidal,
 }
 
-// segmentRows are the rows of the segment table: padding, first and second segment.
+// segmentRows is the number of rows of the segment table: padding, first and second segment.
 const segmentRows = 3
 
-// Word is a vector a token (ELMo, recurrent and convolutional models).
+// Word is one vector per token (ELMo, recurrent and convolutional models).
 func Word(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
 	return sum(s, m, batch, lookup{wordTable(s, m, vocabularySize), batch.Tokens})
 }
 
-// WordPosition adds a vector of the position (GPT).
+// WordPosition adds a vector for the position (GPT).
 func WordPosition(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
 	return sum(s, m, batch,
 		lookup{wordTable(s, m, vocabularySize), batch.Tokens},
 		lookup{positionTable(s, m), batch.Positions})
 }
 
-// WordPositionSegment adds vectors of the position and of the segment (BERT).
+// WordPositionSegment adds vectors for the position and the segment (BERT).
 func WordPositionSegment(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
 	return sum(s, m, batch,
 		lookup{wordTable(s, m, vocabularySize), batch.Tokens},
@@ -51,10 +53,10 @@ func positionTable(s graph.Scope, m config.Model) *graph.Node {
 	return s.In("position_embedding").Parameter("weight", m.MaxSequenceLength, m.EmbeddingSize)
 }
 
-// lookup is a table [rows, emb_size] and the rows [tokens] to take from it.
+// lookup is a table [rows, emb_size] and the rows [tokens] to read from it.
 type lookup struct{ table, ids *graph.Node }
 
-// sum adds rows of tables, then normalises them, unless that is removed, and applies dropout.
+// sum adds up rows of tables, normalises the sum unless remove_embedding_layernorm is set, and applies dropout.
 func sum(s graph.Scope, m config.Model, batch layer.Batch, lookups ...lookup) *graph.Node {
 	operands := make([]*graph.Node, 2*len(lookups))
 	for i, l := range lookups {

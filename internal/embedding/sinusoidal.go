@@ -9,8 +9,8 @@ import (
 	"uer/internal/op"
 )
 
-// WordSinusoidal is √emb_size times the word vector plus a fixed wave of the position (Vaswani et al. 2017), without
-// normalisation. The waves are kept in the state dict as embedding.pe [max_seq_length, 1, emb_size].
+// WordSinusoidal is √emb_size times the word vector plus fixed sinusoids of the position (Vaswani et al., 2017),
+// without normalisation. The sinusoids are in the state dict as embedding.pe [max_seq_length, 1, emb_size].
 func WordSinusoidal(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
 	waves := s.Frozen("pe", m.MaxSequenceLength, 1, m.EmbeddingSize)
 	word := wordTable(s, m, vocabularySize)
@@ -19,7 +19,8 @@ func WordSinusoidal(s graph.Scope, m config.Model, vocabularySize int, batch lay
 	return layer.Dropout(s.Builder, batch, m.Dropout, x)
 }
 
-// Waves fills a table [positions, width] with sin(t·10000^(−2i/width)) in column 2i of row t and the cosine beside it.
+// Waves fills a table [positions, width] with sin(t·10000^(−2i/width)) in column 2i of row t and the cosine in column
+// 2i+1.
 func Waves(table []float32, width int) {
 	for t := range len(table) / width {
 		row := table[t*width : (t+1)*width]

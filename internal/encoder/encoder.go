@@ -4,8 +4,8 @@ package encoder
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/layer"
+	"uer/internal/op"
 )
 
 // Encoder declares the parameters of an encoder and puts it on the graph: from the embedding [tokens, emb_size] to
@@ -15,12 +15,12 @@ type Encoder func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Nod
 // ByName holds the encoders by their UER-py names.
 var ByName = map[string]Encoder{
 	"gatedcnn":    GatedConvolution,
-	"rnn":         recurrent(kernel.TanhCell),
-	"lstm":        recurrent(kernel.LSTMCell),
-	"gru":         recurrent(kernel.GRUCell),
-	"birnn":       twoRecurrent(kernel.TanhCell),
-	"bilstm":      twoRecurrent(kernel.LSTMCell),
-	"bigru":       twoRecurrent(kernel.GRUCell),
+	"rnn":         recurrent(op.TanhCell),
+	"lstm":        recurrent(op.LSTMCell),
+	"gru":         recurrent(op.GRUCell),
+	"birnn":       twoRecurrent(op.TanhCell),
+	"bilstm":      twoRecurrent(op.LSTMCell),
+	"bigru":       twoRecurrent(op.GRUCell),
 	"transformer": Transformer,
 	"bert":        Transformer, // its name in older UER-py
 }

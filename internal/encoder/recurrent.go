@@ -3,13 +3,13 @@ package encoder
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/layer"
+	"uer/internal/op"
 )
 
 // recurrent is a stack of layers_num recurrent layers, from the first token to the last; with bidirectional each layer
 // runs both ways, half as wide, and the next one sees both (as PyTorch stacks them).
-func recurrent(cell kernel.Cell) Encoder {
+func recurrent(cell op.Cell) Encoder {
 	return func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 		hidden := m.HiddenSize
 		if m.Bidirectional {
@@ -37,7 +37,7 @@ func recurrent(cell kernel.Cell) Encoder {
 
 // twoRecurrent is two stacks that never see each other, one in each direction and each half of hidden_size wide, side by
 // side (ELMo).
-func twoRecurrent(cell kernel.Cell) Encoder {
+func twoRecurrent(cell op.Cell) Encoder {
 	return func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 		forward, backward := oneDirection(s.In("rnn_forward"), cell, m), oneDirection(s.In("rnn_backward"), cell, m)
 		for i := range m.LayersNumber {
@@ -54,7 +54,7 @@ func twoRecurrent(cell kernel.Cell) Encoder {
 }
 
 // oneDirection declares a stack of layers.
-func oneDirection(s graph.Scope, cell kernel.Cell, m config.Model) []layer.Recurrent {
+func oneDirection(s graph.Scope, cell op.Cell, m config.Model) []layer.Recurrent {
 	var layers []layer.Recurrent
 	hidden, width := m.HiddenSize/2, m.EmbeddingSize
 	for i := range m.LayersNumber {

@@ -6,7 +6,6 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/op"
 )
@@ -16,9 +15,9 @@ import (
 // a last normalisation follows.
 func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 	if m.FactorizedEmbeddingParameterization {
-		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, kernel.None)
+		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, op.Identity)
 	}
-	mask, further := visibility(m, batch)
+	mask, optional := visibility(m, batch)
 	blocks, err := transformerLayers(s.In("transformer"), m, mask)
 	if err != nil {
 		s.Fail(err)
@@ -32,28 +31,25 @@ func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node
 	if m.RelativePositionEmbedding {
 		table := s.In("relative_pos_emb").In("relative_attention_bias").
 			Parameter("weight", m.RelativeAttentionBucketsNumber, m.HeadsNumber)
-		bias := s.Apply(op.PositionBias{MaxLength: batch.Length, Bidirectional: true}, table) // [heads, 2·length−1]
-		further = append(further, bias)
+		// [heads, 2·length−1]
+		optional.Bias = s.Apply(op.PositionBias{MaxLength: batch.Length, Bidirectional: true}, table)
 	}
 	for _, block := range blocks {
-		x = s.Block(func() *graph.Node { return block.Apply(s.Builder, batch, x, further...) }) // [tokens, hidden]
+		x = s.Block(func() *graph.Node { return block.Apply(s.Builder, batch, x, optional) }) // [tokens, hidden]
 	}
 	return finish(x)
 }
 
 // visibility says which keys a query sees, and the inputs that attention needs for it.
-func visibility(m config.Model, batch layer.Batch) (op.Attention, []*graph.Node) {
-	mask := op.Attention{Causal: strings.HasPrefix(m.Mask, "causal"), Bias: m.RelativePositionEmbedding}
-	var further []*graph.Node
+func visibility(m config.Model, batch layer.Batch) (mask op.Attention, optional op.AttentionInputs[*graph.Node]) {
+	mask = op.Attention{Causal: strings.HasPrefix(m.Mask, "causal"), Bias: m.RelativePositionEmbedding}
 	if m.Mask == "causal_with_prefix" {
-		mask.Prefix = true
-		further = append(further, batch.Prefix)
+		mask.Prefix, optional.Prefix = true, batch.Prefix
 	}
 	if m.KeepPadding && m.Mask != "causal" { // UER-py's causal mask does not hide padding
-		mask.Lengths = true
-		further = append(further, batch.Lengths)
+		mask.Lengths, optional.Lengths = true, batch.Lengths
 	}
-	return mask, further
+	return mask, optional
 }
 
 // transformerLayers declares the layers; with parameter_sharing it is one, layers_num times.

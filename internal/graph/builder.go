@@ -1,5 +1,5 @@
 // Package graph puts operations on a Gorgonia expression graph, differentiates it with Gorgonia's Grad and compiles the
-// result to a Program: instructions and a plan of memory that any device can run. No other package imports Gorgonia.
+// result to a Program that any device can load. No other package imports Gorgonia.
 package graph
 
 import (
@@ -27,9 +27,9 @@ type Builder struct {
 	byName     map[string]*Node
 	aliases    map[string]string // a second name of a parameter: its first name
 	frozen     map[*Node]bool
-	outputs    []*Node // after Compile: the loss and the other outputs
-	gradients  []*Node // after Compile: of each parameter
-	evaluate   func(op Op, out, in []Buffer) error
+	outputs    []*Node   // after Compile: the loss and the other outputs
+	gradients  []*Node   // after Compile: of each parameter
+	evaluator  Evaluator // while Interpret runs
 	operations int
 	blocks     []span // operations that belong together
 	sites      int
@@ -135,7 +135,7 @@ func (b *Builder) apply(op Op, in []*Node) *operation {
 		o.in = append(o.in, Shape(n.Shape()))
 		o.inTypes = append(o.inTypes, n.Type())
 	}
-	outs, err := op.Outs(o.in)
+	outs, err := op.OutputShapes(o.in)
 	if err != nil {
 		b.Fail(fmt.Errorf("%s: %w", op.Name(), err))
 		return nil

@@ -3,6 +3,7 @@ package graph
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"sort"
@@ -26,7 +27,7 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 		return nil, err
 	}
 	c := &compiler{
-		program: &Program{Inputs: map[string]int{}},
+		program: &Program{Layout: NewLayout(), Inputs: map[string]int{}},
 		value:   map[*Node]int{},
 		outs:    map[*operation][]int{},
 		uses:    map[*Node]int{},
@@ -47,7 +48,8 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	if b.Recompute {
 		c.recompute(b.blocks, backward)
 	}
-	c.plan()
+	c.emitGuard(c.value[loss])
+	c.dropUnusedInputs()
 	return c.program, b.err
 }
 
@@ -104,17 +106,16 @@ func (c *compiler) placeLeaves(b *Builder) {
 		p.Inputs[n.Name()] = c.value[n]
 	}
 	for _, n := range b.parameters {
-		shape := Shape(n.Shape())
-		parameter := Parameter{Name: n.Name(), Shape: shape, Offset: p.ParameterSize, Frozen: b.frozen[n]}
+		parameter := Parameter{Name: n.Name(), Shape: Shape(n.Shape()), Frozen: b.frozen[n]}
 		for alias, name := range b.aliases {
 			if name == n.Name() {
 				parameter.Aliases = append(parameter.Aliases, alias)
 			}
 		}
 		slices.Sort(parameter.Aliases)
-		p.Parameters = append(p.Parameters, parameter)
-		c.value[n] = c.add(Value{Name: n.Name(), Shape: shape, Place: InParameters, Offset: p.ParameterSize})
-		p.ParameterSize += align(shape.Elements())
+		p.AddParameter(parameter)
+		parameter = p.Parameters[len(p.Parameters)-1]
+		c.value[n] = c.add(Value{Name: n.Name(), Shape: parameter.Shape, Place: InParameters, Offset: parameter.Offset})
 	}
 }
 
@@ -267,6 +268,25 @@ func (c *compiler) emitOther(n *Node) error {
 		return fmt.Errorf("no instruction for Gorgonia's operation %v", n.Op())
 	}
 	return nil
+}
+
+// emitGuard lets a loss that is not finite stop all later updates.
+func (c *compiler) emitGuard(loss int) {
+	halted := c.add(Halted())
+	c.program.Instructions = append(c.program.Instructions, Instruction{
+		Op: Guard{}, In: []int{loss}, Out: []int{halted}, Accumulate: []bool{false},
+	})
+}
+
+// dropUnusedInputs leaves only inputs that the program reads: no other has to be fed.
+func (c *compiler) dropUnusedInputs() {
+	read := make([]bool, len(c.program.Values))
+	for _, instruction := range c.program.Instructions {
+		for _, v := range instruction.In {
+			read[v] = true
+		}
+	}
+	maps.DeleteFunc(c.program.Inputs, func(_ string, v int) bool { return !read[v] })
 }
 
 func isComputed(n *Node) bool {

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"testing"
 )
@@ -9,13 +11,13 @@ import (
 type double struct{ state bool }
 
 func (double) Name() string { return "double" }
-func (o double) Outs(in []Shape) ([]Shape, error) {
+func (o double) OutputShapes(in []Shape) ([]Shape, error) {
 	if o.state {
 		return []Shape{in[0], in[0]}, nil
 	}
 	return in[:1], nil
 }
-func (double) Wrt() []bool { return []bool{true} }
+func (double) HasGradient() []bool { return []bool{true} }
 func (o double) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*Node {
 	if o.state {
 		return []*Node{b.Apply(doubleGradient{}, dy, out(1))}
@@ -25,30 +27,30 @@ func (o double) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*No
 
 type doubleGradient struct{}
 
-func (doubleGradient) Name() string                     { return "double gradient" }
-func (doubleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (doubleGradient) Name() string                             { return "double gradient" }
+func (doubleGradient) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
 // square is y = x² with a gradient that reads x.
 type square struct{}
 
-func (square) Name() string                     { return "square" }
-func (square) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
-func (square) Wrt() []bool                      { return []bool{true} }
+func (square) Name() string                             { return "square" }
+func (square) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (square) HasGradient() []bool                      { return []bool{true} }
 func (square) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
 	return []*Node{b.Apply(squareGradient{}, in[0], dy)}
 }
 
 type squareGradient struct{}
 
-func (squareGradient) Name() string                     { return "square gradient" }
-func (squareGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (squareGradient) Name() string                             { return "square gradient" }
+func (squareGradient) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
 // quadruple is y = 4x. It saves 2x for its gradient, from which y can be restored.
 type quadruple struct{}
 
-func (quadruple) Name() string                     { return "quadruple" }
-func (quadruple) Outs(in []Shape) ([]Shape, error) { return []Shape{in[0], in[0]}, nil }
-func (quadruple) Wrt() []bool                      { return []bool{true} }
+func (quadruple) Name() string                             { return "quadruple" }
+func (quadruple) OutputShapes(in []Shape) ([]Shape, error) { return []Shape{in[0], in[0]}, nil }
+func (quadruple) HasGradient() []bool                      { return []bool{true} }
 func (quadruple) Grad(b *Builder, _ []*Node, out func(int) *Node, dy *Node) []*Node {
 	return []*Node{b.Apply(quadrupleGradient{}, dy, out(1))}
 }
@@ -58,15 +60,15 @@ func (quadruple) Restore(_, out []int) (op Op, restoreIn, restoreOut []int) {
 
 type quadrupleGradient struct{}
 
-func (quadrupleGradient) Name() string                     { return "quadruple gradient" }
-func (quadrupleGradient) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+func (quadrupleGradient) Name() string                             { return "quadruple gradient" }
+func (quadrupleGradient) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
 // total is the sum of all elements of its inputs.
 type total struct{ inputs int }
 
-func (total) Name() string                  { return "total" }
-func (total) Outs([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
-func (o total) Wrt() []bool                 { return slices.Repeat([]bool{true}, o.inputs) }
+func (total) Name() string                          { return "total" }
+func (total) OutputShapes([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
+func (o total) HasGradient() []bool                 { return slices.Repeat([]bool{true}, o.inputs) }
 func (o total) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
 	grads := make([]*Node, len(in))
 	for i, n := range in {
@@ -78,11 +80,16 @@ func (o total) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node
 // fill has the shape of its second input, filled with the first.
 type fill struct{}
 
-func (fill) Name() string                     { return "fill" }
-func (fill) Outs(in []Shape) ([]Shape, error) { return in[1:2], nil }
+func (fill) Name() string                             { return "fill" }
+func (fill) OutputShapes(in []Shape) ([]Shape, error) { return in[1:2], nil }
 
-// evaluate runs the operations of this test.
-func evaluate(op Op, out, in []Buffer) error {
+// evaluator runs the operations of this test.
+type evaluator struct{}
+
+func (evaluator) SavedSize(op Op, _ []Shape) (int, error) {
+	return 0, fmt.Errorf("%s saves nothing", op.Name())
+}
+func (evaluator) Evaluate(op Op, out, in []Buffer) error {
 	run(op, out, in, make([]bool, len(out)))
 	return nil
 }
@@ -132,23 +139,28 @@ func run(op Op, out, in []Buffer, accumulate []bool) {
 	}
 }
 
-// execute runs a program the way a device does, on buffers that show what memory it shares.
+// execute runs a program the way a device does.
 func execute(p *Program, parameters []float32) (outputs, gradients []float32) {
-	arena := make([]float32, p.ArenaSize)
-	for i := range arena {
-		arena[i] = 1e9 // what was never written must not be read
-	}
 	gradients = make([]float32, p.ParameterSize)
+	state := make([]float32, p.StateSize)
+	arena := map[int][]float32{}
 	buffer := func(v int) Buffer {
 		if v == None {
 			return Buffer{}
 		}
 		value := p.Values[v]
-		memory := map[Place][]float32{InArena: arena, InParameters: parameters, InGradients: gradients}[value.Place]
-		if value.Place == InConstant {
-			memory = []float32{value.Constant}
+		n := value.Shape.Elements()
+		switch value.Place {
+		case InConstant:
+			return Buffer{Shape: value.Shape, Floats: []float32{value.Constant}}
+		case InArena:
+			if arena[v] == nil {
+				arena[v] = slices.Repeat([]float32{1e9}, n) // what was never written must not be read
+			}
+			return Buffer{Shape: value.Shape, Floats: arena[v]}
 		}
-		return Buffer{Shape: value.Shape, Floats: memory[value.Offset:][:value.Shape.Elements()]}
+		memory := map[Place][]float32{InParameters: parameters, InGradients: gradients, InState: state}[value.Place]
+		return Buffer{Shape: value.Shape, Floats: memory[value.Offset:][:n]}
 	}
 	for _, instruction := range p.Instructions {
 		var in, out []Buffer
@@ -166,7 +178,7 @@ func execute(p *Program, parameters []float32) (outputs, gradients []float32) {
 	return outputs, gradients
 }
 
-// TestCompile checks outputs and gradients of graphs that need every kind of sum, on our plan and on Gorgonia's machine.
+// TestCompile checks outputs and gradients of graphs that need every kind of sum, by our instructions and on Gorgonia's machine.
 func TestCompile(t *testing.T) {
 	tests := map[string]struct {
 		build    func(b *Builder, x, y *Node) *Node
@@ -219,7 +231,7 @@ func TestCompile(t *testing.T) {
 			copy(parameters[p.Parameters[0].Offset:], []float32{1, 2, 3})
 			copy(parameters[p.Parameters[1].Offset:], []float32{4, 5, 6})
 			outputs, gradients := execute(p, parameters)
-			machine, err := b.Interpret(evaluate, map[string]Buffer{
+			machine, err := b.Interpret(evaluator{}, map[string]Buffer{
 				"x": {Shape: Shape{3}, Floats: []float32{1, 2, 3}},
 				"y": {Shape: Shape{3}, Floats: []float32{4, 5, 6}},
 			})
@@ -251,30 +263,37 @@ func TestCompile(t *testing.T) {
 // sharedGradient is an operation that gives both inputs one gradient.
 type sharedGradient struct{ total }
 
-func (sharedGradient) Name() string { return "shared gradient" }
-func (sharedGradient) Wrt() []bool  { return []bool{true, true} }
+func (sharedGradient) Name() string        { return "shared gradient" }
+func (sharedGradient) HasGradient() []bool { return []bool{true, true} }
 func (sharedGradient) Grad(b *Builder, in []*Node, _ func(int) *Node, dy *Node) []*Node {
 	d := b.Apply(fill{}, dy, in[0])
 	return []*Node{d, d}
 }
 
-// TestPlanSharesMemory checks that values share memory only when their lives do not overlap.
-func TestPlanSharesMemory(t *testing.T) {
+// TestUnusedInputs: only inputs that an instruction reads have to be fed.
+func TestUnusedInputs(t *testing.T) {
 	b := NewBuilder()
-	x := b.Parameter("x", 100)
-	h := x
-	for range 20 {
-		h = b.Apply(double{}, h)
-	}
-	p, err := b.Compile(b.Apply(total{1}, h))
+	x := b.Parameter("x", 3)
+	b.Input("unused", Int32, 3)
+	p, err := b.Compile(b.Apply(total{2}, x, b.Input("used", Float32, 3)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.ArenaSize > 3*align(100)+align(1) {
-		t.Errorf("a chain of 20 operations takes %d elements", p.ArenaSize)
+	if names := slices.Collect(maps.Keys(p.Inputs)); !slices.Equal(names, []string{"used"}) {
+		t.Errorf("inputs %v, want the one that is used", names)
 	}
-	if p.Unshared < 20*align(100) {
-		t.Errorf("without sharing it would take %d elements, want at least %d", p.Unshared, 20*align(100))
+}
+
+// TestGuard: a program ends by checking its loss.
+func TestGuard(t *testing.T) {
+	b := NewBuilder()
+	p, err := b.Compile(b.Apply(total{1}, b.Parameter("x", 3)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := p.Instructions[len(p.Instructions)-1]
+	if last.Op != (Guard{}) || last.In[0] != p.Outputs[0] || p.Values[last.Out[0]].Place != InState {
+		t.Errorf("the last instruction is %+v, want a guard on the loss %d", last, p.Outputs[0])
 	}
 }
 

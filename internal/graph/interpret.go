@@ -8,16 +8,30 @@ import (
 	"gorgonia.org/tensor"
 )
 
+// Buffer is a row-major value in host memory: Floats or Integers, by its type.
+type Buffer struct {
+	Shape    Shape
+	Floats   []float32
+	Integers []int32
+}
+
+// Evaluator runs single operations in host memory.
+type Evaluator interface {
+	// SavedSize is the number of elements that an operation saves, for its output whose shape is Saved.
+	SavedSize(op Op, in []Shape) (int, error)
+	Evaluate(op Op, out, in []Buffer) error
+}
+
 // Interpretation is what Gorgonia's machine computed.
 type Interpretation struct {
 	Outputs   []Buffer          // of the outputs that Compile was given, the loss first
 	Gradients map[string]Buffer // by the parameter's name
 }
 
-// Interpret runs a compiled graph on Gorgonia's own TapeMachine, with evaluate for our operations. It is slow, and there
-// to check programs against.
-func (b *Builder) Interpret(evaluate func(op Op, out, in []Buffer) error, values map[string]Buffer) (*Interpretation, error) {
-	b.evaluate = evaluate
+// Interpret runs a compiled graph on Gorgonia's own TapeMachine, with an evaluator for our operations. It is slow, and
+// there to check programs against.
+func (b *Builder) Interpret(evaluator Evaluator, values map[string]Buffer) (*Interpretation, error) {
+	b.evaluator = evaluator
 	for _, n := range slices.Concat(b.inputs, b.parameters) {
 		v, ok := values[n.Name()]
 		if !ok {

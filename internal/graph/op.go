@@ -1,21 +1,22 @@
 package graph
 
 // Op is what an operation means. It is a comparable value that holds the operation's attributes; how it is computed is
-// the device's business. Outputs are float32.
+// the device's business. Outputs are float32, unless an instruction's values say otherwise.
 type Op interface {
-	// Name is the same for all attributes; the device finds the kernel by it.
+	// Name is the same for all attributes.
 	Name() string
-	// Outs gives the shapes of the outputs. It runs when the graph is built and again for each batch.
-	Outs(in []Shape) ([]Shape, error)
+	// OutputShapes gives the shapes of the outputs, [Saved] for state whose size is the device's. It runs when the graph is
+	// built and again for each batch.
+	OutputShapes(in []Shape) ([]Shape, error)
 }
 
 // Differentiable is an operation whose output 0 has a gradient. Further outputs are state saved for the gradient.
 type Differentiable interface {
 	Op
-	// Wrt tells for each input whether it has a gradient.
-	Wrt() []bool
+	// HasGradient tells for each input whether it has a gradient.
+	HasGradient() []bool
 	// Grad puts the gradient on the graph: from the inputs, the outputs and the gradient of output 0 it makes the gradient
-	// of each input, nil where Wrt is false.
+	// of each input, nil where HasGradient is false.
 	Grad(b *Builder, in []*Node, out func(i int) *Node, dy *Node) []*Node
 }
 
@@ -34,5 +35,19 @@ type Copy struct{}
 // Name implements Op.
 func (Copy) Name() string { return "copy" }
 
-// Outs implements Op.
-func (Copy) Outs(in []Shape) ([]Shape, error) { return in[:1], nil }
+// OutputShapes implements Op.
+func (Copy) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
+
+// Guard sets a flag in the optimizer state once a value is not finite, and leaves it set: operations that update
+// parameters do nothing from then on, so a host may learn late of a training that has failed.
+// Input: a scalar. Output: the flag, 0 or 1, changed in place.
+type Guard struct{}
+
+// Name implements Op.
+func (Guard) Name() string { return "guard" }
+
+// OutputShapes implements Op.
+func (Guard) OutputShapes([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
+
+// Halted is the value of Guard's flag, the first element of the optimizer state.
+func Halted() Value { return Value{Name: "halted", Place: InState} }

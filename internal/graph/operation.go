@@ -74,7 +74,7 @@ func (o *operation) String() string        { return fmt.Sprintf("%s#%d", o.Name(
 // DiffWRT implements gorgonia.SDOp.
 func (o *operation) DiffWRT(inputs int) []bool {
 	if d, ok := o.Op.(Differentiable); ok {
-		return d.Wrt()
+		return d.HasGradient()
 	}
 	return make([]bool, inputs)
 }
@@ -89,30 +89,46 @@ func (o *operation) SymDiff(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, err
 	return grads, o.builder.err
 }
 
-// Do implements gorgonia.Op: Gorgonia's machine runs the operation with the builder's evaluate function. The operation
-// owns its outputs.
+// Do implements gorgonia.Op: Gorgonia's machine runs the operation with the builder's evaluator. The operation owns its
+// outputs.
 func (o *operation) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
-	if o.builder.evaluate == nil {
-		return nil, errors.New("the graph has no function to evaluate operations with")
+	if o.builder.evaluator == nil {
+		return nil, errors.New("the graph has nothing to evaluate operations with")
 	}
-	if o.values == nil {
-		for _, s := range o.outs {
-			data := make([]float32, s.Elements())
-			o.buffers = append(o.buffers, Buffer{Shape: s, Floats: data})
-			o.values = append(o.values, tensor.New(tensor.WithShape(max1(s)...), tensor.WithBacking(data)))
-		}
+	if err := o.allocate(); err != nil {
+		return nil, err
 	}
 	in := make([]Buffer, len(values))
 	for i, v := range values {
 		in[i] = bufferOf(v, o.in[i])
 	}
-	if err := o.builder.evaluate(o.Op, o.buffers, in); err != nil {
+	if err := o.builder.evaluator.Evaluate(o.Op, o.buffers, in); err != nil {
 		return nil, err
 	}
 	if o.isTuple() {
 		return o.values[0], nil
 	}
 	return o.value(0), nil
+}
+
+// allocate makes memory for the outputs, once.
+func (o *operation) allocate() error {
+	if o.values != nil {
+		return nil
+	}
+	for _, s := range o.outs {
+		if s.IsSaved() {
+			n, err := o.builder.evaluator.SavedSize(o.Op, o.in)
+			if err != nil {
+				return err
+			}
+			s = Shape{n}
+		}
+		data := make([]float32, s.Elements())
+		o.buffers = append(o.buffers, Buffer{Shape: s, Floats: data})
+		o.values = append(o.values, tensor.New(tensor.WithShape(max1(s)...), tensor.WithBacking(data)))
+	}
+	return nil
 }
 
 // value is output i as Gorgonia wants it: a scalar is not a tensor there.
@@ -145,7 +161,11 @@ func (p *projection) Arity() int    { return 1 }
 func (p *projection) Type() hm.Type { return hm.NewFnType(tupleType, floatType(p.of.outs[p.index])) }
 
 func (p *projection) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
-	return tensorShape(p.of.outs[p.index]), nil
+	shape := p.of.outs[p.index]
+	if shape.IsSaved() {
+		shape = Shape{1} // Gorgonia wants a size, and nobody reads this one
+	}
+	return tensorShape(shape), nil
 }
 
 func (p *projection) Do(...gorgonia.Value) (gorgonia.Value, error) { return p.of.value(p.index), nil }

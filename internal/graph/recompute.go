@@ -55,14 +55,14 @@ func (c *compiler) recompute(blocks []span, backward int) {
 	c.program.Instructions = instructions
 }
 
-// inner are the values of a block that nothing outside it reads before the backward pass. Scalars take no memory to speak
-// of.
+// inner are the values of a block that nothing outside it reads before the backward pass. Scalars are ignored: they cost
+// nothing.
 func (r *recomputation) inner(block span) map[int]bool {
 	inner := map[int]bool{}
 	for i, instruction := range r.program.Instructions {
 		if block.contains(r.numbers[i]) {
 			for _, v := range instruction.Out {
-				inner[v] = v != None && r.program.Values[v].Shape.Elements() > 1
+				inner[v] = v != None && !isScalar(r.program.Values[v].Shape)
 			}
 		}
 	}
@@ -88,14 +88,14 @@ func (r *recomputation) repeat(block span, inner map[int]bool) {
 		switch number := r.numbers[i]; {
 		case number >= r.backward && slices.ContainsFunc(instruction.In, func(v int) bool { return inner[v] }):
 			first = i
-		case block.contains(number) && slices.ContainsFunc(instruction.Out, func(v int) bool { return r.again[v] > 0 }):
+		case block.contains(number) && slices.ContainsFunc(instruction.Out, func(v int) bool { return isKey(r.again, v) }):
 			list = append(list, r.repeated(instruction))
 		default:
 			continue
 		}
 		for _, v := range instruction.In {
-			if inner[v] && r.again[v] == 0 {
-				r.again[v] = r.place(v)
+			if inner[v] && !isKey(r.again, v) {
+				r.again[v] = r.newValueLike(v)
 			}
 		}
 	}
@@ -130,7 +130,7 @@ func (r *recomputation) restore(instruction Instruction) {
 	reads := func(i Instruction) bool { return slices.Contains(i.In, y) }
 	for i, reader := range r.program.Instructions {
 		if r.numbers[i] >= r.backward && reads(reader) || slices.ContainsFunc(r.before[i], reads) {
-			r.again[y] = r.place(y)
+			r.again[y] = r.newValueLike(y)
 			r.before[i] = slices.Insert(r.before[i], 0, r.repeated(instruction))
 			return
 		}
@@ -148,15 +148,22 @@ func (r *recomputation) repeated(instruction Instruction) Instruction {
 		case wanted:
 			out[i] = again
 		default:
-			out[i] = r.place(v)
+			out[i] = r.newValueLike(v)
 		}
 	}
-	return Instruction{Op: instruction.Op, In: instruction.In, Out: out, Accumulate: make([]bool, len(out)), Repeats: true}
+	return Instruction{Op: instruction.Op, In: instruction.In, Out: out, Accumulate: make([]bool, len(out)), Recomputed: true}
 }
 
-// place makes a place for a value that is like another one.
-func (r *recomputation) place(like int) int {
+func isScalar(s Shape) bool { return !s.IsSaved() && s.Elements() == 1 }
+
+// newValueLike adds a value of the shape of another one.
+func (r *recomputation) newValueLike(like int) int {
 	return r.add(Value{Shape: r.program.Values[like].Shape, Place: InArena})
+}
+
+func isKey(m map[int]int, key int) bool {
+	_, ok := m[key]
+	return ok
 }
 
 // replaced are the values, or what is given in place of some.

@@ -116,35 +116,12 @@ func repeatsOf(p *Program) []int {
 	var runs []int
 	for i, instruction := range p.Instructions {
 		switch {
-		case !instruction.Repeats:
-		case i > 0 && p.Instructions[i-1].Repeats:
+		case !instruction.Recomputed:
+		case i > 0 && p.Instructions[i-1].Recomputed:
 			runs[len(runs)-1]++
 		default:
 			runs = append(runs, 1)
 		}
 	}
 	return runs
-}
-
-// TestRecomputeSavesMemory: the arena holds the outputs of blocks, and the values of one block.
-func TestRecomputeSavesMemory(t *testing.T) {
-	const blocks, inside, size = 20, 10, 160
-	b := NewBuilder()
-	b.Recompute = true
-	x := b.Parameter("x", size)
-	for range blocks {
-		x = b.Block(func() *Node {
-			for range inside {
-				x = b.Apply(square{}, x)
-			}
-			return x
-		})
-	}
-	p, err := b.Compile(b.Apply(total{1}, x))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if most := (blocks + inside + 3) * size; p.ArenaSize > most {
-		t.Errorf("the arena takes %d elements, want at most %d", p.ArenaSize, most)
-	}
 }

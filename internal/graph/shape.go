@@ -8,14 +8,22 @@ import (
 // Type is the type of a buffer's elements.
 type Type uint8
 
-// The types that buffers have: computed values are float32, inputs may be int32.
+// The types that buffers have: computed values are float32, inputs may be int32, sums over all parameters are float64.
 const (
 	Float32 Type = iota
 	Int32
+	Float64
 )
 
 // Shape lists the dimensions of a row-major buffer; none for a scalar.
 type Shape []int
+
+// Saved stands for the shape of an output that an operation saves for its gradient, in a form and size that only the
+// device knows that computes both.
+var Saved = Shape{-1}
+
+// IsSaved tells whether a shape is Saved.
+func (s Shape) IsSaved() bool { return len(s) == 1 && s[0] < 0 }
 
 // Elements is the number of elements, 1 for a scalar.
 func (s Shape) Elements() int {
@@ -37,13 +45,3 @@ func (s Shape) String() string {
 	}
 	return strings.Join(text, "x")
 }
-
-// Buffer is a row-major value in memory: Floats or Integers, by its type. An output that nobody reads has neither.
-type Buffer struct {
-	Shape    Shape
-	Floats   []float32
-	Integers []int32
-}
-
-// Wanted tells whether anybody reads an output.
-func (b Buffer) Wanted() bool { return b.Floats != nil }

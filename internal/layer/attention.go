@@ -5,7 +5,6 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
@@ -37,14 +36,14 @@ func NewAttention(s graph.Scope, m config.Model, mask op.Attention) Attention {
 	return a
 }
 
-// apply maps x [tokens, width], looking at the tokens of memory, x itself for self-attention. Further are the inputs that
-// the flags of the mask ask for, in the order of op.Attention.
-func (a Attention) apply(b *graph.Builder, batch Batch, x, memory *graph.Node, further ...*graph.Node) part {
-	query := a.query.Apply(b, x, kernel.None)      // [tokens, heads·size]
-	key := a.key.Apply(b, memory, kernel.None)     // [keys, heads·size]
-	value := a.value.Apply(b, memory, kernel.None) // [keys, heads·size]
-	attention := a.op
+// apply maps x [tokens, width], looking at the tokens of memory, x itself for self-attention. optional holds the inputs
+// that the flags of the mask ask for.
+func (a Attention) apply(b *graph.Builder, batch Batch, x, memory *graph.Node, optional op.AttentionInputs[*graph.Node]) part {
+	inputs, attention := optional, a.op
+	inputs.Query = a.query.Apply(b, x, op.Identity)      // [tokens, heads·size]
+	inputs.Key = a.key.Apply(b, memory, op.Identity)     // [keys, heads·size]
+	inputs.Value = a.value.Apply(b, memory, op.Identity) // [keys, heads·size]
+	inputs.Starts, inputs.Rows = batch.Starts, batch.Rows
 	attention.Site, attention.MaxLength = b.Site(), batch.Length
-	operands := append([]*graph.Node{query, key, value, batch.Starts, batch.Rows}, further...)
-	return part{b.Apply(attention, operands...), a.final} // [tokens, heads·size]
+	return part{b.Apply(attention, inputs.List(attention)...), a.final} // [tokens, heads·size]
 }

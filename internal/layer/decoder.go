@@ -31,11 +31,13 @@ func NewDecoderLayer(s graph.Scope, m config.Model) (DecoderLayer, error) {
 }
 
 // Apply maps x [output tokens, hidden] to [output tokens, hidden], looking at memory [tokens, hidden], the encoder's
-// output for the batch source. Bias is that of the self-attention, none if it has none.
-func (l DecoderLayer) Apply(b *graph.Builder, batch, source Batch, x, memory *graph.Node, bias ...*graph.Node) *graph.Node {
+// output for the batch source. bias is that of the self-attention, nil if it has none.
+func (l DecoderLayer) Apply(b *graph.Builder, batch, source Batch, x, memory, bias *graph.Node) *graph.Node {
+	own := op.AttentionInputs[*graph.Node]{Bias: bias}
+	context := op.AttentionInputs[*graph.Node]{KeyStarts: source.Starts, Lengths: source.Lengths}
 	parts := [3]func(x *graph.Node) part{
-		func(x *graph.Node) part { return l.self.apply(b, batch, x, x, bias...) },
-		func(x *graph.Node) part { return l.context.apply(b, batch, x, memory, source.Starts, source.Lengths) },
+		func(x *graph.Node) part { return l.self.apply(b, batch, x, x, own) },
+		func(x *graph.Node) part { return l.context.apply(b, batch, x, memory, context) },
 		func(x *graph.Node) part { return l.feedForward.apply(b, x) },
 	}
 	for i, around := range parts {

@@ -8,33 +8,32 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
 // Activations are the values of hidden_act.
-var Activations = map[string]kernel.Activation{
-	"gelu":      kernel.GELU,
-	"gelu_fast": kernel.GELUFast,
-	"relu":      kernel.ReLU,
-	"silu":      kernel.SiLU,
-	"linear":    kernel.None,
+var Activations = map[string]op.Activation{
+	"gelu":      op.GELU,
+	"gelu_fast": op.GELUFast,
+	"relu":      op.ReLU,
+	"silu":      op.SiLU,
+	"linear":    op.Identity,
 }
 
 // Activation finds an activation by its UER-py name.
-func Activation(name string) (kernel.Activation, error) {
+func Activation(name string) (op.Activation, error) {
 	if activation, ok := Activations[name]; ok {
 		return activation, nil
 	}
 	names := slices.Sorted(maps.Keys(Activations))
-	return kernel.None, fmt.Errorf("hidden_act %q is not one of %s", name, strings.Join(names, ", "))
+	return op.Identity, fmt.Errorf("hidden_act %q is not one of %s", name, strings.Join(names, ", "))
 }
 
 // FeedForward is linear_2(activation(linear_1(x))), or gated linear_2(activation(linear_gate(x))·linear_1(x)).
 type FeedForward struct {
 	gate          *Linear // nil if not gated
 	first, second Linear
-	activation    kernel.Activation
+	activation    op.Activation
 }
 
 // NewFeedForward declares the linear maps.
@@ -59,8 +58,8 @@ func (f FeedForward) apply(b *graph.Builder, x *graph.Node) part {
 	if f.gate == nil {
 		return part{f.first.Apply(b, x, f.activation), f.second}
 	}
-	gate := f.gate.Apply(b, x, kernel.None)   // [tokens, feed-forward]
-	inner := f.first.Apply(b, x, kernel.None) // [tokens, feed-forward]
+	gate := f.gate.Apply(b, x, op.Identity)   // [tokens, feed-forward]
+	inner := f.first.Apply(b, x, op.Identity) // [tokens, feed-forward]
 	inner = b.Apply(op.Gated{Activation: f.activation}, gate, inner)
 	return part{inner, f.second}
 }

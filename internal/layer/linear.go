@@ -2,7 +2,6 @@ package layer
 
 import (
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
@@ -21,20 +20,16 @@ func NewLinear(s graph.Scope, in, out int, bias bool) Linear {
 	return l
 }
 
-// Apply maps x [tokens, in] to [tokens, out] and applies the activation, kernel.None for none.
-func (l Linear) Apply(b *graph.Builder, x *graph.Node, activation kernel.Activation) *graph.Node {
-	return b.Apply(op.Linear{Bias: l.bias != nil, Activation: activation}, l.with(x)...)
+// Apply maps x [tokens, in] to [tokens, out] and applies the activation.
+func (l Linear) Apply(b *graph.Builder, x *graph.Node, activation op.Activation) *graph.Node {
+	linear := op.Linear{Bias: l.bias != nil, Activation: activation}
+	inputs := op.LinearInputs[*graph.Node]{X: x, Weight: l.weight, Bias: l.bias}
+	return b.Apply(linear, inputs.List(linear)...)
 }
 
 // ApplyResidual is dropout(x Wᵀ + b) + residual, x [tokens, in] and residual [tokens, out].
 func (l Linear) ApplyResidual(b *graph.Builder, batch Batch, dropout float64, x, residual *graph.Node) *graph.Node {
 	linear := op.Linear{Bias: l.bias != nil, Residual: true, Dropout: float32(dropout), Site: b.Site()}
-	return b.Apply(linear, append(l.with(x), residual, batch.Rows)...)
-}
-
-func (l Linear) with(x *graph.Node) []*graph.Node {
-	if l.bias == nil {
-		return []*graph.Node{x, l.weight}
-	}
-	return []*graph.Node{x, l.weight, l.bias}
+	inputs := op.LinearInputs[*graph.Node]{X: x, Weight: l.weight, Bias: l.bias, Residual: residual, Rows: batch.Rows}
+	return b.Apply(linear, inputs.List(linear)...)
 }

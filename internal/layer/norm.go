@@ -3,56 +3,38 @@ package layer
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
 // Norm is layer normalisation: UER-py's own, or T5's.
 type Norm struct {
-	kind        kernel.NormKind
+	kind        op.NormKind
 	gamma, beta *graph.Node // [width]; T5 has no beta
 }
 
 // NewNorm declares UER-py's normalisation.
 func NewNorm(s graph.Scope, width int) Norm {
-	return Norm{kind: kernel.NormUER, gamma: s.Parameter("gamma", width), beta: s.Parameter("beta", width)}
+	return Norm{kind: op.NormUER, gamma: s.Parameter("gamma", width), beta: s.Parameter("beta", width)}
 }
 
 // NewTransformerNorm declares the normalisation that --layernorm names, for the inside of transformers.
 func NewTransformerNorm(s graph.Scope, m config.Model) Norm {
 	if m.LayerNorm == "t5" {
-		return Norm{kind: kernel.NormRMS, gamma: s.Parameter("weight", m.HiddenSize)}
+		return Norm{kind: op.NormRMS, gamma: s.Parameter("weight", m.HiddenSize)}
 	}
 	return NewNorm(s, m.HiddenSize)
 }
 
 // Apply normalises the rows of x [tokens, width].
 func (n Norm) Apply(b *graph.Builder, x *graph.Node) *graph.Node {
-	return b.Apply(op.Norm{Kind: n.kind}, n.with(x)...)
+	norm := op.Norm{Kind: n.kind}
+	inputs := op.NormInputs[*graph.Node]{X: x, Gamma: n.gamma, Beta: n.beta}
+	return b.Apply(norm, inputs.List(norm)...)
 }
 
 // ApplyResidual is norm(dropout(x) + residual), x and residual [tokens, width].
 func (n Norm) ApplyResidual(b *graph.Builder, batch Batch, dropout float64, x, residual *graph.Node) *graph.Node {
 	norm := op.Norm{Kind: n.kind, Residual: true, Dropout: float32(dropout), Site: b.Site()}
-	return b.Apply(norm, n.with(x, residual, batch.Rows)...)
-}
-
-func (n Norm) with(in ...*graph.Node) []*graph.Node {
-	if n.beta == nil {
-		return append(in, n.gamma)
-	}
-	return append(in, n.gamma, n.beta)
-}
-
-// Dropout drops elements of x [tokens, width].
-func Dropout(b *graph.Builder, batch Batch, probability float64, x *graph.Node) *graph.Node {
-	if probability == 0 {
-		return x
-	}
-	return b.Apply(op.Dropout{Probability: float32(probability), Site: b.Site()}, x, batch.Rows)
-}
-
-// DropoutAdd is dropout(x) + residual, both [tokens, width].
-func DropoutAdd(b *graph.Builder, batch Batch, probability float64, x, residual *graph.Node) *graph.Node {
-	return b.Apply(op.DropoutAdd{Probability: float32(probability), Site: b.Site()}, x, residual, batch.Rows)
+	inputs := op.NormInputs[*graph.Node]{X: x, Residual: residual, Rows: batch.Rows, Gamma: n.gamma, Beta: n.beta}
+	return b.Apply(norm, inputs.List(norm)...)
 }

@@ -4,13 +4,12 @@ import (
 	"fmt"
 
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
 // Recurrent holds the parameters of one layer of a recurrent network in one direction.
 type Recurrent struct {
-	cell                 kernel.Cell
+	cell                 op.Cell
 	weightInput          *graph.Node // [gates·hidden, in]
 	weightState          *graph.Node // [gates·hidden, hidden]
 	biasInput, biasState *graph.Node // [gates·hidden]
@@ -18,7 +17,7 @@ type Recurrent struct {
 
 // NewRecurrent declares layer number index of a stack, by PyTorch's names; those of a bidirectional stack tell which of
 // its layers is reverse.
-func NewRecurrent(s graph.Scope, cell kernel.Cell, index, in, hidden int, reverse bool) Recurrent {
+func NewRecurrent(s graph.Scope, cell op.Cell, index, in, hidden int, reverse bool) Recurrent {
 	suffix := fmt.Sprintf("_l%d", index)
 	if reverse {
 		suffix += "_reverse"
@@ -41,7 +40,7 @@ func (r Recurrent) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.No
 // ApplyBoth maps x [tokens, in] to [tokens, 2·hidden]: the states of r, from the first token to the last, beside those of
 // reverse, from the last to the first. If apart, x is [tokens, 2·in], one half for each.
 func (r Recurrent) ApplyBoth(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent, apart bool) *graph.Node {
-	return applyRecurrent(b, op.Recurrent{Apart: apart}, batch, x, r, reverse)
+	return applyRecurrent(b, op.Recurrent{SplitInput: apart}, batch, x, r, reverse)
 }
 
 func applyRecurrent(b *graph.Builder, o op.Recurrent, batch Batch, x *graph.Node, directions ...Recurrent) *graph.Node {

@@ -3,7 +3,7 @@ package layer
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
+	"uer/internal/op"
 )
 
 // residual is the connection around a part of a layer (He et al. 2016): the part's result, with dropout, is added to the
@@ -31,5 +31,5 @@ func (r residual) apply(b *graph.Builder, batch Batch, x *graph.Node, around fun
 		return p.last.ApplyResidual(b, batch, r.dropout, p.inner, x)
 	}
 	p := around(x)
-	return r.norm.ApplyResidual(b, batch, r.dropout, p.last.Apply(b, p.inner, kernel.None), x)
+	return r.norm.ApplyResidual(b, batch, r.dropout, p.last.Apply(b, p.inner, op.Identity), x)
 }

@@ -25,9 +25,9 @@ func NewTransformerLayer(s graph.Scope, m config.Model, mask op.Attention) (Tran
 	return l, nil
 }
 
-// Apply maps x [tokens, hidden] to [tokens, hidden]. Further are the inputs that the mask asks for.
-func (l TransformerLayer) Apply(b *graph.Builder, batch Batch, x *graph.Node, further ...*graph.Node) *graph.Node {
-	attend := func(x *graph.Node) part { return l.attention.apply(b, batch, x, x, further...) }
+// Apply maps x [tokens, hidden] to [tokens, hidden]. optional holds the inputs that the mask asks for.
+func (l TransformerLayer) Apply(b *graph.Builder, batch Batch, x *graph.Node, optional op.AttentionInputs[*graph.Node]) *graph.Node {
+	attend := func(x *graph.Node) part { return l.attention.apply(b, batch, x, x, optional) }
 	forward := func(x *graph.Node) part { return l.feedForward.apply(b, x) }
 	x = l.residuals[0].apply(b, batch, x, attend)     // [tokens, hidden]
 	return l.residuals[1].apply(b, batch, x, forward) // [tokens, hidden]

@@ -1,4 +1,7 @@
-// Package masking chooses the tokens that a masked language model has to restore, and hides them.
+// Package masking chooses the tokens that a masked language model has to predict, and hides them.
+//
+// It reproduces UER-py's masking draw for draw, given a generator in the same state: 15 % of the tokens are chosen,
+// singly or in spans; 80 % of those become [MASK], 10 % a random token, and 10 % stay as they are.
 package masking
 
 import (
@@ -14,23 +17,23 @@ import (
 // Target is a token to be predicted.
 type Target struct {
 	Position int32 // index within the sequence
-	ID       int32 // the token that stood there before masking
+	ID       int32 // the token before masking
 }
 
-// Options says how tokens are chosen.
+// Options control how tokens are chosen.
 type Options struct {
-	Span                 bool    // mask runs of tokens instead of single ones
-	GeometricProbability float64 // p of the length of a run, whose probability is proportional to p(1-p)^(length-1)
-	MaxLength            int     // of a run
+	Span                 bool    // mask spans of tokens instead of single ones
+	GeometricProbability float64 // p, where the probability of a span's length is proportional to p(1-p)^(length-1)
+	MaxLength            int     // the longest span, in tokens
 }
 
 const (
-	share       = 0.15 // of the tokens are predicted
-	maskedShare = 0.8  // of these become [MASK]
-	randomShare = 0.9  // up to here they become random tokens; the others stay as they are
+	share       = 0.15 // share of the tokens that are predicted
+	maskedShare = 0.8  // predicted tokens drawn below this become [MASK]
+	randomShare = 0.9  // those between the two become random tokens; the rest stay as they are
 )
 
-// Masker masks sequences as UER-py does: BERT's masking of single tokens (Devlin et al., 2019) or SpanBERT's of runs
+// Masker masks sequences as UER-py does: BERT's masking of single tokens (Devlin et al., 2019) or SpanBERT's of spans
 // (Joshi et al., 2020). It reuses its buffers, so each goroutine needs its own.
 type Masker struct {
 	Vocabulary *vocab.Vocabulary
@@ -40,10 +43,10 @@ type Masker struct {
 	units      []unit
 }
 
-// A unit is a run of tokens that is masked as a whole.
+// unit is a token or span that is masked as a whole.
 type unit struct{ start, length int32 }
 
-// New returns a Masker. It is an error if spans are asked for with a probability outside (0, 1] or a length below 1.
+// New returns a Masker. With spans, the probability must be in (0, 1] and the length at least 1.
 func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 	m := &Masker{Vocabulary: vocabulary, Options: options}
 	if !options.Span {
@@ -64,10 +67,10 @@ func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 	return m, nil
 }
 
-// Mask hides some of the tokens, in place, and appends what stood there to targets, sorted by position. Of n tokens it
-// chooses 15 %, at least one and at most what there is besides [CLS], [SEP] and padding; a span that would exceed this
-// number is left out. A chosen token, or all of a span, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %).
-// Spans start at ordinary tokens but may run over [SEP]. The random numbers are drawn in UER-py's order.
+// Mask hides some of the tokens in place and appends the original ones to targets, sorted by position. Not counting
+// padding at the end, it chooses 15 % of the tokens, at least one; a span that would exceed this number is skipped.
+// [CLS], [SEP] and padding are not chosen, except that a span may extend over [SEP]. Each chosen token, or each span as
+// a whole, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %). Random numbers are drawn in UER-py's order.
 func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target) []Target {
 	n := len(tokens)
 	for n > 0 && tokens[n-1] == m.Vocabulary.Padding {
@@ -95,12 +98,12 @@ func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target
 	return targets
 }
 
-// predicted returns how many of n tokens are chosen. Halves are rounded to even, as Python rounds them.
+// predicted returns how many of n tokens are chosen. Halves are rounded to even, as by Python's round.
 func predicted(n int) int {
 	return max(1, int(math.RoundToEven(share*float64(n))))
 }
 
-// choose lists the units that may be masked.
+// choose divides the tokens into the units that may be masked.
 func (m *Masker) choose(tokens []int32, generator *random.Python) {
 	m.units = m.units[:0]
 	for i := int32(0); i < int32(len(tokens)); i++ {
@@ -129,7 +132,7 @@ func (m *Masker) spanLength(generator *random.Python) int32 {
 	return int32(last + 1)
 }
 
-// hide replaces the tokens of one unit.
+// hide replaces the tokens of a unit.
 func (m *Masker) hide(tokens []int32, generator *random.Python) {
 	u := generator.Float64()
 	if u >= randomShare {
@@ -143,7 +146,7 @@ func (m *Masker) hide(tokens []int32, generator *random.Python) {
 	}
 }
 
-// randomToken draws any token but padding, [CLS], [SEP] and [MASK].
+// randomToken draws any token except padding, [CLS], [SEP] and [MASK].
 func (m *Masker) randomToken(generator *random.Python) int32 {
 	for {
 		id := int32(generator.Between(1, m.Vocabulary.Size()-1))

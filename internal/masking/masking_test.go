@@ -31,7 +31,7 @@ func masker(t testing.TB, options Options) *Masker {
 	return m
 }
 
-// golden is what UER-py's masking did.
+// golden holds results of UER-py's masking.
 type golden struct {
 	Sequences []struct {
 		Name        string
@@ -70,7 +70,7 @@ func TestMaskOfUER(t *testing.T) {
 	compared := 0
 	for _, c := range readGolden(t).Sequences {
 		if c.WholeWord {
-			continue // needs UER-py's segmenter
+			continue // would need UER-py's word segmenter
 		}
 		compared++
 		m := masker(t, Options{Span: c.Span, GeometricProbability: c.Probability, MaxLength: c.MaxLength})
@@ -89,7 +89,7 @@ func TestMaskOfUER(t *testing.T) {
 		}
 	}
 	if compared == 0 {
-		t.Error("no case compared")
+		t.Error("no case was compared")
 	}
 }
 
@@ -148,7 +148,7 @@ func TestMaskProperties(t *testing.T) {
 		kept := []Target{{99, 99}}
 		targets := m.Mask(after, random.NewPython(rapid.Uint32().Draw(t, "seed")), kept)
 		if targets[0] != kept[0] {
-			t.Fatal("what targets held before is gone")
+			t.Fatal("Mask did not keep the targets it was given")
 		}
 		targets = targets[1:]
 		candidates := 0
@@ -157,18 +157,18 @@ func TestMaskProperties(t *testing.T) {
 				candidates++
 			}
 		}
-		if most := predicted(len(before)); len(targets) > most {
-			t.Fatalf("%d targets, at most %d wanted", len(targets), most)
+		if limit := predicted(len(before)); len(targets) > limit {
+			t.Fatalf("%d targets, want at most %d", len(targets), limit)
 		} else if !options.Span && len(targets) < min(candidates, predicted(trimmed(before, v))) {
 			t.Fatalf("%d targets of %d candidates among %d tokens", len(targets), candidates, len(before))
 		}
 		hidden := map[int32]bool{}
 		for i, target := range targets {
 			if i > 0 && target.Position <= targets[i-1].Position {
-				t.Fatalf("positions not rising: %v", targets)
+				t.Fatalf("positions are not increasing: %v", targets)
 			}
 			if before[target.Position] != target.ID {
-				t.Fatalf("target %v, but token %d stood there", target, before[target.Position])
+				t.Fatalf("target %v, but the token was %d", target, before[target.Position])
 			}
 			if !options.Span && special(target.ID) {
 				t.Fatalf("special token %v is a target", target)
@@ -194,7 +194,7 @@ func trimmed(tokens []int32, v *vocab.Vocabulary) int {
 	return n
 }
 
-// Of many masked tokens 80 % must be [MASK], 10 % another token and 10 % unchanged.
+// TestShares masks many tokens, of which 80 % must become [MASK], 10 % another token and 10 % stay unchanged.
 func TestShares(t *testing.T) {
 	for _, span := range []bool{false, true} {
 		m := masker(t, Options{span, 0.2, 10})

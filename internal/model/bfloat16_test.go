@@ -4,9 +4,6 @@ import (
 	"math"
 	"slices"
 	"testing"
-
-	"uer/internal/device"
-	"uer/internal/kernel"
 )
 
 // TestBFloat16 compares a step in bfloat16 with one in float32. A factor keeps eight bits, so each is off by up to 2⁻⁹ of its
@@ -21,21 +18,14 @@ func TestBFloat16(t *testing.T) {
 }
 
 func (g *golden) compareBFloat16(t *testing.T) {
-	if !g.cpu.SupportsBF16() {
-		t.Skip("no products in bfloat16")
-	}
-	exact := g.start(t)
+	g.on.need(t, "bf16")
+	exact := g.start(t, "fp32")
 	loss := g.run(t, exact, 0)
-	cpu := device.NewCPU(g.cpu)
-	cpu.Precision = kernel.BFloat16
-	rounded, err := device.NewExecutor(cpu, g.model.Program, exact.Parameters())
-	if err != nil {
-		t.Fatal(err)
-	}
+	rounded := g.start(t, "bf16")
 	if got := g.run(t, rounded, 0); math.Abs(got-loss) > 1e-3*loss || got == loss {
 		t.Errorf("loss %v in bfloat16, %v in float32", got, loss)
 	}
-	if similarity := cosine(rounded.Gradients(), exact.Gradients()); similarity < 0.999 {
+	if similarity := cosine(rounded.gradients(t), exact.gradients(t)); similarity < 0.999 {
 		t.Errorf("the gradients point in different directions: cosine %.5f", similarity)
 	}
 }
@@ -57,19 +47,17 @@ func cosine(a, b []float32) float64 {
 // 5e-4. Targets with labels of sentences are left out: a batch has so few that their losses scatter.
 func TestBFloat16Tracks(t *testing.T) {
 	const steps, window, tolerance = 40, 10, 2e-4
-	cpu := newCPU(t, 2)
-	if !cpu.SupportsBF16() {
-		t.Skip("no products in bfloat16")
-	}
+	on := processor{threads: 2}
+	on.need(t, "bf16")
 	exact, rounded := openDemo(t), openDemo(t)
 	exact.rate, rounded.rate = 0.001, 0.001 // small, so that training does not amplify differences
-	rounded.precision = kernel.BFloat16
+	rounded.precision = "bf16"
 	for name, m := range middling() {
 		if slices.Contains([]string{"bert", "albert", "cls"}, m.Target) {
 			continue
 		}
-		_, want := exact.trainSteps(t, cpu, m, steps)
-		_, got := rounded.trainSteps(t, cpu, m, steps)
+		_, want := exact.trainSteps(t, on, m, steps)
+		_, got := rounded.trainSteps(t, on, m, steps)
 		for from := 0; from < steps; from += window {
 			w, g := mean(want[from:from+window]), mean(got[from:from+window])
 			if !(math.Abs(g-w) <= tolerance*w) {

@@ -10,7 +10,6 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/embedding"
-	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/target"
 )
@@ -147,14 +146,14 @@ func TestRefusedSettings(t *testing.T) {
 type settings struct {
 	*testing.T
 	text *demo
-	cpu  *kernel.CPU
+	on   processor
 }
 
-func newSettings(t *testing.T) settings { return settings{t, openDemo(t), newCPU(t, 1)} }
+func newSettings(t *testing.T) settings { return settings{t, openDemo(t), processor{threads: 1}} }
 
 func (s settings) train(name, embedding, encoder, target string, change func(m *config.Model)) {
 	s.Helper()
-	s.text.train(s.T, s.cpu, fmt.Sprintf("%s: %s, %s, %s", name, embedding, encoder, target),
+	s.text.train(s.T, s.on, fmt.Sprintf("%s: %s, %s, %s", name, embedding, encoder, target),
 		changed(embedding, encoder, target, change))
 }
 
@@ -238,7 +237,7 @@ func TestTargetSettings(t *testing.T) {
 // TestWhatPassesTrains draws settings: those that Check does not refuse train.
 func TestWhatPassesTrains(t *testing.T) {
 	text := openDemo(t)
-	cpu := newCPU(t, 1)
+	on := processor{threads: 1}
 	generator := rand.New(rand.NewPCG(1, 2))
 	pick := func(names []string) string { return names[generator.IntN(len(names))] }
 	embeddings, targets := keys(embedding.ByName), keys(target.ByName)
@@ -263,14 +262,14 @@ func TestWhatPassesTrains(t *testing.T) {
 		}
 		trained++
 		loader := text.loader(t, m, demoBatch)
-		r := text.newTraining(t, cpu, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+		r := text.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
 		for range 2 {
 			b, err := loader.Next()
 			if err != nil {
 				t.Fatal(err)
 			}
-			feedBatch(t, r.executor, b)
-			if loss := r.run(t); !(loss > 0) || math.IsInf(loss, 0) {
+			r.inputs = b.Inputs(r.inputs)
+			if loss := r.train(t); !(loss > 0) || math.IsInf(loss, 0) {
 				t.Errorf("%+v: loss %v", m, loss)
 			}
 		}

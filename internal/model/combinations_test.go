@@ -12,7 +12,6 @@ import (
 	"uer/internal/console"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
-	"uer/internal/kernel"
 	"uer/internal/target"
 )
 
@@ -118,7 +117,7 @@ var refused = map[string]map[string]string{
 // trains for two steps.
 func TestCombinations(t *testing.T) {
 	text := openDemo(t)
-	cpu := newCPU(t, 1)
+	on := processor{threads: 1}
 	for targetName := range target.ByName {
 		for _, encoderName := range encoders() {
 			for embeddingName := range embedding.ByName {
@@ -128,20 +127,10 @@ func TestCombinations(t *testing.T) {
 					checkRefusal(t, name, m, want)
 					continue
 				}
-				text.train(t, cpu, name, m)
+				text.train(t, on, name, m)
 			}
 		}
 	}
-}
-
-func newCPU(t testing.TB, threads int) *kernel.CPU {
-	t.Helper()
-	cpu, err := kernel.New(threads)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cpu.Close)
-	return cpu
 }
 
 // checkRefusal compares what is printed about a model that cannot be built.
@@ -161,25 +150,26 @@ func checkRefusal(t *testing.T, name string, m config.Model, want string) {
 }
 
 // train trains a model for two steps. The loss must be finite and every parameter must move.
-func (d *demo) train(t *testing.T, cpu *kernel.CPU, name string, m config.Model) {
+func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	t.Helper()
 	loader := d.loader(t, m, demoBatch)
 	defer loader.Close()
-	r := d.newTraining(t, cpu, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
-	start := slices.Clone(r.executor.Parameters())
+	r := d.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+	start := r.parameters(t)
 	for step := range 2 {
 		b, err := loader.Next()
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		feedBatch(t, r.executor, b)
-		if loss := r.run(t); !(loss > 0) || math.IsInf(loss, 0) {
+		r.inputs = b.Inputs(r.inputs)
+		if loss := r.train(t); !(loss > 0) || math.IsInf(loss, 0) {
 			t.Errorf("%s: step %d has loss %v", name, step+1, loss)
 		}
 	}
+	end := r.parameters(t)
 	for _, p := range r.model.Program.Parameters {
 		from, to := p.Offset, p.Offset+p.Shape.Elements()
-		if !stays(p.Name, m.Target) && !p.Frozen && slices.Equal(start[from:to], r.executor.Parameters()[from:to]) {
+		if !stays(p.Name, m.Target) && !p.Frozen && slices.Equal(start[from:to], end[from:to]) {
 			t.Errorf("%s: %s did not change", name, p.Name)
 		}
 	}

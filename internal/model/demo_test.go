@@ -14,7 +14,6 @@ import (
 	"uer/internal/dataset"
 	"uer/internal/device"
 	"uer/internal/instance"
-	"uer/internal/kernel"
 	"uer/internal/masking"
 	"uer/internal/optimizer"
 	"uer/internal/vocab"
@@ -33,7 +32,7 @@ type demo struct {
 	vocabulary *vocab.Vocabulary
 	datasets   map[string]*dataset.Dataset
 	rate       float64
-	precision  kernel.Precision
+	precision  string
 }
 
 func openDemo(t testing.TB) *demo {
@@ -145,13 +144,14 @@ func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
 
 // training is a model that learns from demo batches.
 type training struct {
-	model     *Model
-	executor  *device.Executor
+	model *Model
+	*loaded
+	update    device.Executable
 	optimizer *optimizer.Optimizer
 	step      uint64
 }
 
-func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape Shape) *training {
+func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Shape) *training {
 	t.Helper()
 	made, err := New(m, d.vocabulary.Size(), shape)
 	if err != nil {
@@ -159,56 +159,29 @@ func (d *demo) newTraining(t testing.TB, cpu *kernel.CPU, m config.Model, shape 
 	}
 	parameters := make([]float32, made.Program.ParameterSize)
 	Initialize(m, made.Program, parameters, 7)
-	onCPU := device.NewCPU(cpu)
-	onCPU.Precision = d.precision
-	e, err := device.NewExecutor(onCPU, made.Program, parameters)
-	if err != nil {
-		t.Fatal(err)
-	}
-	o, err := optimizer.New(cpu, optimizer.Settings{
+	o, err := optimizer.New(optimizer.Settings{
 		Name: "adamw", LearningRate: d.rate, Schedule: func(int) float64 { return 1 },
-	}, made.Trained())
+	}, made.Program.Layout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &training{model: made, executor: e, optimizer: o}
-}
-
-// feedBatch gives a batch to the inputs of a model.
-func feedBatch(t testing.TB, e *device.Executor, b *batch.Batch) {
-	t.Helper()
-	var last []int32
-	for _, end := range b.Starts[1:] {
-		last = append(last, end-1)
+	r := &training{model: made, optimizer: o}
+	r.loaded = on.load(t, d.precision, made.Program, o.Program.Layout, parameters)
+	if r.update, err = r.device.Load(o.Program, r.memory); err != nil {
+		t.Fatal(err)
 	}
-	feed(t, e, map[string][]int32{
-		"tokens": b.Tokens, "positions": b.Positions, "segments": b.Segments, "rows": b.Rows, "starts": b.Starts,
-		"first": b.Starts[:len(b.Starts)-1], "last": last, "prefix": b.Prefix, "lengths": b.Lengths,
-		"output_tokens": b.Output.Tokens, "output_positions": b.Output.Positions, "output_segments": b.Output.Segments,
-		"output_rows": b.Output.Rows, "output_starts": b.Output.Starts, "predicted": b.Predicted, "labels": b.Labels,
-		"backward_predicted": b.BackwardPredicted, "backward_labels": b.BackwardLabels,
-		"sentence_labels": b.SentenceLabels,
-	})
+	return r
 }
 
-func feed(t testing.TB, e *device.Executor, inputs map[string][]int32) {
-	t.Helper()
-	for name, data := range inputs {
-		if err := e.Feed(name, data); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// run trains one step on what was fed and returns the loss.
-func (r *training) run(t testing.TB) float64 {
+// train trains one step on the present inputs and returns the loss.
+func (r *training) train(t testing.TB) float64 {
 	t.Helper()
 	r.step++
-	if err := r.executor.Run(&device.Run{Seed: 7, Step: r.step}); err != nil {
+	r.run(t, device.Run{Seed: 7, Step: r.step})
+	number, rate := r.optimizer.Next()
+	if err := r.update.Run(device.Run{Update: device.Update{Number: number, Rate: rate, Scale: 1}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := r.optimizer.Step(r.executor.Parameters(), r.executor.Gradients(), 1); err != nil {
-		t.Fatal(err)
-	}
-	return float64(r.executor.Output(0))
+	figures(t, r.update)
+	return r.outputs[0]
 }

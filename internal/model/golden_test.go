@@ -185,7 +185,7 @@ type golden struct {
 	model    *Model
 	batches  []map[string][]int32
 	expected expectation
-	cpu      *kernel.CPU
+	on       processor
 }
 
 func openGolden(t *testing.T, name string) *golden {
@@ -202,10 +202,7 @@ func openGolden(t *testing.T, name string) *golden {
 		g.batches = append(g.batches, b.ragged(t, goldenModels[name].KeepPadding))
 	}
 	readJSON(t, filepath.Join(g.folder, "expected.json"), &g.expected)
-	if g.cpu, err = kernel.New(2); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(g.cpu.Close)
+	g.on = processor{threads: 2}
 	return g
 }
 
@@ -220,8 +217,8 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 }
 
-// start makes an executor with the golden initial parameters.
-func (g *golden) start(t *testing.T) *device.Executor {
+// initial reads the golden initial parameters.
+func (g *golden) initial(t *testing.T) []float32 {
 	t.Helper()
 	parameters := make([]float32, g.model.Program.ParameterSize)
 	match, err := checkpoint.Load(filepath.Join(g.folder, "init.bin"), g.model.Program, parameters)
@@ -231,24 +228,26 @@ func (g *golden) start(t *testing.T) *device.Executor {
 	if len(match.Missing)+len(match.Unused) > 0 {
 		t.Fatalf("missing tensors %v, unused tensors %v", match.Missing, match.Unused)
 	}
-	e, err := device.NewExecutor(device.NewCPU(g.cpu), g.model.Program, parameters)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return parameters
 }
 
-func (g *golden) run(t *testing.T, e *device.Executor, batch int) float64 {
+// start loads the program with the golden initial parameters.
+func (g *golden) start(t *testing.T, precision string) *loaded {
 	t.Helper()
+	return g.on.load(t, precision, g.model.Program, g.model.Program.Layout, g.initial(t))
+}
+
+func (g *golden) feed(l *loaded, batch int) {
 	for name, data := range g.batches[batch] {
-		if err := e.Feed(name, data); err != nil {
-			t.Fatal(err)
-		}
+		l.set(name, data...)
 	}
-	if err := e.Run(&device.Run{}); err != nil {
-		t.Fatal(err)
-	}
-	return float64(e.Output(0))
+}
+
+func (g *golden) run(t *testing.T, l *loaded, batch int) float64 {
+	t.Helper()
+	g.feed(l, batch)
+	l.run(t, device.Run{})
+	return l.outputs[0]
 }
 
 // onEverySet runs a test with every instruction set of this machine. The golden models are small enough for the portable
@@ -297,12 +296,12 @@ func TestGoldenGradients(t *testing.T) {
 }
 
 func (g *golden) compareGradients(t *testing.T) {
-	e := g.start(t)
-	loss := g.run(t, e, 0)
+	l := g.start(t, "fp32")
+	loss := g.run(t, l, 0)
 	if want := g.expected.Batch0TotalLoss; math.Abs(loss-want) > 1e-6*want {
 		t.Errorf("loss %v, want %v", loss, want)
 	}
-	want := readNPZ(t, filepath.Join(g.folder, "grads.npz"))
+	want, gradients := readNPZ(t, filepath.Join(g.folder, "grads.npz")), l.gradients(t)
 	for _, p := range g.model.Program.Parameters {
 		gradient, ok := want[p.Name]
 		if p.Frozen {
@@ -312,7 +311,7 @@ func (g *golden) compareGradients(t *testing.T) {
 			t.Errorf("%s has no golden gradient", p.Name)
 			continue
 		}
-		got := e.Gradients()[p.Offset:][:p.Shape.Elements()]
+		got := gradients[p.Offset:][:p.Shape.Elements()]
 		largest := 0.0
 		for _, v := range gradient {
 			largest = max(largest, math.Abs(float64(v)))

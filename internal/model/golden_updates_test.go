@@ -43,28 +43,31 @@ func (g *golden) compareUpdates(t *testing.T, name string, want map[string][]flo
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := optimizer.New(g.cpu, optimizer.Settings{
+	o, err := optimizer.New(optimizer.Settings{
 		Name: run.optimizer, LearningRate: rate, WeightDecay: run.weightDecay, Schedule: schedule,
-	}, g.model.Trained())
+	}, g.model.Program.Layout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := g.start(t)
+	l := g.on.load(t, "fp32", g.model.Program, o.Program.Layout, g.initial(t))
+	r := training{loaded: l, model: g.model, optimizer: o}
+	if r.update, err = l.device.Load(o.Program, l.memory); err != nil {
+		t.Fatal(err)
+	}
 	for step := range g.batches {
-		loss := g.run(t, e, step)
+		g.feed(l, step)
+		loss := r.train(t)
 		if steps := g.expected.After3[name]; len(steps) > 0 && math.Abs(loss-steps[step].TotalLoss) > 2e-6*loss {
 			t.Errorf("loss at step %d is %v, want %v", step, loss, steps[step].TotalLoss)
 		}
-		if _, _, err := o.Step(e.Parameters(), e.Gradients(), 1); err != nil {
-			t.Fatal(err)
-		}
 	}
+	parameters := l.parameters(t)
 	for _, p := range g.model.Program.Parameters {
 		// Adafactor makes steps of full length out of the rounding errors that the gradient of a key's bias is.
 		isNoise := run.optimizer == "adafactor" && strings.HasSuffix(p.Name, "_attn.linear_layers.1.bias")
 		if p.Frozen || isNoise {
 			continue
 		}
-		compare(t, p.Name, e.Parameters()[p.Offset:][:p.Shape.Elements()], want[p.Name], 0.02*rate)
+		compare(t, p.Name, parameters[p.Offset:][:p.Shape.Elements()], want[p.Name], 0.02*rate)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"uer/internal/encoder"
 	"uer/internal/graph"
 	"uer/internal/layer"
-	"uer/internal/optimizer"
 	"uer/internal/target"
 )
 
@@ -85,18 +84,6 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}
 	return b, losses, nil
-}
-
-// Trained lists the parameters for an optimizer.
-func (m *Model) Trained() []optimizer.Parameter {
-	var list []optimizer.Parameter
-	for _, p := range m.Program.Parameters {
-		if p.Frozen {
-			continue
-		}
-		list = append(list, optimizer.Parameter{Name: p.Name, Shape: p.Shape, Offset: p.Offset})
-	}
-	return list
 }
 
 // isNormGain tells the parameters that multiply a normalised value: they start at 1.

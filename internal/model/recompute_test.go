@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"uer/internal/config"
-	"uer/internal/kernel"
 )
 
 // TestRecompute trains every encoder and every target with activations that are computed again: losses, gradients and
@@ -17,38 +16,40 @@ func TestRecompute(t *testing.T) {
 	gated.LayerNorm, gated.FeedForward, gated.RemoveTransformerBias = "t5", "gated", true
 	models["gated"] = gated
 	onEverySet(t, func(t *testing.T) {
-		cpu := newCPU(t, 2)
+		on := processor{threads: 2}
 		for name, m := range models {
 			m.LayersNumber = 4
-			for _, precision := range []kernel.Precision{kernel.Float32, kernel.BFloat16} {
-				if precision == kernel.Float32 || cpu.SupportsBF16() {
+			for _, precision := range precisions {
+				t.Run(name+"/"+precision, func(t *testing.T) {
+					on.need(t, precision)
 					text.precision = precision
-					t.Run(name, func(t *testing.T) { text.compareRecomputed(t, cpu, m) })
-				}
+					text.compareRecomputed(t, on, m)
+				})
 			}
 		}
 	})
 }
 
-func (d *demo) compareRecomputed(t *testing.T, cpu *kernel.CPU, m config.Model) {
+func (d *demo) compareRecomputed(t *testing.T, on processor, m config.Model) {
 	t.Helper()
-	want := d.twoSteps(t, cpu, m)
-	kept := d.arena(t, m)
+	want := d.twoSteps(t, on, m)
+	kept := d.activations(t, on, m)
 	m.Recompute = true
-	if !slices.Equal(d.twoSteps(t, cpu, m), want) {
+	if !slices.Equal(d.twoSteps(t, on, m), want) {
 		t.Error("the numbers differ from those of activations that are kept")
 	}
-	if size := d.arena(t, m); size > kept*9/10 { // transformers: 0.4
-		t.Errorf("activations take %d elements, %d if they are kept", size, kept)
+	if size := d.activations(t, on, m); size > kept*9/10 { // transformers: 0.4
+		t.Errorf("activations take %d bytes, %d if they are kept", size, kept)
 	}
 }
 
-// arena is the memory of the activations of a batch of usual size.
-func (d *demo) arena(t *testing.T, m config.Model) int {
+// activations is the memory of the activations of a batch of usual size.
+func (d *demo) activations(t *testing.T, on processor, m config.Model) int64 {
 	t.Helper()
 	made, err := New(m, d.vocabulary.Size(), Shape{Sequences: 8, Length: 64, Output: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return made.Program.ArenaSize
+	parameters := make([]float32, made.Program.ParameterSize)
+	return on.load(t, "fp32", made.Program, made.Program.Layout, parameters).pass.Usage().Activations
 }

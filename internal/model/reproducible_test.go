@@ -11,6 +11,9 @@ import (
 	"uer/internal/target"
 )
 
+// precisions are those of the CPU's products.
+var precisions = []string{"fp32", "bf16"}
+
 // middling are models large enough for their work to be divided between threads: every encoder and every target.
 func middling() map[string]config.Model {
 	models := map[string]config.Model{
@@ -64,8 +67,8 @@ func TestThreads(t *testing.T) {
 	text := openDemo(t)
 	for name, m := range middling() {
 		for _, set := range kernel.InstructionSets() {
-			for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
-				t.Run(name+"/"+set+"/"+precisionName, func(t *testing.T) {
+			for _, precision := range precisions {
+				t.Run(name+"/"+set+"/"+precision, func(t *testing.T) {
 					text.precision = precision
 					text.compareThreads(t, set, m)
 				})
@@ -78,15 +81,9 @@ func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	t.Helper()
 	var want []float32
 	for _, threads := range []int{1, 2, 5, 1} {
-		cpu, err := kernel.NewWith(set, threads)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cpu.Close()
-		if d.precision == kernel.BFloat16 && !cpu.SupportsBF16() {
-			t.Skip("no products in bfloat16")
-		}
-		got := d.twoSteps(t, cpu, m)
+		on := processor{set, threads}
+		on.need(t, d.precision)
+		got := d.twoSteps(t, on, m)
 		if want == nil {
 			want = got
 		}
@@ -97,36 +94,36 @@ func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 }
 
 // twoSteps returns the losses of two steps, the gradients of the second and the parameters in the end.
-func (d *demo) twoSteps(t *testing.T, cpu *kernel.CPU, m config.Model) []float32 {
+func (d *demo) twoSteps(t *testing.T, on processor, m config.Model) []float32 {
 	t.Helper()
-	r, losses := d.trainSteps(t, cpu, m, 2)
-	return slices.Concat(losses, r.executor.Gradients(), r.executor.Parameters())
+	r, losses := d.trainSteps(t, on, m, 2)
+	return slices.Concat(losses, r.gradients(t), r.parameters(t))
 }
 
 // trainSteps trains a model and returns it with the loss of each step.
-func (d *demo) trainSteps(t *testing.T, cpu *kernel.CPU, m config.Model, steps int) (*training, []float32) {
+func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int) (*training, []float32) {
 	t.Helper()
 	const size = 8
 	loader := d.loader(t, m, size)
 	defer loader.Close()
-	r := d.newTraining(t, cpu, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	var losses []float32
 	for range steps {
 		b, err := loader.Next()
 		if err != nil {
 			t.Fatal(err)
 		}
-		feedBatch(t, r.executor, b)
-		losses = append(losses, float32(r.run(t)))
+		r.inputs = b.Inputs(r.inputs)
+		losses = append(losses, float32(r.train(t)))
 	}
 	return r, losses
 }
 
 // fed is a training whose first batch has been fed.
-func (d *demo) fed(t testing.TB, cpu *kernel.CPU, m config.Model, size int) *training {
+func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *training {
 	t.Helper()
 	loader := d.loader(t, m, size)
-	r := d.newTraining(t, cpu, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	b, err := loader.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -134,34 +131,32 @@ func (d *demo) fed(t testing.TB, cpu *kernel.CPU, m config.Model, size int) *tra
 	if len(b.Lengths) != size {
 		t.Fatalf("a batch of %d sequences, want %d", len(b.Lengths), size)
 	}
-	feedBatch(t, r.executor, b)
+	r.inputs = b.Inputs(nil)
 	return r
 }
 
 // TestAllocations: the memory that a step allocates does not grow with the batch, in either precision.
 func TestAllocations(t *testing.T) {
 	text := openDemo(t)
-	cpu := newCPU(t, 2)
+	on := processor{threads: 2}
 	for name, m := range middling() {
-		for precisionName, precision := range map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16} {
-			t.Run(name+"/"+precisionName, func(t *testing.T) {
-				if precision == kernel.BFloat16 && !cpu.SupportsBF16() {
-					t.Skip("no products in bfloat16")
-				}
+		for _, precision := range precisions {
+			t.Run(name+"/"+precision, func(t *testing.T) {
+				on.need(t, precision)
 				text.precision = precision
-				text.compareAllocations(t, cpu, m)
+				text.compareAllocations(t, on, m)
 			})
 		}
 	}
 }
 
-func (d *demo) compareAllocations(t *testing.T, cpu *kernel.CPU, m config.Model) {
+func (d *demo) compareAllocations(t *testing.T, on processor, m config.Model) {
 	t.Helper()
 	var counts []float64
 	for _, size := range []int{3, 12} {
-		r := d.fed(t, cpu, m, size)
-		r.run(t) // scratch memory grows in the first steps
-		counts = append(counts, testing.AllocsPerRun(5, func() { r.run(t) }))
+		r := d.fed(t, on, m, size)
+		r.train(t) // scratch memory grows in the first steps
+		counts = append(counts, testing.AllocsPerRun(5, func() { r.train(t) }))
 	}
 	// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
 	if counts[1] > 1.1*counts[0] {

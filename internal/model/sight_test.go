@@ -8,18 +8,17 @@ import (
 	"uer/internal/config"
 	"uer/internal/device"
 	"uer/internal/encoder"
-	"uer/internal/kernel"
 	"uer/internal/target"
 )
 
 // TestSight changes one token after the other and looks whose encodings change, in the left half and in the right.
 func TestSight(t *testing.T) {
 	const length, prefix = 8, 5
-	cpu := newCPU(t, 1)
+	on := processor{threads: 1}
 	for _, name := range encoders() {
 		m := tiny("word", name, "bilm") // its losses see one half each
 		m.Dropout, m.KernelSize = 0, length
-		p := newProbe(t, cpu, m, length, prefix)
+		p := newProbe(t, on, m, length, prefix)
 		sight := encoder.SightOf(m)
 		for i := range length {
 			before := p.losses(t, i)
@@ -46,37 +45,37 @@ func TestSight(t *testing.T) {
 
 // probe is a bilm of one sequence whose settings are not checked.
 type probe struct {
-	executor *device.Executor
-	tokens   []int32
+	*loaded
+	tokens []int32
 }
 
-func newProbe(t *testing.T, cpu *kernel.CPU, m config.Model, length, prefix int32) *probe {
+func newProbe(t *testing.T, on processor, m config.Model, length, prefix int32) *probe {
 	t.Helper()
 	const vocabulary = 10
-	p := &probe{executor: unchecked(t, cpu, m, vocabulary, Shape{Sequences: 1, Length: int(length)})}
+	p := &probe{loaded: unchecked(t, on, m, vocabulary, Shape{Sequences: 1, Length: int(length)})}
 	for i := range length {
 		p.tokens = append(p.tokens, 1+i%(vocabulary-2))
 	}
-	feed(t, p.executor, map[string][]int32{
-		"tokens": p.tokens, "rows": make([]int32, length), "starts": {0, length}, "prefix": {prefix}, "labels": {1},
-		"backward_labels": {1},
-	})
+	p.set("tokens", p.tokens...)
+	p.set("rows", make([]int32, length)...)
+	p.set("starts", 0, length)
+	p.set("prefix", prefix)
+	p.set("labels", 1)
+	p.set("backward_labels", 1)
 	return p
 }
 
 // losses predicts something from the left half of the encoding of token i, and from the right half.
 func (p *probe) losses(t *testing.T, i int) [2]float32 {
 	t.Helper()
-	at := []int32{int32(i)}
-	feed(t, p.executor, map[string][]int32{"predicted": at, "backward_predicted": at})
-	if err := p.executor.Run(&device.Run{}); err != nil {
-		t.Fatal(err)
-	}
-	return [2]float32{p.executor.Output(1), p.executor.Output(3)}
+	p.set("predicted", int32(i))
+	p.set("backward_predicted", int32(i))
+	p.run(t, device.Run{})
+	return [2]float32{float32(p.outputs[1]), float32(p.outputs[3])}
 }
 
 // unchecked builds a model whatever Check says, with parameters that are large, so that what is seen shows.
-func unchecked(t *testing.T, cpu *kernel.CPU, m config.Model, vocabulary int, shape Shape) *device.Executor {
+func unchecked(t *testing.T, on processor, m config.Model, vocabulary int, shape Shape) *loaded {
 	t.Helper()
 	made, err := compile(m, vocabulary, shape)
 	if err != nil {
@@ -87,30 +86,26 @@ func unchecked(t *testing.T, cpu *kernel.CPU, m config.Model, vocabulary int, sh
 	for i := range parameters {
 		parameters[i] = float32(generator.NormFloat64() / 2)
 	}
-	e, err := device.NewExecutor(device.NewCPU(cpu), made.Program, parameters)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return e
+	return on.load(t, "fp32", made.Program, made.Program.Layout, parameters)
 }
 
 // TestPadding trains on batches without padding and with it: the loss differs where keep_padding is taken, and nowhere
 // else.
 func TestPadding(t *testing.T) {
 	text := openDemo(t)
-	cpu := newCPU(t, 1)
+	on := processor{threads: 1}
 	for _, name := range encoders() {
 		m := tiny("word_pos_seg", name, "mlm")
-		text.comparePadding(t, cpu, name+", mlm", m)
+		text.comparePadding(t, on, name+", mlm", m)
 		for pooling := range target.Poolings {
 			m := tiny("word_pos_seg", name, "cls")
 			m.Pooling = pooling
-			text.comparePadding(t, cpu, name+", cls, pooling "+pooling, m)
+			text.comparePadding(t, on, name+", cls, pooling "+pooling, m)
 		}
 	}
 }
 
-func (d *demo) comparePadding(t *testing.T, cpu *kernel.CPU, name string, m config.Model) {
+func (d *demo) comparePadding(t *testing.T, on processor, name string, m config.Model) {
 	t.Helper()
 	m.Dropout = 0
 	var losses [2]float64
@@ -126,13 +121,11 @@ func (d *demo) comparePadding(t *testing.T, cpu *kernel.CPU, name string, m conf
 		if padded := len(b.Tokens) == 12*demoLength; padded != keep {
 			t.Fatalf("keep_padding %v gives %d tokens", keep, len(b.Tokens))
 		}
-		e := unchecked(t, cpu, m, d.vocabulary.Size(), Shape{Sequences: 12, Length: demoLength})
-		feedBatch(t, e, b)
-		feed(t, e, map[string][]int32{"sentence_labels": make([]int32, 12)})
-		if err := e.Run(&device.Run{}); err != nil {
-			t.Fatal(err)
-		}
-		losses[i] = float64(e.Output(0))
+		l := unchecked(t, on, m, d.vocabulary.Size(), Shape{Sequences: 12, Length: demoLength})
+		l.inputs = b.Inputs(nil)
+		l.set("sentence_labels", make([]int32, 12)...)
+		l.run(t, device.Run{})
+		losses[i] = l.outputs[0]
 		loader.Close()
 	}
 	differs := math.Abs(losses[0]-losses[1]) > 1e-5*losses[0]

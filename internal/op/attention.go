@@ -1,12 +1,15 @@
 package op
 
-import "uer/internal/graph"
+import (
+	"cmp"
+
+	"uer/internal/graph"
+)
 
 // Attention is scaled dot-product attention inside each sequence, by heads: softmax((q·kᵀ + bias)·Scale) v, with dropout
 // on the probabilities (Vaswani et al. 2017).
-// Inputs: q [tokens, Heads·size]; k, v [keys, Heads·size]; starts [sequences+1]; rows [tokens]; then, each only if its
-// flag is set: key starts [sequences+1], prefix lengths [sequences], key lengths [sequences], bias [Heads, 2·MaxLength−1].
-// Outputs: [tokens, Heads·size] and, for the gradient, the logarithm of the softmax denominators [tokens, Heads].
+// Inputs: those of [AttentionInputs]. Outputs: [tokens, Heads·size] and, for the gradient, the logarithm of the softmax
+// denominators [tokens, Heads].
 type Attention struct {
 	Heads     int
 	Scale     float32
@@ -20,54 +23,69 @@ type Attention struct {
 	MaxLength int // the longest sequence
 }
 
-// attentionInputs is the number of inputs that every Attention has.
-const attentionInputs = 5
+// AttentionInputs are the inputs of Attention.
+type AttentionInputs[T any] struct {
+	Query      T // [tokens, Heads·size]
+	Key, Value T // [keys, Heads·size]
+	Starts     T // [sequences+1]
+	Rows       T // [tokens]
+	KeyStarts  T // [sequences+1], if Cross
+	Prefix     T // [sequences], if Prefix
+	Lengths    T // [sequences], if Lengths
+	Bias       T // [Heads, 2·MaxLength−1], if Bias
+}
+
+func (a *AttentionInputs[T]) slots(o Attention) (s slots[T]) {
+	s.add(true, &a.Query, &a.Key, &a.Value, &a.Starts, &a.Rows)
+	s.add(o.Cross, &a.KeyStarts)
+	s.add(o.Prefix, &a.Prefix)
+	s.add(o.Lengths, &a.Lengths)
+	s.add(o.Bias, &a.Bias)
+	return s
+}
+
+// AttentionInputsOf names the inputs of an instruction.
+func AttentionInputsOf[T any](o Attention, in []T) (a AttentionInputs[T]) {
+	s := a.slots(o)
+	s.read(in)
+	return a
+}
+
+// List orders the inputs for an instruction.
+func (a AttentionInputs[T]) List(o Attention) []T {
+	s := a.slots(o)
+	return s.list()
+}
 
 // Name implements graph.Op.
 func (Attention) Name() string { return "attention" }
 
-// Outs implements graph.Op.
-func (o Attention) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	tokens, width, err := matrix("the query", in[0])
+// OutputShapes implements graph.Op.
+func (o Attention) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	a := AttentionInputsOf(o, in)
+	tokens, width, err := matrix("the query", a.Query)
 	if err != nil {
 		return nil, err
 	}
 	keys := tokens
 	if o.Cross {
-		keys = in[1][0]
+		keys = a.Key[0]
 	}
-	if err := expect("the key", in[1], keys, width); err != nil {
+	sequences := a.Starts.Elements() - 1
+	if err := cmp.Or(
+		expect("the key", a.Key, keys, width), expect("the value", a.Value, keys, width), expect("rows", a.Rows, tokens),
+		expectIf(o.Cross, "key starts", a.KeyStarts, sequences+1), expectIf(o.Prefix, "prefix", a.Prefix, sequences),
+		expectIf(o.Lengths, "lengths", a.Lengths, sequences),
+		expectIf(o.Bias, "the bias", a.Bias, o.Heads, 2*o.MaxLength-1),
+	); err != nil {
 		return nil, err
 	}
-	if err := expect("the value", in[2], keys, width); err != nil {
-		return nil, err
-	}
-	if o.Bias {
-		if err := expect("the bias", in[o.inputs()-1], o.Heads, 2*o.MaxLength-1); err != nil {
-			return nil, err
-		}
-	}
-	return []graph.Shape{in[0], {tokens, o.Heads}}, expect("rows", in[4], tokens)
+	return []graph.Shape{a.Query, {tokens, o.Heads}}, nil
 }
 
-func (o Attention) inputs() int {
-	n := attentionInputs
-	for _, present := range []bool{o.Cross, o.Prefix, o.Lengths, o.Bias} {
-		if present {
-			n++
-		}
-	}
-	return n
-}
-
-// Wrt implements graph.Differentiable.
-func (o Attention) Wrt() []bool {
-	wrt := make([]bool, o.inputs())
-	wrt[0], wrt[1], wrt[2] = true, true, true
-	if o.Bias {
-		wrt[len(wrt)-1] = true
-	}
-	return wrt
+// HasGradient implements graph.Differentiable.
+func (o Attention) HasGradient() []bool {
+	return AttentionInputs[bool]{Query: true, Key: true, Value: true, Bias: true}.List(o)
 }
 
 // Grad implements graph.Differentiable.
@@ -77,12 +95,11 @@ func (o Attention) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 	if computed == nil {
 		return nil
 	}
-	grads := make([]*graph.Node, len(in))
-	copy(grads, computed[:3])
+	grads := AttentionInputs[*graph.Node]{Query: computed[0], Key: computed[1], Value: computed[2]}
 	if o.Bias {
-		grads[len(grads)-1] = computed[3]
+		grads.Bias = computed[3]
 	}
-	return grads
+	return grads.List(o)
 }
 
 // AttentionGradient is the gradient of Attention.
@@ -90,53 +107,18 @@ func (o Attention) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 // Outputs: dq [tokens, Heads·size]; dk, dv [keys, Heads·size]; dbias [Heads, 2·MaxLength−1] if Bias.
 type AttentionGradient Attention
 
+// AttentionSaved is the number of inputs of AttentionGradient before those of Attention.
+const AttentionSaved = 3
+
 // Name implements graph.Op.
 func (AttentionGradient) Name() string { return "attention gradient" }
 
-// Outs implements graph.Op.
-func (o AttentionGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	outs := []graph.Shape{in[3], in[4], in[5]}
+// OutputShapes implements graph.Op.
+func (o AttentionGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	a := AttentionInputsOf(Attention(o), in[AttentionSaved:])
+	outs := []graph.Shape{a.Query, a.Key, a.Value}
 	if o.Bias {
-		outs = append(outs, in[len(in)-1])
+		outs = append(outs, a.Bias)
 	}
 	return outs, nil
-}
-
-// PositionBias spreads a table of biases by bucket of the offset to all offsets (Raffel et al. 2020).
-// Input: table [buckets, heads]. Output: [heads, 2·MaxLength−1].
-type PositionBias struct {
-	MaxLength     int
-	Bidirectional bool // keys after the query have buckets of their own
-}
-
-// Name implements graph.Op.
-func (PositionBias) Name() string { return "position bias" }
-
-// Outs implements graph.Op.
-func (o PositionBias) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	_, heads, err := matrix("the table", in[0])
-	return []graph.Shape{{heads, 2*o.MaxLength - 1}}, err
-}
-
-// Wrt implements graph.Differentiable.
-func (PositionBias) Wrt() []bool { return []bool{true} }
-
-// Grad implements graph.Differentiable.
-func (o PositionBias) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	gradient := PositionBiasGradient{PositionBias: o, Buckets: graph.Dimensions(in[0])[0]}
-	return []*graph.Node{b.Apply(gradient, dy)}
-}
-
-// PositionBiasGradient is the gradient of PositionBias. Input: dy [heads, 2·MaxLength−1]. Output: [Buckets, heads].
-type PositionBiasGradient struct {
-	PositionBias
-	Buckets int
-}
-
-// Name implements graph.Op.
-func (PositionBiasGradient) Name() string { return "position bias gradient" }
-
-// Outs implements graph.Op.
-func (o PositionBiasGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	return []graph.Shape{{o.Buckets, in[0][0]}}, nil
 }

@@ -8,14 +8,14 @@ type Columns struct{ From, Count int }
 // Name implements graph.Op.
 func (Columns) Name() string { return "columns" }
 
-// Outs implements graph.Op.
-func (o Columns) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Columns) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, _, err := matrix("the input", in[0])
 	return []graph.Shape{{tokens, o.Count}}, err
 }
 
-// Wrt implements graph.Differentiable.
-func (Columns) Wrt() []bool { return []bool{true} }
+// HasGradient implements graph.Differentiable.
+func (Columns) HasGradient() []bool { return []bool{true} }
 
 // Grad implements graph.Differentiable.
 func (o Columns) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -29,7 +29,7 @@ type Widen struct{ From, Width int }
 // Name implements graph.Op.
 func (Widen) Name() string { return "widen" }
 
-// Outs implements graph.Op.
-func (o Widen) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Widen) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{in[0][0], o.Width}}, nil
 }

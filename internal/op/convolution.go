@@ -4,13 +4,12 @@ import (
 	"fmt"
 
 	"uer/internal/graph"
-	"uer/internal/kernel"
 )
 
 // GatedConvolution is a causal convolution times the logistic function of another one, inside each sequence (Dauphin et
 // al. 2017). Each convolution has two biases, as in UER-py.
 // Inputs: x [tokens, in]; weight, bias [out] and second bias of the convolution; the same of the gate; starts [sequences+1].
-// A weight is [out, 1, Taps, in], or [out, in, Taps, 1] if TapsLast. Outputs: [tokens, out] and what the gradient needs.
+// A weight is [out, 1, Taps, in], or [out, in, Taps, 1] if TapsLast. Outputs: [tokens, out] and what the device saves for the gradient.
 type GatedConvolution struct {
 	Taps     int
 	TapsLast bool
@@ -19,8 +18,8 @@ type GatedConvolution struct {
 // Name implements graph.Op.
 func (GatedConvolution) Name() string { return "gated convolution" }
 
-// Outs implements graph.Op.
-func (o GatedConvolution) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o GatedConvolution) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -36,13 +35,11 @@ func (o GatedConvolution) Outs(in []graph.Shape) ([]graph.Shape, error) {
 			}
 		}
 	}
-	shape := kernel.GatedConvolution{Input: width, Output: out, Taps: o.Taps}
-	saved := kernel.GatedConvolutionSaved(&shape, tokens)
-	return []graph.Shape{{tokens, out}, {max(saved, 1)}}, nil
+	return []graph.Shape{{tokens, out}, graph.Saved}, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (GatedConvolution) Wrt() []bool {
+// HasGradient implements graph.Differentiable.
+func (GatedConvolution) HasGradient() []bool {
 	return []bool{true, true, true, true, true, true, true, false}
 }
 
@@ -63,5 +60,7 @@ type GatedConvolutionGradient GatedConvolution
 // Name implements graph.Op.
 func (GatedConvolutionGradient) Name() string { return "gated convolution gradient" }
 
-// Outs implements graph.Op.
-func (GatedConvolutionGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[2:9], nil }
+// OutputShapes implements graph.Op.
+func (GatedConvolutionGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	return in[2:9], nil
+}

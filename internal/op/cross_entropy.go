@@ -1,40 +1,74 @@
 package op
 
-import "uer/internal/graph"
+import (
+	"cmp"
+
+	"uer/internal/graph"
+)
 
 // CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label]. It computes its gradients together with the loss,
 // while the logits of a chunk of rows are at hand, so that logits are never held whole nor computed twice. Without rows
 // the loss is 0.
-// Inputs: h [rows, width], W [classes, width], b [classes] if Bias, labels [rows].
+// Inputs: those of [CrossEntropyInputs].
 // Outputs: the loss, the number of rows whose largest logit is the label's, dh [rows, width], dW [classes, width], and db
 // [classes] if Bias.
 type CrossEntropy struct{ Bias bool }
 
+// CrossEntropyInputs are the inputs of CrossEntropy.
+type CrossEntropyInputs[T any] struct {
+	Hidden T // [rows, width]
+	Weight T // [classes, width]
+	Bias   T // [classes], if Bias
+	Labels T // [rows]
+}
+
+func (c *CrossEntropyInputs[T]) slots(o CrossEntropy) (s slots[T]) {
+	s.add(true, &c.Hidden, &c.Weight)
+	s.add(o.Bias, &c.Bias)
+	s.add(true, &c.Labels)
+	return s
+}
+
+// CrossEntropyInputsOf names the inputs of an instruction.
+func CrossEntropyInputsOf[T any](o CrossEntropy, in []T) (c CrossEntropyInputs[T]) {
+	s := c.slots(o)
+	s.read(in)
+	return c
+}
+
+// List orders the inputs for an instruction.
+func (c CrossEntropyInputs[T]) List(o CrossEntropy) []T {
+	s := c.slots(o)
+	return s.list()
+}
+
 // Name implements graph.Op.
 func (CrossEntropy) Name() string { return "cross entropy" }
 
-// Outs implements graph.Op.
-func (o CrossEntropy) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	rows, width, err := matrix("the input", in[0])
+// OutputShapes implements graph.Op.
+func (o CrossEntropy) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	c := CrossEntropyInputsOf(o, in)
+	rows, width, err := matrix("the input", c.Hidden)
 	if err != nil {
 		return nil, err
 	}
-	if err := expect("the weight", in[1], in[1][0], width); err != nil {
+	classes := c.Weight[0]
+	if err := cmp.Or(
+		expect("the weight", c.Weight, classes, width), expectIf(o.Bias, "the bias", c.Bias, classes),
+		expect("labels", c.Labels, rows),
+	); err != nil {
 		return nil, err
 	}
-	outs := []graph.Shape{{}, {}, in[0], in[1]}
+	outs := []graph.Shape{{}, {}, c.Hidden, c.Weight}
 	if o.Bias {
-		outs = append(outs, in[2])
+		outs = append(outs, c.Bias)
 	}
-	return outs, expect("labels", in[len(in)-1], rows)
+	return outs, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o CrossEntropy) Wrt() []bool {
-	if o.Bias {
-		return []bool{true, true, true, false}
-	}
-	return []bool{true, true, false}
+// HasGradient implements graph.Differentiable.
+func (o CrossEntropy) HasGradient() []bool {
+	return CrossEntropyInputs[bool]{Hidden: true, Weight: true, Bias: true}.List(o)
 }
 
 // Grad implements graph.Differentiable.
@@ -55,8 +89,8 @@ type Scale struct{}
 // Name implements graph.Op.
 func (Scale) Name() string { return "scale" }
 
-// Outs implements graph.Op.
-func (Scale) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[:1], nil }
+// OutputShapes implements graph.Op.
+func (Scale) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[:1], nil }
 
 // Total is the sum of two losses. Inputs and output: scalars.
 type Total struct{}
@@ -64,11 +98,11 @@ type Total struct{}
 // Name implements graph.Op.
 func (Total) Name() string { return "total" }
 
-// Outs implements graph.Op.
-func (Total) Outs([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
+// OutputShapes implements graph.Op.
+func (Total) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
 
-// Wrt implements graph.Differentiable.
-func (Total) Wrt() []bool { return []bool{true, true} }
+// HasGradient implements graph.Differentiable.
+func (Total) HasGradient() []bool { return []bool{true, true} }
 
 // Grad implements graph.Differentiable.
 func (Total) Grad(_ *graph.Builder, _ []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {

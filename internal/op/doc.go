@@ -8,6 +8,7 @@ package op
 
 import (
 	"fmt"
+	"slices"
 
 	"uer/internal/graph"
 )
@@ -22,14 +23,17 @@ func matrix(name string, s graph.Shape) (rows, width int, err error) {
 
 // expect checks the shape of an operand.
 func expect(name string, got graph.Shape, want ...int) error {
-	if len(got) == len(want) {
-		equal := true
-		for i := range want {
-			equal = equal && got[i] == want[i]
-		}
-		if equal {
-			return nil
-		}
+	if slices.Equal(got, want) {
+		return nil
 	}
-	return fmt.Errorf("%s has shape %v, want %v", name, got, graph.Shape(want))
+	// The copy keeps want off the heap where all is well: shapes are checked at every step.
+	return fmt.Errorf("%s has shape %v, want %v", name, got, graph.Shape(slices.Clone(want)))
+}
+
+// expectIf is expect for an operand that is there only if present is set.
+func expectIf(present bool, name string, got graph.Shape, want ...int) error {
+	if !present {
+		return nil
+	}
+	return expect(name, got, want...)
 }

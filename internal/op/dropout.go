@@ -12,8 +12,8 @@ type Dropout struct {
 // Name implements graph.Op.
 func (Dropout) Name() string { return "dropout" }
 
-// Outs implements graph.Op.
-func (Dropout) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (Dropout) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, _, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -21,8 +21,8 @@ func (Dropout) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return in[:1], expect("rows", in[1], tokens)
 }
 
-// Wrt implements graph.Differentiable.
-func (Dropout) Wrt() []bool { return []bool{true, false} }
+// HasGradient implements graph.Differentiable.
+func (Dropout) HasGradient() []bool { return []bool{true, false} }
 
 // Grad implements graph.Differentiable: the same elements are dropped from the gradient.
 func (o Dropout) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -36,8 +36,8 @@ type DropoutAdd Dropout
 // Name implements graph.Op.
 func (DropoutAdd) Name() string { return "dropout add" }
 
-// Outs implements graph.Op.
-func (DropoutAdd) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (DropoutAdd) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -48,8 +48,8 @@ func (DropoutAdd) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return in[:1], expect("rows", in[2], tokens)
 }
 
-// Wrt implements graph.Differentiable.
-func (DropoutAdd) Wrt() []bool { return []bool{true, true, false} }
+// HasGradient implements graph.Differentiable.
+func (DropoutAdd) HasGradient() []bool { return []bool{true, true, false} }
 
 // Grad implements graph.Differentiable.
 func (o DropoutAdd) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {

@@ -1,23 +1,20 @@
 package op
 
-import (
-	"uer/internal/graph"
-	"uer/internal/kernel"
-)
+import "uer/internal/graph"
 
 // Gated is activation(gate)·x, element by element (Shazeer 2020). Inputs: gate, x [tokens, width]. Output: [tokens, width].
-type Gated struct{ Activation kernel.Activation }
+type Gated struct{ Activation Activation }
 
 // Name implements graph.Op.
 func (Gated) Name() string { return "gated" }
 
-// Outs implements graph.Op.
-func (Gated) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (Gated) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	return in[:1], expect("the gate", in[0], in[1]...)
 }
 
-// Wrt implements graph.Differentiable.
-func (Gated) Wrt() []bool { return []bool{true, true} }
+// HasGradient implements graph.Differentiable.
+func (Gated) HasGradient() []bool { return []bool{true, true} }
 
 // Grad implements graph.Differentiable.
 func (o Gated) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -30,5 +27,5 @@ type GatedGradient Gated
 // Name implements graph.Op.
 func (GatedGradient) Name() string { return "gated gradient" }
 
-// Outs implements graph.Op.
-func (GatedGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[:2], nil }
+// OutputShapes implements graph.Op.
+func (GatedGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[:2], nil }

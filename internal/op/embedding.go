@@ -16,8 +16,8 @@ type Embedding struct {
 // Name implements graph.Op.
 func (Embedding) Name() string { return "embedding" }
 
-// Outs implements graph.Op.
-func (o Embedding) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Embedding) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	width := in[0].Elements() / max(1, in[0][0])
 	tokens := in[o.Tables].Elements()
 	for i := range o.Tables {
@@ -31,13 +31,13 @@ func (o Embedding) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{tokens, width}}, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o Embedding) Wrt() []bool {
-	wrt := make([]bool, 2*o.Tables)
+// HasGradient implements graph.Differentiable.
+func (o Embedding) HasGradient() []bool {
+	has := make([]bool, 2*o.Tables)
 	for i := range o.Tables {
-		wrt[i] = true
+		has[i] = true
 	}
-	return wrt
+	return has
 }
 
 // Grad implements graph.Differentiable.
@@ -63,7 +63,7 @@ type EmbeddingGradient struct {
 // Name implements graph.Op.
 func (EmbeddingGradient) Name() string { return "embedding gradient" }
 
-// Outs implements graph.Op.
-func (o EmbeddingGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o EmbeddingGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{o.Rows, in[0][1]}}, nil
 }

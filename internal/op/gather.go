@@ -9,8 +9,8 @@ type Gather struct{}
 // Name implements graph.Op.
 func (Gather) Name() string { return "gather" }
 
-// Outs implements graph.Op.
-func (Gather) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (Gather) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	_, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
@@ -18,8 +18,8 @@ func (Gather) Outs(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{in[1].Elements(), width}}, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (Gather) Wrt() []bool { return []bool{true, false, false} }
+// HasGradient implements graph.Differentiable.
+func (Gather) HasGradient() []bool { return []bool{true, false, false} }
 
 // Grad implements graph.Differentiable.
 func (Gather) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -33,7 +33,7 @@ type Scatter struct{}
 // Name implements graph.Op.
 func (Scatter) Name() string { return "scatter" }
 
-// Outs implements graph.Op.
-func (Scatter) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (Scatter) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	return []graph.Shape{{in[2].Elements(), in[0][1]}}, nil
 }

@@ -1,118 +1,149 @@
 package op
 
 import (
+	"cmp"
+
 	"uer/internal/graph"
-	"uer/internal/kernel"
 )
 
 // Linear is y = activation(x Wᵀ + b), with W stored [out, in] as PyTorch does; or with Residual
 // y = dropout(activation(x Wᵀ + b)) + residual.
-// Inputs: x [tokens, in]; W [out, in]; b [out] if Bias; residual [tokens, out] and rows [tokens] if Residual. Outputs: y
-// [tokens, out] and, if there is an activation, the value before it [tokens, out].
+// Inputs: those of [LinearInputs]. Outputs: y [tokens, out] and, if there is an activation, the value before it
+// [tokens, out].
 type Linear struct {
 	Bias       bool
-	Activation kernel.Activation
+	Activation Activation
 	Residual   bool
 	Dropout    float32 // used with Residual
 	Site       int
 }
 
+// LinearInputs are the inputs of Linear.
+type LinearInputs[T any] struct {
+	X        T // [tokens, in]
+	Weight   T // [out, in]
+	Bias     T // [out], if Bias
+	Residual T // [tokens, out], if Residual
+	Rows     T // [tokens], if Residual
+}
+
+func (l *LinearInputs[T]) slots(o Linear) (s slots[T]) {
+	s.add(true, &l.X, &l.Weight)
+	s.add(o.Bias, &l.Bias)
+	s.add(o.Residual, &l.Residual, &l.Rows)
+	return s
+}
+
+// LinearInputsOf names the inputs of an instruction.
+func LinearInputsOf[T any](o Linear, in []T) (l LinearInputs[T]) {
+	s := l.slots(o)
+	s.read(in)
+	return l
+}
+
+// List orders the inputs for an instruction.
+func (l LinearInputs[T]) List(o Linear) []T {
+	s := l.slots(o)
+	return s.list()
+}
+
 // Name implements graph.Op.
 func (Linear) Name() string { return "linear" }
 
-// Outs implements graph.Op.
-func (o Linear) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	tokens, width, err := matrix("the input", in[0])
+// OutputShapes implements graph.Op.
+func (o Linear) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	l := LinearInputsOf(o, in)
+	tokens, width, err := matrix("the input", l.X)
 	if err != nil {
 		return nil, err
 	}
-	out, _, err := matrix("the weight", in[1])
+	out, _, err := matrix("the weight", l.Weight)
 	if err != nil {
 		return nil, err
 	}
-	if err := expect("the weight", in[1], out, width); err != nil {
+	if err := cmp.Or(
+		expect("the weight", l.Weight, out, width), expectIf(o.Bias, "the bias", l.Bias, out),
+		expectIf(o.Residual, "the residual", l.Residual, tokens, out), expectIf(o.Residual, "rows", l.Rows, tokens),
+	); err != nil {
 		return nil, err
-	}
-	if o.Bias {
-		if err := expect("the bias", in[2], out); err != nil {
-			return nil, err
-		}
-	}
-	if o.Residual {
-		rest := in[o.parameters()+1:]
-		if err := expect("the residual", rest[0], tokens, out); err != nil {
-			return nil, err
-		}
-		if err := expect("rows", rest[1], tokens); err != nil {
-			return nil, err
-		}
 	}
 	y := graph.Shape{tokens, out}
-	if o.Activation == kernel.None {
+	if o.Activation == Identity {
 		return []graph.Shape{y}, nil
 	}
 	return []graph.Shape{y, y}, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o Linear) Wrt() []bool {
-	wrt := []bool{true, true, true}[:1+o.parameters()]
-	if o.Residual {
-		wrt = append(wrt, true, false)
-	}
-	return wrt
-}
-
-// parameters is the number of inputs that are parameters; they follow x.
-func (o Linear) parameters() int {
-	if o.Bias {
-		return 2
-	}
-	return 1
+// HasGradient implements graph.Differentiable.
+func (o Linear) HasGradient() []bool {
+	return LinearInputs[bool]{X: true, Weight: true, Bias: true, Residual: true}.List(o)
 }
 
 // Grad implements graph.Differentiable. The residual's gradient is dy itself.
 func (o Linear) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	gradient := LinearGradient{Bias: o.Bias, Activation: o.Activation}
-	if !o.Residual {
-		return gradient.apply(b, in, out, dy)
+	l, gradient := LinearInputsOf(o, in), LinearGradient{Bias: o.Bias, Activation: o.Activation}
+	before := dy
+	if o.Residual && o.Dropout > 0 {
+		before = b.Apply(Dropout{Probability: o.Dropout, Site: o.Site}, dy, l.Rows)
 	}
-	dropped := dy
-	if o.Dropout > 0 {
-		dropped = b.Apply(Dropout{Probability: o.Dropout, Site: o.Site}, dy, in[len(in)-1])
+	operands := LinearGradientInputs[*graph.Node]{X: l.X, Weight: l.Weight, DY: before}
+	if o.Activation != Identity {
+		operands.PreActivation = out(1)
 	}
-	gradients := gradient.apply(b, in, out, dropped)
-	if gradients == nil {
+	computed := b.ApplyAll(gradient, operands.List(gradient)...)
+	if computed == nil {
 		return nil
 	}
-	return append(gradients, dy, nil)
+	grads := LinearInputs[*graph.Node]{X: computed[0], Weight: computed[1], Residual: dy}
+	if o.Bias {
+		grads.Bias = computed[2]
+	}
+	return grads.List(o)
 }
 
-// LinearGradient is the gradient of Linear.
-// Inputs: x [tokens, in], W [out, in], dy [tokens, out], and the value before the activation [tokens, out] if there is one.
-// Outputs: dx [tokens, in], dW [out, in], and db [out] if Bias.
+// LinearGradient is the gradient of Linear without its residual.
+// Inputs: those of [LinearGradientInputs]. Outputs: dx [tokens, in], dW [out, in], and db [out] if Bias.
 type LinearGradient struct {
 	Bias       bool
-	Activation kernel.Activation
+	Activation Activation
 }
 
-// apply puts the gradient on the graph. The operands are those of Linear.
-func (o LinearGradient) apply(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	operands := []*graph.Node{in[0], in[1], dy}
-	if o.Activation != kernel.None {
-		operands = append(operands, out(1))
-	}
-	return b.ApplyAll(o, operands...)
+// LinearGradientInputs are the inputs of LinearGradient.
+type LinearGradientInputs[T any] struct {
+	X             T // [tokens, in]
+	Weight        T // [out, in]
+	DY            T // [tokens, out]
+	PreActivation T // [tokens, out], if there is an activation
+}
+
+func (l *LinearGradientInputs[T]) slots(o LinearGradient) (s slots[T]) {
+	s.add(true, &l.X, &l.Weight, &l.DY)
+	s.add(o.Activation != Identity, &l.PreActivation)
+	return s
+}
+
+// LinearGradientInputsOf names the inputs of an instruction.
+func LinearGradientInputsOf[T any](o LinearGradient, in []T) (l LinearGradientInputs[T]) {
+	s := l.slots(o)
+	s.read(in)
+	return l
+}
+
+// List orders the inputs for an instruction.
+func (l LinearGradientInputs[T]) List(o LinearGradient) []T {
+	s := l.slots(o)
+	return s.list()
 }
 
 // Name implements graph.Op.
 func (LinearGradient) Name() string { return "linear gradient" }
 
-// Outs implements graph.Op.
-func (o LinearGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	outs := []graph.Shape{in[0], in[1]}
+// OutputShapes implements graph.Op.
+func (o LinearGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	l := LinearGradientInputsOf(o, in)
+	outs := []graph.Shape{l.X, l.Weight}
 	if o.Bias {
-		outs = append(outs, graph.Shape{in[1][0]})
+		outs = append(outs, graph.Shape{l.Weight[0]})
 	}
 	return outs, nil
 }

@@ -1,74 +1,104 @@
 package op
 
 import (
+	"cmp"
+
 	"uer/internal/graph"
-	"uer/internal/kernel"
+)
+
+// NormKind is the formula of a normalisation.
+type NormKind uint8
+
+// The normalisations.
+const (
+	// NormUER is layer normalisation as UER-py does it: y = γ (x−μ)/(s+ε) + β with the sample deviation
+	// s = √(Σ(x−μ)²/(width−1)) and ε = 1e-6 outside the root.
+	NormUER NormKind = iota
+	// NormRMS is T5's: y = γ x/√(mean(x²)+ε) (Zhang, Sennrich 2019).
+	NormRMS
 )
 
 // Norm normalises rows: y = norm(x), or with Residual y = norm(dropout(x) + residual).
-// Inputs: x [tokens, width]; residual [tokens, width] and rows [tokens] if Residual; gamma [width]; beta [width] unless
-// Kind is kernel.NormRMS. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that was
-// normalised [tokens, width].
+// Inputs: those of [NormInputs]. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that
+// was normalised [tokens, width].
 type Norm struct {
-	Kind     kernel.NormKind
+	Kind     NormKind
 	Residual bool
 	Dropout  float32
 	Site     int
 }
 
+// NormInputs are the inputs of Norm.
+type NormInputs[T any] struct {
+	X        T // [tokens, width]
+	Residual T // [tokens, width], if Residual
+	Rows     T // [tokens], if Residual
+	Gamma    T // [width]
+	Beta     T // [width], unless Kind is NormRMS
+}
+
+func (n *NormInputs[T]) slots(o Norm) (s slots[T]) {
+	s.add(true, &n.X)
+	s.add(o.Residual, &n.Residual, &n.Rows)
+	s.add(true, &n.Gamma)
+	s.add(o.Kind != NormRMS, &n.Beta)
+	return s
+}
+
+// NormInputsOf names the inputs of an instruction.
+func NormInputsOf[T any](o Norm, in []T) (n NormInputs[T]) {
+	s := n.slots(o)
+	s.read(in)
+	return n
+}
+
+// List orders the inputs for an instruction.
+func (n NormInputs[T]) List(o Norm) []T {
+	s := n.slots(o)
+	return s.list()
+}
+
 // Name implements graph.Op.
 func (Norm) Name() string { return "norm" }
 
-// Outs implements graph.Op.
-func (o Norm) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	tokens, width, err := matrix("the input", in[0])
+// OutputShapes implements graph.Op.
+func (o Norm) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	n := NormInputsOf(o, in)
+	tokens, width, err := matrix("the input", n.X)
 	if err != nil {
 		return nil, err
 	}
-	outs := []graph.Shape{in[0], {tokens, 2}}
-	rest := in[1:]
-	if o.Residual {
-		if err := expect("the residual", in[1], tokens, width); err != nil {
-			return nil, err
-		}
-		if err := expect("rows", in[2], tokens); err != nil {
-			return nil, err
-		}
-		outs = append(outs, in[0])
-		rest = in[3:]
+	if err := cmp.Or(
+		expectIf(o.Residual, "the residual", n.Residual, tokens, width), expectIf(o.Residual, "rows", n.Rows, tokens),
+		expect("gamma", n.Gamma, width), expectIf(o.Kind != NormRMS, "beta", n.Beta, width),
+	); err != nil {
+		return nil, err
 	}
-	for _, parameter := range rest {
-		if err := expect("gamma or beta", parameter, width); err != nil {
-			return nil, err
-		}
+	outs := []graph.Shape{n.X, {tokens, 2}}
+	if o.Residual {
+		outs = append(outs, n.X)
 	}
 	return outs, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o Norm) Wrt() []bool {
-	wrt := []bool{true}
-	if o.Residual {
-		wrt = append(wrt, true, false)
-	}
-	wrt = append(wrt, true)
-	if o.Kind != kernel.NormRMS {
-		wrt = append(wrt, true)
-	}
-	return wrt
+// HasGradient implements graph.Differentiable.
+func (o Norm) HasGradient() []bool {
+	return NormInputs[bool]{X: true, Residual: true, Gamma: true, Beta: true}.List(o)
 }
 
 // Grad implements graph.Differentiable.
 func (o Norm) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	if !o.Residual {
-		return b.ApplyAll(NormGradient(o), in[0], out(1), in[1], dy)
+	n, gradient := NormInputsOf(o, in), NormGradient(o)
+	operands := NormGradientInputs[*graph.Node]{Sum: n.X, Stats: out(1), Gamma: n.Gamma, DY: dy, Rows: n.Rows}
+	if o.Residual {
+		operands.Sum = out(2)
 	}
-	grads := b.ApplyAll(NormGradient(o), out(2), out(1), in[3], dy, in[2])
-	if grads == nil {
+	computed := b.ApplyAll(gradient, operands.List(gradient)...)
+	if computed == nil {
 		return nil
 	}
-	all := []*graph.Node{grads[0], grads[1], nil}
-	return append(all, grads[2:]...)
+	d := NormGradientOutputsOf(gradient, computed)
+	return NormInputs[*graph.Node]{X: d.X, Residual: d.Residual, Gamma: d.Gamma, Beta: d.Beta}.List(o)
 }
 
 // Restore implements graph.Restorable: y = norm(sum).
@@ -76,27 +106,73 @@ func (o Norm) Restore(in, out []int) (op graph.Op, restoreIn, restoreOut []int) 
 	if !o.Residual {
 		return nil, nil, nil
 	}
-	return Norm{Kind: o.Kind}, append([]int{out[2]}, in[3:]...), out[:2]
+	n, restored := NormInputsOf(o, in), Norm{Kind: o.Kind}
+	return restored, NormInputs[int]{X: out[2], Gamma: n.Gamma, Beta: n.Beta}.List(restored), out[:2]
 }
 
-// NormGradient is the gradient of Norm.
-// Inputs: what was normalised [tokens, width], statistics [tokens, 2], gamma [width], dy [tokens, width], and rows
-// [tokens] if Residual. Outputs: dx [tokens, width]; dresidual [tokens, width] if Residual; dgamma [width]; dbeta [width]
-// unless Kind is kernel.NormRMS.
+// NormGradient is the gradient of Norm. Inputs: those of [NormGradientInputs]. Outputs: those of [NormGradientOutputs].
 type NormGradient Norm
+
+// NormGradientInputs are the inputs of NormGradient.
+type NormGradientInputs[T any] struct {
+	Sum   T // [tokens, width], what was normalised
+	Stats T // [tokens, 2]
+	Gamma T // [width]
+	DY    T // [tokens, width]
+	Rows  T // [tokens], if Residual
+}
+
+func (n *NormGradientInputs[T]) slots(o NormGradient) (s slots[T]) {
+	s.add(true, &n.Sum, &n.Stats, &n.Gamma, &n.DY)
+	s.add(o.Residual, &n.Rows)
+	return s
+}
+
+// NormGradientInputsOf names the inputs of an instruction.
+func NormGradientInputsOf[T any](o NormGradient, in []T) (n NormGradientInputs[T]) {
+	s := n.slots(o)
+	s.read(in)
+	return n
+}
+
+// List orders the inputs for an instruction.
+func (n NormGradientInputs[T]) List(o NormGradient) []T {
+	s := n.slots(o)
+	return s.list()
+}
+
+// NormGradientOutputs are the outputs of NormGradient: the gradients of Norm's inputs.
+type NormGradientOutputs[T any] struct {
+	X        T // [tokens, width]
+	Residual T // [tokens, width], if Residual
+	Gamma    T // [width]
+	Beta     T // [width], unless Kind is NormRMS
+}
+
+// NormGradientOutputsOf names the outputs of an instruction.
+func NormGradientOutputsOf[T any](o NormGradient, out []T) (n NormGradientOutputs[T]) {
+	var s slots[T]
+	s.add(true, &n.X)
+	s.add(o.Residual, &n.Residual)
+	s.add(true, &n.Gamma)
+	s.add(o.Kind != NormRMS, &n.Beta)
+	s.read(out)
+	return n
+}
 
 // Name implements graph.Op.
 func (NormGradient) Name() string { return "norm gradient" }
 
-// Outs implements graph.Op.
-func (o NormGradient) Outs(in []graph.Shape) ([]graph.Shape, error) {
-	outs := []graph.Shape{in[0]}
+// OutputShapes implements graph.Op.
+func (o NormGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	n := NormGradientInputsOf(o, in)
+	outs := []graph.Shape{n.Sum}
 	if o.Residual {
-		outs = append(outs, in[0])
+		outs = append(outs, n.Sum)
 	}
-	outs = append(outs, in[2])
-	if o.Kind != kernel.NormRMS {
-		outs = append(outs, in[2])
+	outs = append(outs, n.Gamma)
+	if o.Kind != NormRMS {
+		outs = append(outs, n.Gamma)
 	}
 	return outs, nil
 }

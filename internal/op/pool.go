@@ -1,25 +1,31 @@
 package op
 
-import (
-	"uer/internal/graph"
-	"uer/internal/kernel"
+import "uer/internal/graph"
+
+// Pooling is how the tokens of a sequence become one row.
+type Pooling uint8
+
+// The ways of pooling.
+const (
+	PoolMean Pooling = iota
+	PoolMax
 )
 
 // Pool makes one row of the tokens of each sequence.
 // Inputs: x [tokens, width], starts [sequences+1]. Output: [sequences, width].
-type Pool struct{ Kind kernel.Pooling }
+type Pool struct{ Kind Pooling }
 
 // Name implements graph.Op.
 func (Pool) Name() string { return "pool" }
 
-// Outs implements graph.Op.
-func (Pool) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (Pool) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	_, width, err := matrix("the input", in[0])
 	return []graph.Shape{{in[1].Elements() - 1, width}}, err
 }
 
-// Wrt implements graph.Differentiable.
-func (Pool) Wrt() []bool { return []bool{true, false} }
+// HasGradient implements graph.Differentiable.
+func (Pool) HasGradient() []bool { return []bool{true, false} }
 
 // Grad implements graph.Differentiable.
 func (o Pool) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node, dy *graph.Node) []*graph.Node {
@@ -33,5 +39,5 @@ type PoolGradient Pool
 // Name implements graph.Op.
 func (PoolGradient) Name() string { return "pool gradient" }
 
-// Outs implements graph.Op.
-func (PoolGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[2:3], nil }
+// OutputShapes implements graph.Op.
+func (PoolGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[2:3], nil }

@@ -4,18 +4,33 @@ import (
 	"slices"
 
 	"uer/internal/graph"
-	"uer/internal/kernel"
 )
 
+// Cell is the formula of a recurrent step: a is the input's share of the gates, b the previous state's.
+type Cell uint8
+
+// The cells.
+const (
+	// TanhCell: h = tanh(a + b).
+	TanhCell Cell = iota
+	// LSTMCell, gates i, f, g, o of a + b: c = σ(f) c_{t−1} + σ(i) tanh(g), h = σ(o) tanh(c).
+	LSTMCell
+	// GRUCell, gates r, z, n: R = σ(a_r + b_r), Z = σ(a_z + b_z), N = tanh(a_n + R b_n), h = (1−Z) N + Z h_{t−1}.
+	GRUCell
+)
+
+// Gates is the number of blocks of rows in the weights of a cell.
+func (c Cell) Gates() int { return [...]int{TanhCell: 1, LSTMCell: 4, GRUCell: 3}[c] }
+
 // Recurrent is one layer of a recurrent network, inside each sequence: from the first token to the last or, in two
-// Directions, both ways, the states side by side. Two directions read the same or, if Apart, one half of x each.
-// Inputs: x [tokens, in] or, if Apart, [tokens, 2·in]; of each direction, the forward one first, the weights of the input
+// Directions, both ways, the states side by side. Two directions read the same x or, if SplitInput, one half of it each.
+// Inputs: x [tokens, in] or, if SplitInput, [tokens, 2·in]; of each direction, the forward one first, the weights of the input
 // [gates·hidden, in] and of the state [gates·hidden, hidden] and their biases [gates·hidden]; starts [sequences+1].
-// Outputs: the states [tokens, directions·hidden] and what the gradient needs.
+// Outputs: the states [tokens, directions·hidden] and what the device saves for the gradient.
 type Recurrent struct {
-	Cell       kernel.Cell
+	Cell       Cell
 	Directions int // 1 or 2
-	Apart      bool
+	SplitInput bool
 }
 
 // RecurrentWeights is the number of inputs that belong to one direction.
@@ -24,13 +39,13 @@ const RecurrentWeights = 4
 // Name implements graph.Op.
 func (Recurrent) Name() string { return "recurrent" }
 
-// Outs implements graph.Op.
-func (o Recurrent) Outs(in []graph.Shape) ([]graph.Shape, error) {
+// OutputShapes implements graph.Op.
+func (o Recurrent) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 	tokens, width, err := matrix("the input", in[0])
 	if err != nil {
 		return nil, err
 	}
-	if o.Apart {
+	if o.SplitInput {
 		width /= o.Directions
 		if err := expect("the input", in[0], tokens, width*o.Directions); err != nil {
 			return nil, err
@@ -54,12 +69,11 @@ func (o Recurrent) Outs(in []graph.Shape) ([]graph.Shape, error) {
 			}
 		}
 	}
-	saved := kernel.RecurrentSaved(o.Cell, tokens, o.Directions*hidden)
-	return []graph.Shape{{tokens, o.Directions * hidden}, {max(saved, 1)}}, nil
+	return []graph.Shape{{tokens, o.Directions * hidden}, graph.Saved}, nil
 }
 
-// Wrt implements graph.Differentiable.
-func (o Recurrent) Wrt() []bool {
+// HasGradient implements graph.Differentiable.
+func (o Recurrent) HasGradient() []bool {
 	return append(slices.Repeat([]bool{true}, 1+RecurrentWeights*o.Directions), false)
 }
 
@@ -80,5 +94,7 @@ type RecurrentGradient Recurrent
 // Name implements graph.Op.
 func (RecurrentGradient) Name() string { return "recurrent gradient" }
 
-// Outs implements graph.Op.
-func (RecurrentGradient) Outs(in []graph.Shape) ([]graph.Shape, error) { return in[3 : len(in)-1], nil }
+// OutputShapes implements graph.Op.
+func (RecurrentGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	return in[3 : len(in)-1], nil
+}

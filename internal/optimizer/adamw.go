@@ -1,39 +1,26 @@
 package optimizer
 
-import "uer/internal/kernel"
+import (
+	"uer/internal/graph"
+	"uer/internal/op"
+)
 
 // epsilon of AdamW in UER-py.
 const epsilon = 1e-6
 
-// adamW keeps two moments of each parameter, placed as the parameters are.
-type adamW struct {
-	settings      Settings
-	cpu           *kernel.CPU
-	ranges        []span
-	first, second []float32
-}
-
-func newAdamW(cpu *kernel.CPU, s Settings, parameters []Parameter) method {
-	size := end(parameters)
-	return &adamW{
-		settings: s, cpu: cpu, ranges: spans(parameters), first: kernel.Allocate(size), second: kernel.Allocate(size),
-	}
-}
-
-func (o *adamW) update(_ int, rate, scale float64, parameters, gradients []float32) {
-	update := kernel.AdamW{
-		Rate: rate, Beta1: o.settings.Beta1, Beta2: o.settings.Beta2, Epsilon: epsilon, GradientScale: scale,
-	}
-	for _, r := range o.ranges {
-		update.WeightDecay = 0
+// adamW keeps two moments of each parameter, placed as the parameters are. Neighbours that decay alike are updated in one
+// instruction.
+func adamW(s Settings, u *update) {
+	size := end(u.parameters[len(u.parameters)-1])
+	first, second := u.layout.AddState("first_moment", size), u.layout.AddState("second_moment", size)
+	for _, r := range ranges(u.parameters) {
+		adamw := op.AdamW{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: epsilon}
 		if r.decays {
-			update.WeightDecay = o.settings.WeightDecay
+			adamw.WeightDecay = s.WeightDecay
 		}
-		first, second := o.first[r.start:r.end], o.second[r.start:r.end]
-		o.cpu.AdamW(update, parameters[r.start:r.end], gradients[r.start:r.end], first, second)
+		shape := graph.Shape{r.end - r.start}
+		u.Do(adamw, []int{u.in(graph.InGradients, shape, r.start), u.factor, u.halted},
+			u.in(graph.InParameters, shape, r.start),
+			u.in(graph.InState, shape, first.Offset+r.start), u.in(graph.InState, shape, second.Offset+r.start))
 	}
-}
-
-func (o *adamW) state() []State {
-	return []State{{"first_moment", o.first}, {"second_moment", o.second}}
 }

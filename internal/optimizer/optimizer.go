@@ -1,18 +1,17 @@
-// Package optimizer turns gradients into updates of the parameters: AdamW and Adafactor with groups of weight decay,
-// clipping by the norm of the gradient, and schedules of the learning rate. All parameters lie in one flat buffer, and so
-// do their gradients.
+// Package optimizer says how gradients become updates of the parameters: AdamW and Adafactor with groups of weight decay,
+// clipping by the norm of the gradient, and schedules of the learning rate. It computes nothing: an update is a program
+// over parameters, gradients and optimizer state, which a device runs.
 package optimizer
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 
-	"uer/internal/kernel"
+	"uer/internal/graph"
+	"uer/internal/op"
 )
 
 // Settings of an optimizer.
@@ -25,43 +24,40 @@ type Settings struct {
 	Schedule     Schedule
 }
 
-// Optimizer updates the parameters of one model. Results are the same bits for any number of threads.
+// Optimizer updates the parameters of one model.
 type Optimizer struct {
 	// Updates made so far: the schedule goes on from here.
 	Updates int
 
+	// Program is one update. All parameters that are trained move in it. Its layout is that of the model, with the state
+	// that the optimizer keeps; Norm and Halted number its outputs.
+	Program *graph.Program
+
 	settings Settings
-	cpu      *kernel.CPU
-	size     int // elements of the flat buffers
-	method   method
 }
 
-// method is what one kind of optimizer does. All parameters move in each update.
-type method interface {
-	// update changes the parameters, given scale times the gradients. Number counts the updates from 1.
-	update(number int, rate, scale float64, parameters, gradients []float32)
-	state() []State
-}
+// The outputs of an update's program.
+const (
+	Norm   = iota // of the scaled gradients, before clipping
+	Halted        // 1 once a loss or a norm was not finite: nothing is updated from then on
+)
+
+// method puts the instructions of one kind of optimizer into an update.
+type method func(s Settings, u *update)
 
 // ByName holds the optimizers by their UER-py names.
-var ByName = map[string]func(cpu *kernel.CPU, s Settings, parameters []Parameter) method{
-	"adamw":     newAdamW,
-	"adafactor": newAdafactor,
+var ByName = map[string]method{
+	"adamw":     adamW,
+	"adafactor": adafactor,
 }
 
-// State is a flat buffer that an optimizer keeps from one update to the next. To store all of them together with
-// Updates, and to fill them again later, continues a training exactly.
-type State struct {
-	Name   string
-	Values []float32
-}
-
-// New makes an optimizer of these parameters. Gradients are zero wherever the flat buffer holds none of them.
-func New(cpu *kernel.CPU, s Settings, parameters []Parameter) (*Optimizer, error) {
+// New makes an optimizer of the parameters that a layout places. Gradients are zero wherever the flat buffer holds none of
+// them.
+func New(s Settings, layout graph.Layout) (*Optimizer, error) {
 	build := ByName[s.Name]
 	if build == nil {
 		names := slices.Sorted(maps.Keys(ByName))
-		return nil, fmt.Errorf("no optimizer is called %q; there are %s", s.Name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("optimizer %q is not one of %s", s.Name, strings.Join(names, ", "))
 	}
 	s.Beta1, s.Beta2 = cmp.Or(s.Beta1, 0.9), cmp.Or(s.Beta2, 0.999)
 	for _, beta := range []float64{s.Beta1, s.Beta2} {
@@ -69,30 +65,52 @@ func New(cpu *kernel.CPU, s Settings, parameters []Parameter) (*Optimizer, error
 			return nil, fmt.Errorf("the moments cannot decay by %g, only by a number between 0 and 1", beta)
 		}
 	}
-	sorted, err := inOrder(parameters)
-	if err != nil {
-		return nil, err
+	parameters := trained(layout)
+	if len(parameters) == 0 {
+		return nil, fmt.Errorf("the model has no parameters that are trained")
 	}
-	return &Optimizer{settings: s, cpu: cpu, size: end(sorted), method: build(cpu, s, sorted)}, nil
+	u := newUpdate(layout, parameters, s.ClipNorm)
+	build(s, u)
+	program, err := u.Program(u.norm, u.halted)
+	if err != nil {
+		return nil, fmt.Errorf("assembling the update: %w", err)
+	}
+	return &Optimizer{settings: s, Program: program}, nil
 }
 
-// State gives the memory itself, not a copy.
-func (o *Optimizer) State() []State { return o.method.state() }
-
-// Step updates the parameters in place, once, with gradientScale times the gradients: 1 for their sum, or one over the
-// number of batches that they are the sum of. It returns the learning rate and the norm of the scaled gradient before
-// clipping. If that is not finite, it returns an error and changes nothing.
-func (o *Optimizer) Step(parameters, gradients []float32, gradientScale float32) (rate, norm float64, err error) {
-	scale := float64(gradientScale)
+// Next counts an update, and gives its number, from 1, and its learning rate.
+func (o *Optimizer) Next() (number int, rate float64) {
 	rate = o.settings.LearningRate * o.settings.Schedule(o.Updates)
-	norm = math.Abs(scale) * math.Sqrt(o.cpu.SumSquares(gradients[:o.size]))
-	if math.IsNaN(norm) || math.IsInf(norm, 0) {
-		return rate, norm, errors.New("the gradients are not finite")
-	}
-	if limit := o.settings.ClipNorm; limit > 0 && norm > limit {
-		scale *= limit / norm
-	}
-	o.method.update(o.Updates+1, rate, scale, parameters, gradients)
 	o.Updates++
-	return rate, norm, nil
+	return o.Updates, rate
+}
+
+// update is the program of an update while it is assembled.
+type update struct {
+	*graph.Assembler
+	layout     *graph.Layout
+	parameters []graph.Parameter // that are trained, in the order of their places
+	factor     int               // values: what multiplies the gradients
+	norm       int               // their norm
+	halted     int               // the flag that ends all updates
+}
+
+// newUpdate begins an update with the norm of the gradients, which both clips them and guards the parameters.
+func newUpdate(layout graph.Layout, parameters []graph.Parameter, clip float64) *update {
+	u := &update{Assembler: graph.NewAssembler(layout), parameters: parameters}
+	u.layout = u.Layout()
+	size := end(parameters[len(parameters)-1])
+	gradients := u.Value(graph.Value{Shape: graph.Shape{size}, Place: graph.InGradients})
+	squares := u.Value(graph.Value{Type: graph.Float64})
+	u.norm, u.factor = u.Value(graph.Value{Type: graph.Float64}), u.Value(graph.Value{Type: graph.Float64})
+	u.halted = u.Value(graph.Halted())
+	u.Do(op.SumSquares{}, []int{gradients}, squares)
+	u.Do(op.Clip{Limit: clip}, []int{squares}, u.norm, u.factor)
+	u.Do(graph.Guard{}, []int{u.norm}, u.halted)
+	return u
+}
+
+// in is a value at a place.
+func (u *update) in(place graph.Place, shape graph.Shape, offset int) int {
+	return u.Value(graph.Value{Shape: shape, Place: place, Offset: offset})
 }

@@ -9,40 +9,81 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"uer/internal/kernel"
+	"uer/internal/device"
+	"uer/internal/device/cpu"
+	"uer/internal/graph"
 )
 
-func newCPU(t testing.TB, threads int) *kernel.CPU {
-	t.Helper()
-	cpu, err := kernel.New(threads)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(cpu.Close)
-	return cpu
+// training is an optimizer whose updates the CPU computes.
+type training struct {
+	*Optimizer
+	memory  device.Memory
+	program device.Executable
+	norm    float64 // of the last update
+	halted  bool
 }
 
-func mustNew(t testing.TB, cpu *kernel.CPU, s Settings, parameters []Parameter) *Optimizer {
+func newTraining(t testing.TB, threads int, s Settings, layout graph.Layout, parameters, gradients []float32) *training {
 	t.Helper()
 	s.Name = cmp.Or(s.Name, "adamw")
 	if s.Schedule == nil {
 		s.Schedule = constant(Plan{})
 	}
-	o, err := New(cpu, s, parameters)
+	o, err := New(s, layout)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return o
+	d, err := cpu.New(cpu.Options{Threads: threads})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { d.Close() })
+	r := &training{Optimizer: o}
+	if r.memory, err = d.Allocate(o.Program.Layout); err != nil {
+		t.Fatal(err)
+	}
+	if r.program, err = d.Load(o.Program, r.memory); err != nil {
+		t.Fatal(err)
+	}
+	r.write(t, graph.InParameters, parameters)
+	r.write(t, graph.InGradients, gradients)
+	return r
 }
 
-func mustStep(t testing.TB, o *Optimizer, parameters, gradients []float32, scale float32) (rate, norm float64) {
+func (r *training) write(t testing.TB, p graph.Place, values []float32) {
 	t.Helper()
-	rate, norm, err := o.Step(parameters, gradients, scale)
+	if err := r.memory.Write(p, 0, values); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read is a copy of a flat buffer.
+func (r *training) read(t testing.TB, p graph.Place) []float32 {
+	t.Helper()
+	size, err := r.Program.Size(p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return rate, norm
+	values := make([]float32, size)
+	if err := r.memory.Read(p, 0, values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// step updates the parameters with scale times the gradients, and returns the learning rate.
+func (r *training) step(t testing.TB, scale float64) (rate float64) {
+	t.Helper()
+	number, rate := r.Next()
+	if err := r.program.Run(device.Run{Update: device.Update{Number: number, Rate: rate, Scale: scale}}); err != nil {
+		t.Fatal(err)
+	}
+	figures, err := r.program.Figures(true)
+	if err != nil || len(figures) != 1 {
+		t.Fatalf("figures of %d updates, error %v", len(figures), err)
+	}
+	r.norm, r.halted = figures[0].Outputs[Norm], figures[0].Outputs[Halted] != 0
+	return rate
 }
 
 // flatten writes nested JSON lists of numbers one after the other.
@@ -82,22 +123,29 @@ func TestSteps(t *testing.T) {
 		if _, err := fmt.Sscanf(strings.Replace(name, "_wd", " ", 1), "%s %g", &settings.Name, &settings.WeightDecay); err != nil {
 			t.Fatal(err)
 		}
-		var list []Parameter
-		offset := 0
+		layout := graph.NewLayout()
 		for i, tensor := range test.Init {
-			list = append(list, Parameter{fmt.Sprintf("tensor.%d.weight", i), shapeOf(tensor), offset})
-			offset += len(flatten(tensor))
+			layout.AddParameter(graph.Parameter{Name: fmt.Sprintf("tensor.%d.weight", i), Shape: shapeOf(tensor)})
 		}
-		parameters := flatten(test.Init)
-		o := mustNew(t, newCPU(t, 1), settings, list)
-		if len(test.Grads) != 4 || len(parameters) == 0 {
-			t.Fatalf("%s: %d steps of %d values", name, len(test.Grads), len(parameters))
+		// place lays tensors out as the layout says.
+		place := func(tensors any) []float32 {
+			buffer := make([]float32, layout.ParameterSize)
+			for i, tensor := range tensors.([]any) {
+				copy(buffer[layout.Parameters[i].Offset:], flatten(tensor))
+			}
+			return buffer
 		}
+		if len(test.Grads) != 4 || len(test.Init) == 0 {
+			t.Fatalf("%s: %d steps of %d tensors", name, len(test.Grads), len(test.Init))
+		}
+		r := newTraining(t, 1, settings, layout, place(test.Init), nil)
 		for step, gradients := range test.Grads {
-			mustStep(t, o, parameters, flatten(gradients), 1)
-			for i, want := range flatten(test.Params[step]) {
-				if math.Abs(float64(parameters[i]-want)) > 1e-6*(1+math.Abs(float64(want))) {
-					t.Errorf("%s, step %d: value %d is %v, want %v", name, step, i, parameters[i], want)
+			r.write(t, graph.InGradients, place(gradients))
+			r.step(t, 1)
+			got := r.read(t, graph.InParameters)
+			for i, want := range place(test.Params[step]) {
+				if math.Abs(float64(got[i]-want)) > 1e-6*(1+math.Abs(float64(want))) {
+					t.Errorf("%s, step %d: value %d is %v, want %v", name, step, i, got[i], want)
 				}
 			}
 		}
@@ -125,160 +173,172 @@ func TestDecayGroups(t *testing.T) {
 	}
 }
 
-func TestSpans(t *testing.T) {
-	sorted, err := inOrder([]Parameter{
-		{"c.bias", []int{5}, 32},
-		{"a.weight", []int{3, 4}, 0},
-		{"b.weight", []int{10}, 16},
-		{"d.gamma", []int{16}, 48},
-		{"e.beta", []int{2}, 64},
-		{"f.weight", []int{2}, 80},
-		{"g.weight", []int{2}, 112}, // after a gap that is more than padding
+func TestRanges(t *testing.T) {
+	got := ranges([]graph.Parameter{
+		{Name: "a.weight", Shape: graph.Shape{3, 4}, Offset: 0},
+		{Name: "b.weight", Shape: graph.Shape{10}, Offset: 16},
+		{Name: "c.bias", Shape: graph.Shape{5}, Offset: 32},
+		{Name: "d.gamma", Shape: graph.Shape{16}, Offset: 48},
+		{Name: "e.beta", Shape: graph.Shape{2}, Offset: 64},
+		{Name: "f.weight", Shape: graph.Shape{2}, Offset: 80},
+		{Name: "g.weight", Shape: graph.Shape{2}, Offset: 112}, // after a gap that is more than padding
 	})
-	got := spans(sorted)
-	want := []span{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
-	if err != nil || !slices.Equal(got, want) {
-		t.Errorf("got %v (%v), want %v", got, err, want)
-	}
-	if _, err := inOrder([]Parameter{{"a", []int{3}, 0}, {"b", []int{1}, 2}}); err == nil {
-		t.Error("overlapping parameters were taken")
+	want := []flat{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
-// model gives flat buffers of several tensors with padding between them.
-func model(seed uint64) (list []Parameter, parameters, gradients []float32) {
+// model gives flat buffers of several tensors with padding between them, one of them frozen.
+func model(seed uint64) (layout graph.Layout, parameters, gradients []float32) {
 	generator := rand.New(rand.NewPCG(seed, 1))
-	offset := 0
+	layout = graph.NewLayout()
 	for i, size := range []int{5, 70000, 17, 1, 300, 2000} {
-		name := fmt.Sprintf("layer.%d.weight", i)
+		p := graph.Parameter{Name: fmt.Sprintf("layer.%d.weight", i), Shape: graph.Shape{size}}
 		if i%2 == 0 {
-			name = fmt.Sprintf("layer.%d.bias", i)
+			p.Name = fmt.Sprintf("layer.%d.bias", i)
 		}
-		shape := []int{size}
 		if size%100 == 0 {
-			shape = []int{size / 100, 100}
+			p.Shape = graph.Shape{size / 100, 100}
 		}
-		list = append(list, Parameter{name, shape, offset})
-		offset += (size + 15) / 16 * 16
+		layout.AddParameter(p)
 	}
-	parameters, gradients = make([]float32, offset), make([]float32, offset)
-	for _, p := range list {
-		for i := range p.elements() {
-			parameters[p.Offset+i] = float32(generator.NormFloat64())
-			gradients[p.Offset+i] = float32(generator.NormFloat64())
+	layout.AddParameter(graph.Parameter{Name: "frozen.weight", Shape: graph.Shape{40}, Frozen: true})
+	parameters, gradients = make([]float32, layout.ParameterSize), make([]float32, layout.ParameterSize)
+	for _, p := range layout.Parameters {
+		for i := p.Offset; i < end(p); i++ {
+			parameters[i] = float32(generator.NormFloat64())
+			if !p.Frozen {
+				gradients[i] = float32(generator.NormFloat64())
+			}
 		}
 	}
-	return list, parameters, gradients
+	return layout, parameters, gradients
 }
 
 // TestWeightDecayOfGroups decays with a gradient of zero, so that nothing else moves.
 func TestWeightDecayOfGroups(t *testing.T) {
-	list, parameters, gradients := model(1)
-	clear(gradients)
-	before := slices.Clone(parameters)
-	mustStep(t, mustNew(t, newCPU(t, 2), Settings{LearningRate: 0.5, WeightDecay: 0.5}, list), parameters, gradients, 1)
-	for _, p := range list {
+	layout, before, gradients := model(1)
+	r := newTraining(t, 2, Settings{LearningRate: 0.5, WeightDecay: 0.5}, layout, before, make([]float32, len(gradients)))
+	r.step(t, 1)
+	got := r.read(t, graph.InParameters)
+	for _, p := range layout.Parameters {
 		want := before[p.Offset]
-		if strings.HasSuffix(p.Name, "weight") {
+		if strings.HasSuffix(p.Name, "weight") && !p.Frozen {
 			want *= 0.75
 		}
-		if got := parameters[p.Offset]; math.Abs(float64(got-want)) > 1e-6 {
+		if got := got[p.Offset]; math.Abs(float64(got-want)) > 1e-6 {
 			t.Errorf("%s went from %v to %v, want %v", p.Name, before[p.Offset], got, want)
 		}
 	}
 }
 
 func TestClipping(t *testing.T) {
-	list, start, gradients := model(2)
+	layout, start, gradients := model(2)
 	squares := 0.0
 	for _, g := range gradients {
 		squares += float64(g) * float64(g)
 	}
 	norm := math.Sqrt(squares)
-	cpu := newCPU(t, 2)
 	for _, test := range []struct {
-		limit  float64
-		scale  float32
-		factor float64 // by which the gradients of an update without clipping must be scaled to equal this one
+		limit, scale float64
+		factor       float64 // by which the gradients of an update without clipping must be scaled to equal this one
 	}{
 		{0, 1, 1}, {2 * norm, 1, 1}, {norm / 4, 1, 0.25}, {norm / 4, 0.5, 0.25}, {norm, 0.5, 0.5},
 	} {
-		clipped, plain := slices.Clone(start), slices.Clone(start)
-		o := mustNew(t, cpu, Settings{LearningRate: 1e-3, ClipNorm: test.limit}, list)
-		_, got := mustStep(t, o, clipped, gradients, test.scale)
-		if want := norm * float64(test.scale); math.Abs(got-want) > 1e-6*want {
-			t.Errorf("limit %g, scale %g: norm %v, want %v", test.limit, test.scale, got, want)
+		clipped := newTraining(t, 2, Settings{LearningRate: 1e-3, ClipNorm: test.limit}, layout, start, gradients)
+		clipped.step(t, test.scale)
+		if want := norm * test.scale; math.Abs(clipped.norm-want) > 1e-6*want {
+			t.Errorf("limit %g, scale %g: norm %v, want %v", test.limit, test.scale, clipped.norm, want)
 		}
-		mustStep(t, mustNew(t, cpu, Settings{LearningRate: 1e-3}, list), plain, gradients, float32(test.factor))
-		for i := range plain {
-			if math.Abs(float64(clipped[i]-plain[i])) > 1e-6 {
-				t.Fatalf("limit %g, scale %g: value %d is %v, want %v", test.limit, test.scale, i, clipped[i], plain[i])
+		plain := newTraining(t, 2, Settings{LearningRate: 1e-3}, layout, start, gradients)
+		plain.step(t, test.factor)
+		got := clipped.read(t, graph.InParameters)
+		for i, want := range plain.read(t, graph.InParameters) {
+			if math.Abs(float64(got[i]-want)) > 1e-6 {
+				t.Fatalf("limit %g, scale %g: value %d is %v, want %v", test.limit, test.scale, i, got[i], want)
 			}
 		}
 	}
 }
 
-// TestNotFinite makes sure that a broken gradient leaves everything as it was.
+// TestNotFinite makes sure that a broken gradient leaves everything as it was, and that nothing moves after it: the host
+// may learn of it some updates later.
 func TestNotFinite(t *testing.T) {
-	list, parameters, gradients := model(3)
-	o := mustNew(t, newCPU(t, 2), Settings{LearningRate: 1e-3}, list)
-	mustStep(t, o, parameters, gradients, 1)
-	before, first := slices.Clone(parameters), slices.Clone(o.State()[0].Values)
-	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		gradients[len(gradients)-17] = float32(bad)
-		if _, _, err := o.Step(parameters, gradients, 1); err == nil || err.Error() != "the gradients are not finite" {
-			t.Errorf("a gradient of %v: got error %v", bad, err)
+	for name := range ByName {
+		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			layout, parameters, gradients := model(3)
+			r := newTraining(t, 2, Settings{Name: name, LearningRate: 1e-3}, layout, parameters, gradients)
+			r.step(t, 1)
+			if r.halted {
+				t.Fatalf("%s: halted after a good update", name)
+			}
+			before, state := r.read(t, graph.InParameters), r.read(t, graph.InState)
+			state[0] = 1 // the flag
+			good := gradients[17]
+			for _, g := range []float32{float32(bad), good} {
+				gradients[17] = g
+				r.write(t, graph.InGradients, gradients)
+				r.step(t, 1)
+				if !r.halted {
+					t.Errorf("%s: a gradient of %v and then %v do not halt the updates", name, bad, g)
+				}
+				if !slices.Equal(r.read(t, graph.InParameters), before) || !slices.Equal(r.read(t, graph.InState), state) {
+					t.Errorf("%s: an update with a gradient of %v, or one after it, changed something", name, bad)
+				}
+			}
 		}
-	}
-	if !slices.Equal(parameters, before) || !slices.Equal(o.State()[0].Values, first) || o.Updates != 1 {
-		t.Error("the refused updates changed something")
 	}
 }
 
 // TestSchedulesFollowUpdates makes sure that each update takes the next factor, and that 0 leaves the parameters.
 func TestSchedulesFollowUpdates(t *testing.T) {
-	list, parameters, gradients := model(4)
+	layout, before, gradients := model(4)
 	schedule, err := NewSchedule("linear", 20, 0.1, 1e-3)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := mustNew(t, newCPU(t, 1), Settings{LearningRate: 1e-3, WeightDecay: 0.1, Schedule: schedule}, list)
-	before := slices.Clone(parameters)
+	settings := Settings{LearningRate: 1e-3, WeightDecay: 0.1, Schedule: schedule}
+	r := newTraining(t, 1, settings, layout, before, gradients)
 	for update, want := range []float64{0, 5e-4, 1e-3, 1e-3 * 17 / 18} {
-		rate, _ := mustStep(t, o, parameters, gradients, 1)
-		if math.Abs(rate-want) > 1e-15 {
+		if rate := r.step(t, 1); math.Abs(rate-want) > 1e-15 {
 			t.Errorf("update %d has rate %v, want %v", update, rate, want)
 		}
-		if update == 0 && !slices.Equal(parameters, before) {
+		if update == 0 && !slices.Equal(r.read(t, graph.InParameters), before) {
 			t.Error("an update with rate 0 changed parameters")
 		}
 	}
 }
 
-// TestThreads makes sure that results are the same bits for any number of threads, and that padding stays zero.
+// TestThreads makes sure that results are the same bits for any number of threads, and that padding and frozen parameters
+// stay as they are.
 func TestThreads(t *testing.T) {
 	for name := range ByName {
-		list, start, gradients := model(5)
+		layout, start, gradients := model(5)
 		var want []float32
 		for _, threads := range []int{1, 2, 5} {
-			parameters := slices.Clone(start)
 			settings := Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01, ClipNorm: 1}
-			o := mustNew(t, newCPU(t, threads), settings, list)
+			r := newTraining(t, threads, settings, layout, start, gradients)
 			for range 3 {
-				mustStep(t, o, parameters, gradients, 1)
+				r.step(t, 1)
 			}
+			got := r.read(t, graph.InParameters)
 			if want == nil {
-				want = parameters
+				want = got
 			}
-			if !slices.Equal(parameters, want) {
+			if !slices.Equal(got, want) {
 				t.Errorf("%s: %d threads give other parameters than 1", name, threads)
 			}
 		}
-		for i, p := range list[:len(list)-1] {
-			for j := p.Offset + p.elements(); j < list[i+1].Offset; j++ {
-				if want[j] != 0 {
-					t.Errorf("%s: padding at %d became %v", name, j, want[j])
-				}
+		moves := make([]bool, len(want))
+		for _, p := range trained(layout) {
+			for i := p.Offset; i < end(p); i++ {
+				moves[i] = true
+			}
+		}
+		for i, m := range moves {
+			if !m && want[i] != start[i] {
+				t.Fatalf("%s: element %d, which is not trained, went from %v to %v", name, i, start[i], want[i])
 			}
 		}
 	}
@@ -287,24 +347,21 @@ func TestThreads(t *testing.T) {
 // TestResume stores the state after two updates and goes on from it in a new optimizer.
 func TestResume(t *testing.T) {
 	for name := range ByName {
-		list, parameters, gradients := model(6)
+		layout, parameters, gradients := model(6)
 		schedule := linear(Plan{Updates: 10, Warmup: 0.2})
 		settings := Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01, Schedule: schedule}
-		o := mustNew(t, newCPU(t, 2), settings, list)
-		mustStep(t, o, parameters, gradients, 1)
-		mustStep(t, o, parameters, gradients, 1)
+		r := newTraining(t, 2, settings, layout, parameters, gradients)
+		r.step(t, 1)
+		r.step(t, 1)
 
-		resumed := mustNew(t, newCPU(t, 2), settings, list)
-		resumed.Updates = o.Updates
-		for i, state := range resumed.State() {
-			copy(state.Values, o.State()[i].Values)
-		}
-		copied := slices.Clone(parameters)
+		resumed := newTraining(t, 2, settings, layout, r.read(t, graph.InParameters), gradients)
+		resumed.Updates = r.Updates
+		resumed.write(t, graph.InState, r.read(t, graph.InState))
 		for range 3 {
-			mustStep(t, o, parameters, gradients, 1)
-			mustStep(t, resumed, copied, gradients, 1)
+			r.step(t, 1)
+			resumed.step(t, 1)
 		}
-		if !slices.Equal(parameters, copied) {
+		if !slices.Equal(resumed.read(t, graph.InParameters), r.read(t, graph.InParameters)) {
 			t.Errorf("%s: the resumed training went elsewhere", name)
 		}
 	}
@@ -312,18 +369,24 @@ func TestResume(t *testing.T) {
 
 // TestAdafactorMemory: a matrix costs its rows and columns, further axes as many matrices.
 func TestAdafactorMemory(t *testing.T) {
-	o := mustNew(t, newCPU(t, 1), Settings{Name: "adafactor"}, []Parameter{
-		{"table", []int{300, 70}, 0},
-		{"conv.weight", []int{8, 1, 4, 5}, 21008},
-		{"bias", []int{9}, 21168},
-	})
-	sizes := map[string]int{}
-	for _, state := range o.State() {
-		sizes[state.Name] = len(state.Values)
+	layout := graph.NewLayout()
+	layout.AddParameter(graph.Parameter{Name: "table", Shape: graph.Shape{300, 70}})
+	layout.AddParameter(graph.Parameter{Name: "conv.weight", Shape: graph.Shape{8, 1, 4, 5}})
+	layout.AddParameter(graph.Parameter{Name: "bias", Shape: graph.Shape{9}})
+	o, err := New(Settings{Name: "adafactor", Schedule: constant(Plan{})}, layout)
+	if err != nil {
+		t.Fatal(err)
 	}
-	want := map[string]int{"row_moment": 300 + 8*4 + 9, "column_moment": 70 + 8*5}
+	sizes := map[string]int{}
+	for _, state := range o.Program.State {
+		sizes[state.Name] = state.Size
+	}
+	want := map[string]int{"halted": 1, "row_moment": 300 + 8*4 + 9, "column_moment": 70 + 8*5}
 	if !maps.Equal(sizes, want) {
-		t.Errorf("the moments have sizes %v, want %v", sizes, want)
+		t.Errorf("the state has sizes %v, want %v", sizes, want)
+	}
+	if len(layout.State) != 1 {
+		t.Error("the model's own layout has changed")
 	}
 }
 
@@ -332,11 +395,11 @@ func TestNewRefuses(t *testing.T) {
 		settings Settings
 		want     string
 	}{
-		{Settings{Name: "sgd"}, `no optimizer is called "sgd"; there are adafactor, adamw`},
+		{Settings{Name: "sgd"}, `optimizer "sgd" is not one of adafactor, adamw`},
 		{Settings{Name: "adamw", Beta1: 1}, "the moments cannot decay by 1,"},
 		{Settings{Name: "adamw", Beta2: -0.5}, "the moments cannot decay by -0.5,"},
 	} {
-		if _, err := New(newCPU(t, 1), test.settings, nil); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := New(test.settings, graph.NewLayout()); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got error %v, want %s", err, test.want)
 		}
 	}
@@ -344,17 +407,18 @@ func TestNewRefuses(t *testing.T) {
 
 func BenchmarkStep(b *testing.B) {
 	const rows, width = 21128, 768
+	layout := graph.NewLayout()
+	layout.AddParameter(graph.Parameter{Name: "w", Shape: graph.Shape{rows, width}})
 	parameters, gradients := make([]float32, rows*width), make([]float32, rows*width)
 	for i := range gradients {
 		gradients[i] = float32(i%13) - 6
 	}
 	for name := range ByName {
 		b.Run(name, func(b *testing.B) {
-			settings := Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01}
-			o := mustNew(b, newCPU(b, 0), settings, []Parameter{{"w", []int{rows, width}, 0}})
+			r := newTraining(b, 0, Settings{Name: name, LearningRate: 1e-3, WeightDecay: 0.01}, layout, parameters, gradients)
 			b.ReportAllocs()
 			for b.Loop() {
-				mustStep(b, o, parameters, gradients, 1)
+				r.step(b, 1)
 			}
 			b.ReportMetric(rows*width*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mparameters/s")
 		})

@@ -1,54 +1,40 @@
 package optimizer
 
 import (
-	"fmt"
-	"slices"
 	"strings"
+
+	"uer/internal/graph"
 )
 
-// Parameter is the place of a tensor in the flat buffer.
-type Parameter struct {
-	Name   string
-	Shape  []int
-	Offset int // number of its first value
-}
-
-// span is a part of the flat buffer that is updated in one go.
-type span struct {
+// flat is a part of the flat buffers that is updated in one go.
+type flat struct {
 	start, end int
 	decays     bool
 }
 
 // padding bounds the gaps that a flat buffer may have between two parameters, to align them. Gaps hold zeros in the
-// parameters and in the gradients, so an update leaves them as they are, and a span may reach over them.
+// parameters and in the gradients, so an update leaves them as they are, and may reach over them.
 const padding = 16
 
-// inOrder sorts parameters by their places in the buffer. It is an error if two overlap.
-func inOrder(parameters []Parameter) ([]Parameter, error) {
-	sorted := slices.Clone(parameters)
-	slices.SortStableFunc(sorted, func(a, b Parameter) int { return a.Offset - b.Offset })
-	for i, p := range sorted {
-		if p.Offset < end(sorted[:i]) {
-			return nil, fmt.Errorf("parameter %s lies over the one before", p.Name)
+// trained are the parameters that move, in the order of their places.
+func trained(layout graph.Layout) []graph.Parameter {
+	var list []graph.Parameter
+	for _, p := range layout.Parameters {
+		if !p.Frozen {
+			list = append(list, p)
 		}
 	}
-	return sorted, nil
+	return list
 }
 
-// end is where the last of the sorted parameters ends.
-func end(parameters []Parameter) int {
-	if len(parameters) == 0 {
-		return 0
-	}
-	last := parameters[len(parameters)-1]
-	return last.Offset + last.elements()
-}
+// end is where a parameter ends in the flat buffers.
+func end(p graph.Parameter) int { return p.Offset + p.Shape.Elements() }
 
-// spans joins neighbours among the sorted parameters that decay alike.
-func spans(parameters []Parameter) []span {
-	var joined []span
+// ranges joins neighbours among the parameters that decay alike.
+func ranges(parameters []graph.Parameter) []flat {
+	var joined []flat
 	for _, p := range parameters {
-		next := span{p.Offset, p.Offset + p.elements(), decays(p.Name)}
+		next := flat{p.Offset, end(p), decays(p.Name)}
 		if n := len(joined); n > 0 && p.Offset-joined[n-1].end < padding && joined[n-1].decays == next.decays {
 			joined[n-1].end = next.end
 		} else {
@@ -56,14 +42,6 @@ func spans(parameters []Parameter) []span {
 		}
 	}
 	return joined
-}
-
-func (p Parameter) elements() int {
-	n := 1
-	for _, size := range p.Shape {
-		n *= size
-	}
-	return n
 }
 
 // decays says whether weight decay applies, as UER-py decides it: by the name.

@@ -40,7 +40,7 @@ func NewSchedule(name string, updates int, warmup, learningRate float64) (Schedu
 	build := ScheduleByName[name]
 	if build == nil {
 		names := slices.Sorted(maps.Keys(ScheduleByName))
-		return nil, fmt.Errorf("no schedule is called %q; there are %s", name, strings.Join(names, ", "))
+		return nil, fmt.Errorf("schedule %q is not one of %s", name, strings.Join(names, ", "))
 	}
 	switch {
 	case !(warmup >= 0 && warmup <= 1):

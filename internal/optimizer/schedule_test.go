@@ -106,7 +106,7 @@ func TestNewScheduleRefuses(t *testing.T) {
 		warmup, rate float64
 		want         string
 	}{
-		{"quadratic", 0.1, 1e-3, `no schedule is called "quadratic"; there are constant, constant_with_warmup, cosine,`},
+		{"quadratic", 0.1, 1e-3, `schedule "quadratic" is not one of constant, constant_with_warmup, cosine,`},
 		{"linear", -0.1, 1e-3, "a warm-up of -0.1 is not a share"},
 		{"linear", 1.5, 1e-3, "a warm-up of 1.5 is not a share"},
 		{"linear", math.NaN(), 1e-3, "a warm-up of NaN is not a share"},

@@ -11,13 +11,13 @@ func (d *Decoder) push(value any, depth int) error {
 }
 
 func checkDepth(depth int) error {
-	if depth > maximumDepth {
-		return fmt.Errorf("values are nested more than %d deep", maximumDepth)
+	if depth > maxDepth {
+		return fmt.Errorf("values are nested more than %d deep", maxDepth)
 	}
 	return nil
 }
 
-// floor is the height of the stack at the innermost mark: what lies below belongs to unfinished values.
+// floor returns the height of the stack at the innermost mark: the slots below belong to unfinished values.
 func (d *Decoder) floor() int {
 	if len(d.marks) == 0 {
 		return 0
@@ -25,7 +25,7 @@ func (d *Decoder) floor() int {
 	return d.marks[len(d.marks)-1]
 }
 
-// pop takes the last n values off the stack. They are valid until the next push.
+// pop removes the top n values from the stack. They are valid until the next push.
 func (d *Decoder) pop(n int) ([]slot, error) {
 	height := len(d.stack) - n
 	if height < d.floor() {
@@ -36,7 +36,7 @@ func (d *Decoder) pop(n int) ([]slot, error) {
 	return top, nil
 }
 
-// popMarked takes all values above the innermost mark, and the mark. They are valid until the next push.
+// popMarked removes all values above the innermost mark, and the mark. They are valid until the next push.
 func (d *Decoder) popMarked() ([]slot, error) {
 	if len(d.marks) == 0 {
 		return nil, errors.New("no mark on the stack")
@@ -48,7 +48,7 @@ func (d *Decoder) popMarked() ([]slot, error) {
 	return top, nil
 }
 
-// top is the last value on the stack, which stays there.
+// top returns the top value of the stack, which stays there.
 func (d *Decoder) top() (*slot, error) {
 	if len(d.stack) <= d.floor() {
 		return nil, errors.New("too few values on the stack")
@@ -56,17 +56,17 @@ func (d *Decoder) top() (*slot, error) {
 	return &d.stack[len(d.stack)-1], nil
 }
 
-// contain deepens a value that receives members; it refuses a value that others may already hold.
+// contain updates the depth of a value that received members. It refuses a value that others may already contain.
 func (s *slot) contain(state *growth, members []slot) error {
 	if state.shared {
-		return errors.New("a value that holds itself, or is filled after it was used, is not supported")
+		return errors.New("a value that contains itself, or is filled after it was used, is not supported")
 	}
 	s.depth = max(s.depth, around(members))
 	state.depth = s.depth
 	return checkDepth(s.depth)
 }
 
-// around is the depth of a value that holds members.
+// around returns the depth of a value that contains members.
 func around(members []slot) int {
 	depth := 0
 	for i := range members {
@@ -162,7 +162,7 @@ func (d *Decoder) appendTo(members []slot) error {
 		value.Items = appendValues(value.Items, members)
 		return target.contain(&value.growth, members)
 	}
-	return fmt.Errorf("appends to a value of type %T", target.value)
+	return fmt.Errorf("cannot append to a value of type %T", target.value)
 }
 
 func (d *Decoder) emptyDict([]byte) error { return d.push(&Dict{growth: growth{depth: 1}}, 1) }
@@ -211,5 +211,5 @@ func (d *Decoder) setOn(members []slot) error {
 		value.Entries = appendEntries(value.Entries, members)
 		return target.contain(&value.growth, members)
 	}
-	return fmt.Errorf("sets an item of a value of type %T", target.value)
+	return fmt.Errorf("cannot set an item of a value of type %T", target.value)
 }

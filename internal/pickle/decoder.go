@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// maximumDepth bounds how deeply values nest; Python's own pickler stops at about the same depth.
-const maximumDepth = 1000
+// maxDepth bounds how deeply values nest; Python's own pickler stops at about the same depth.
+const maxDepth = 1000
 
-// Decoder reads pickles that lie one after the other in data. After an error, only Seek makes it usable again.
+// Decoder reads consecutive pickles. After an error, only Seek makes it usable again.
 type Decoder struct {
 	data   []byte
 	offset int
@@ -22,22 +22,22 @@ type Decoder struct {
 	memo  []slot
 }
 
-// slot is a value with its depth: 0 if it holds no others, else one more than the deepest value in it.
+// slot is a value and its depth: 0 if it contains no others, else one more than the deepest value in it.
 type slot struct {
 	value any
 	depth int
 }
 
-// NewDecoder reads the pickles in data, from its start. Values that Decode returns do not refer to data.
+// NewDecoder returns a decoder at the start of data. The values it decodes do not refer to data.
 func NewDecoder(data []byte) *Decoder { return &Decoder{data: data} }
 
-// Offset is the number of bytes before the next pickle.
+// Offset returns the number of bytes before the next pickle.
 func (d *Decoder) Offset() int { return d.offset }
 
-// Seek goes to the pickle that starts at offset.
+// Seek moves to the pickle that starts at offset.
 func (d *Decoder) Seek(offset int) { d.offset = offset }
 
-// Decode reads the next pickle. It returns io.EOF if there is none; other errors name the byte and the opcode.
+// Decode reads the next pickle. It returns io.EOF if there is none.
 func (d *Decoder) Decode() (any, error) {
 	if d.offset >= len(d.data) {
 		return nil, io.EOF
@@ -62,14 +62,14 @@ func (d *Decoder) Decode() (any, error) {
 	}
 }
 
-// Skip steps over the next pickle without building its value, checking only that its opcodes and their arguments are
-// whole. Errors are as Decode's.
+// Skip steps over the next pickle without building its value. It checks only that the opcodes are supported and their
+// arguments complete. It returns io.EOF if there is no pickle.
 func (d *Decoder) Skip() error {
 	if d.offset >= len(d.data) {
 		return io.EOF
 	}
 	for {
-		// Nearly all opcodes of a list of numbers have an argument of fixed length; step over these in place.
+		// A list of numbers consists almost entirely of opcodes with fixed-length arguments: the fast path.
 		for d.offset < len(d.data) {
 			op := &opcodes[d.data[d.offset]]
 			after := d.offset + 1 + int(op.argument)
@@ -89,7 +89,7 @@ func (d *Decoder) Skip() error {
 	}
 }
 
-// reset forgets the last pickle but keeps the memory of the stack and of the memo.
+// reset forgets the last pickle but keeps the memory of the stack and the memo.
 func (d *Decoder) reset() {
 	clear(d.stack)
 	clear(d.memo)
@@ -105,7 +105,7 @@ func (d *Decoder) next() (*opcode, []byte, error) {
 	}
 	op := &opcodes[d.data[d.offset]]
 	if op.name == "" {
-		return nil, nil, errors.New("not a supported opcode")
+		return nil, nil, errors.New("unsupported opcode")
 	}
 	rest := d.data[d.offset+1:]
 	if n := int(op.argument); n >= 0 {
@@ -123,8 +123,8 @@ func (d *Decoder) next() (*opcode, []byte, error) {
 	return op, argument, nil
 }
 
-// variable cuts an argument of variable length from the start of rest: skipped bytes of length come before it and
-// ended bytes of newline after it.
+// variable cuts an argument of variable length from the start of rest. Before it are skipped bytes that hold its
+// length, after it are ended bytes of newline.
 func variable(form argument, rest []byte) (skipped int, argument []byte, ended int, err error) {
 	switch form {
 	case line, twoLines:
@@ -159,15 +159,15 @@ func variable(form argument, rest []byte) (skipped int, argument []byte, ended i
 	return skipped, rest[skipped:][:length], 0, nil
 }
 
-// result is the value that STOP leaves.
+// result returns the value of the pickle once STOP is reached.
 func (d *Decoder) result() (any, error) {
 	if len(d.stack) != 1 || len(d.marks) != 0 {
-		return nil, fmt.Errorf("%d values and %d open marks are left instead of one value", len(d.stack), len(d.marks))
+		return nil, fmt.Errorf("%d values and %d open marks remain, want one value", len(d.stack), len(d.marks))
 	}
 	return d.stack[0].value, nil
 }
 
-// errorAt tells where err happened: the byte, and the opcode there.
+// errorAt adds to err where it happened: the byte, and the opcode there.
 func (d *Decoder) errorAt(offset int, err error) error {
 	if offset >= len(d.data) {
 		return fmt.Errorf("byte %d: %w", offset, err)

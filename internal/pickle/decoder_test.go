@@ -78,7 +78,7 @@ func show(value any) string {
 	return fmt.Sprintf("unexpected %T", value)
 }
 
-// decodeAll decodes every pickle in data, and checks that Skip steps over the same ones.
+// decodeAll decodes every pickle in data and checks that Skip ends at the same bytes.
 func decodeAll(t testing.TB, data []byte) []any {
 	t.Helper()
 	var values []any
@@ -102,7 +102,7 @@ func decodeAll(t testing.TB, data []byte) []any {
 	}
 }
 
-// numbers is range(n) as show writes a list.
+// numbers is list(range(n)) as show writes it.
 func numbers(n int) string {
 	parts := make([]string, n)
 	for i := range parts {
@@ -179,7 +179,7 @@ func TestTorchStateDict(t *testing.T) {
 	}
 }
 
-// plain turns tuples and lists into what encoding/json makes of them.
+// plain turns tuples and lists into the types that encoding/json uses.
 func plain(value any) any {
 	var items []any
 	switch value := value.(type) {
@@ -239,8 +239,8 @@ func TestSeek(t *testing.T) {
 func TestErrorsNameByteAndOpcode(t *testing.T) {
 	for _, test := range []struct{ name, data, want string }{
 		{"text", "hello", "byte 0: pickle opcode BINGET: the memo has no entry 101"},
-		{"unknown", "\x80\x04K\x01\xff", "byte 4: pickle opcode 0xff: not a supported opcode"},
-		{"unknown letter", "<html>", "byte 0: pickle opcode 0x3c (<): not a supported opcode"},
+		{"unknown", "\x80\x04K\x01\xff", "byte 4: pickle opcode 0xff: unsupported opcode"},
+		{"unknown letter", "<html>", "byte 0: pickle opcode 0x3c (<): unsupported opcode"},
 		{"protocol", "\x80\x06.", "byte 0: pickle opcode PROTO: protocol 6 is newer than 5"},
 		{"no stop", "K\x01", "byte 2: data ends in the middle of a pickle: unexpected EOF"},
 		{"argument cut", "M\x01", "byte 0: pickle opcode BININT2: data ends in the middle of a pickle: unexpected EOF"},
@@ -249,22 +249,22 @@ func TestErrorsNameByteAndOpcode(t *testing.T) {
 		{"longer string", "\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc.", "byte 0: pickle opcode BINUNICODE8: data ends"},
 		{"no newline", "cmodule\nname", "byte 0: pickle opcode GLOBAL: data ends in the middle"},
 		{"not UTF-8", "\x8c\x01\xff.", "byte 0: pickle opcode SHORT_BINUNICODE: the string is not UTF-8"},
-		{"escape", "V\\u12\n.", `byte 0: pickle opcode UNICODE: "\\u12" is not the escape of a character`},
+		{"escape", "V\\u12\n.", `byte 0: pickle opcode UNICODE: "\\u12" is not a character escape`},
 		{"number", "I1x\n.", `byte 0: pickle opcode INT: "1x" is not an integer`},
 		{"digits", "L" + strings.Repeat("9", 5000) + "L\n.", "byte 0: pickle opcode LONG: an integer of more than 4300"},
-		{"nothing", ".", "byte 0: pickle opcode STOP: 0 values and 0 open marks are left"},
-		{"left over", "K\x01K\x02.", "byte 4: pickle opcode STOP: 2 values and 0 open marks are left"},
+		{"nothing", ".", "byte 0: pickle opcode STOP: 0 values and 0 open marks remain"},
+		{"left over", "K\x01K\x02.", "byte 4: pickle opcode STOP: 2 values and 0 open marks remain"},
 		{"no mark", "K\x01t.", "byte 2: pickle opcode TUPLE: no mark on the stack"},
 		{"empty stack", "K\x01\x86.", "byte 2: pickle opcode TUPLE2: too few values on the stack"},
 		{"below the mark", "](K\x01\x86.", "byte 4: pickle opcode TUPLE2: too few values on the stack"},
-		{"append to a number", "K\x01K\x02a.", "byte 4: pickle opcode APPEND: appends to a value of type int64"},
-		{"set on a list", "]K\x01K\x02s.", "byte 5: pickle opcode SETITEM: sets an item of a value of type *pickle.List"},
+		{"append to a number", "K\x01K\x02a.", "byte 4: pickle opcode APPEND: cannot append to a value of type int64"},
+		{"set on a list", "]K\x01K\x02s.", "byte 5: pickle opcode SETITEM: cannot set an item of a value of type *pickle.List"},
 		{"odd items", "}(K\x01u.", "byte 4: pickle opcode SETITEMS: a key without a value"},
 		{"name of number", "K\x01K\x02\x93.", "byte 4: pickle opcode STACK_GLOBAL: the name of a global is not a string"},
 		{"arguments", "K\x01K\x02R.", "byte 4: pickle opcode REDUCE: the arguments are of type int64, not a tuple"},
-		{"state", "K\x01K\x02b.", "byte 4: pickle opcode BUILD: restores the state of a value of type int64"},
-		{"memo gap", "K\x01r\xff\xff\xff\xff.", "byte 2: pickle opcode LONG_BINPUT: memo entry 4294967295 comes after 0"},
-		{"holds itself", "]q\x00h\x00a.", "byte 5: pickle opcode APPEND: a value that holds itself"},
+		{"state", "K\x01K\x02b.", "byte 4: pickle opcode BUILD: cannot restore the state of a value of type int64"},
+		{"memo gap", "K\x01r\xff\xff\xff\xff.", "byte 2: pickle opcode LONG_BINPUT: memo entry 4294967295, but the memo has only 0"},
+		{"contains itself", "]q\x00h\x00a.", "byte 5: pickle opcode APPEND: a value that contains itself"},
 		{"deep", "]" + strings.Repeat("\x85", 2000) + ".", "byte 1000: pickle opcode TUPLE1: values are nested more than"},
 	} {
 		_, err := NewDecoder([]byte(test.data)).Decode()
@@ -274,14 +274,14 @@ func TestErrorsNameByteAndOpcode(t *testing.T) {
 	}
 }
 
-// TestDepthOfSharedValues nests by appending through the memo, which no single opcode sees as deep.
+// TestDepthOfSharedValues nests by appending through the memo, where no single opcode sees a deep value.
 func TestDepthOfSharedValues(t *testing.T) {
 	// Each list is completed, memoized under 0, then put into the next one.
 	_, err := NewDecoder([]byte("]q\x00" + strings.Repeat("]h\x00aq\x00", 2000) + ".")).Decode()
 	if err == nil || !strings.Contains(err.Error(), "values are nested more than 1000 deep") {
 		t.Errorf("got %v", err)
 	}
-	// A chain of lists, each filled only after the one before already holds it.
+	// A list that is filled only after another value already contains it.
 	_, err = NewDecoder([]byte("]q\x00]q\x01\x86h\x00h\x01a.")).Decode()
 	if err == nil || !strings.Contains(err.Error(), "filled after it was used") {
 		t.Errorf("got %v", err)
@@ -310,7 +310,7 @@ func TestTruncated(t *testing.T) {
 func TestMemoryIsBounded(t *testing.T) {
 	huge := binary.LittleEndian.AppendUint64([]byte{0x8e}, 1<<40)
 	hostile := [][]byte{huge, append([]byte("C\x01ar\x00\x00\x00\x7f"), '.')}
-	// Tuples of twice the tuple before: 2^20 leaves as a tree, but 20 tuples.
+	// Each tuple contains the one before twice: 2^200 leaves as a tree, but only 200 tuples.
 	double := []byte("K\x01\x85\x94")
 	for i := range 200 {
 		double = append(double, 'h', byte(i), 'h', byte(i), 0x86, 0x94)
@@ -355,7 +355,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// instances is a data set of n masked instances, in Python's encoding, with ids up to 21128.
+// instances returns a data set of n masked instances, encoded as Python does, with ids up to 21128.
 func instances(n int) (data []byte, integers int) {
 	for i := range n {
 		data = append(data, "\x80\x04]\x94("...)

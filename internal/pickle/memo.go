@@ -17,13 +17,13 @@ func (d *Decoder) getText(argument []byte) error { return withNumber(argument, d
 func withNumber(argument []byte, do func(uint32) error) error {
 	number, err := strconv.ParseUint(string(argument), 10, 32)
 	if err != nil {
-		return fmt.Errorf("%.20q is not the number of a memo entry", argument)
+		return fmt.Errorf("%.20q is not a memo index", argument)
 	}
 	return do(uint32(number))
 }
 
-// put keeps the last value under a number. Pickles number their entries 0, 1, 2 ...; a gap is refused, so that a large
-// number cannot ask for much memory.
+// put memoizes the top of the stack under a number. Pickles number their entries 0, 1, 2 ...; a gap is refused, so that
+// a large number cannot make the memo large.
 func (d *Decoder) put(number uint32) error {
 	top, err := d.top()
 	if err != nil {
@@ -35,12 +35,12 @@ func (d *Decoder) put(number uint32) error {
 	case n == int64(len(d.memo)):
 		d.memo = append(d.memo, *top)
 	default:
-		return fmt.Errorf("memo entry %d comes after %d others", number, len(d.memo))
+		return fmt.Errorf("memo entry %d, but the memo has only %d entries", number, len(d.memo))
 	}
 	return nil
 }
 
-// get pushes the value kept under a number. A value that can be filled may have grown since it was put there.
+// get pushes the memoized value of a number. A container may have grown since it was put there.
 func (d *Decoder) get(number uint32) error {
 	if int64(number) >= int64(len(d.memo)) {
 		return fmt.Errorf("the memo has no entry %d", number)

@@ -28,7 +28,7 @@ func (d *Decoder) stackGlobal([]byte) error {
 	return d.push(Global{module, name}, 0)
 }
 
-// call records the call of a function, or the making of an object of a class.
+// call records a call to a function, or to a class to create an object.
 func (d *Decoder) call([]byte) error {
 	parts, err := d.pop(2)
 	if err != nil {
@@ -53,7 +53,7 @@ func (d *Decoder) build([]byte) error {
 	}
 	object, ok := target.value.(*Call)
 	if !ok {
-		return fmt.Errorf("restores the state of a value of type %T", target.value)
+		return fmt.Errorf("cannot restore the state of a value of type %T", target.value)
 	}
 	object.State = state[0].value
 	return target.contain(&object.growth, state)

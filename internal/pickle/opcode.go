@@ -1,17 +1,17 @@
 package pickle
 
-// argument says how many bytes follow an opcode: that many if it is not negative, else one of the forms below.
+// argument is the number of bytes that follow an opcode or, if negative, one of the forms below.
 type argument int8
 
 const (
-	counted1 argument = -1 - iota // a length in 1 byte and so many bytes
-	counted4                      // a length in 4 bytes, little-endian, and so many bytes
-	counted8                      // a length in 8 bytes, little-endian, and so many bytes
+	counted1 argument = -1 - iota // a 1-byte length, then that many bytes
+	counted4                      // a 4-byte little-endian length, then that many bytes
+	counted8                      // an 8-byte little-endian length, then that many bytes
 	line                          // text up to a newline
-	twoLines                      // twice text up to a newline
+	twoLines                      // two texts, each up to a newline
 )
 
-// opcode is one instruction of the pickle machine. run receives the argument without its length or last newline.
+// opcode is an instruction of the pickle machine. run receives the argument without its length or final newline.
 type opcode struct {
 	name     string
 	argument argument
@@ -21,7 +21,7 @@ type opcode struct {
 // stop ends a pickle.
 const stop = '.'
 
-// opcodes is indexed by the opcode's byte. Rows without a name are not supported.
+// opcodes is indexed by the opcode's byte. Opcodes without a name are not supported.
 var opcodes = [256]opcode{
 	0x80: {"PROTO", 1, (*Decoder).protocol},
 	0x95: {"FRAME", 8, (*Decoder).frame},

@@ -12,8 +12,9 @@ import (
 	"unicode/utf8"
 )
 
-// maximumDigits bounds integers written in decimal, which take time quadratic in their length; Python's own bound.
-const maximumDigits = 4300
+// maxDigits bounds integers written in decimal, since reading one takes time quadratic in its length. Python has the
+// same limit.
+const maxDigits = 4300
 
 func (d *Decoder) protocol(argument []byte) error {
 	if argument[0] > 5 {
@@ -22,7 +23,7 @@ func (d *Decoder) protocol(argument []byte) error {
 	return nil
 }
 
-// frame checks that the frame is all there; its content is read like any other.
+// frame only checks that the frame is complete; its content is read like any other.
 func (d *Decoder) frame(argument []byte) error {
 	if binary.LittleEndian.Uint64(argument) > uint64(len(d.data)-d.offset) {
 		return errTruncated
@@ -60,8 +61,8 @@ func (d *Decoder) longText(argument []byte) error {
 }
 
 func (d *Decoder) decimal(text string) error {
-	if len(text) > maximumDigits {
-		return fmt.Errorf("an integer of more than %d digits", maximumDigits)
+	if len(text) > maxDigits {
+		return fmt.Errorf("an integer of more than %d digits", maxDigits)
 	}
 	if small, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return d.push(small, 0)
@@ -73,7 +74,7 @@ func (d *Decoder) decimal(text string) error {
 	return d.push(large, 0)
 }
 
-// long reads an integer in two's complement, little-endian; no bytes at all are 0.
+// long reads a little-endian two's complement integer of any length; no bytes mean 0.
 func (d *Decoder) long(argument []byte) error {
 	negative := len(argument) > 0 && argument[len(argument)-1] >= 0x80
 	if len(argument) <= 8 {
@@ -116,7 +117,7 @@ func (d *Decoder) text(argument []byte) error {
 }
 
 // textEscaped reads Python's raw-unicode-escape: bytes are Latin-1, \uxxxx and \Uxxxxxxxx are code points, and any
-// other backslash is itself.
+// other backslash stands for itself.
 func (d *Decoder) textEscaped(argument []byte) error {
 	var text []byte
 	for i := 0; i < len(argument); i++ {
@@ -135,7 +136,7 @@ func (d *Decoder) textEscaped(argument []byte) error {
 		}
 		code, err := strconv.ParseUint(string(argument[i+2:min(i+2+digits, len(argument))]), 16, 32)
 		if err != nil || i+2+digits > len(argument) || code > utf8.MaxRune || !utf8.ValidRune(rune(code)) {
-			return fmt.Errorf("%.10q is not the escape of a character", argument[i:])
+			return fmt.Errorf("%.10q is not a character escape", argument[i:])
 		}
 		text = utf8.AppendRune(text, rune(code))
 		i += 1 + digits

@@ -1,5 +1,5 @@
-// Package random draws the numbers that Python's random module would draw, so that data made here equals data made by
-// UER-py from the same seed.
+// Package random draws the same numbers as Python's random module, given the same seed. Code that follows UER-py, such
+// as masking, can thus be tested against UER-py's own results, draw for draw.
 package random
 
 import (
@@ -19,18 +19,19 @@ const (
 // (1998). It is not safe for concurrent use.
 type Python struct {
 	state [stateSize]uint32
-	next  int // index of the next word of state; stateSize when all are used up
+	next  int // index of the next word of state; stateSize when all have been used
 }
 
-// NewPython returns a generator seeded as init_by_array(key) of the reference implementation of MT19937. An empty key
-// counts as [0].
+// NewPython returns a generator seeded as by init_by_array(key) of the reference implementation of MT19937. An empty
+// key means [0].
 func NewPython(key ...uint32) *Python {
 	p := new(Python)
 	p.Reset(key...)
 	return p
 }
 
-// Seed returns the key that random.seed(seed) uses for an integer: its absolute value in 32-bit words, lowest first.
+// Seed returns the key that random.seed(seed) derives from an integer: its absolute value in 32-bit words, lowest
+// first.
 func Seed(seed int64) []uint32 {
 	magnitude := uint64(seed)
 	if seed < 0 {
@@ -42,7 +43,7 @@ func Seed(seed int64) []uint32 {
 	return []uint32{uint32(magnitude)}
 }
 
-// initialState is the state that init_by_array starts from, whatever the key.
+// initialState is the state from which init_by_array starts for every key.
 var initialState = func() (state [stateSize]uint32) {
 	state[0] = 19650218
 	for i := 1; i < stateSize; i++ {
@@ -51,7 +52,7 @@ var initialState = func() (state [stateSize]uint32) {
 	return state
 }()
 
-// Reset seeds the generator anew, as NewPython does.
+// Reset reseeds the generator as NewPython does.
 func (p *Python) Reset(key ...uint32) {
 	if len(key) == 0 {
 		key = []uint32{0}
@@ -82,7 +83,7 @@ func (p *Python) Reset(key ...uint32) {
 	p.next = stateSize
 }
 
-// twist makes the next stateSize words.
+// twist generates the next stateSize words.
 func (p *Python) twist() {
 	state := &p.state
 	mix := func(high, low uint32) uint32 {
@@ -118,7 +119,7 @@ func (p *Python) Float64() float64 {
 	return float64(high<<26|low) / (1 << 53)
 }
 
-// Bits returns getrandbits(k) for k from 0 to 64.
+// Bits returns getrandbits(k). It panics if k is not from 0 to 64.
 func (p *Python) Bits(k int) uint64 {
 	switch {
 	case k < 0 || k > 64:
@@ -145,19 +146,19 @@ func (p *Python) Below(n int) int {
 	}
 }
 
-// Between returns a number from a to b, both included, as randint(a, b) does.
+// Between returns a number from a to b inclusive, as randint(a, b) does.
 func (p *Python) Between(a, b int) int {
 	return a + p.Below(b-a+1)
 }
 
-// Shuffle permutes n elements as shuffle does; swap exchanges elements i and j.
+// Shuffle permutes n elements as random.shuffle does; swap exchanges elements i and j.
 func (p *Python) Shuffle(n int, swap func(i, j int)) {
 	for i := n - 1; i > 0; i-- {
 		swap(i, p.Below(i+1))
 	}
 }
 
-// MarshalBinary returns the whole state of the generator.
+// MarshalBinary returns the complete state of the generator.
 func (p *Python) MarshalBinary() ([]byte, error) {
 	data := make([]byte, 0, 4*(stateSize+1))
 	for _, word := range p.state {
@@ -169,11 +170,11 @@ func (p *Python) MarshalBinary() ([]byte, error) {
 // UnmarshalBinary restores a state returned by MarshalBinary.
 func (p *Python) UnmarshalBinary(data []byte) error {
 	if len(data) != 4*(stateSize+1) {
-		return fmt.Errorf("state of a generator: %d bytes, want %d", len(data), 4*(stateSize+1))
+		return fmt.Errorf("state of random generator: %d bytes, want %d", len(data), 4*(stateSize+1))
 	}
 	next := binary.LittleEndian.Uint32(data[4*stateSize:])
 	if next > stateSize {
-		return errors.New("state of a generator: position out of range")
+		return errors.New("state of random generator: position out of range")
 	}
 	for i := range p.state {
 		p.state[i] = binary.LittleEndian.Uint32(data[4*i:])

@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// recorded is what Python's random module drew, in the order of the fields.
+// recorded holds numbers drawn by Python's random module, in the order of the fields.
 type recorded struct {
 	Seed        int64     `json:"seed"`
 	Random      []float64 `json:"random"`
@@ -64,12 +64,12 @@ func TestPythonDrawsWhatPythonDraws(t *testing.T) {
 			t.Errorf("seed %d:\n got %+v\nwant %+v", want.Seed, got, want)
 		}
 		if got := draw(NewPython(Seed(-want.Seed)...), want); !reflect.DeepEqual(got, want) {
-			t.Errorf("seed %d draws other numbers than seed %d", -want.Seed, want.Seed)
+			t.Errorf("seed %d draws different numbers from seed %d", -want.Seed, want.Seed)
 		}
 	}
 }
 
-// The reference implementation's own example, init_by_array({0x123, 0x234, 0x345, 0x456}).
+// TestKeyOfSeveralWords draws the example of the reference implementation, init_by_array({0x123, 0x234, 0x345, 0x456}).
 func TestKeyOfSeveralWords(t *testing.T) {
 	p := NewPython(0x123, 0x234, 0x345, 0x456)
 	for i, want := range []uint64{1067595299, 955945823, 477289528, 4107218783, 4228976476} {
@@ -95,7 +95,7 @@ func TestStateRoundTrip(t *testing.T) {
 		}
 		for i := range 700 {
 			if a, b := p.Float64(), q.Float64(); a != b {
-				t.Fatalf("number %d after the restored state is %v, want %v", i, b, a)
+				t.Fatalf("number %d after restoring the state is %v, want %v", i, b, a)
 			}
 		}
 	})

@@ -7,22 +7,22 @@ import (
 	"math"
 )
 
-// archiveWriter writes the entries of a zip file as PyTorch does: uncompressed, each starting at a multiple of 64
-// bytes, so that a reader can map it into memory. It keeps the first error.
+// archiveWriter writes the entries of a zip file as PyTorch does: uncompressed, with the content of each starting at a
+// multiple of 64 bytes, so that a reader can map it into memory. It keeps the first error.
 type archiveWriter struct {
 	zip      *zip.Writer
 	position *counter
-	owed     int64 // bytes that come after the last entry, before the next header
+	owed     int64 // bytes that zip still has to write between the last entry and the next header
 	err      error
 }
 
 const (
-	folder    = "archive/" // what torch.save calls it when it writes to a stream
+	folder    = "archive/" // the name that torch.save uses when it writes to a stream
 	alignment = 64
-	// localHeader is the length of an entry's header before its name, and fieldHeader that of an extra field in it.
+	// localHeader is the length of an entry's header up to its name, fieldHeader that of an extra field's header.
 	localHeader = 30
 	fieldHeader = 4
-	// paddingField is PyTorch's number for an extra field that holds nothing.
+	// paddingField is the id with which PyTorch marks an extra field that is only padding.
 	paddingField = 0x4246
 )
 
@@ -31,7 +31,7 @@ func newArchiveWriter(w io.Writer) *archiveWriter {
 	return &archiveWriter{zip: zip.NewWriter(position), position: position}
 }
 
-// entry starts an entry with so many bytes of content.
+// entry starts an entry with size bytes of content.
 func (a *archiveWriter) entry(name string, size int64) io.Writer {
 	if a.err == nil {
 		a.err = a.zip.Flush()
@@ -50,7 +50,8 @@ func (a *archiveWriter) entry(name string, size int64) io.Writer {
 		a.err = err
 		return io.Discard
 	}
-	// The entry's checksum and sizes follow its content: four fields of 4 bytes, or with two of 8 bytes.
+	// A descriptor follows the content: signature, checksum and two sizes of 4 bytes each, or sizes of 8 in a large
+	// file.
 	a.owed = 16
 	if size >= math.MaxUint32 {
 		a.owed = 24
@@ -65,7 +66,7 @@ func (a *archiveWriter) text(name string, content []byte) {
 	}
 }
 
-// values writes an entry of little-endian float32, encoded a piece at a time.
+// values writes an entry of little-endian float32, encoded piece by piece.
 func (a *archiveWriter) values(name string, values []float32) {
 	body := a.entry(name, 4*int64(len(values)))
 	piece := make([]byte, 0, 1<<16)
@@ -87,7 +88,7 @@ func (a *archiveWriter) close() error {
 	return a.zip.Close()
 }
 
-// counter passes writes on and counts their bytes.
+// counter forwards writes and counts their bytes.
 type counter struct {
 	w io.Writer
 	n int64

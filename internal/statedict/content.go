@@ -9,20 +9,20 @@ import (
 	"uer/internal/pickle"
 )
 
-// content is what a pickled state dict says: its tensors in order, as views of storages that lie elsewhere in the file.
+// content is the pickled part of a state dict: its tensors in order, as views of storages elsewhere in the file.
 type content struct {
 	views    []*view
 	storages []*storage
 	byKey    map[string]*storage
 }
 
-// parseRoot takes the pickled object, which must be a dictionary from names to tensors. The attributes that PyTorch
-// gives it, versions of the modules it came from, say nothing about the tensors and are left aside.
+// parseRoot parses the pickled object, which must be a dictionary from names to tensors. PyTorch's attributes of the
+// dictionary, the versions of modules, say nothing about the tensors and are ignored.
 func parseRoot(root any) (*content, error) {
 	entries, ok := dictionary(root)
 	if !ok {
 		return nil, console.Hint(fmt.Errorf("the file holds %s, not a state dict", describe(root)),
-			"save the weights alone: torch.save(model.state_dict(), file)")
+			"save only the weights: torch.save(model.state_dict(), file)")
 	}
 	c := &content{byKey: map[string]*storage{}}
 	names := map[string]bool{}
@@ -44,12 +44,12 @@ func parseRoot(root any) (*content, error) {
 		}
 	}
 	if len(c.views) == 0 {
-		return nil, errors.New("the file holds an empty dictionary, no tensors")
+		return nil, errors.New("the file holds an empty dictionary, without tensors")
 	}
 	return c, nil
 }
 
-// dictionary gives the entries of a Python dict or OrderedDict.
+// dictionary returns the entries of a Python dict or OrderedDict, and whether value is one.
 func dictionary(value any) ([]pickle.Entry, bool) {
 	switch value := value.(type) {
 	case *pickle.Dict:
@@ -62,8 +62,8 @@ func dictionary(value any) ([]pickle.Entry, bool) {
 	return nil, false
 }
 
-// notTensor explains an entry of the wrong type. Checkpoints of other programs keep the state dict in an entry of
-// theirs, so that entry is pointed out.
+// notTensor explains an entry of the wrong type. Checkpoints of other programs often keep the state dict in one of
+// their entries; the hint then names that entry.
 func notTensor(name string, value any, entries []pickle.Entry) error {
 	err := fmt.Errorf("entry %q is %s, not a tensor", name, describe(value))
 	for _, entry := range entries {
@@ -73,13 +73,13 @@ func notTensor(name string, value any, entries []pickle.Entry) error {
 		}
 		if tensor, ok := inner[0].Value.(*pickle.Call); ok && rebuilds(tensor) != "" {
 			return console.Hint(err,
-				fmt.Sprintf("save the state dict in it alone: torch.save(torch.load(file)[%q], new_file)", entry.Key))
+				fmt.Sprintf("save only the state dict inside it: torch.save(torch.load(file)[%q], new_file)", entry.Key))
 		}
 	}
-	return console.Hint(err, "save the weights alone: torch.save(model.state_dict(), file)")
+	return console.Hint(err, "save only the weights: torch.save(model.state_dict(), file)")
 }
 
-// rebuilds gives the name of the function in torch._utils that makes a tensor, and "" for other calls.
+// rebuilds returns the name of the function in torch._utils that is called, "" if it is another module's.
 func rebuilds(call *pickle.Call) string {
 	if callee, ok := call.Callee.(pickle.Global); ok && callee.Module == "torch._utils" {
 		return callee.Name
@@ -87,8 +87,8 @@ func rebuilds(call *pickle.Call) string {
 	return ""
 }
 
-// add takes a call that makes a tensor: _rebuild_tensor_v2(storage, offset, shape, strides, ...), the older
-// _rebuild_tensor with the same four first, or _rebuild_parameter(tensor, ...) around one of these.
+// add adds the tensor that a call creates: _rebuild_tensor_v2(storage, offset, shape, strides, ...), the older
+// _rebuild_tensor with the same first four arguments, or _rebuild_parameter(tensor, ...) around either.
 func (c *content) add(name string, call *pickle.Call) error {
 	function := rebuilds(call)
 	if function == "_rebuild_parameter" && len(call.Args) > 0 {
@@ -114,7 +114,7 @@ func (c *content) add(name string, call *pickle.Call) error {
 		c.byKey[known.key] = known
 		c.storages = append(c.storages, known)
 	case known.count != parsed.count || known.class != parsed.class:
-		return fmt.Errorf("storage %q has another length or type than before", known.key)
+		return fmt.Errorf("storage %q has a different length or type than in another tensor", known.key)
 	}
 	v := &view{name: name, storage: known}
 	if err := v.setExtent(call.Args[1], call.Args[2], call.Args[3]); err != nil {
@@ -124,7 +124,7 @@ func (c *content) add(name string, call *pickle.Call) error {
 	return nil
 }
 
-// find gives the storage of a key in the pickled list of keys, nil if there is none.
+// find returns the storage with a key from the pickled list of keys, nil if there is none.
 func (c *content) find(key any) *storage {
 	text, ok := key.(string)
 	if !ok {
@@ -133,8 +133,8 @@ func (c *content) find(key any) *storage {
 	return c.byKey[text]
 }
 
-// tensors makes the tensors once every storage has been found. Views that need no copy share their storage's memory,
-// and views of the same place share their copy. A file cannot ask for more memory than a few times its own length.
+// tensors returns the tensors once the data of every storage is known. Contiguous views share their storage's memory,
+// and equal views share one copy. A file cannot take more memory than a few times its own length.
 func (c *content) tensors(fileLength int) ([]Tensor, error) {
 	for _, storage := range c.storages {
 		if err := storage.check(); err != nil {
@@ -157,7 +157,7 @@ func (c *content) tensors(fileLength int) ([]Tensor, error) {
 		place := fmt.Sprintf("%q %d %v %v", v.storage.key, v.offset, v.shape, v.strides)
 		if copies[place] == nil {
 			if room -= v.count; room < 0 {
-				return nil, fmt.Errorf("tensor %q: the tensors are many more values than the file holds", v.name)
+				return nil, fmt.Errorf("tensor %q: the tensors have many more values than the file", v.name)
 			}
 			copies[place] = make([]float32, v.count)
 			gather(copies[place], values[v.offset:], v.shape, v.strides)
@@ -167,7 +167,7 @@ func (c *content) tensors(fileLength int) ([]Tensor, error) {
 	return tensors, nil
 }
 
-// describe names a pickled value as its user knows it.
+// describe names a pickled value in the user's terms.
 func describe(value any) string {
 	switch value := value.(type) {
 	case nil:

@@ -14,7 +14,7 @@ import (
 	"uer/internal/console"
 )
 
-// hintOf gives the hint that the user sees with an error.
+// hintOf returns the hint that the user sees with an error.
 func hintOf(err error) string {
 	var out bytes.Buffer
 	console.Report(&out, err)
@@ -42,8 +42,8 @@ func TestTruncated(t *testing.T) {
 	}
 }
 
-// TestFlippedBits flips bits all over a zip archive, one in nearly every byte: what is read is then either what was
-// written, when the bit says nothing about the tensors, or an error.
+// TestFlippedBits flips bits all over a zip archive, about one in every byte. Reading must then fail, or return the
+// same tensors if the bit does not matter to them.
 func TestFlippedBits(t *testing.T) {
 	for _, name := range []string{"values1.bin", "values2.bin"} {
 		data := mustLoad(t, name)
@@ -68,7 +68,8 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
-// TestFlippedBitsLegacy does so with a container that has no checksums: nothing worse than wrong values may come.
+// TestFlippedBitsLegacy does the same with the legacy container. It has no checksums, so wrong values are the worst
+// that may happen.
 func TestFlippedBitsLegacy(t *testing.T) {
 	data := mustLoad(t, "values1_legacy.bin")
 	for bit := 0; bit < 8*len(data); bit += 7 {
@@ -93,7 +94,7 @@ func checkTensors(t *testing.T, tensors []Tensor) {
 	}
 }
 
-// entry is a part of a zip archive made for a test.
+// entry is an entry of a zip archive made for a test.
 type entry struct {
 	name    string
 	content string
@@ -119,12 +120,12 @@ func archiveOf(t *testing.T, entries ...entry) []byte {
 	return out.Bytes()
 }
 
-// tensorProgram pickles a dictionary of one tensor of 2 by 3 values.
-func tensorProgram() string {
-	return string(program([]Tensor{{Name: "w", Shape: []int{2, 3}, Data: make([]float32, 6)}}, []int{0}))
+// tensorPickle returns a pickled dictionary of one tensor of 2 by 3 values.
+func tensorPickle() string {
+	return string(encodePickle([]Tensor{{Name: "w", Shape: []int{2, 3}, Data: make([]float32, 6)}}, []int{0}))
 }
 
-// pickled gives integers as BININT, as tensorProgram has them.
+// pickled encodes integers as BININT, as in tensorPickle.
 func pickled(numbers ...int32) string {
 	var p []byte
 	for _, number := range numbers {
@@ -134,16 +135,16 @@ func pickled(numbers ...int32) string {
 }
 
 func TestDamagedContent(t *testing.T) {
-	good, values := tensorProgram(), string(make([]byte, 24))
+	good, values := tensorPickle(), string(make([]byte, 24))
 	replace := func(from, to string) string {
 		t.Helper()
 		if strings.Count(good, from) != 1 {
-			t.Fatalf("%q is in the program %d times", from, strings.Count(good, from))
+			t.Fatalf("%q is in the pickle %d times", from, strings.Count(good, from))
 		}
 		return strings.Replace(good, from, to, 1)
 	}
-	with := func(program string) []byte {
-		return archiveOf(t, entry{name: "a/data.pkl", content: program}, entry{name: "a/data/0", content: values})
+	with := func(pickle string) []byte {
+		return archiveOf(t, entry{name: "a/data.pkl", content: pickle}, entry{name: "a/data/0", content: values})
 	}
 	if _, err := parse(with(good)); err != nil {
 		t.Fatal(err)
@@ -158,19 +159,19 @@ func TestDamagedContent(t *testing.T) {
 	}{
 		{"no storage", archiveOf(t, entry{name: "a/data.pkl", content: good}), "a/data/0 is missing"},
 		{"compressed", archiveOf(t, entry{name: "a/data.pkl", content: good, method: zip.Deflate}), "a/data.pkl is compressed"},
-		{"two programs", archiveOf(t, entry{name: "a/data.pkl"}, entry{name: "b/data.pkl"}), "two models"},
+		{"two pickles", archiveOf(t, entry{name: "a/data.pkl"}, entry{name: "b/data.pkl"}), "two models"},
 		{"byte order", archiveOf(t, entry{name: "a/data.pkl"}, entry{name: "a/byteorder", content: "big"}), `order "big"`},
 		{"pickle", with("\xff"), "a/data.pkl: byte 0: pickle opcode 0xff"},
-		{"storage too long", with(replace(pickled(6), pickled(7))), `storage "0" has 24 bytes where 7 values`},
-		{"negative count", with(replace(pickled(6), pickled(-6))), "has a form that is not supported"},
+		{"storage too long", with(replace(pickled(6), pickled(7))), `storage "0" has 24 bytes, want 7 values`},
+		{"negative count", with(replace(pickled(6), pickled(-6))), "has an unsupported form"},
 		{"shape too large", with(replace(shape, "("+pickled(2, 4)+"t")), "does not fit into storage"},
 		{"shape overflows", with(replace(shape, "("+pickled(1<<30, 1<<30)+"t")), "does not fit into storage"},
 		{"negative shape", with(replace(shape, "("+pickled(-2, 3)+"t")), "its shape: the number -2 is not a count"},
 		{"shape is a number", with(replace(shape, pickled(6))), "its shape: the number 6 is not a tuple"},
 		{"strides too large", with(replace(strides, "("+pickled(1<<30, 1)+"t")), "does not fit into storage"},
-		{"too few strides", with(replace(strides, "("+pickled(3)+"t")), "2 sizes and 1 strides"},
+		{"too few strides", with(replace(strides, "("+pickled(3)+"t")), "its shape has 2 axes and its strides 1"},
 		{"offset", with(replace("tQ"+pickled(0), "tQ"+pickled(1))), "does not fit into storage"},
-		{"storage's name", with(replace("storage", "storagf")), "is no reference to a storage"},
+		{"storage's name", with(replace("storage", "storagf")), "is not a reference to a storage"},
 		{"storage's type", with(replace("FloatStorage", "CharStorage")), `a torch.CharStorage, which is not supported`},
 		{"tensor's maker", with(replace("_rebuild_tensor_v2", "_rebuild_tensor_v9")), "torch._utils._rebuild_tensor_v9 is not"},
 		{"name", with(replace("X\x01\x00\x00\x00w", "K\x01")), "a dictionary with the number 1 as a key"},
@@ -182,11 +183,11 @@ func TestDamagedContent(t *testing.T) {
 	}
 }
 
-// TestMemoryIsBounded reads small files that ask for much.
+// TestMemoryIsBounded reads small files that ask for a lot of memory.
 func TestMemoryIsBounded(t *testing.T) {
 	// 1,000 differently strided views of one storage of 1 MB.
 	var many strings.Builder
-	tensor := tensorProgram()
+	tensor := tensorPickle()
 	start := strings.Index(tensor, "X\x01")
 	one := tensor[start : len(tensor)-2]
 	many.WriteString(tensor[:start])
@@ -199,9 +200,9 @@ func TestMemoryIsBounded(t *testing.T) {
 	many.WriteString("u.")
 	views := archiveOf(t, entry{name: "data.pkl", content: many.String()},
 		entry{name: "data/0", content: string(make([]byte, 4<<18))})
-	expectBounded(t, "strided views", views, "the tensors are many more values than the file holds")
+	expectBounded(t, "strided views", views, "the tensors have many more values than the file")
 
-	// 1,000 entries of a zip archive that are all the same bytes: their directory points at the first one.
+	// 1,000 entries of a zip archive that are all the same bytes: the directory points each at the first one.
 	entries := []entry{{name: "data.pkl"}}
 	var names strings.Builder
 	names.WriteString(tensor[:start])
@@ -214,17 +215,17 @@ func TestMemoryIsBounded(t *testing.T) {
 	names.WriteString("u.")
 	entries[0].content = names.String()
 	entries[1].content = string(make([]byte, 4<<18))
-	expectBounded(t, "overlapping entries", pointAllAtFirst(archiveOf(t, entries...)), "overlaps with other entries")
+	expectBounded(t, "overlapping entries", pointAllAtFirst(archiveOf(t, entries...)), "overlaps other entries")
 }
 
-// pointAllAtFirst gives the entries data/0001 ... of a zip archive the place, length and checksum of data/0000.
+// pointAllAtFirst gives the entries data/0001 ... of a zip archive the offset, length and checksum of data/0000.
 func pointAllAtFirst(data []byte) []byte {
-	const header = 46 // length of a record of the directory before its name
+	const header = 46 // length of a directory record up to its name
 	first := bytes.LastIndex(data, []byte("data/0000")) - header
 	for i := 1; i < 1000; i++ {
 		record := bytes.LastIndex(data, fmt.Appendf(nil, "data/%04d", i)) - header
 		copy(data[record+16:record+28], data[first+16:first+28]) // checksum and both lengths
-		copy(data[record+42:record+46], data[first+42:first+46]) // place
+		copy(data[record+42:record+46], data[first+42:first+46]) // offset
 	}
 	return data
 }
@@ -239,7 +240,7 @@ func expectBounded(t *testing.T, name string, data []byte, want string) {
 		t.Errorf("%s: got error %v, want %s", name, err, want)
 	}
 	if used := after.TotalAlloc - before.TotalAlloc; used > 16*uint64(len(data)) {
-		t.Errorf("%s: %d bytes of file took %d bytes", name, len(data), used)
+		t.Errorf("%s: reading %d bytes allocated %d bytes", name, len(data), used)
 	}
 }
 
@@ -258,22 +259,22 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// FuzzProgram varies the pickle inside of an archive that is right otherwise.
-func FuzzProgram(f *testing.F) {
-	f.Add([]byte(tensorProgram()))
+// FuzzPickle varies the pickle inside an otherwise valid archive.
+func FuzzPickle(f *testing.F) {
+	f.Add([]byte(tensorPickle()))
 	for _, name := range []string{"values1.bin", "values2.bin", "sparse.bin", "module.bin", "checkpoint.bin"} {
 		files, err := openArchive(mustLoad(f, name))
 		if err != nil {
 			f.Fatal(err)
 		}
-		program, err := files.read("data.pkl")
+		pickle, err := files.read("data.pkl")
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(program)
+		f.Add(pickle)
 	}
-	f.Fuzz(func(t *testing.T, program []byte) {
-		entries := []entry{{name: "data.pkl", content: string(program)}}
+	f.Fuzz(func(t *testing.T, pickle []byte) {
+		entries := []entry{{name: "data.pkl", content: string(pickle)}}
 		for key := range 10 {
 			entries = append(entries, entry{name: fmt.Sprint("data/", key), content: string(make([]byte, 96))})
 		}

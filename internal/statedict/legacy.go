@@ -10,9 +10,9 @@ import (
 	"uer/internal/pickle"
 )
 
-// readLegacy reads the container of PyTorch before 1.6: pickles of a magic number, the protocol's number, facts about
-// the machine, the object and the list of its storages' keys; then, for each key, the number of values in 8 bytes and
-// the values.
+// readLegacy reads the container of PyTorch before 1.6: pickles of a magic number, the protocol version, properties of
+// the machine, the object and the list of its storages' keys; then, for each key, an 8-byte number of values and the
+// values.
 func readLegacy(data []byte) ([]Tensor, error) {
 	decoder := pickle.NewDecoder(data)
 	if err := readLegacyHeader(decoder); err != nil {
@@ -32,7 +32,7 @@ func readLegacy(data []byte) ([]Tensor, error) {
 	}
 	list, ok := keys.(*pickle.List)
 	if !ok {
-		return nil, fmt.Errorf("%s stands where the list of storages should be", describe(keys))
+		return nil, fmt.Errorf("expected the list of storages, found %s", describe(keys))
 	}
 	rest := data[decoder.Offset():]
 	for _, item := range list.Items {
@@ -51,34 +51,34 @@ func readLegacyHeader(decoder *pickle.Decoder) error {
 	magic, err := decoder.Decode()
 	want, _ := new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 	if number, ok := magic.(*big.Int); err != nil || !ok || number.Cmp(want) != 0 {
-		return errors.New("not a file that PyTorch wrote: it starts as a pickle, but not with PyTorch's magic number")
+		return errors.New("not a PyTorch file: it starts like a pickle, but not with PyTorch's magic number")
 	}
 	protocol, err := decoder.Decode()
 	if err != nil {
 		return err
 	}
 	if protocol != int64(1001) {
-		return fmt.Errorf("version %v of PyTorch's first container is not supported, only 1001", protocol)
+		return fmt.Errorf("version %v of PyTorch's legacy format is not supported, only 1001", protocol)
 	}
-	facts, err := decoder.Decode()
+	properties, err := decoder.Decode()
 	if err != nil {
 		return err
 	}
-	machine, ok := facts.(*pickle.Dict)
+	machine, ok := properties.(*pickle.Dict)
 	if !ok {
-		return fmt.Errorf("%s stands where facts about the machine should be", describe(facts))
+		return fmt.Errorf("expected properties of the machine, found %s", describe(properties))
 	}
 	for _, entry := range machine.Entries {
 		if entry.Key == "little_endian" && entry.Value != true {
-			return errors.New("values of a big-endian machine are not supported")
+			return errors.New("files of a big-endian machine are not supported")
 		}
 	}
 	return nil
 }
 
-// cut takes the storage's values from the start of rest.
+// cut takes the storage's values from the start of rest and returns what follows them.
 func (s *storage) cut(rest []byte) ([]byte, error) {
-	const field = 8 // bytes of the number of values
+	const field = 8 // bytes that hold the number of values
 	if s.raw != nil {
 		return nil, fmt.Errorf("storage %q is listed twice", s.key)
 	}

@@ -21,7 +21,7 @@ func mustRead(t testing.TB, path string) []Tensor {
 	return tensors
 }
 
-// find gives the tensor of a name.
+// find returns the tensor with a name.
 func find(t testing.TB, tensors []Tensor, name string) Tensor {
 	t.Helper()
 	for _, tensor := range tensors {
@@ -50,7 +50,7 @@ func expectEqual(t *testing.T, got, want []Tensor) {
 			t.Fatalf("tensor %q differs", got[i].Name)
 		}
 		if first(got, i) != first(want, i) {
-			t.Fatalf("tensor %q is tied to another tensor than it should", got[i].Name)
+			t.Fatalf("tensor %q is tied to the wrong tensor", got[i].Name)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func equalBits(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
 }
 
-// TestModels reads state dicts of UER-py models: untied and tied ones, in both containers.
+// TestModels reads state dicts of UER-py models, tied and untied, in both containers.
 func TestModels(t *testing.T) {
 	for _, path := range []string{
 		"albert/init.bin", "albert/fresh.bin", "gpt2/init.bin", "gpt2/fresh.bin", "gpt2/init_legacy.bin",
@@ -95,7 +95,7 @@ func TestContainersAgree(t *testing.T) {
 	expectEqual(t, mustRead(t, "testdata/gpt2/init_legacy.bin"), tensors)
 	word, output := find(t, tensors, "embedding.word_embedding.weight"), find(t, tensors, "target.output_layer.weight")
 	if !shared(word, output) {
-		t.Error("the tied output layer has a copy of its own")
+		t.Error("the tied output layer has its own copy")
 	}
 }
 
@@ -107,12 +107,12 @@ func TestNamesAgreeWithGradients(t *testing.T) {
 	}
 	for _, gradient := range gradients {
 		if tensor := find(t, tensors, gradient.Name); !slices.Equal(tensor.Shape, gradient.Shape) {
-			t.Errorf("%s: shape %v, its gradient's is %v", tensor.Name, tensor.Shape, gradient.Shape)
+			t.Errorf("%s: shape %v, but its gradient has %v", tensor.Name, tensor.Shape, gradient.Shape)
 		}
 	}
 }
 
-// TestValuesOfPyTorch reads views and number types as two versions of PyTorch save them.
+// TestValuesOfPyTorch reads views and number types as saved by two versions of PyTorch.
 func TestValuesOfPyTorch(t *testing.T) {
 	base := make([]float32, 24) // [4, 6]
 	for i := range base {
@@ -192,7 +192,7 @@ func TestForeignFiles(t *testing.T) {
 		{write("page", "\n<!DOCTYPE HTML><p>404"), "this is an HTML page, not a model", "web page"},
 		{write("pointer", "version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer", "git lfs pull"},
 		{write("text", "hello"), "neither a zip archive nor a pickle", ""},
-		{write("zip", "PK\x03\x04"), "cut off or damaged", "again"},
+		{write("zip", "PK\x03\x04"), "truncated or damaged", "again"},
 		{write("pickle", "\x80\x04K\x01."), "not with PyTorch's magic number", ""},
 		{write("broken pickle", "\x80\x04\xff"), "not with PyTorch's magic number", ""},
 		{"testdata/checkpoint.bin", `entry "epoch" is the number 3, not a tensor`, `torch.load(file)["model"]`},
@@ -202,9 +202,9 @@ func TestForeignFiles(t *testing.T) {
 		{"testdata/module.bin", "an object made by torch.nn.modules.linear.Linear, not a state dict", "state_dict()"},
 		{"testdata/complex.bin", `tensor "weight": storage "0" is a torch.ComplexFloatStorage, which is not`, ""},
 		{"testdata/sparse.bin", `tensor "weight": an object made by torch._utils._rebuild_sparse_tensor is not`, ""},
-		{"testdata/empty.bin", "the file holds an empty dictionary, no tensors", ""},
+		{"testdata/empty.bin", "the file holds an empty dictionary, without tensors", ""},
 		{"testdata/script.bin", "this is a TorchScript program, not a state dict", "torch.jit.load"},
-		{"testdata/albert/grads.npz", "a zip archive, but not one that PyTorch wrote: it has no data.pkl", ""},
+		{"testdata/albert/grads.npz", "a zip archive, but not a PyTorch file: it has no data.pkl", ""},
 		{filepath.Join(folder, "absent"), "no such file", ""},
 	} {
 		_, err := Read(test.path)
@@ -217,6 +217,6 @@ func TestForeignFiles(t *testing.T) {
 		}
 	}
 	if _, err := Read(filepath.Join(folder, "absent")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("got %v, want one that is os.ErrNotExist", err)
+		t.Errorf("got %v, want os.ErrNotExist", err)
 	}
 }

@@ -1,5 +1,12 @@
-// Package statedict reads and writes the named tensors of a model as PyTorch keeps them on disk. Nothing in a file is
-// executed, and a damaged or hostile one gets an error.
+// Package statedict reads and writes state dicts, the named tensors of a model, as PyTorch stores them on disk.
+//
+// [Read] accepts both containers of torch.save, the zip archive and the older sequence of pickles, and converts all
+// number types to float32. [Write] writes the archive, which torch.load opens with weights_only=True. Tensors that
+// share a storage, such as tied weights, share their memory after reading and are written once.
+//
+// Nothing in a file is executed. A damaged or hostile file gets an error and takes no more memory than a few times its
+// own length; the checksums of an archive are verified. Errors name the file and the tensor, with a hint where the user
+// can do something about it.
 package statedict
 
 import (
@@ -11,16 +18,16 @@ import (
 	"uer/internal/durable"
 )
 
-// Tensor is one named array, row-major: the last axis of Shape is contiguous. A scalar has no axes and one value.
-// Two tensors that share their storage, such as tied weights, share Data.
+// Tensor is a named array in row-major order: the last axis of Shape is contiguous. A scalar has no axes and one value.
+// Tied tensors share Data.
 type Tensor struct {
 	Name  string
 	Shape []int
 	Data  []float32
 }
 
-// Read reads the state dict at path, in the order of the file: what torch.save writes of a dictionary from names to
-// tensors, as a zip archive (PyTorch 1.6 and later) or as a row of pickles (before). Values of other types are
+// Read reads the state dict at path, in the order of the file: a dictionary from names to tensors as written by
+// torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before). Values of other types are
 // converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers.
 func Read(path string) ([]Tensor, error) {
 	mapping, err := durable.Map(path)
@@ -47,7 +54,7 @@ func parse(data []byte) ([]Tensor, error) {
 
 const hintWhole = "copy or download the file again and compare its size with the original"
 
-// foreign says what a file is that PyTorch did not write.
+// foreign returns an error that says what a file not written by PyTorch is.
 func foreign(data []byte) error {
 	start := bytes.ToLower(bytes.TrimLeft(data[:min(len(data), 512)], "\xef\xbb\xbf \t\r\n"))
 	switch {
@@ -60,5 +67,5 @@ func foreign(data []byte) error {
 		return console.Hint(errors.New("this is a Git LFS pointer, not the model itself"),
 			"run `git lfs pull` in the repository it comes from")
 	}
-	return errors.New("not a file that PyTorch wrote: it is neither a zip archive nor a pickle")
+	return errors.New("not a PyTorch file: it is neither a zip archive nor a pickle")
 }

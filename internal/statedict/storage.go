@@ -8,7 +8,7 @@ import (
 	"uer/internal/pickle"
 )
 
-// kind is the type of a storage's values: their size in bytes, and how they become float32.
+// kind is the type of a storage's values: their size in bytes, and how to convert them to float32.
 type kind struct {
 	size   int
 	decode func(out []float32, raw []byte)
@@ -29,22 +29,22 @@ type storage struct {
 	class  string // FloatStorage and so on
 	kind   kind
 	count  int
-	raw    []byte    // count values as they lie in the file; nil until found
-	values []float32 // the same, converted; nil until asked for
+	raw    []byte    // the values as they are in the file; nil until found
+	values []float32 // the values converted; nil until convert is called
 }
 
-// parseStorage reads the persistent id ("storage", type, key, location, number of values), which older files end with
-// a sixth member for views of storages, None ever since views are kept by tensors.
+// parseStorage parses the persistent id ("storage", type, key, location, number of values). Older files add a sixth
+// member for views of storages; it is None now that tensors are the views.
 func parseStorage(id pickle.PersistentID) (*storage, error) {
 	fields, ok := id.Value.(pickle.Tuple)
 	if !ok || len(fields) < 5 || len(fields) > 6 || fields[0] != "storage" {
-		return nil, fmt.Errorf("%s is no reference to a storage", describe(id.Value))
+		return nil, fmt.Errorf("%s is not a reference to a storage", describe(id.Value))
 	}
 	class, isClass := fields[1].(pickle.Global)
 	key, isText := fields[2].(string)
 	count, err := natural(fields[4])
 	if !isClass || !isText || err != nil || len(fields) == 6 && fields[5] != nil {
-		return nil, fmt.Errorf("the reference to storage %v has a form that is not supported", fields[2])
+		return nil, fmt.Errorf("the reference to storage %v has an unsupported form", fields[2])
 	}
 	kind, ok := kinds[class.Name]
 	if !ok {
@@ -53,16 +53,16 @@ func parseStorage(id pickle.PersistentID) (*storage, error) {
 	return &storage{key: key, class: class.Name, kind: kind, count: count}, nil
 }
 
-// check compares the storage's length with its number of values.
+// check checks that the storage's length fits its number of values.
 func (s *storage) check() error {
 	if len(s.raw)/s.kind.size != s.count || len(s.raw)%s.kind.size != 0 {
-		return fmt.Errorf("storage %q has %d bytes where %d values of %d bytes are expected",
+		return fmt.Errorf("storage %q has %d bytes, want %d values of %d bytes",
 			s.key, len(s.raw), s.count, s.kind.size)
 	}
 	return nil
 }
 
-// convert gives the values as float32, the same slice at each call.
+// convert returns the values as float32, the same slice on each call.
 func (s *storage) convert() []float32 {
 	if s.values == nil {
 		s.values = make([]float32, s.count)
@@ -89,14 +89,14 @@ func decodeHalf(out []float32, raw []byte) {
 	}
 }
 
-// half converts an IEEE 754 binary16 number, which float32 holds exactly.
+// half converts an IEEE 754 binary16 number; the result is exact.
 func half(bits uint16) float32 {
 	sign := uint32(bits&0x8000) << 16
 	exponent, fraction := uint32(bits>>10)&0x1f, uint32(bits)&0x3ff
 	switch exponent {
 	case 0: // zero, or fraction * 2^-24
 		return math.Float32frombits(math.Float32bits(float32(fraction)*0x1p-24) | sign)
-	case 0x1f: // infinity, or not a number
+	case 0x1f: // infinity or NaN
 		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
 	}
 	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)

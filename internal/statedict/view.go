@@ -6,7 +6,7 @@ import (
 	"uer/internal/pickle"
 )
 
-// view is a tensor as a part of a storage: value (i, j, ...) is number offset + i*strides[0] + j*strides[1] + ...
+// view is a tensor as a part of a storage: its value (i, j, ...) is at offset + i*strides[0] + j*strides[1] + ...
 type view struct {
 	name           string
 	storage        *storage
@@ -15,10 +15,10 @@ type view struct {
 	count          int // product of shape
 }
 
-// maximumAxes is PyTorch's own bound.
-const maximumAxes = 64
+// maxAxes is PyTorch's own limit.
+const maxAxes = 64
 
-// setExtent takes the view's place from the pickled arguments and makes sure that it lies within the storage.
+// setExtent sets offset, shape and strides from the pickled arguments and checks that they stay within the storage.
 func (v *view) setExtent(offset, shape, strides any) error {
 	var err error
 	if v.offset, err = natural(offset); err != nil {
@@ -30,8 +30,8 @@ func (v *view) setExtent(offset, shape, strides any) error {
 	if v.strides, err = naturals(strides); err != nil {
 		return fmt.Errorf("its strides: %w", err)
 	}
-	if len(v.shape) != len(v.strides) || len(v.shape) > maximumAxes {
-		return fmt.Errorf("%d sizes and %d strides", len(v.shape), len(v.strides))
+	if len(v.shape) != len(v.strides) || len(v.shape) > maxAxes {
+		return fmt.Errorf("its shape has %d axes and its strides %d", len(v.shape), len(v.strides))
 	}
 	for _, size := range v.shape {
 		if size == 0 {
@@ -63,7 +63,7 @@ func (v *view) outside() error {
 		v.shape, v.strides, v.offset, v.storage.key, v.storage.count)
 }
 
-// contiguous says whether the values lie in the storage in row-major order without gaps.
+// contiguous reports whether the values are in row-major order without gaps.
 func (v *view) contiguous() bool {
 	step := 1
 	for i := len(v.shape) - 1; i >= 0; i-- {
@@ -75,7 +75,7 @@ func (v *view) contiguous() bool {
 	return true
 }
 
-// gather copies the values at from to out in row-major order, and returns what is left of out.
+// gather copies a strided view that starts at from[0] into out in row-major order, and returns the rest of out.
 func gather(out, from []float32, shape, strides []int) []float32 {
 	switch len(shape) {
 	case 0:
@@ -93,7 +93,7 @@ func gather(out, from []float32, shape, strides []int) []float32 {
 	return out
 }
 
-// natural takes a number that counts something.
+// natural returns a decoded value as a non-negative int.
 func natural(value any) (int, error) {
 	number, ok := value.(int64)
 	if !ok || number < 0 || int64(int(number)) != number {

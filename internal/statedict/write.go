@@ -8,14 +8,14 @@ import (
 )
 
 // Write writes a zip archive that torch.load turns into an OrderedDict of float32 tensors, with weights_only or
-// without. Tensors whose Data is the same memory share a storage. Data is encoded on its way out, never copied whole.
+// without. Tensors whose Data is the same memory share a storage. Data is encoded in small pieces, never copied whole.
 func Write(w io.Writer, tensors []Tensor) error {
-	place, storages, err := memories(tensors)
+	keys, storages, err := distinctStorages(tensors)
 	if err != nil {
 		return err
 	}
 	out := newArchiveWriter(w)
-	out.text("data.pkl", program(tensors, place))
+	out.text("data.pkl", encodePickle(tensors, keys))
 	out.text("byteorder", []byte("little"))
 	for key, data := range storages {
 		out.values("data/"+strconv.Itoa(key), data)
@@ -24,13 +24,13 @@ func Write(w io.Writer, tensors []Tensor) error {
 	return out.close()
 }
 
-// memories numbers the distinct memories behind the tensors: the number for each tensor, the memory for each number.
-func memories(tensors []Tensor) (place []int, storages [][]float32, err error) {
+// distinctStorages numbers the distinct memories behind the tensors. keys holds the number of each tensor's storage.
+func distinctStorages(tensors []Tensor) (keys []int, storages [][]float32, err error) {
 	type memory struct {
 		start  *float32
 		length int
 	}
-	numbers := map[memory]int{}
+	known := map[memory]int{}
 	names := map[string]bool{}
 	for _, tensor := range tensors {
 		count := 1
@@ -41,17 +41,17 @@ func memories(tensors []Tensor) (place []int, storages [][]float32, err error) {
 			return nil, nil, fmt.Errorf("tensor %q has shape %v but %d values", tensor.Name, tensor.Shape, len(tensor.Data))
 		}
 		if names[tensor.Name] {
-			return nil, nil, fmt.Errorf("two tensors are called %q", tensor.Name)
+			return nil, nil, fmt.Errorf("two tensors have the name %q", tensor.Name)
 		}
 		names[tensor.Name] = true
 		at := memory{unsafe.SliceData(tensor.Data), len(tensor.Data)}
-		number, known := numbers[at]
-		if !known || count == 0 {
-			number = len(storages)
-			numbers[at] = number
+		key, found := known[at]
+		if !found || count == 0 {
+			key = len(storages)
+			known[at] = key
 			storages = append(storages, tensor.Data)
 		}
-		place = append(place, number)
+		keys = append(keys, key)
 	}
-	return place, storages, nil
+	return keys, storages, nil
 }

@@ -67,7 +67,7 @@ func TestRoundTripOfAnything(t *testing.T) {
 	})
 }
 
-// TestArchive looks at the zip archive itself: plain entries whose content is aligned, tied tensors once.
+// TestArchive checks the zip archive itself: entries are uncompressed and aligned, and tied tensors are stored once.
 func TestArchive(t *testing.T) {
 	tied := []float32{1, 2, 3}
 	data := mustWrite(t, []Tensor{{"a", []int{3}, tied}, {"b", []int{1, 3}, tied}, {"c", []int{2}, tied[:2]}})
@@ -98,7 +98,7 @@ func TestWriteRefuses(t *testing.T) {
 		want    string
 	}{
 		{[]Tensor{{"a", []int{2, 2}, make([]float32, 3)}}, io.Discard, `tensor "a" has shape [2 2] but 3 values`},
-		{append(good, good...), io.Discard, `two tensors are called "a"`},
+		{append(good, good...), io.Discard, `two tensors have the name "a"`},
 		{good, &failing{err: full}, "no space left"},
 		{[]Tensor{{"a", []int{1 << 16}, make([]float32, 1<<16)}}, &failing{room: 1 << 17, err: full}, "no space left"},
 	} {
@@ -108,7 +108,7 @@ func TestWriteRefuses(t *testing.T) {
 	}
 }
 
-// failing has room for so many bytes.
+// failing accepts a number of bytes, then fails.
 type failing struct {
 	room int
 	err  error
@@ -122,7 +122,7 @@ func (f *failing) Write(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// sparse keeps what is written, except for zeros.
+// sparse is a file in memory that does not store large runs of zeros.
 type sparse struct {
 	size   int64
 	blocks map[int64][]byte
@@ -150,7 +150,7 @@ func (s *sparse) ReadAt(out []byte, offset int64) (int, error) {
 	return int(n), nil
 }
 
-// TestLargeEntries writes more than 4 GiB in one entry, then others behind it.
+// TestLargeEntries writes an entry of more than 4 GiB, then another one behind it.
 func TestLargeEntries(t *testing.T) {
 	const size = 4<<30 + 4
 	file := &sparse{blocks: map[int64][]byte{}}
@@ -183,14 +183,14 @@ func TestLargeEntries(t *testing.T) {
 		t.Errorf("entry after the large one holds %x (%v)", last, err)
 	}
 	if got := appendInteger(nil, size/4); got[0] != 'J' {
-		t.Errorf("a count of 31 bits starts with opcode %q", got[0])
+		t.Errorf("a 31-bit count starts with opcode %q", got[0])
 	}
 	if got, want := appendInteger(nil, 1<<31), []byte{0x8a, 8, 0, 0, 0, 0x80, 0, 0, 0, 0}; !bytes.Equal(got, want) {
-		t.Errorf("a count of 32 bits is %x, want %x", got, want)
+		t.Errorf("a 32-bit count is %x, want %x", got, want)
 	}
 }
 
-// TestPyTorchLoads has PyTorch load what Write wrote, if UER_TEST_PYTHON names a Python that has it.
+// TestPyTorchLoads lets PyTorch load what Write wrote, if UER_TEST_PYTHON names a Python that has PyTorch.
 func TestPyTorchLoads(t *testing.T) {
 	python := os.Getenv("UER_TEST_PYTHON")
 	if python == "" {

@@ -12,12 +12,12 @@ import (
 	"uer/internal/pickle"
 )
 
-// archive gives the entries of a zip file by name, without copying them: PyTorch stores them uncompressed.
+// archive looks up the entries of a zip file by name, without copying them: PyTorch stores them uncompressed.
 type archive struct {
 	data    []byte
-	folder  string // "stem/", where torch.save was given a file called stem.bin
+	folder  string // the prefix of all names: "stem/" after torch.save(…, "stem.bin")
 	entries map[string]*zip.File
-	room    uint64 // bytes that entries not yet read can have, as long as they do not overlap
+	room    uint64 // bytes that the entries not yet read may have, as entries do not overlap
 }
 
 func readZip(data []byte) ([]Tensor, error) {
@@ -26,13 +26,13 @@ func readZip(data []byte) ([]Tensor, error) {
 		return nil, err
 	}
 	if order, err := files.read("byteorder"); err == nil && string(order) != "little" {
-		return nil, fmt.Errorf("values in byte order %.20q are not supported", order)
+		return nil, fmt.Errorf("byte order %.20q is not supported", order)
 	}
-	program, err := files.read("data.pkl")
+	pickled, err := files.read("data.pkl")
 	if err != nil {
 		return nil, err
 	}
-	root, err := pickle.NewDecoder(program).Decode()
+	root, err := pickle.NewDecoder(pickled).Decode()
 	if err != nil {
 		return nil, fmt.Errorf("%sdata.pkl: %w", files.folder, err)
 	}
@@ -48,11 +48,11 @@ func readZip(data []byte) ([]Tensor, error) {
 	return content.tensors(len(data))
 }
 
-// openArchive lists the entries of a zip file. The pickle of the tensors' names marks the folder of all the others.
+// openArchive lists the entries of a zip file. All entries of a model lie in the folder of its data.pkl.
 func openArchive(data []byte) (*archive, error) {
 	reader, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
-		return nil, console.Hint(fmt.Errorf("the file is cut off or damaged: %w", err), hintWhole)
+		return nil, console.Hint(fmt.Errorf("the file is truncated or damaged: %w", err), hintWhole)
 	}
 	files := &archive{data: data, entries: map[string]*zip.File{}, room: uint64(len(data))}
 	found := false
@@ -60,13 +60,13 @@ func openArchive(data []byte) (*archive, error) {
 		files.entries[file.Name] = file
 		if folder, ok := strings.CutSuffix(file.Name, "data.pkl"); ok && (folder == "" || strings.HasSuffix(folder, "/")) {
 			if found {
-				return nil, fmt.Errorf("a zip archive with two models, %s and %sdata.pkl", file.Name, files.folder)
+				return nil, fmt.Errorf("the archive holds two models, %s and %sdata.pkl", file.Name, files.folder)
 			}
 			files.folder, found = folder, true
 		}
 	}
 	if !found {
-		return nil, errors.New("a zip archive, but not one that PyTorch wrote: it has no data.pkl")
+		return nil, errors.New("a zip archive, but not a PyTorch file: it has no data.pkl")
 	}
 	if files.entries[files.folder+"constants.pkl"] != nil {
 		return nil, console.Hint(errors.New("this is a TorchScript program, not a state dict"),
@@ -75,7 +75,7 @@ func openArchive(data []byte) (*archive, error) {
 	return files, nil
 }
 
-// read gives the content of an entry once its checksum is right. It is part of the archive's own bytes.
+// read verifies the checksum of an entry and returns its content, a slice of the archive's own bytes.
 func (a *archive) read(name string) ([]byte, error) {
 	name = a.folder + name
 	file := a.entries[name]
@@ -83,7 +83,7 @@ func (a *archive) read(name string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is missing", name)
 	}
 	if file.Method != zip.Store || file.CompressedSize64 != file.UncompressedSize64 {
-		return nil, fmt.Errorf("%s is compressed; PyTorch stores its entries as they are", name)
+		return nil, fmt.Errorf("%s is compressed; PyTorch stores entries uncompressed", name)
 	}
 	start, err := file.DataOffset()
 	if err != nil {
@@ -94,7 +94,7 @@ func (a *archive) read(name string) ([]byte, error) {
 		return nil, console.Hint(fmt.Errorf("%s reaches beyond the end of the file", name), hintWhole)
 	}
 	if size > a.room {
-		return nil, fmt.Errorf("%s overlaps with other entries", name)
+		return nil, fmt.Errorf("%s overlaps other entries", name)
 	}
 	a.room -= size
 	content := a.data[start:][:size]

@@ -3,7 +3,6 @@ package target
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/op"
 )
@@ -17,10 +16,10 @@ var Poolings = map[string]func(s graph.Scope, batch layer.Batch, x *graph.Node) 
 		return s.Apply(op.Gather{}, x, batch.Last, batch.Rows)
 	},
 	"mean": func(s graph.Scope, batch layer.Batch, x *graph.Node) *graph.Node {
-		return s.Apply(op.Pool{Kind: kernel.PoolMean}, x, batch.Starts)
+		return s.Apply(op.Pool{Kind: op.PoolMean}, x, batch.Starts)
 	},
 	"max": func(s graph.Scope, batch layer.Batch, x *graph.Node) *graph.Node {
-		return s.Apply(op.Pool{Kind: kernel.PoolMax}, x, batch.Starts)
+		return s.Apply(op.Pool{Kind: op.PoolMax}, x, batch.Starts)
 	},
 }
 
@@ -30,7 +29,7 @@ func Classification(s graph.Scope, m config.Model, _ int, batch layer.Batch, x *
 	second := s.In("linear_2")
 	weight, bias := second.Parameter("weight", m.LabelsNumber, m.HiddenSize), second.Parameter("bias", m.LabelsNumber)
 
-	pooled := first.Apply(s.Builder, Poolings[m.Pooling](s, batch, x), kernel.Tanh) // [sequences, hidden]
+	pooled := first.Apply(s.Builder, Poolings[m.Pooling](s, batch, x), op.Tanh) // [sequences, hidden]
 	labels := s.Input("sentence_labels", graph.Int32, batch.Size)
 	head := classify(s, "cls", pooled, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}

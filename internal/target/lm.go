@@ -25,11 +25,9 @@ func predicted(s graph.Scope, batch layer.Batch, x *graph.Node) (rows, labels *g
 
 // classify puts a softmax over x Wᵀ + b and its cross-entropy on the graph; bias may be nil.
 func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) Head {
-	operands := []*graph.Node{x, weight}
-	if bias != nil {
-		operands = append(operands, bias)
-	}
-	outs := s.ApplyAll(op.CrossEntropy{Bias: bias != nil}, append(operands, labels)...)
+	entropy := op.CrossEntropy{Bias: bias != nil}
+	inputs := op.CrossEntropyInputs[*graph.Node]{Hidden: x, Weight: weight, Bias: bias, Labels: labels}
+	outs := s.ApplyAll(entropy, inputs.List(entropy)...)
 	if outs == nil {
 		return Head{}
 	}

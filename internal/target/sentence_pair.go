@@ -3,7 +3,6 @@ package target
 import (
 	"uer/internal/config"
 	"uer/internal/graph"
-	"uer/internal/kernel"
 	"uer/internal/layer"
 	"uer/internal/op"
 )
@@ -26,7 +25,7 @@ func withSentencePair(s graph.Scope, m config.Model, vocabularySize int, batch l
 
 	labels := s.Input("sentence_labels", graph.Int32, batch.Size)
 	pooled := s.Apply(op.Gather{}, x, batch.First, batch.Rows) // [sequences, hidden]
-	pooled = first.Apply(s.Builder, pooled, kernel.Tanh)       // [sequences, hidden]
+	pooled = first.Apply(s.Builder, pooled, op.Tanh)           // [sequences, hidden]
 	pair := classify(s, "sp", pooled, weight, bias, labels)
 	return Losses{Total: s.Apply(op.Total{}, masked.Loss, pair.Loss), Heads: []Head{masked, pair}}
 }

@@ -44,15 +44,15 @@ func decode(s graph.Scope, m config.Model, batch, source layer.Batch, y, memory 
 		norm := layer.NewTransformerNorm(s.In("layer_norm"), m)
 		finish = func(y *graph.Node) *graph.Node { return norm.Apply(s.Builder, y) }
 	}
-	var bias []*graph.Node
+	var bias *graph.Node // [heads, 2·length−1]
 	if m.RelativePositionEmbedding {
 		table := s.In("self_pos_emb").In("relative_attention_bias").
 			Parameter("weight", m.RelativeAttentionBucketsNumber, m.HeadsNumber)
-		bias = append(bias, s.Apply(op.PositionBias{MaxLength: batch.Length}, table)) // [heads, 2·length−1]
+		bias = s.Apply(op.PositionBias{MaxLength: batch.Length}, table)
 	}
 	for _, block := range blocks {
 		y = s.Block(func() *graph.Node { // [output tokens, hidden]
-			return block.Apply(s.Builder, batch, source, y, memory, bias...)
+			return block.Apply(s.Builder, batch, source, y, memory, bias)
 		})
 	}
 	return finish(y)

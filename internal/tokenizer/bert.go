@@ -7,18 +7,18 @@ import (
 )
 
 const (
-	continuation = "##" // begins the pieces of a word after the first
-	longestWord  = 200  // characters; longer words are unknown
+	continuation  = "##" // prefix of all pieces of a word but the first
+	maxWordLength = 200  // characters; longer words are unknown
 )
 
 // bert is BERT's uncased tokenizer: text is cleaned, lower-cased, stripped of accents and split at white space,
-// punctuation and around Chinese characters; each word is then cut into the longest pieces that the vocabulary has,
-// from the left (WordPiece). A word that cannot be cut is one [UNK].
+// punctuation and around Chinese characters; each word is then split from the left into the longest pieces that the
+// vocabulary has (WordPiece). A word that cannot be split becomes a single [UNK].
 type bert struct {
 	singles
 	classes *[tabulated]class
 	longest int             // length of the longest token in bytes
-	mapped  map[rune]string // what normalized returned so far
+	mapped  map[rune]string // cache of normalized
 	word    []byte          // room for "##", then the word being collected
 }
 
@@ -35,10 +35,8 @@ func newBert(v *vocab.Vocabulary) *bert {
 	return b
 }
 
-func (b *bert) Tokens(line string) []string { return tokens(b.vocabulary, b.AppendIDs(nil, line)) }
-
 func (b *bert) AppendIDs(ids []int32, line string) []int32 {
-	// A piece lies between white space and Chinese characters; punctuation does not end it.
+	// A piece ends at white space and Chinese characters, but not at punctuation.
 	piece, before := 0, len(ids) // where the current piece begins, in line and in ids
 	for i, size := 0, 0; i < len(line); i += size {
 		var r rune
@@ -90,7 +88,7 @@ func (b *bert) normalized(r rune) string {
 	return text
 }
 
-// pieceEnd returns the index after the piece that holds line[i].
+// pieceEnd returns the index at which the piece that contains line[i] ends.
 func (b *bert) pieceEnd(line string, i int) int {
 	for j, r := range line[i:] {
 		switch b.class(r) {
@@ -101,7 +99,7 @@ func (b *bert) pieceEnd(line string, i int) int {
 	return len(line)
 }
 
-// appendPiece appends the tokens of a whole piece, normalised as one text because its characters depend on each other.
+// appendPiece appends the tokens of a whole piece, normalised in one go because its characters depend on each other.
 func (b *bert) appendPiece(ids []int32, piece string) []int32 {
 	clean := make([]rune, 0, len(piece))
 	for _, r := range piece {
@@ -112,7 +110,7 @@ func (b *bert) appendPiece(ids []int32, piece string) []int32 {
 	return b.appendWord(b.append(ids, string(decomposed(appendLower(nil, clean)))))
 }
 
-// append adds normalised text to the current word, which punctuation in it ends.
+// append adds normalised text to the current word. Punctuation ends the word and is a token of its own.
 func (b *bert) append(ids []int32, text string) []int32 {
 	for _, r := range text {
 		if isPunctuation(r) {
@@ -124,7 +122,7 @@ func (b *bert) append(ids []int32, text string) []int32 {
 	return ids
 }
 
-// appendWord appends the pieces of the current word, if there is one, and begins a new one.
+// appendWord appends the pieces of the current word, if there is one, and starts a new word.
 func (b *bert) appendWord(ids []int32) []int32 {
 	const first = len(continuation)
 	if len(b.word) == first {
@@ -132,14 +130,14 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	}
 	word := b.word
 	b.word = word[:first]
-	if len(word)-first > longestWord && utf8.RuneCount(word[first:]) > longestWord {
+	if len(word)-first > maxWordLength && utf8.RuneCount(word[first:]) > maxWordLength {
 		return append(ids, b.vocabulary.Unknown)
 	}
 	before := len(ids)
 	for from := first; from < len(word); {
 		begin := from
 		if from > first {
-			begin -= len(continuation) // overwrites what has been matched
+			begin -= len(continuation) // puts ## over bytes that have been matched already
 			copy(word[begin:], continuation)
 		}
 		id, end := b.longestMatch(word, begin, from)
@@ -152,8 +150,7 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	return ids
 }
 
-// longestMatch finds the longest token that word holds from begin on and that ends after from; the end is from if there
-// is none.
+// longestMatch finds the longest token at word[begin:] that ends after from. If there is none, end is from.
 func (b *bert) longestMatch(word []byte, begin, from int) (id int32, end int) {
 	for end = min(len(word), begin+b.longest); end > from; end-- {
 		if end < len(word) && !utf8.RuneStart(word[end]) {

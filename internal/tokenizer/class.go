@@ -8,22 +8,22 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// class says what the bert tokenizer does with a character.
+// class is how the bert tokenizer treats a character.
 type class uint8
 
 const (
-	plain       class = iota // part of a word, as it is
-	capital                  // part of a word, as its lower-case ASCII letter
-	mapped                   // replaced by what normalized returns
-	contextual               // its replacement depends on the characters around it
-	punctuation              // a token by itself
-	ideograph                // a token by itself, and the end of a word for all purposes
-	isolated                 // an ideograph that normalized replaces
-	blank                    // between words
-	dropped                  // as if it were not there
+	plain       class = iota // part of a word, unchanged
+	capital                  // an ASCII capital: part of a word, in lower case
+	mapped                   // replaced with the result of normalized
+	contextual               // replaced depending on the characters around it
+	punctuation              // a token of its own
+	ideograph                // a token of its own that also ends a piece
+	isolated                 // an ideograph that is replaced with the result of normalized
+	blank                    // separates words
+	dropped                  // ignored
 )
 
-// tabulated is the number of characters whose class is looked up; those above are rare.
+// tabulated is the number of characters whose class is looked up in a table; the ones above are rare.
 const tabulated = 0x20000
 
 var classes = sync.OnceValue(func() *[tabulated]class {
@@ -57,8 +57,7 @@ func classify(r rune) class {
 	return plain
 }
 
-// isIdeograph reports whether BERT puts spaces around a character: the Chinese characters of Unicode's blocks up to
-// extension E.
+// isIdeograph reports whether BERT puts spaces around a character: Chinese characters up to Unicode's extension E.
 func isIdeograph(r rune) bool {
 	return r >= 0x4e00 && r <= 0x9fff ||
 		r >= 0x3400 && r <= 0x4dbf ||
@@ -68,27 +67,27 @@ func isIdeograph(r rune) bool {
 		r >= 0x2f800 && r <= 0x2fa1f
 }
 
-// isPunctuation reports whether BERT splits words at a character: Unicode's punctuation and all of ASCII that is
-// neither letter, digit, space nor control.
+// isPunctuation reports whether BERT splits words at a character: Unicode's punctuation and everything in ASCII that is
+// not a letter, digit, space or control character.
 func isPunctuation(r rune) bool {
 	return r >= 33 && r <= 47 || r >= 58 && r <= 64 || r >= 91 && r <= 96 || r >= 123 && r <= 126 ||
 		unicode.Is(unicode.P, r)
 }
 
 // isContextual reports whether normalising a character depends on its neighbours: the capital sigma, which has a final
-// form, and visible marks that may change places with others.
+// form, and visible marks, which may be reordered.
 func isContextual(r rune) bool {
 	return r == 'Σ' || norm.NFD.PropertiesString(string(r)).CCC() != 0 && !unicode.Is(unicode.Mn, r)
 }
 
 func stable(r rune) bool { return normalized(r) == string(r) }
 
-// normalized returns a character in lower case, decomposed, without accents and other marks that take no room.
+// normalized returns a character in lower case and decomposed, without accents and other non-spacing marks.
 func normalized(r rune) string {
 	return string(decomposed(appendLower(nil, []rune{r})))
 }
 
-// decomposed returns a text in normal form D, without the characters of category Mn.
+// decomposed returns text in normalization form D, without its characters of category Mn.
 func decomposed(text []byte) []byte {
 	text = norm.NFD.Append(nil, text...)
 	kept := text[:0]

@@ -2,7 +2,7 @@ package tokenizer
 
 import "unicode"
 
-// appendLower appends a text in lower case as Python's str.lower has it: Unicode's full mapping, with the final form of
+// appendLower appends text in lower case as by Python's str.lower: Unicode's full mapping, with the final form of
 // sigma.
 func appendLower(lower []byte, text []rune) []byte {
 	for i, r := range text {
@@ -19,7 +19,7 @@ func appendLower(lower []byte, text []rune) []byte {
 }
 
 // isFinal reports whether the character at index i ends a word as the Unicode Standard defines it (section 3.13,
-// Final_Sigma): a letter with case comes before and none after, not counting characters that case ignores.
+// Final_Sigma): skipping case-ignorable characters, a cased letter comes before and none after.
 func isFinal(text []rune, i int) bool {
 	before, after := i-1, i+1
 	for before >= 0 && caseIgnores(text[before]) {
@@ -37,7 +37,7 @@ func hasCase(r rune) bool {
 
 func caseIgnores(r rune) bool {
 	switch r {
-	// The characters that may stand inside a word (Word_Break MidLetter, MidNumLet and Single_Quote).
+	// Characters that may occur inside a word (Word_Break MidLetter, MidNumLet and Single_Quote).
 	case '\'', '.', ':', '\u00b7', '\u0387', '\u055f', '\u05f4', '\u2018', '\u2019', '\u2024', '\u2027',
 		'\ufe13', '\ufe52', '\ufe55', '\uff07', '\uff0e', '\uff1a':
 		return true

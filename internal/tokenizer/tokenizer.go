@@ -1,4 +1,11 @@
-// Package tokenizer splits text into tokens of a vocabulary.
+// Package tokenizer splits text into tokens and returns their ids in a vocabulary.
+//
+// The tokenizers are UER-py's and give its ids: bert (uncased WordPiece), char (one token per character) and space (one
+// per word). Unicode is treated as Python treats it, from white space to lower case, because ids depend on it. Text
+// that the vocabulary lacks becomes [UNK], so any text can be tokenized. The one difference: space makes no token of a
+// blank line.
+//
+// Tokenizers keep tables and buffers and do not allocate for each line.
 package tokenizer
 
 import (
@@ -7,25 +14,21 @@ import (
 	"uer/internal/vocab"
 )
 
-// Tokenizer splits lines of text into tokens. A value reuses its buffers, so each goroutine needs its own.
+// Tokenizer splits lines of text into tokens. It reuses its buffers, so each goroutine needs its own.
 type Tokenizer interface {
-	// Tokens returns the tokens of a line; [UNK] stands for text that the vocabulary lacks.
-	Tokens(line string) []string
-	// AppendIDs appends the ids of the tokens to ids and returns the longer slice.
+	// AppendIDs appends the ids of a line's tokens to ids and returns the extended slice.
 	AppendIDs(ids []int32, line string) []int32
 }
 
-// ByName makes the tokenizers by their names.
+// ByName holds the constructors of the tokenizers by name.
 var ByName = map[string]func(*vocab.Vocabulary) Tokenizer{
 	"bert":  func(v *vocab.Vocabulary) Tokenizer { return newBert(v) },
 	"char":  func(v *vocab.Vocabulary) Tokenizer { return char{newSingles(v)} },
 	"space": func(v *vocab.Vocabulary) Tokenizer { return space{v} },
 }
 
-// char makes a token of each code point between the white space at both ends of a line.
+// char makes each code point a token, after trimming white space from both ends of the line.
 type char struct{ singles }
-
-func (c char) Tokens(line string) []string { return tokens(c.vocabulary, c.AppendIDs(nil, line)) }
 
 func (c char) AppendIDs(ids []int32, line string) []int32 {
 	for _, r := range strings.TrimFunc(line, vocab.IsSpace) {
@@ -34,11 +37,9 @@ func (c char) AppendIDs(ids []int32, line string) []int32 {
 	return ids
 }
 
-// space splits a line at each single space, so that two spaces have an empty token between them. A blank line has no
-// token.
+// space splits a line at every single space, so that two spaces have an empty token between them. A blank line has no
+// tokens.
 type space struct{ vocabulary *vocab.Vocabulary }
-
-func (s space) Tokens(line string) []string { return tokens(s.vocabulary, s.AppendIDs(nil, line)) }
 
 func (s space) AppendIDs(ids []int32, line string) []int32 {
 	line = strings.TrimFunc(line, vocab.IsSpace)
@@ -51,18 +52,10 @@ func (s space) AppendIDs(ids []int32, line string) []int32 {
 	return ids
 }
 
-func tokens(v *vocab.Vocabulary, ids []int32) []string {
-	tokens := make([]string, len(ids))
-	for i, id := range ids {
-		tokens[i] = v.Token(id)
-	}
-	return tokens
-}
-
-// singles finds the ids of tokens of one character without hashing them.
+// singles looks up the ids of one-character tokens without hashing.
 type singles struct {
 	vocabulary *vocab.Vocabulary
-	table      []int32 // by code point, of the basic multilingual plane
+	table      []int32 // by code point, for the basic multilingual plane
 }
 
 func newSingles(v *vocab.Vocabulary) singles {

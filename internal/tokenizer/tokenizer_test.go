@@ -10,7 +10,7 @@ import (
 	"uer/internal/vocab"
 )
 
-// recorded is what UER-py's tokenizers made of a text.
+// recorded is a text and its tokens according to UER-py.
 type recorded struct {
 	Text     string   `json:"text"`
 	Bert     []string `json:"bert"`
@@ -41,7 +41,7 @@ func vocabulary(t testing.TB, path string) *vocab.Vocabulary {
 	return v
 }
 
-// chinese returns Google's Chinese vocabulary, which is not part of the repository: UER_TEST_VOCABULARY is its path.
+// chinese returns Google's Chinese vocabulary. It is not part of the repository: UER_TEST_VOCABULARY is its path.
 func chinese(t testing.TB) *vocab.Vocabulary {
 	path := os.Getenv("UER_TEST_VOCABULARY")
 	if path == "" {
@@ -50,13 +50,24 @@ func chinese(t testing.TB) *vocab.Vocabulary {
 	return vocabulary(t, path)
 }
 
-func check(t *testing.T, name, text string, made Tokenizer, tokens []string, ids []int32) {
-	t.Helper()
-	if got := made.Tokens(text); !slices.Equal(got, tokens) {
-		t.Errorf("%s tokens of %q\n got %q\nwant %q", name, text, got, tokens)
+// tokens returns the tokens with the given ids.
+func tokens(v *vocab.Vocabulary, ids []int32) []string {
+	tokens := make([]string, len(ids))
+	for i, id := range ids {
+		tokens[i] = v.Token(id)
 	}
-	if got := made.AppendIDs([]int32{-1}, text); !slices.Equal(got[1:], ids) || got[0] != -1 {
+	return tokens
+}
+
+// check compares what the named tokenizer makes of a text with tokens and their ids.
+func check(t *testing.T, v *vocab.Vocabulary, name, text string, tokenizer Tokenizer, want []string, ids []int32) {
+	t.Helper()
+	got := tokenizer.AppendIDs([]int32{-1}, text)
+	if !slices.Equal(got[1:], ids) || got[0] != -1 {
 		t.Errorf("%s ids of %q\n got %d\nwant %d", name, text, got[1:], ids)
+	}
+	if got := tokens(v, got[1:]); !slices.Equal(got, want) {
+		t.Errorf("%s tokens of %q\n got %q\nwant %q", name, text, got, want)
 	}
 }
 
@@ -66,12 +77,12 @@ func TestTokenizersOfUER(t *testing.T) {
 	read(t, "testdata/cases.json", &file)
 	bert, char, space := ByName["bert"](v), ByName["char"](v), ByName["space"](v)
 	for _, c := range file.Cases {
-		check(t, "bert", c.Text, bert, c.Bert, c.BertIDs)
-		check(t, "char", c.Text, char, c.Char, c.CharIDs)
+		check(t, v, "bert", c.Text, bert, c.Bert, c.BertIDs)
+		check(t, v, "char", c.Text, char, c.Char, c.CharIDs)
 		if strings.TrimSpace(c.Text) == "" {
 			c.Space, c.SpaceIDs = nil, nil // UER-py makes an unknown token of a blank line
 		}
-		check(t, "space", c.Text, space, c.Space, c.SpaceIDs)
+		check(t, v, "space", c.Text, space, c.Space, c.SpaceIDs)
 	}
 }
 
@@ -93,7 +104,7 @@ func TestChineseVocabulary(t *testing.T) {
 	read(t, "testdata/google_zh.json", &file)
 	bert := ByName["bert"](v)
 	for _, c := range file.Cases {
-		check(t, "bert", c.Text, bert, c.Tokens, c.IDs)
+		check(t, v, "bert", c.Text, bert, c.Tokens, c.IDs)
 	}
 	if v.Size() != file.Size || v.Token(343) != file.Oddities.ID343 || v.ID("##") != file.Oddities.Hash {
 		t.Errorf("size %d, token 343 %q, id of ## %d; want %+v", v.Size(), v.Token(343), v.ID("##"), file)

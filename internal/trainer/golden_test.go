@@ -43,11 +43,11 @@ func compareRanks(t *testing.T) {
 		for i, r := range ranks {
 			name := fmt.Sprintf("step %d, rank %d", step, i)
 			want := readGoldenSteps(t, fmt.Sprintf("testdata/rank%d.json", i))[step-1]
-			if loss := float64(r.Executor.Output(0)); math.Abs(loss-want.Loss) > 1e-6*want.Loss {
+			if loss := r.loss(); math.Abs(loss-want.Loss) > 1e-6*want.Loss {
 				t.Errorf("%s: loss %v, want %v", name, loss, want.Loss)
 			}
 			for tensor, norm := range want.Norms {
-				if got := length(r.tensor(r.Executor.Gradients(), tensor)) / size; math.Abs(got-norm) > gradientTolerance(tensor, norm) {
+				if got := length(r.tensor(r.gradients(t), tensor)) / size; math.Abs(got-norm) > gradientTolerance(tensor, norm) {
 					t.Errorf("%s: gradient of %s has norm %v, want %v", name, tensor, got, norm)
 				}
 			}
@@ -55,12 +55,12 @@ func compareRanks(t *testing.T) {
 		switch step {
 		case 1:
 			for tensor, want := range readNPZ(t, "testdata/averaged_grads_step1.npz") {
-				got := ranks[0].tensor(ranks[0].Executor.Gradients(), tensor)
+				got := ranks[0].tensor(ranks[0].gradients(t), tensor)
 				compare(t, tensor, got, 1./size, want, gradientTolerance(tensor, largest(want)))
 			}
 		case steps:
 			for tensor, want := range readNPZ(t, "testdata/after3_linear20.npz") {
-				compare(t, tensor, ranks[1].tensor(ranks[1].Executor.Parameters(), tensor), 1, want, 0.02*testRate)
+				compare(t, tensor, ranks[1].tensor(ranks[1].parameters(t), tensor), 1, want, 0.02*testRate)
 			}
 		}
 	}

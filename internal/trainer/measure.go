@@ -7,14 +7,17 @@ import (
 )
 
 // Measure trains for a few steps, with no report and no checkpoint, and returns the time of one. The first step does not
-// count: it is slower, as it touches its memory for the first time. The ranks cannot be used for a training after it.
+// count: it is slower, as it touches its memory for the first time. The ranks' parameters and batches have moved on then.
 func Measure(ctx context.Context, ranks []*Trainer) (time.Duration, error) {
 	const measured = 2
 	run := func(steps int) error {
-		for _, t := range ranks {
-			t.TotalSteps, t.OutputModelPath, t.Lines = steps, "", io.Discard
+		silent := make([]*Trainer, len(ranks))
+		for i, t := range ranks {
+			rank := *t
+			rank.TotalSteps, rank.OutputModelPath, rank.Lines = steps, "", io.Discard
+			silent[i] = &rank
 		}
-		return RunRanks(ctx, ranks)
+		return RunRanks(ctx, silent)
 	}
 	if err := run(1); err != nil {
 		return 0, err

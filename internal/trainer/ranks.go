@@ -24,7 +24,7 @@ func RunRanks(ctx context.Context, ranks []*Trainer) error {
 
 // runRank trains one of several ranks. When it fails, it ends the others.
 func (t *Trainer) runRank(ctx context.Context) (err error) {
-	t.reducer = newReducer(t.Collective, t.Model.Program, t.Executor.Gradients())
+	t.buckets = newBuckets(t.Model.Program, t.Memory)
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())
@@ -33,10 +33,38 @@ func (t *Trainer) runRank(ctx context.Context) (err error) {
 		if err != nil && !errors.Is(err, context.Cause(ctx)) {
 			err = t.Collective.Abort(err)
 		}
-		t.reducer.end()
 	}()
 	if err := t.train(ctx); err != nil {
 		return err
 	}
 	return t.Collective.Barrier() // no rank ends well before the last checkpoint is written
+}
+
+// rank is the number of this rank.
+func (t *Trainer) rank() int {
+	if t.Collective == nil {
+		return 0
+	}
+	return t.Collective.Rank()
+}
+
+// size is the number of ranks.
+func (t *Trainer) size() int {
+	if t.Collective == nil {
+		return 1
+	}
+	return t.Collective.Size()
+}
+
+// agree waits for all ranks to come this far without an error. It tells whether any of them wants to stop.
+func (t *Trainer) agree(stop bool) (bool, error) {
+	if t.Collective == nil {
+		return stop, nil
+	}
+	var votes [1]float32
+	if stop {
+		votes[0] = 1
+	}
+	err := t.Collective.AllReduce(votes[:])
+	return votes[0] > 0, err
 }

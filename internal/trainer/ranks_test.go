@@ -19,8 +19,8 @@ import (
 	"uer/internal/collective"
 	"uer/internal/config"
 	"uer/internal/dataset"
-	"uer/internal/device"
-	"uer/internal/kernel"
+	"uer/internal/device/cpu"
+	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/vocab"
@@ -86,33 +86,53 @@ func newRanks(t *testing.T, size, steps int, dropout float64) []*Trainer {
 			},
 			Model: m, Batches: newLoader(t, i, size), Collective: connection, Lines: io.Discard, Status: io.Discard,
 		}
-		ranks[i].prepare(t, slices.Clone(parameters))
+		ranks[i].prepare(t, parameters)
 	}
 	return ranks
 }
 
-// prepare makes the executor and the optimizer.
+// prepare loads the model and the optimizer into a device.
 func (r *Trainer) prepare(t *testing.T, parameters []float32) {
 	t.Helper()
-	cpu, err := kernel.New(1)
+	options := cpu.Options{Threads: 1}
+	if local, ok := r.Collective.(*collective.Local); ok {
+		options.Ranks = local.Duplicate()
+	}
+	d, err := cpu.New(options)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(cpu.Close)
-	if r.Executor, err = device.NewExecutor(device.NewCPU(cpu), r.Model.Program, parameters); err != nil {
-		t.Fatal(err)
-	}
+	t.Cleanup(func() { d.Close() })
 	schedule, err := optimizer.NewSchedule("linear", 20, 0.1, testRate)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Optimizer, err = optimizer.New(cpu, optimizer.Settings{
+	r.Optimizer, err = optimizer.New(optimizer.Settings{
 		Name: "adamw", LearningRate: testRate, Schedule: schedule,
-	}, r.Model.Trained())
+	}, r.Model.Program.Layout)
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := r.Load(d, parameters); err != nil {
+		t.Fatal(err)
+	}
 }
+
+// parameters and gradients are copies of a rank's.
+func (r *Trainer) parameters(t *testing.T) []float32 { return r.read(t, graph.InParameters) }
+func (r *Trainer) gradients(t *testing.T) []float32  { return r.read(t, graph.InGradients) }
+
+func (r *Trainer) read(t *testing.T, p graph.Place) []float32 {
+	t.Helper()
+	values := make([]float32, r.Model.Program.ParameterSize)
+	if err := r.Memory.Read(p, 0, values); err != nil {
+		t.Fatal(err)
+	}
+	return values
+}
+
+// loss is that of the last step.
+func (r *Trainer) loss() float64 { return r.figures.steps[:1][0].outputs[0] }
 
 // TestRanksStayEqual trains three ranks twice: all have the same parameters in the end, to the bit, and so do both runs.
 func TestRanksStayEqual(t *testing.T) {
@@ -126,14 +146,14 @@ func TestRanksStayEqual(t *testing.T) {
 			t.Fatal(err)
 		}
 		if first == nil {
-			first = ranks[0].Executor.Parameters()
+			first = ranks[0].parameters(t)
 		}
 		for i, r := range ranks {
-			if !slices.Equal(r.Executor.Parameters(), first) {
+			if !slices.Equal(r.parameters(t), first) {
 				t.Errorf("rank %d has other parameters than rank 0 of the first run", i)
 			}
 		}
-		if ranks[0].Executor.Output(0) == ranks[1].Executor.Output(0) {
+		if ranks[0].loss() == ranks[1].loss() {
 			t.Error("two ranks have the same loss: they train on the same data")
 		}
 	}
@@ -156,9 +176,9 @@ func TestRanksOnTheSameData(t *testing.T) {
 				t.Fatal(err)
 			}
 			if want == nil {
-				want = ranks[0].Executor.Parameters()
+				want = ranks[0].parameters(t)
 			}
-			if !slices.Equal(ranks[0].Executor.Parameters(), want) {
+			if !slices.Equal(ranks[0].parameters(t), want) {
 				t.Errorf("%d ranks, %d batches an update: the parameters differ", size, accumulation)
 			}
 		}
@@ -187,8 +207,11 @@ func TestFailingRank(t *testing.T) {
 			"the loader of batches has been closed",
 		},
 		"a loss that is not finite": {
-			func(_ *testing.T, ranks []*Trainer) {
-				ranks[1].tensor(ranks[1].Executor.Parameters(), "embedding.layer_norm.beta")[0] = float32(math.NaN())
+			func(t *testing.T, ranks []*Trainer) {
+				at := ranks[1].offset("embedding.layer_norm.beta")
+				if err := ranks[1].Memory.Write(graph.InParameters, at, []float32{float32(math.NaN())}); err != nil {
+					t.Fatal(err)
+				}
 			},
 			"rank 1: step 1: the loss is not finite",
 		},
@@ -248,7 +271,7 @@ func TestStopWithRanks(t *testing.T) {
 			t.Fatalf("error %v", err)
 		}
 		for i, r := range ranks {
-			if r.Optimizer.Updates != last || !slices.Equal(r.Executor.Parameters(), ranks[0].Executor.Parameters()) {
+			if r.Optimizer.Updates != last || !slices.Equal(r.parameters(t), ranks[0].parameters(t)) {
 				t.Errorf("rank %d stopped after %d updates, rank 0 after %d", i, r.Optimizer.Updates, last)
 			}
 		}
@@ -257,7 +280,7 @@ func TestStopWithRanks(t *testing.T) {
 		if _, err := checkpoint.Load(path, ranks[0].Model.Program, saved); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(saved, ranks[0].Executor.Parameters()) {
+		if !slices.Equal(saved, ranks[0].parameters(t)) {
 			t.Error("the checkpoint holds other parameters")
 		}
 	})
@@ -266,15 +289,15 @@ func TestStopWithRanks(t *testing.T) {
 // TestBucketsComplete checks that most gradients can be summed before the backward pass ends.
 func TestBucketsComplete(t *testing.T) {
 	r := newRanks(t, 1, 1, 0)[0]
-	reducer := newReducer(r.Collective, r.Model.Program, r.Executor.Gradients())
+	buckets := newBuckets(r.Model.Program, r.Memory)
 	early := 0
-	for _, bucket := range reducer.buckets {
-		if bucket.Instruction < len(r.Model.Program.Instructions)-3 { // the last ones are those of the embeddings
+	for _, bucket := range buckets.list {
+		if bucket.Instruction < len(r.Model.Program.Instructions)-4 { // the last ones are those of the embeddings, and the guard
 			early += bucket.End - bucket.Start
 		}
 	}
-	if all := len(r.Executor.Gradients()); early < all/2 || early == all {
-		t.Errorf("%d of %d gradients are complete before the end, in %d buckets", early, all, len(reducer.buckets))
+	if all := r.Model.Program.ParameterSize; early < all/2 || early == all {
+		t.Errorf("%d of %d gradients are complete before the end, in %d buckets", early, all, len(buckets.list))
 	}
 }
 
@@ -282,10 +305,9 @@ func TestBucketsComplete(t *testing.T) {
 func TestSpeedOfRanks(t *testing.T) {
 	for size, want := range map[int]string{1: " 1280.00 tokens/s|", 3: " 3840.00 tokens/s|"} {
 		r := newRanks(t, size, 20, 0)[0]
-		r.reducer = newReducer(r.Collective, r.Model.Program, r.Executor.Gradients())
 		report := newReport(r)
 		report.batches, report.length = 10, 32
-		if line := report.line(10, report.since.Add(time.Second)); !strings.Contains(line, want) {
+		if line := report.line(&stepFigures{step: 10}, report.since.Add(time.Second)); !strings.Contains(line, want) {
 			t.Errorf("%d ranks: line %s, want %s", size, line, want)
 		}
 	}

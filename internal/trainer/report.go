@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"uer/internal/batch"
 )
 
 // report gathers figures between two report lines.
@@ -15,8 +13,8 @@ type report struct {
 	heads      []headReport
 	batches    int
 	realTokens int
-	length     int // nominal length of the last batch's sequences
-	rate       float64
+	length     int       // nominal length of the last batch's sequences
+	rate       float64   // of the last update
 	since      time.Time // the last line
 	started    time.Time
 }
@@ -37,29 +35,28 @@ func newReport(t *Trainer) *report {
 	return r
 }
 
-// add takes the figures of the batch that just ran.
-func (r *report) add(b *batch.Batch) {
-	e := r.trainer.Executor
-	r.loss += float64(e.Output(0))
+// add takes the figures of a step.
+func (r *report) add(s *stepFigures) {
+	r.loss += s.outputs[0]
 	for i, head := range r.trainer.Model.Heads {
-		r.heads[i].loss += float64(e.Output(head.Loss))
-		r.heads[i].correct += float64(e.Output(head.Correct))
-		r.heads[i].predictions += float64(e.Length(head.Labels))
+		r.heads[i].loss += s.outputs[head.Loss]
+		r.heads[i].correct += s.outputs[head.Correct]
+		r.heads[i].predictions += float64(s.predictions[i])
 	}
 	r.batches++
-	r.realTokens += len(b.Tokens)
-	r.length = b.SequenceLength
+	r.realTokens += s.tokens
+	r.length = s.length
 }
 
 // step writes a line after step 1, so that a user sees at once that training goes on, and every ReportSteps. The figures
 // of the first line count in the next one too, so that this is UER-py's.
-func (r *report) step(step int) {
+func (r *report) step(s *stepFigures) {
 	t := r.trainer
-	due := step%t.ReportSteps == 0
-	if !due && step != 1 {
+	due := s.step%t.ReportSteps == 0
+	if !due && s.step != 1 {
 		return
 	}
-	fmt.Fprintln(t.Lines, r.line(step, time.Now()))
+	fmt.Fprintln(t.Lines, r.line(s, time.Now()))
 	if !due {
 		return
 	}
@@ -70,16 +67,16 @@ func (r *report) step(step int) {
 }
 
 // line starts as UER-py's line does, to the letter; what follows the accuracies is new.
-func (r *report) line(step int, now time.Time) string {
-	t := r.trainer
+func (r *report) line(s *stepFigures, now time.Time) string {
+	t, step := r.trainer, s.step
 	// All ranks are taken to be as fast as this one.
-	perSecond := float64(t.reducer.size()) / now.Sub(r.since).Seconds()
+	perSecond := float64(t.size()) / now.Sub(r.since).Seconds()
 	var line strings.Builder
 	fmt.Fprintf(&line, "| %8d/%8d steps| %8.2f tokens/s| loss %7.2f", step, t.TotalSteps,
 		float64(t.BatchSize*r.length*r.batches)*perSecond, r.loss/float64(r.batches))
 	line.WriteString(r.headFields())
 	left := time.Duration(float64(now.Sub(r.started)) / float64(step) * float64(t.TotalSteps-step))
-	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", r.rate, float64(r.realTokens)*perSecond,
+	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", s.rate, float64(r.realTokens)*perSecond,
 		left.Round(time.Second))
 	return line.String()
 }

@@ -1,11 +1,11 @@
-// Package trainer runs the training loop: step, report, save.
+// Package trainer runs the training loop: step, report, save. It sees the machine through package device alone: a run is
+// begun and its figures are taken when they are there, so that the device never waits for a report.
 package trainer
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"uer/internal/batch"
@@ -13,6 +13,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/console"
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 )
@@ -33,16 +34,35 @@ type Settings struct {
 type Trainer struct {
 	Settings
 	Model      *model.Model
-	Executor   *device.Executor
+	Memory     device.Memory
+	Pass       device.Executable // the forward and backward pass
+	Update     device.Executable // the optimizer's program
 	Batches    *batch.Loader
 	Optimizer  *optimizer.Optimizer
 	Collective collective.Collective // the connection to the other ranks; nil if there are none
 	Lines      io.Writer             // receives the report lines
 	Status     io.Writer             // receives the rest
+	Profile    *device.Profile       // gathers the time of operations unless nil
 
-	feeder  feeder
-	reducer *reducer // nil if there are no other ranks
+	inputs  device.Inputs
+	figures figures
+	buckets *buckets // nil if there are no other ranks
 	saved   string   // the last checkpoint
+}
+
+// Load puts the model and the update on a device: its replica starts from the given parameters.
+func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
+	if t.Memory, err = d.Allocate(t.Optimizer.Program.Layout); err != nil {
+		return err
+	}
+	if err = t.Memory.Write(graph.InParameters, 0, parameters); err != nil {
+		return err
+	}
+	if t.Pass, err = d.Load(t.Model.Program, t.Memory); err != nil {
+		return err
+	}
+	t.Update, err = d.Load(t.Optimizer.Program, t.Memory)
+	return err
 }
 
 // Updates is the number of updates that steps of training make: the schedule of the learning rate counts them.
@@ -51,7 +71,7 @@ func Updates(totalSteps, accumulationSteps int) int {
 }
 
 // Run trains from step 1 to TotalSteps, or until ctx is cancelled: then it saves and returns the cause. It saves every
-// SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error before the update. If one of
+// SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error, and no update follows it. If one of
 // several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) error {
 	if t.Collective == nil {
@@ -62,8 +82,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 
 func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
-	isFirst := t.reducer.rank() == 0
-	t.feeder.executor = t.Executor
+	t.figures = figures{}
 	pending := 0 // batches in the gradients
 	for step := 1; step <= t.TotalSteps; step++ {
 		b, err := t.Batches.Next()
@@ -71,27 +90,25 @@ func (t *Trainer) train(ctx context.Context) error {
 			return fmt.Errorf("step %d: %w", step, err)
 		}
 		pending++
-		update := pending == t.AccumulationSteps || step == t.TotalSteps
-		if err := t.forwardBackward(b, step, pending > 1, update); err != nil {
+		updates := pending == t.AccumulationSteps || step == t.TotalSteps
+		if err := t.forwardBackward(b, step, pending > 1, updates); err != nil {
 			return err
 		}
-		report.add(b)
-		stopped, err := t.reducer.agree(ctx.Err() != nil)
+		stopped, err := t.agree(ctx.Err() != nil)
 		if err != nil {
 			return err
 		}
-		if update {
-			scale := 1 / float32(pending*t.reducer.size())
-			report.rate, _, err = t.Optimizer.Step(t.Executor.Parameters(), t.Executor.Gradients(), scale)
-			if err != nil {
-				return t.stop(step, err)
+		if updates {
+			if report.rate, err = t.update(step, pending); err != nil {
+				return err
 			}
 			pending = 0
 		}
-		if isFirst {
-			report.step(step)
+		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps || stopped
+		if err := t.finish(report, saves || step == 1); err != nil {
+			return err
 		}
-		if step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps || stopped {
+		if saves {
 			if err := t.save(step); err != nil {
 				return err
 			}
@@ -103,21 +120,72 @@ func (t *Trainer) train(ctx context.Context) error {
 	return nil
 }
 
-// forwardBackward runs one batch. The gradients add to those of the batch before if accumulate is set, and begin to be
-// summed over the ranks if an update follows.
-func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, update bool) error {
-	if err := t.feeder.feed(b); err != nil {
+// forwardBackward begins the pass over one batch. The gradients add to those of the batch before if accumulate is set, and
+// begin to be summed over the ranks if an update follows.
+func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
+	t.inputs = b.Inputs(t.inputs)
+	if err := t.Pass.Feed(t.inputs); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
-	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate}
-	if update {
-		run.After = t.reducer.start()
+	t.figures.begin(t.Model, b, t.inputs, step)
+	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
+	if updates {
+		run.After = t.buckets.start()
 	}
-	if err := t.Executor.Run(&run); err != nil {
+	if err := t.Pass.Run(run); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
-	if loss := float64(t.Executor.Output(0)); math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return t.stop(step, fmt.Errorf("the loss is not finite"))
+	return t.take(false)
+}
+
+// update begins an update with the mean of the gradients of so many batches on all ranks. It returns the learning rate.
+func (t *Trainer) update(step, batches int) (rate float64, err error) {
+	number, rate := t.Optimizer.Next()
+	// In float32, as the gradients are.
+	scale := float64(1 / float32(batches*t.size()))
+	run := device.Run{Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile}
+	if err := t.Update.Run(run); err != nil {
+		return rate, fmt.Errorf("step %d: %w", step, err)
+	}
+	t.figures.updated(step)
+	return rate, nil
+}
+
+// take stores the figures of the runs that are over, with wait of all that were begun. A loss or a norm of the gradients
+// that is not finite is an error.
+func (t *Trainer) take(wait bool) error {
+	passes, err := t.Pass.Figures(wait)
+	if err != nil {
+		return err
+	}
+	for _, f := range passes {
+		if step, finite := t.figures.pass(f); !finite {
+			return t.stop(step, fmt.Errorf("the loss is not finite"))
+		}
+	}
+	updates, err := t.Update.Figures(wait)
+	if err != nil {
+		return err
+	}
+	for _, f := range updates {
+		if step, finite := t.figures.update(f); !finite {
+			return t.stop(step, fmt.Errorf("the gradients are not finite"))
+		}
+	}
+	return nil
+}
+
+// finish ends a step: steps whose figures are there are reported, with wait all of them.
+func (t *Trainer) finish(report *report, wait bool) error {
+	t.figures.last().rate = report.rate
+	if err := t.take(wait); err != nil {
+		return err
+	}
+	for s := t.figures.next(); s != nil; s = t.figures.next() {
+		report.add(s)
+		if t.rank() == 0 {
+			report.step(s)
+		}
 	}
 	return nil
 }
@@ -137,15 +205,19 @@ func (t *Trainer) save(step int) error {
 	if t.OutputModelPath == "" {
 		return nil
 	}
-	if t.reducer.rank() > 0 {
+	if t.rank() > 0 {
 		t.saved = checkpoint.Path(t.OutputModelPath, step)
 		return nil
 	}
-	if !t.Executor.Finite() {
+	started := time.Now()
+	parameters := make([]float32, t.Model.Program.ParameterSize)
+	if err := t.Memory.Read(graph.InParameters, 0, parameters); err != nil {
+		return fmt.Errorf("step %d: reading the parameters: %w", step, err)
+	}
+	if !allFinite(parameters) {
 		return t.stop(step, fmt.Errorf("parameters are not finite"))
 	}
-	started := time.Now()
-	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, t.Executor.Parameters())
+	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, parameters)
 	if err != nil {
 		return fmt.Errorf("step %d: saving the checkpoint: %w", step, err)
 	}

@@ -1,4 +1,8 @@
-// Package vocab reads vocabularies: the tokens of a model, their numbers and the special ones among them.
+// Package vocab reads vocabularies: the tokens of a model, their ids and the special ones among them.
+//
+// A vocabulary is a UTF-8 text file with one token per line; a token's id is the number of its line, from 0. It is read
+// as UER-py reads it, so that ids match its checkpoints, except that errors are not ignored: bytes that are not UTF-8,
+// duplicate tokens and missing special tokens are refused with the file, the line and a hint.
 package vocab
 
 import (
@@ -14,7 +18,7 @@ import (
 	"uer/internal/console"
 )
 
-// The special tokens that every vocabulary needs.
+// The special tokens that every vocabulary must have.
 const (
 	unknown   = "[UNK]"
 	class     = "[CLS]"
@@ -41,10 +45,9 @@ func Read(path string) (*Vocabulary, error) {
 	return Parse(path, data)
 }
 
-// Parse reads a vocabulary: UTF-8 text, one token a line, numbered from 0. The token is the first word of its line, or
-// the whole line if that is nothing but white space. Token 0 is the padding, whatever its name. Errors name the file,
-// the line and what is wrong with it: bytes that are not UTF-8, a token that an earlier line holds, a missing special
-// token.
+// Parse parses the content of a vocabulary file. A token is the first word of its line or, if the line is only white
+// space, the whole line. Token 0 is the padding, whatever its name. Errors start with name and, where there is one, the
+// line.
 func Parse(name string, data []byte) (*Vocabulary, error) {
 	if len(data) == 0 {
 		return nil, fmt.Errorf("%s: the vocabulary is empty", name)
@@ -70,21 +73,21 @@ func Parse(name string, data []byte) (*Vocabulary, error) {
 }
 
 func (v *Vocabulary) add(number int, line string) error {
-	if at := invalidUTF8(line); at >= 0 {
+	if at := invalidByte(line); at >= 0 {
 		return fmt.Errorf("not UTF-8: byte 0x%02x at column %d", line[at], at+1)
 	}
 	token := tokenOf(line)
 	if first, found := v.ids[token]; found {
-		err := fmt.Errorf("token %q stands on line %d already", token, first+1)
+		err := fmt.Errorf("duplicate token %q, first on line %d", token, first+1)
 		return console.Hint(err, "remove one of the two lines; if a model was trained with this file, "+
-			"replace the first of them by a token of its own instead, so that the others keep their numbers")
+			"replace the first one with a unique token instead, so that all other tokens keep their ids")
 	}
 	v.ids[token] = int32(number - 1)
 	v.tokens = append(v.tokens, token)
 	return nil
 }
 
-// tokenOf returns the first word of a line, or the line without its end if it has no word.
+// tokenOf returns the first word of a line, or the line without its carriage return if there is no word.
 func tokenOf(line string) string {
 	start := strings.IndexFunc(line, func(r rune) bool { return !IsSpace(r) })
 	if start < 0 {
@@ -105,9 +108,9 @@ func (v *Vocabulary) findSpecial() error {
 		switch {
 		case !found:
 			return console.Hint(fmt.Errorf("the vocabulary lacks %s", special.token),
-				"add a line "+special.token+", or check that this is a vocabulary with one token a line")
+				"add a line "+special.token+", or check that this is a vocabulary with one token per line")
 		case id == v.Padding:
-			return console.Hint(fmt.Errorf("%s stands on line 1, whose token is the padding", special.token),
+			return console.Hint(fmt.Errorf("%s is on line 1, which is reserved for the padding", special.token),
 				"put [PAD] on the first line")
 		}
 		*special.id = id
@@ -118,10 +121,10 @@ func (v *Vocabulary) findSpecial() error {
 // Size returns the number of tokens.
 func (v *Vocabulary) Size() int { return len(v.tokens) }
 
-// Token returns the token with the given id. It panics if there is none.
+// Token returns the token with an id. It panics if there is none.
 func (v *Vocabulary) Token(id int32) string { return v.tokens[id] }
 
-// Lookup returns the id of a token, and whether there is one.
+// Lookup returns the id of a token, and whether the vocabulary has it.
 func (v *Vocabulary) Lookup(token string) (int32, bool) {
 	id, found := v.ids[token]
 	return id, found
@@ -129,11 +132,11 @@ func (v *Vocabulary) Lookup(token string) (int32, bool) {
 
 // LookupBytes is Lookup for a token held as bytes.
 func (v *Vocabulary) LookupBytes(token []byte) (int32, bool) {
-	id, found := v.ids[string(token)] // no copy: the compiler looks the bytes up in place
+	id, found := v.ids[string(token)] // the compiler avoids the copy
 	return id, found
 }
 
-// ID returns the id of a token, Unknown if it is not in the vocabulary.
+// ID returns the id of a token, or Unknown if the vocabulary does not have it.
 func (v *Vocabulary) ID(token string) int32 {
 	if id, found := v.ids[token]; found {
 		return id
@@ -141,17 +144,17 @@ func (v *Vocabulary) ID(token string) int32 {
 	return v.Unknown
 }
 
-// SHA256 returns the hash of the file's bytes in hexadecimal.
+// SHA256 returns the hash of the file in hexadecimal.
 func (v *Vocabulary) SHA256() string { return v.sha256 }
 
-// IsSpace reports whether Python's str.split takes a character for white space: Unicode's white space and the four
+// IsSpace reports whether Python's str.split treats a character as white space: Unicode's white space and the four
 // separators U+001C to U+001F.
 func IsSpace(r rune) bool {
 	return r >= 0x1c && r <= 0x1f || unicode.IsSpace(r)
 }
 
-// invalidUTF8 returns the index of the first byte of text that is not UTF-8, -1 if there is none.
-func invalidUTF8(text string) int {
+// invalidByte returns the index of the first byte of text that is not UTF-8, or -1 if there is none.
+func invalidByte(text string) int {
 	if utf8.ValidString(text) {
 		return -1
 	}

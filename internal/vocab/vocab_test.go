@@ -23,7 +23,7 @@ func TestRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	if v.Size() != 232 || v.Padding != 0 || v.Unknown != 5 || v.Class != 6 || v.Separator != 7 || v.Mask != 8 {
-		t.Errorf("%d tokens, special ones %d %d %d %d %d", v.Size(), v.Padding, v.Unknown, v.Class, v.Separator, v.Mask)
+		t.Errorf("%d tokens, special tokens %d %d %d %d %d", v.Size(), v.Padding, v.Unknown, v.Class, v.Separator, v.Mask)
 	}
 	data, err := os.ReadFile("testdata/vocab.txt")
 	if err != nil {
@@ -56,7 +56,7 @@ func TestTokenOfALine(t *testing.T) {
 		{"blank line", "\n", ""},
 		{"blank Windows line", "\r\n", ""},
 		{"no line end", "last", "last"},
-		{"zero width space is no space", "\u200bx\n", "\u200bx"},
+		{"zero width space is not a space", "\u200bx\n", "\u200bx"},
 	} {
 		v, err := Parse("test", []byte(minimal+c.lines))
 		if err != nil {
@@ -70,15 +70,15 @@ func TestTokenOfALine(t *testing.T) {
 func TestBadVocabularies(t *testing.T) {
 	for _, c := range []struct{ name, data, want, hint string }{
 		{"empty", "", "v.txt: the vocabulary is empty", ""},
-		{"duplicate", minimal + "a\nb\na\n", `v.txt:8: token "a" stands on line 6 already`, "remove one"},
-		{"two blank lines", minimal + "\n\n", `v.txt:7: token "" stands on line 6 already`, "remove one"},
-		{"duplicate by its first word", minimal + "a b\na c\n", `v.txt:7: token "a" stands on line 6 already`, ""},
+		{"duplicate", minimal + "a\nb\na\n", `v.txt:8: duplicate token "a", first on line 6`, "remove one"},
+		{"two blank lines", minimal + "\n\n", `v.txt:7: duplicate token "", first on line 6`, "remove one"},
+		{"duplicate by its first word", minimal + "a b\na c\n", `v.txt:7: duplicate token "a", first on line 6`, ""},
 		{"not UTF-8", minimal + "ab\nx\u4e2d\xffy\n", "v.txt:7: not UTF-8: byte 0xff at column 5", ""},
 		{"surrogate", minimal + "\xed\xa0\x80\n", "v.txt:6: not UTF-8: byte 0xed at column 1", ""},
 		{"replacement character is UTF-8", minimal + "\ufffd\xfe\n", "v.txt:6: not UTF-8: byte 0xfe at column 4", ""},
 		{"no unknown token", strings.Replace(minimal, "[UNK]\n", "", 1), "v.txt: the vocabulary lacks [UNK]", "add a line [UNK]"},
 		{"no mask", strings.Replace(minimal, "[MASK]\n", "", 1), "v.txt: the vocabulary lacks [MASK]", "add a line [MASK]"},
-		{"no padding", strings.Replace(minimal, "[PAD]\n", "", 1), "v.txt: [UNK] stands on line 1, whose token is the padding", "put [PAD] on the first line"},
+		{"no padding", strings.Replace(minimal, "[PAD]\n", "", 1), "v.txt: [UNK] is on line 1, which is reserved for the padding", "put [PAD] on the first line"},
 	} {
 		_, err := Parse("v.txt", []byte(c.data))
 		if err == nil || err.Error() != c.want {
@@ -99,7 +99,7 @@ func TestBadVocabularies(t *testing.T) {
 	}
 }
 
-// Any token is accepted as padding.
+// TestPaddingOfAnyName accepts any token as the padding.
 func TestPaddingOfAnyName(t *testing.T) {
 	v, err := Parse("test", []byte(strings.Replace(minimal, "[PAD]", "<pad>", 1)))
 	if err != nil || v.Padding != 0 || v.Token(0) != "<pad>" {
@@ -140,7 +140,7 @@ func FuzzParse(f *testing.F) {
 			lines++
 		}
 		if v.Size() != lines {
-			t.Errorf("%d tokens of %d lines", v.Size(), lines)
+			t.Errorf("%d tokens from %d lines", v.Size(), lines)
 		}
 		for id := range int32(v.Size()) {
 			if v.ID(v.Token(id)) != id {

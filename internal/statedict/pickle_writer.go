@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// program is the pickle, of protocol 2, of an OrderedDict from names to tensors: each is a call of
-// torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks), and a storage is a
-// persistent id ("storage", type, key, location, number of values).
-func program(tensors []Tensor, place []int) []byte {
+// encodePickle returns the pickle, in protocol 2, of an OrderedDict from names to tensors. A tensor is a call to
+// torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks), and a storage a persistent id
+// ("storage", type, key, location, number of values). keys holds the storage of each tensor.
+func encodePickle(tensors []Tensor, keys []int) []byte {
 	const orderedDict = "ccollections\nOrderedDict\n)R"
 	p := []byte("\x80\x02" + orderedDict + "(")
 	for i, tensor := range tensors {
@@ -17,7 +17,7 @@ func program(tensors []Tensor, place []int) []byte {
 		p = append(p, "ctorch._utils\n_rebuild_tensor_v2\n(("...)
 		p = appendText(p, "storage")
 		p = append(p, "ctorch\nFloatStorage\n"...)
-		p = appendText(p, strconv.Itoa(place[i]))
+		p = appendText(p, strconv.Itoa(keys[i]))
 		p = appendText(p, "cpu")
 		p = appendInteger(p, len(tensor.Data))
 		p = append(p, "tQ"...)
@@ -29,7 +29,7 @@ func program(tensors []Tensor, place []int) []byte {
 	return append(p, "u."...)
 }
 
-// contiguousStrides are those of a row-major tensor; as in PyTorch, an axis without entries counts as one of length 1.
+// contiguousStrides returns the strides of a row-major tensor. As in PyTorch, an axis of length 0 counts as length 1.
 func contiguousStrides(shape []int) []int {
 	strides := make([]int, len(shape))
 	step := 1
@@ -45,7 +45,7 @@ func appendText(p []byte, text string) []byte {
 	return append(p, text...)
 }
 
-// appendInteger writes a number that is not negative: BININT up to 31 bits, else LONG1.
+// appendInteger appends a non-negative number: as BININT up to 31 bits, else as LONG1.
 func appendInteger(p []byte, number int) []byte {
 	if number <= math.MaxInt32 {
 		return binary.LittleEndian.AppendUint32(append(p, 'J'), uint32(number))

@@ -1,0 +1,130 @@
+package device
+
+import (
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"uer/internal/graph"
+)
+
+// square is y = x² with a gradient that reads x.
+type square struct{}
+
+func (square) Name() string                                         { return "square" }
+func (square) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[:1], nil }
+func (square) HasGradient() []bool                                  { return []bool{true} }
+func (square) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{b.Apply(squareGradient{}, in[0], dy)}
+}
+
+type squareGradient struct{}
+
+func (squareGradient) Name() string                                         { return "square gradient" }
+func (squareGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[:1], nil }
+
+// total is the sum of all elements.
+type total struct{}
+
+func (total) Name() string                                      { return "total" }
+func (total) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
+func (total) HasGradient() []bool                               { return []bool{true} }
+func (total) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
+	return []*graph.Node{b.Apply(fill{}, dy, in[0])}
+}
+
+// fill has the shape of its second input, filled with the first.
+type fill struct{}
+
+func (fill) Name() string                                         { return "fill" }
+func (fill) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[1:2], nil }
+
+// sizesOf rounds all values up to 16 elements.
+func sizesOf(p *graph.Program) []int {
+	sizes := make([]int, len(p.Values))
+	for i, v := range p.Values {
+		sizes[i] = (v.Shape.Elements() + 15) / 16 * 16
+	}
+	return sizes
+}
+
+// TestPlanKeepsLivesApart draws programs and checks that no instruction writes to memory that holds a value which is read
+// later.
+func TestPlanKeepsLivesApart(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := &graph.Program{}
+		var sizes []int
+		for i := range rapid.IntRange(1, 30).Draw(t, "values") {
+			p.Values = append(p.Values, graph.Value{Name: fmt.Sprint(i), Place: graph.InArena})
+			sizes = append(sizes, 16*rapid.IntRange(1, 5).Draw(t, "size"))
+			instruction := graph.Instruction{Out: []int{i}}
+			for range rapid.IntRange(0, min(i, 3)).Draw(t, "inputs") {
+				instruction.In = append(instruction.In, rapid.IntRange(0, i-1).Draw(t, "input"))
+			}
+			p.Instructions = append(p.Instructions, instruction)
+		}
+		p.Outputs = []int{rapid.IntRange(0, len(sizes)-1).Draw(t, "output")}
+		arena := PlanArena(p, sizes)
+		owner := make([]int, arena.Size) // the value that an element holds
+		holds := func(v int) {
+			for i := range sizes[v] {
+				if owner[arena.Offsets[v]+i] != v {
+					t.Fatalf("value %d was overwritten by %d", v, owner[arena.Offsets[v]+i])
+				}
+			}
+		}
+		for _, instruction := range p.Instructions {
+			for _, out := range instruction.Out { // outputs must not lie over the inputs of their own instruction
+				for i := range sizes[out] {
+					owner[arena.Offsets[out]+i] = out
+				}
+			}
+			for _, in := range instruction.In {
+				holds(in)
+			}
+		}
+		holds(p.Outputs[0])
+	})
+}
+
+// TestPlanSharesMemory: in a chain, few values are alive at a time.
+func TestPlanSharesMemory(t *testing.T) {
+	p := &graph.Program{Values: []graph.Value{{Place: graph.InArena}}}
+	sizes := []int{112}
+	for i := 1; i <= 20; i++ {
+		p.Values = append(p.Values, graph.Value{Place: graph.InArena})
+		sizes = append(sizes, 112)
+		p.Instructions = append(p.Instructions, graph.Instruction{In: []int{i - 1}, Out: []int{i}})
+	}
+	arena := PlanArena(p, sizes)
+	if arena.Size != 2*112 {
+		t.Errorf("a chain of 20 operations takes %d elements, want those of two values", arena.Size)
+	}
+	if arena.Unshared != 21*112 {
+		t.Errorf("without sharing it would take %d elements, want %d", arena.Unshared, 21*112)
+	}
+}
+
+// TestRecomputeSavesMemory: the arena holds the outputs of blocks, and the values of one block.
+func TestRecomputeSavesMemory(t *testing.T) {
+	const blocks, inside, size = 20, 10, 160
+	b := graph.NewBuilder()
+	b.Recompute = true
+	x := b.Parameter("x", size)
+	for range blocks {
+		x = b.Block(func() *graph.Node {
+			for range inside {
+				x = b.Apply(square{}, x)
+			}
+			return x
+		})
+	}
+	p, err := b.Compile(b.Apply(total{}, x))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if limit, arena := (blocks+inside+3)*size, PlanArena(p, sizesOf(p)); arena.Size > limit {
+		t.Errorf("the arena takes %d elements, want at most %d", arena.Size, limit)
+	}
+}

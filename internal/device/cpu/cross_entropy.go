@@ -1,0 +1,31 @@
+package cpu
+
+import (
+	"uer/internal/device"
+	"uer/internal/kernel"
+	"uer/internal/op"
+)
+
+func crossEntropyKernel(d *Device, o op.CrossEntropy) compute {
+	var p kernel.CrossEntropy
+	return func(_ *device.Run, out, in []operand, accumulate []bool) {
+		c := op.CrossEntropyInputsOf(o, in)
+		p = kernel.CrossEntropy{
+			Rows: c.Hidden.Shape[0], Width: c.Hidden.Shape[1], Classes: c.Weight.Shape[0],
+			Hidden: c.Hidden.Floats, Weight: c.Weight.Floats, Labels: c.Labels.Integers,
+			DHidden: out[2].Floats, DWeight: out[3].Floats,
+			Accumulate: [3]bool{accumulate[2], accumulate[3]}, Precision: d.precision,
+		}
+		if o.Bias {
+			p.Bias, p.DBias, p.Accumulate[2] = c.Bias.Floats, out[4].Floats, accumulate[4]
+		}
+		p.Scratch = d.floats(kernel.CrossEntropyScratch(p.Rows, p.Width, p.Classes))
+		loss, correct := d.kernel.CrossEntropy(&p)
+		if out[0].wanted() {
+			out[0].Floats[0] = loss
+		}
+		if out[1].wanted() {
+			out[1].Floats[0] = float32(correct)
+		}
+	}
+}

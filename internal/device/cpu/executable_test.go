@@ -1,0 +1,137 @@
+package cpu
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"uer/internal/device"
+	"uer/internal/graph"
+	"uer/internal/op"
+)
+
+// newExecutable loads a program into a memory of its own.
+func newExecutable(t testing.TB, d *Device, p *graph.Program) (*executable, *memory) {
+	t.Helper()
+	m, err := d.Allocate(p.Layout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := d.Load(p, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e.(*executable), m.(*memory)
+}
+
+// classifier is a program planned for some tokens.
+func classifier(t testing.TB, tokens int) *graph.Program {
+	t.Helper()
+	const width, classes = 16, 7
+	b := graph.NewBuilder()
+	table, weight := b.Parameter("table", 5, width), b.Parameter("weight", classes, width)
+	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, table, b.Input("tokens", graph.Int32, tokens)) // [tokens, width]
+	program, err := b.Compile(b.ApplyAll(op.CrossEntropy{}, x, weight, b.Input("labels", graph.Int32, tokens))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// TestActivationsUsed runs a program with as many tokens as it was planned for, and with fewer.
+func TestActivationsUsed(t *testing.T) {
+	const tokens = 64
+	program := classifier(t, tokens)
+	e, _ := newExecutable(t, newDevice(t, "", 1), program)
+	used := func(n int) int64 {
+		data := make([]int32, n)
+		if err := e.Feed(device.Inputs{{Name: "tokens", Data: data}, {Name: "labels", Data: data}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Run(device.Run{}); err != nil {
+			t.Fatal(err)
+		}
+		return e.Usage().ActivationsUsed
+	}
+	all, planned := used(tokens), e.Usage().Activations
+	// Between two values there may be a gap, to the next cache line.
+	if gaps := int64(64 * len(program.Values)); all > planned || all < planned-gaps {
+		t.Errorf("a full batch uses %d of %d bytes", all, planned)
+	}
+	// Scalars and the gradients of the weight do not shrink with the batch.
+	if half := used(tokens / 2); half >= all || half < all/2 {
+		t.Errorf("half a batch uses %d bytes, a full one %d", half, all)
+	}
+}
+
+// TestFeed: each input that the program reads has to be fed before each run, and fit.
+func TestFeed(t *testing.T) {
+	e, _ := newExecutable(t, newDevice(t, "", 1), classifier(t, 4))
+	ids := make([]int32, 4)
+	run := func() error { return e.Run(device.Run{}) }
+	for name, test := range map[string]struct {
+		inputs device.Inputs
+		want   string
+	}{
+		"a misspelt input": {device.Inputs{{Name: "token", Data: ids}, {Name: "labels", Data: ids}}, `input "tokens" is missing`},
+		"no data":          {device.Inputs{{Name: "tokens", Data: ids}, {Name: "labels"}}, `input "labels" is missing`},
+		"too long":         {device.Inputs{{Name: "tokens", Data: make([]int32, 5)}, {Name: "labels", Data: ids}}, `input "tokens" has 5 elements`},
+	} {
+		if err := e.Feed(test.inputs); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: error %v, want %s", name, err, test.want)
+		}
+	}
+	if err := run(); err == nil || !strings.Contains(err.Error(), "not fed") {
+		t.Errorf("a run without inputs: error %v", err)
+	}
+	good := device.Inputs{{Name: "tokens", Data: ids}, {Name: "labels", Data: ids}, {Name: "other", Data: ids}}
+	if err := errors.Join(e.Feed(good), run()); err != nil {
+		t.Error(err)
+	}
+	if err := run(); err == nil || !strings.Contains(err.Error(), "not fed") {
+		t.Errorf("a second run on the same inputs: error %v", err)
+	}
+}
+
+// unknown is an operation without a kernel.
+type unknown struct{ op.Total }
+
+func (unknown) Name() string { return "unknown" }
+
+// TestLoadRefuses names an operation that the CPU lacks, and a memory that does not fit.
+func TestLoadRefuses(t *testing.T) {
+	d, p := newDevice(t, "", 1), classifier(t, 4)
+	m, err := d.Allocate(graph.NewLayout())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Load(p, m); err == nil || !strings.Contains(err.Error(), "the memory 0 and") {
+		t.Errorf("another layout: error %v", err)
+	}
+	p.Instructions = append(p.Instructions, graph.Instruction{Op: unknown{}})
+	if m, err = d.Allocate(p.Layout); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Load(p, m); err == nil || err.Error() != "the CPU has no kernel for unknown" {
+		t.Errorf("an unknown operation: error %v", err)
+	}
+}
+
+// TestGuard: a loss that is not finite sets the flag, and a finite one does not take it back.
+func TestGuard(t *testing.T) {
+	e, m := newExecutable(t, newDevice(t, "", 1), classifier(t, 4))
+	ids := make([]int32, 4)
+	for _, step := range []struct{ weight, want float32 }{{0.5, 0}, {float32(math.NaN()), 1}, {0.5, 1}} {
+		m.parameters[0] = step.weight
+		if err := e.Feed(device.Inputs{{Name: "tokens", Data: ids}, {Name: "labels", Data: ids}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Run(device.Run{}); err != nil {
+			t.Fatal(err)
+		}
+		if m.state[0] != step.want {
+			t.Errorf("with a weight of %v the flag is %v, want %v", step.weight, m.state[0], step.want)
+		}
+	}
+}

@@ -1,0 +1,17 @@
+package cpu
+
+import (
+	"uer/internal/kernel"
+	"uer/internal/op"
+)
+
+// The formulas of package op as the kernels number them.
+var (
+	activations = [...]kernel.Activation{
+		op.Identity: kernel.None, op.GELU: kernel.GELU, op.GELUFast: kernel.GELUFast, op.ReLU: kernel.ReLU,
+		op.SiLU: kernel.SiLU, op.Tanh: kernel.Tanh, op.Sigmoid: kernel.Sigmoid,
+	}
+	norms    = [...]kernel.NormKind{op.NormUER: kernel.NormUER, op.NormRMS: kernel.NormRMS}
+	cells    = [...]kernel.Cell{op.TanhCell: kernel.TanhCell, op.LSTMCell: kernel.LSTMCell, op.GRUCell: kernel.GRUCell}
+	poolings = [...]kernel.Pooling{op.PoolMean: kernel.PoolMean, op.PoolMax: kernel.PoolMax}
+)

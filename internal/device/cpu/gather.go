@@ -1,0 +1,18 @@
+package cpu
+
+import (
+	"uer/internal/device"
+	"uer/internal/op"
+)
+
+func gatherKernel(d *Device, _ op.Gather) compute {
+	return func(_ *device.Run, out, in []operand, _ []bool) {
+		d.kernel.GatherRows(out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers)
+	}
+}
+
+func scatterKernel(d *Device, _ op.Scatter) compute {
+	return func(_ *device.Run, out, in []operand, accumulate []bool) {
+		d.kernel.ScatterAddRows(out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers, accumulate[0])
+	}
+}

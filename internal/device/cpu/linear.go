@@ -1,0 +1,63 @@
+package cpu
+
+import (
+	"uer/internal/device"
+	"uer/internal/kernel"
+	"uer/internal/op"
+)
+
+func linearKernel(d *Device, o op.Linear) compute {
+	var p kernel.Product
+	return func(run *device.Run, out, in []operand, _ []bool) {
+		l := op.LinearInputsOf(o, in)
+		p = kernel.Product{
+			Precision: d.precision,
+			M:         l.X.Shape[0], N: l.Weight.Shape[0], K: l.Weight.Shape[1],
+			A: l.X.Floats, B: l.Weight.Floats, TransposeB: true, Packed: l.Weight.packedForward(d), C: out[0].Floats,
+			Bias: l.Bias.Floats, Activation: activations[o.Activation],
+		}
+		if o.Activation != op.Identity {
+			p.Before = out[1].Floats
+		}
+		if o.Residual {
+			p.Residual, p.Rows, p.Dropout = l.Residual.Floats, l.Rows.Integers, dropout(run, o.Dropout, o.Site)
+		}
+		d.kernel.MatMul(&p)
+	}
+}
+
+func linearGradientKernel(d *Device, o op.LinearGradient) compute {
+	var p kernel.Product
+	return func(_ *device.Run, out, in []operand, accumulate []bool) {
+		l := op.LinearGradientInputsOf(o, in)
+		tokens, width, size := l.X.Shape[0], l.Weight.Shape[1], l.Weight.Shape[0]
+		sumScratch := 0
+		if o.Bias {
+			sumScratch = kernel.ColumnSumScratch(tokens, size)
+		}
+		scratch := d.floats(sumScratch + tokens*size)
+		dy := l.DY.Floats // [tokens, out]
+		if o.Activation != op.Identity {
+			before := scratch[sumScratch : sumScratch+tokens*size]
+			d.kernel.ActivationBackward(activations[o.Activation], before, dy, l.PreActivation.Floats)
+			dy = before
+		}
+		if out[0].wanted() { // dx = dy W
+			p = kernel.Product{
+				Precision: d.precision, M: tokens, N: width, K: size, A: dy,
+				B: l.Weight.Floats, Packed: l.Weight.packedBackward(d), C: out[0].Floats, Accumulate: accumulate[0],
+			}
+			d.kernel.MatMul(&p)
+		}
+		if out[1].wanted() { // dW = dyᵀ x
+			p = kernel.Product{
+				Precision: d.precision, M: size, N: width, K: tokens, A: dy, TransposeA: true,
+				B: l.X.Floats, C: out[1].Floats, Accumulate: accumulate[1],
+			}
+			d.kernel.MatMul(&p)
+		}
+		if o.Bias && out[2].wanted() {
+			d.kernel.ColumnSum(out[2].Floats, dy, size, scratch[:sumScratch], accumulate[2])
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package cpu
+
+import (
+	"fmt"
+
+	"uer/internal/collective"
+	"uer/internal/graph"
+	"uer/internal/kernel"
+)
+
+// memory holds the flat buffers of one replica. It implements device.Memory.
+type memory struct {
+	layout                       graph.Layout
+	parameters, gradients, state []float32
+
+	ranks  collective.Collective
+	begun  chan [2]int // ranges of gradients to sum; nil while no sums are being made
+	result chan error  // of the sums that were made
+}
+
+func newMemory(layout graph.Layout, ranks collective.Collective) *memory {
+	return &memory{
+		layout:     layout,
+		parameters: kernel.Allocate(layout.ParameterSize),
+		gradients:  kernel.Allocate(layout.ParameterSize),
+		state:      kernel.Allocate(layout.StateSize),
+		ranks:      ranks,
+		result:     make(chan error, 1),
+	}
+}
+
+// buffer is the flat buffer of a place, nil for other places.
+func (m *memory) buffer(p graph.Place) []float32 {
+	switch p {
+	case graph.InParameters:
+		return m.parameters
+	case graph.InGradients:
+		return m.gradients
+	case graph.InState:
+		return m.state
+	}
+	return nil
+}
+
+// Read copies from a flat buffer.
+func (m *memory) Read(p graph.Place, offset int, to []float32) error {
+	from, err := m.part(p, offset, len(to))
+	copy(to, from)
+	return err
+}
+
+// Write copies to a flat buffer.
+func (m *memory) Write(p graph.Place, offset int, from []float32) error {
+	to, err := m.part(p, offset, len(from))
+	copy(to, from)
+	return err
+}
+
+func (m *memory) part(p graph.Place, offset, size int) ([]float32, error) {
+	if err := m.wait(); err != nil {
+		return nil, err
+	}
+	buffer := m.buffer(p)
+	if offset < 0 || offset+size > len(buffer) {
+		return nil, fmt.Errorf("elements %d to %d of the %v: there are %d", offset, offset+size, p, len(buffer))
+	}
+	return buffer[offset : offset+size], nil
+}
+
+// Sum hands a range of gradients to a goroutine that sums one after another while the backward pass goes on.
+func (m *memory) Sum(start, end int) {
+	if m.ranks == nil {
+		return
+	}
+	if m.begun == nil {
+		m.begun = make(chan [2]int, len(m.layout.Parameters)) // a range holds a parameter at least, so Sum never waits
+		go m.sum(m.begun)
+	}
+	m.begun <- [2]int{start, end}
+}
+
+func (m *memory) sum(begun <-chan [2]int) {
+	for r := range begun {
+		if err := m.ranks.AllReduce(m.gradients[r[0]:r[1]]); err != nil {
+			m.result <- err
+			return
+		}
+	}
+	m.result <- nil
+}
+
+// wait returns when the sums that were begun are made.
+func (m *memory) wait() error {
+	if m.begun == nil {
+		return nil
+	}
+	close(m.begun)
+	m.begun = nil
+	return <-m.result
+}

@@ -1,0 +1,15 @@
+package op
+
+// Activation is a function applied to each element.
+type Activation uint8
+
+// The activations.
+const (
+	Identity Activation = iota // x
+	GELU                       // x Φ(x), with Φ the distribution function of the normal distribution
+	GELUFast                   // x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
+	ReLU                       // max(x, 0)
+	SiLU                       // x σ(x)
+	Tanh
+	Sigmoid // σ(x) = 1 / (1 + exp(−x))
+)

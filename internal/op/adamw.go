@@ -1,0 +1,23 @@
+package op
+
+import "uer/internal/graph"
+
+// AdamW is one update of Adam without bias correction and with decoupled weight decay (Loshchilov, Hutter 2019), as
+// UER-py applies it. With g the factor times the gradient and Rate that of the run:
+//
+//	m = β₁ m + (1−β₁) g
+//	v = β₂ v + (1−β₂) g²
+//	p = p − Rate m/(√v + ε)
+//	p = p − Rate WeightDecay p
+//
+// Inputs: the gradients [size], the factor (float64 scalar), the flag of graph.Guard. Outputs, changed in place:
+// parameters p, first moment m, second moment v, all [size]. It does nothing once the flag is set.
+type AdamW struct{ Beta1, Beta2, Epsilon, WeightDecay float64 }
+
+// Name implements graph.Op.
+func (AdamW) Name() string { return "adamw" }
+
+// OutputShapes implements graph.Op.
+func (AdamW) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
+	return []graph.Shape{in[0], in[0], in[0]}, nil
+}

@@ -1,0 +1,25 @@
+package op
+
+import "uer/internal/graph"
+
+// SumSquares is Σ x² over a flat buffer, in float64. Input: x [size]. Output: a float64 scalar.
+type SumSquares struct{}
+
+// Name implements graph.Op.
+func (SumSquares) Name() string { return "sum squares" }
+
+// OutputShapes implements graph.Op.
+func (SumSquares) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
+
+// Clip makes the factor that an update multiplies its gradients by: that of the run, smaller where the gradients would be
+// longer than Limit (Pascanu et al. 2013). Input: the sum of the gradients' squares, float64. Outputs, float64 scalars:
+// the norm of the scaled gradients before clipping, and the factor.
+type Clip struct {
+	Limit float64 // 0 for none
+}
+
+// Name implements graph.Op.
+func (Clip) Name() string { return "clip" }
+
+// OutputShapes implements graph.Op.
+func (Clip) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}, {}}, nil }

@@ -1,0 +1,91 @@
+package trainer
+
+import (
+	"math"
+
+	"uer/internal/batch"
+	"uer/internal/device"
+	"uer/internal/model"
+	"uer/internal/optimizer"
+)
+
+// figures keeps what is known of the steps that were begun until the device has their outputs. Their memory is used again.
+type figures struct {
+	steps   []stepFigures // that were not reported, oldest first
+	updates []int         // the steps of the updates whose outputs are awaited, oldest first
+}
+
+// stepFigures are those of one step.
+type stepFigures struct {
+	step        int
+	tokens      int       // real ones of this rank
+	length      int       // nominal length of the sequences
+	predictions []int     // of each head
+	rate        float64   // the learning rate
+	outputs     []float64 // of the program
+	known       bool      // the outputs have come
+}
+
+// begin notes a step that is about to run.
+func (f *figures) begin(m *model.Model, b *batch.Batch, inputs device.Inputs, step int) {
+	n := len(f.steps)
+	if n < cap(f.steps) {
+		f.steps = f.steps[:n+1]
+	} else {
+		f.steps = append(f.steps, stepFigures{})
+	}
+	s := &f.steps[n]
+	s.step, s.tokens, s.length, s.known = step, len(b.Tokens), b.SequenceLength, false
+	s.predictions = s.predictions[:0]
+	for _, head := range m.Heads {
+		s.predictions = append(s.predictions, len(inputs.Find(head.Labels)))
+	}
+}
+
+// last is the step that was begun last.
+func (f *figures) last() *stepFigures { return &f.steps[len(f.steps)-1] }
+
+// pass takes the outputs of the oldest step without any, and tells which it is and whether its loss is finite.
+func (f *figures) pass(outputs device.Figures) (step int, finite bool) {
+	i := 0
+	for f.steps[i].known {
+		i++
+	}
+	s := &f.steps[i]
+	s.known, s.outputs = true, append(s.outputs[:0], outputs.Outputs...)
+	return s.step, isFinite(s.outputs[0])
+}
+
+// updated notes an update that has begun.
+func (f *figures) updated(step int) { f.updates = append(f.updates, step) }
+
+// update takes the outputs of the oldest update without any, and tells whether the gradients were finite.
+func (f *figures) update(outputs device.Figures) (step int, finite bool) {
+	step = f.updates[0]
+	f.updates = f.updates[:copy(f.updates, f.updates[1:])]
+	return step, isFinite(outputs.Outputs[optimizer.Norm]) && outputs.Outputs[optimizer.Halted] == 0
+}
+
+// next removes the oldest step if its outputs are known, and returns it, else nil. It is valid until begin.
+func (f *figures) next() *stepFigures {
+	n := len(f.steps)
+	if n == 0 || !f.steps[0].known {
+		return nil
+	}
+	oldest := f.steps[0]
+	copy(f.steps, f.steps[1:])
+	f.steps[n-1] = oldest
+	f.steps = f.steps[:n-1]
+	return &f.steps[:n][n-1]
+}
+
+func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
+func allFinite(values []float32) bool {
+	for _, v := range values {
+		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
+			return false
+		}
+	}
+	return true
+}
