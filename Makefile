@@ -19,7 +19,7 @@ lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-	go list -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel | xargs -r cc -fsyntax-only -Wextra -Werror
+	go list -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native | xargs -r cc -fsyntax-only -Wextra -Werror
 	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run; fi
 
 bench:

@@ -13,9 +13,9 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "kernel", "pickle"},
-	{"config", "vocab", "corpus", "statedict"},
-	{"tokenizer", "masking", "graph", "collective"},
+	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
+	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native"},
+	{"tokenizer", "masking", "graph", "collective", "kernel"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/cpu"},

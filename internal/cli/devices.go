@@ -13,6 +13,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/device/cpu"
+	"uer/internal/registry"
 )
 
 type deviceOptions struct {
@@ -28,7 +29,7 @@ type deviceOptions struct {
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu"}, "where to train")
-	group.Choice(&o.Precision, "precision", "fp32", names(cpu.Precisions), "number format of the factors of matrix products")
+	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cpu.Precisions), "number format of the factors of matrix products")
 	group.Int(&o.Threads, "threads", 0, 0, "threads of the CPU; all cores by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "processes that train together")
 	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start here, such as 0 1 2 or 0..7")

@@ -7,23 +7,24 @@ import (
 	"uer/internal/embedding"
 	"uer/internal/encoder"
 	"uer/internal/layer"
+	"uer/internal/registry"
 	"uer/internal/target"
 )
 
 // addModelFlags adds the settings that say how a model is built. The sizes have no default: they come from the
 // configuration file.
 func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
-	m, embeddings := &o.Model, names(embedding.ByName)
+	m, embeddings := &o.Model, registry.Names(embedding.ByName)
 	model := config.NewGroup(flags, "Model")
 	model.Words(&m.Embedding, "embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
 		"embedding; word pos seg will do, too")
 	model.Words(&m.TargetEmbedding, "tgt_embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
 		"the decoder's embedding")
-	model.Choice(&m.Encoder, "encoder", "transformer", names(encoder.ByName), "encoder")
-	model.Choice(&m.Decoder, "decoder", "transformer", decoders, "decoder of seq2seq and t5")
-	model.Choice(&m.Mask, "mask", "fully_visible", masks, "which tokens a token sees")
-	o.Target.addFlags(model, names(target.ByName), "what the model learns; mlm sp means bert")
-	model.Choice(&m.Pooling, "pooling", "first", names(target.Poolings), "what cls makes of the tokens of a text")
+	model.Choice(&m.Encoder, "encoder", "transformer", registry.Names(encoder.ByName), "encoder")
+	model.Choice(&m.Decoder, "decoder", "transformer", []string{"transformer"}, "decoder of seq2seq and t5")
+	model.Choice(&m.Mask, "mask", "fully_visible", registry.Names(encoder.Masks), "which tokens a token sees")
+	o.Target.addFlags(model, "what the model learns; mlm sp means bert")
+	model.Choice(&m.Pooling, "pooling", "first", registry.Names(target.Poolings), "what cls makes of the tokens of a text")
 	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")
 	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "share of activations set to zero")
 	model.Int(&m.MaxSequenceLength, "max_seq_length", 512, 1, "rows of the position table")
@@ -39,7 +40,7 @@ func addSizeFlags(model config.Group, m *config.Model) {
 	model.Int(&m.AttentionHeadSize, "attention_head_size", 0, 1, "width of a head; hidden_size / heads_num by default")
 	model.Int(&m.LayersNumber, "layers_num", 0, 1, "layers of the encoder")
 	model.Int(&m.DecoderLayers, "decoder_layers_num", 0, 1, "layers of the decoder; layers_num by default")
-	model.Choice(&m.HiddenActivation, "hidden_act", "", names(layer.Activations), "activation of the feed-forward layers")
+	model.Choice(&m.HiddenActivation, "hidden_act", "", registry.Names(layer.Activations), "activation of the feed-forward layers")
 	model.Int(&m.KernelSize, "kernel_size", 0, 1, "width of the gated convolution, in tokens")
 	model.Int(&m.BlockSize, "block_size", 0, 1, "gated convolutions between two residual connections")
 }

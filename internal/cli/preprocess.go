@@ -16,6 +16,8 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/dataset"
 	"uer/internal/instance"
+	"uer/internal/registry"
+	"uer/internal/task"
 	"uer/internal/tokenizer"
 )
 
@@ -78,9 +80,9 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
-	o.Target.addFlags(data, names(instance.ByTarget), "what a model will learn from the dataset")
-	data.Choice(&s.Tokenizer, "tokenizer", "bert", names(tokenizer.ByName), "how to split text into tokens")
-	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", names(tokenizer.ByName), "the same for the outputs of seq2seq")
+	o.Target.addFlags(data, "what a model will learn from the dataset")
+	data.Choice(&s.Tokenizer, "tokenizer", "bert", registry.Names(tokenizer.ByName), "how to split text into tokens")
+	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", registry.Names(tokenizer.ByName), "the same for the outputs of seq2seq")
 	data.Int(&s.SequenceLength, "seq_length", 128, 1, "tokens in an instance")
 	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "tokens in an output of seq2seq")
 	data.Int(&s.DupFactor, "dup_factor", 5, 1, "passes through the corpus, each with masks of its own")
@@ -113,8 +115,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
 
-	metadata := describeDataset(settings)
-	writer, err := dataset.Create(options.DatasetPath, metadata)
+	writer, err := dataset.Create(options.DatasetPath, describeDataset(settings))
 	if err != nil {
 		return err
 	}
@@ -129,8 +130,8 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	metadata.Documents, metadata.Tokens, metadata.Unknown = statistics.Documents, statistics.Tokens, statistics.Unknown
-	if err := writer.Close(metadata); err != nil {
+	totals := dataset.Totals{Documents: statistics.Documents, Tokens: statistics.Tokens, Unknown: statistics.Unknown}
+	if err := writer.Close(totals); err != nil {
 		return err
 	}
 	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
@@ -173,7 +174,7 @@ func describeDataset(s instance.Settings) dataset.Metadata {
 		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
 		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
 	}
-	if instance.ByTarget[s.Target].Outputs {
+	if task.ByName[s.Target].Output {
 		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, s.TargetTokenizer
 		m.TargetVocabularySHA256 = s.TargetVocabulary.SHA256()
 		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"uer/internal/masking"
 	"uer/internal/model"
 	"uer/internal/optimizer"
+	"uer/internal/registry"
 	"uer/internal/tokenizer"
 )
 
@@ -120,8 +120,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	data := config.NewGroup(flags, "Data")
 	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances in a batch of one process")
 	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "instances that are shuffled together")
-	data.Choice(&o.Tokenizer, "tokenizer", "", names(tokenizer.ByName), "tokenizer that the dataset must have been made with")
-	data.Choice(&o.TargetTokenizer, "tgt_tokenizer", "", names(tokenizer.ByName), "the same for the outputs of seq2seq")
+	data.Choice(&o.Tokenizer, "tokenizer", "", registry.Names(tokenizer.ByName), "tokenizer that the dataset must have been made with")
+	data.Choice(&o.TargetTokenizer, "tgt_tokenizer", "", registry.Names(tokenizer.ByName), "the same for the outputs of seq2seq")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
 	addMaskingFlags(data, &o.Masking, "mask instances that were stored unmasked")
 
@@ -135,8 +135,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	training.Bool(&o.DryRun, "dry_run", "print parameters, memory, steps in a pass and the time needed, from two steps, and stop")
 
 	update := config.NewGroup(flags, "Optimizer")
-	update.Choice(&o.Optimizer, "optimizer", "adamw", names(optimizer.ByName), "optimizer")
-	update.Choice(&o.Scheduler, "scheduler", "linear", names(optimizer.ScheduleByName), "schedule of the learning rate")
+	update.Choice(&o.Optimizer, "optimizer", "adamw", registry.Names(optimizer.ByName), "optimizer")
+	update.Choice(&o.Scheduler, "scheduler", "linear", registry.Names(optimizer.ScheduleByName), "schedule of the learning rate")
 	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "highest learning rate")
 	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "share of total_steps in which the learning rate grows")
 	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay of the first moment of adamw")
@@ -152,7 +152,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	log.Text(&o.Profile, "profile", "", "file for a CPU profile of Go; the time of each kind of operation is printed")
 }
 
-// check refuses settings that contradict each other or that nothing good can come of. It completes the model's.
+// check rejects contradictory or useless settings and fills in Model.Target.
 func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if o.Model.Target, err = o.Target.resolve(flags); err != nil {
 		return err
@@ -171,7 +171,13 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
-	if err := cmp.Or(checkTargetVocabulary(o.Model.Target, o.TargetVocabPath), o.Devices.check(), model.Check(o.Model)); err != nil {
+	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
+		return err
+	}
+	if err := o.Devices.check(); err != nil {
+		return err
+	}
+	if err := model.Check(o.Model); err != nil {
 		return err
 	}
 	return checkOutput(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))

@@ -97,7 +97,7 @@ func TestShippedConfigurations(t *testing.T) {
 				continue
 			}
 			m := options.Model
-			if encoder.IsTransformer(m.Encoder) && (m.FeedForwardSize != 4*m.HiddenSize || m.HiddenSize%m.HeadsNumber != 0) {
+			if encoder.ByName[m.Encoder].Reads("heads_num") && (m.FeedForwardSize != 4*m.HiddenSize || m.HiddenSize%m.HeadsNumber != 0) {
 				t.Errorf("%s: %+v", path, m)
 			}
 		}

@@ -41,7 +41,7 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	}
 	batches, err := batch.New(data.dataset, batch.Options{
 		Target: options.Model.Target, Vocabulary: data.vocabulary, TargetVocabulary: data.targetVocabulary,
-		Labels: options.Model.LabelsNumber, Masker: masker,
+		Masker:    masker,
 		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed,
 		Rank: connection.Rank(), WorldSize: connection.Size(), KeepPadding: options.Model.KeepPadding,
 	})

@@ -7,20 +7,22 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
-	"uer/internal/instance"
+	"uer/internal/registry"
+	"uer/internal/task"
 )
 
-// targetOptions are the two flags that say what a model learns. UER-py had --target alone; its newer versions make the
+// targetOptions are the two flags that say what a model learns. UER-py had only --target; its newer versions make the
 // instances by --data_processor and train what --target lists.
 type targetOptions struct{ Target, DataProcessor string }
 
-func (o *targetOptions) addFlags(group config.Group, names []string, usage string) {
+func (o *targetOptions) addFlags(group config.Group, usage string) {
+	names := registry.Names(task.ByName)
 	group.Words(&o.Target, "target", "bert", names, config.NewerTargets, usage)
 	group.Words(&o.DataProcessor, "data_processor", "", names, config.NewerDataProcessors,
 		"another name of --target, from newer versions of UER-py")
 }
 
-// resolve gives the target that both flags together name. If they contradict each other, the one from the stronger
+// resolve returns the target that both flags together name. If they contradict each other, the one from the stronger
 // source counts.
 func (o *targetOptions) resolve(flags *pflag.FlagSet) (string, error) {
 	name, agree := config.Target(o.Target, o.DataProcessor)
@@ -37,9 +39,9 @@ func (o *targetOptions) resolve(flags *pflag.FlagSet) (string, error) {
 		"leave out one of them")}
 }
 
-// checkTargetVocabulary wants a vocabulary for the outputs of seq2seq, and for nothing else.
+// checkTargetVocabulary requires a vocabulary for the outputs of seq2seq and rejects one for other targets.
 func checkTargetVocabulary(target, path string) error {
-	switch needed := instance.ByTarget[target].Outputs; {
+	switch needed := task.ByName[target].Output; {
 	case needed && path == "":
 		return console.UsageError{Err: console.Hint(fmt.Errorf("target %s needs --tgt_vocab_path", target),
 			"if both sides have one vocabulary, pass it as --vocab_path and as --tgt_vocab_path")}

@@ -11,7 +11,7 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/durable"
-	"uer/internal/instance"
+	"uer/internal/task"
 )
 
 func TestEveryFlippedByteIsFound(t *testing.T) {
@@ -74,7 +74,7 @@ func resealBatches(data, original []byte) []byte {
 	if err != nil {
 		panic(err)
 	}
-	b := f.blocks[0]
+	b := f.extents[0]
 	old := fmt.Sprintf("%08x", b.checksum)
 	at := bytes.LastIndex(original, []byte(old))
 	copy(data[at:], fmt.Sprintf("%08x", crc32.Checksum(data[:b.end], castagnoli)))
@@ -116,7 +116,7 @@ func TestMessages(t *testing.T) {
 	} {
 		d, err := open("f", &durable.Mapping{Bytes: test.data})
 		if err == nil {
-			err = d.Instance(3, new(instance.Instance))
+			err = d.Instance(3, new(task.Instance))
 		}
 		if err == nil || !strings.HasPrefix(err.Error(), test.message) {
 			t.Errorf("%s: %v, want %s", test.name, err, test.message)

@@ -1,5 +1,7 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // CopyColumns copies count columns of x [n, width], from the column from on, to the columns of out [n, outWidth] from
 // outFrom on, or adds them. Other columns of out keep their values.
 func (c *CPU) CopyColumns(out []float32, outWidth, outFrom int, x []float32, width, from, count int, accumulate bool) {
@@ -9,7 +11,7 @@ func (c *CPU) CopyColumns(out []float32, outWidth, outFrom int, x []float32, wid
 		for i := first; i < last; i++ {
 			to, source := out[i*outWidth+outFrom:][:count], x[i*width+from:][:count]
 			if accumulate {
-				c.rows.add(to, to, source)
+				c.table.Add(routine.Add{Out: to, A: to, B: source})
 			} else {
 				copy(to, source)
 			}

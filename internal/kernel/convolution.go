@@ -1,5 +1,7 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // GatedConvolution is a causal gated convolution over a ragged batch (Dauphin et al., "Language Modeling with Gated
 // Convolutional Networks", 2017): sequence s owns the tokens Starts[s] to Starts[s+1], and with x zero before the first one,
 //
@@ -52,16 +54,18 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution, y, saved, x, scratch 
 	}
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
-		cpu: c, routines: m, depth: g.window(), block: evenShare(g.window(), maxDepth*m.slot, 2*g.Taps),
-		windows: m.factorA(tokens, true, func(to []float32, token, tokens, start, size int) {
+		cpu: c, matmul: m, depth: g.window(), block: evenShare(g.window(), maxDepth*m.Slot, 2*g.Taps),
+		windows: factorA(m, tokens, true, func(to []float32, token, tokens, start, size int) {
 			g.gatherWindows(c, to, x, token, tokens, start, size)
 		}),
 		windowsAreA: true,
-		others:      []windowTerm{{windowFactor: m.factorB(width, true, g.gatherWeights), c: saved, leading: width, bias: bias}},
+		others:      []windowTerm{{windowFactor: factorB(m, width, true, g.gatherWeights), c: saved, leading: width, bias: bias}},
 		done: func(token, tokens int) {
 			for t := token; t < token+tokens; t++ {
 				a, gate := saved[t*width:][:g.Output], saved[t*width+g.Output:][:g.Output]
-				c.rows.gatedForward(Sigmoid, y[t*g.Output:(t+1)*g.Output], gate, a)
+				c.table.GatedForward(routine.GatedForward{
+					Activation: Sigmoid, Y: y[t*g.Output : (t+1)*g.Output], Gate: gate, X: a,
+				})
 			}
 		},
 	}
@@ -76,7 +80,10 @@ func (c *CPU) GatedConvolutionBackward(g *GatedConvolution, to *GatedConvolution
 	c.overRows(tokens, width, func(first, last int) {
 		for t := first; t < last; t++ {
 			sums, d := saved[t*width:(t+1)*width], dsums[t*width:(t+1)*width]
-			c.rows.gatedBackward(Sigmoid, d[g.Output:], d[:g.Output], dy[t*g.Output:(t+1)*g.Output], sums[g.Output:], sums[:g.Output])
+			c.table.GatedBackward(routine.GatedBackward{
+				Activation: Sigmoid, DGate: d[g.Output:], DX: d[:g.Output], DY: dy[t*g.Output : (t+1)*g.Output],
+				Gate: sums[g.Output:], X: sums[:g.Output],
+			})
 		}
 	})
 	sum := take(&scratch, width)
@@ -96,18 +103,18 @@ func (c *CPU) GatedConvolutionBackward(g *GatedConvolution, to *GatedConvolution
 func (g *GatedConvolution) weightGradients(c *CPU, to *GatedConvolutionGradients, dsums, x []float32) {
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
-		cpu: c, routines: m, depth: g.tokens(), block: m.blockDepth(g.tokens()),
-		windows: m.factorB(g.window(), false, func(to []float32, element, elements, token, tokens int) {
+		cpu: c, matmul: m, depth: g.tokens(), block: blockDepth(m, g.tokens()),
+		windows: factorB(m, g.window(), false, func(to []float32, element, elements, token, tokens int) {
 			g.gatherWindows(c, to, x, token, tokens, element, elements)
 		}),
-		multiple: m.columns,
+		multiple: m.Columns,
 	}
 	for p.multiple%g.Taps > 0 { // a tile has all taps of an input
-		p.multiple += m.columns
+		p.multiple += m.Columns
 	}
 	for i, filter := range []*FilterGradients{&to.Convolution, &to.Gate} {
 		p.others = append(p.others, windowTerm{
-			windowFactor: m.factorA(g.Output, false, func(to []float32, output, outputs, token, tokens int) {
+			windowFactor: factorA(m, g.Output, false, func(to []float32, output, outputs, token, tokens int) {
 				g.gatherSums(to, dsums, i, output, outputs, token, tokens)
 			}),
 			c: filter.Weight, leading: g.window(), accumulate: filter.Accumulate.Weight,
@@ -121,13 +128,13 @@ func (g *GatedConvolution) weightGradients(c *CPU, to *GatedConvolutionGradients
 func (g *GatedConvolution) inputGradient(c *CPU, to *GatedConvolutionGradients, dsums []float32) {
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
-		cpu: c, routines: m, depth: 2 * g.Output * g.Taps, block: g.Taps * evenShare(2*g.Output, maxDepth*m.slot/g.Taps, 2),
-		windows: m.factorA(g.tokens(), true, func(to []float32, token, tokens, start, size int) {
+		cpu: c, matmul: m, depth: 2 * g.Output * g.Taps, block: g.Taps * evenShare(2*g.Output, maxDepth*m.Slot/g.Taps, 2),
+		windows: factorA(m, g.tokens(), true, func(to []float32, token, tokens, start, size int) {
 			g.gatherLater(to, dsums, token, tokens, start, size)
 		}),
 		windowsAreA: true,
 		others: []windowTerm{{
-			windowFactor: m.factorB(g.Input, false, func(to []float32, input, inputs, start, size int) {
+			windowFactor: factorB(m, g.Input, false, func(to []float32, input, inputs, start, size int) {
 				g.gatherTaps(c, to, start/g.Taps, size/g.Taps, input, inputs)
 			}),
 			c: to.X, leading: g.Input, accumulate: to.AccumulateX,
@@ -160,7 +167,7 @@ func (g *GatedConvolution) check(y, saved, x []float32) {
 	tokens := g.tokens()
 	requireLength("x", len(x), tokens*g.Input)
 	requireLength("y", len(y), tokens*g.Output)
-	requireAtLeast("saved", len(saved), GatedConvolutionSaved(g, tokens))
+	requireAtLeast("saved", saved, GatedConvolutionSaved(g, tokens))
 	for _, filter := range []Filter{g.Convolution, g.Gate} {
 		requireLength("weight", len(filter.Weight), g.Output*g.Input*g.Taps)
 		requireLength("bias", len(filter.Bias), g.Output)

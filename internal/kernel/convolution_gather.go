@@ -1,23 +1,18 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // The factors of the products of a gated convolution. K of the sums, and the columns of a gradient of weights, are in the
 // order of the weights, so that these are read and written as they are: only windows are rearranged, in the cache.
-
-// convolutionRoutines rearrange elements between [channels, taps] and [taps, channels].
-type convolutionRoutines struct {
-	// windows writes the windows that end at some rows of a matrix x of a width, beginning with row `row`: to[r, i, k] is
-	// x[row+r-(taps-1)+k, i], or 0 if there is no such row.
-	windows func(to, x []float32, width, row, rows, taps, channels int)
-	// splitTaps writes to[k*tapStride + r*channels + i] = weights[r*leading + i*taps + k].
-	splitTaps func(to []float32, tapStride int, weights []float32, leading, rows, taps, channels int)
-}
 
 // gatherWindows copies elements of the windows of some tokens, as [tokens, size].
 func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens, start, size int) {
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
 		x := x[int(g.Starts[sequence])*g.Input:]
 		if g.TapsLast {
-			c.convolution.windows(to[:rows*size], x[start/g.Taps:], g.Input, row, rows, g.Taps, size/g.Taps)
+			c.table.Windows(routine.Windows{
+				To: to[:rows*size], X: x[start/g.Taps:], Width: g.Input, Row: row, Rows: rows, Taps: g.Taps, Channels: size / g.Taps,
+			})
 			to = to[rows*size:]
 			return
 		}
@@ -68,7 +63,10 @@ func (g *GatedConvolution) gatherTaps(c *CPU, to []float32, output, outputs, inp
 	g.overFilters(output, outputs, func(filter, first, n int) {
 		weight := [...][]float32{g.Convolution.Weight, g.Gate.Weight}[filter][first*g.window():]
 		if g.TapsLast {
-			c.convolution.splitTaps(to, outputs*inputs, weight[input*g.Taps:], g.window(), n, g.Taps, inputs)
+			c.table.SplitTaps(routine.SplitTaps{
+				To: to, Weights: weight[input*g.Taps:], TapStride: outputs * inputs, Leading: g.window(),
+				Rows: n, Taps: g.Taps, Channels: inputs,
+			})
 		} else {
 			for tap := range g.Taps {
 				for i := range n {

@@ -1,5 +1,7 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // windowProduct is a product of which one factor is made of windows over the rows of a matrix. Windows overlap, and end where
 // a sequence does, so they are no matrix in memory: a tile of work copies what it is about to pack of them.
 //
@@ -8,7 +10,7 @@ package kernel
 // the other factor for each tile takes less than reading and writing the result for each block would.
 type windowProduct struct {
 	cpu          *CPU
-	routines     *matmulRoutines
+	matmul       *routine.Matmul
 	depth, block int // K and the size of its blocks
 	windows      windowFactor
 	multiple     int  // lines of the windows that a tile does not divide, if more than a panel's
@@ -35,13 +37,13 @@ type windowFactor struct {
 	across bool
 }
 
-func (m *matmulRoutines) factorA(lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
-	width := evenShare(lines, m.rows, 1)
+func factorA(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
+	width := evenShare(lines, m.Rows, 1)
 	return windowFactor{lines, width, panelStride(width), gather, across}
 }
 
-func (m *matmulRoutines) factorB(lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
-	return windowFactor{lines, m.columns, m.columns, gather, across}
+func factorB(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
+	return windowFactor{lines, m.Columns, m.Columns, gather, across}
 }
 
 // run computes the product.
@@ -49,7 +51,7 @@ func (p *windowProduct) run() {
 	p.packOthers()
 	lines := min(max(minLines, p.windows.lines/tiles), p.cpu.sizes.lines)
 	tileLines := evenShare(p.windows.lines, lines, max(p.multiple, p.windows.width))
-	p.cpu.parallelWorker(ceilDivide(p.windows.lines, tileLines), func(worker, tile int) {
+	p.cpu.parallelWorker(routine.CeilDivide(p.windows.lines, tileLines), func(worker, tile int) {
 		line := tile * tileLines
 		for block := range p.blocks() {
 			p.tile(worker, line, min(tileLines, p.windows.lines-line), block)
@@ -58,7 +60,7 @@ func (p *windowProduct) run() {
 }
 
 // blocks is the number of blocks of K.
-func (p *windowProduct) blocks() int { return max(1, ceilDivide(p.depth, p.block)) }
+func (p *windowProduct) blocks() int { return max(1, routine.CeilDivide(p.depth, p.block)) }
 
 // extent is where a block of K starts, and its size.
 func (p *windowProduct) extent(block int) (start, size int) {
@@ -74,18 +76,18 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 	for i := range p.others {
 		o := &p.others[i]
 		panels := p.panels(o, block)
-		t := productTile{leading: o.leading, accumulate: o.accumulate || start > 0, depth: ceilDivide(size, p.routines.slot)}
+		t := routine.Multiply{Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Slot)}
 		if p.windowsAreA {
-			t.rows, t.columns, t.a, t.b, t.c = lines, o.lines, windows, panels, o.c[line*o.leading:]
-			t.height, t.stride = p.windows.width, p.windows.stride
+			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, o.c[line*o.leading:]
+			t.Height, t.Stride = p.windows.width, p.windows.stride
 		} else {
-			t.rows, t.columns, t.a, t.b, t.c = o.lines, lines, panels, windows, o.c[line:]
-			t.height, t.stride, t.byRows = o.width, o.stride, true
+			t.Rows, t.Columns, t.A, t.B, t.C = o.lines, lines, panels, windows, o.c[line:]
+			t.Height, t.Stride, t.ByRows = o.width, o.stride, true
 		}
 		if last {
-			t.bias = o.bias
+			t.Bias = o.bias
 		}
-		p.routines.multiply(t)
+		p.matmul.Multiply(t)
 	}
 	if last && p.done != nil {
 		p.done(line, lines)
@@ -105,7 +107,7 @@ func (p *windowProduct) packOthers() {
 		n := p.packedLength(o)
 		o.panels, memory = memory[:n], memory[n:]
 		group := max(1, p.cpu.sizes.lines/o.width) * o.width
-		groups := ceilDivide(o.lines, group)
+		groups := routine.CeilDivide(o.lines, group)
 		p.cpu.parallelWorker(groups*p.blocks(), func(worker, tile int) {
 			line, block := tile%groups*group, tile/groups
 			start, size := p.extent(block)
@@ -128,7 +130,7 @@ func (p *windowProduct) packedLength(o *windowTerm) int {
 
 // pack packs some lines of a factor in a block of K, into memory of the worker if panels is nil.
 func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line, lines, start, size int) []float32 {
-	gathered, packed := roundUp(lines*size, scratchLine), p.panelsLength(f, lines, size)
+	gathered, packed := routine.RoundUp(lines*size, routine.CacheLine), p.panelsLength(f, lines, size)
 	memory := grow(p.cpu.product.workers[worker], gathered+packed)
 	p.cpu.product.workers[worker] = memory
 	if panels == nil {
@@ -142,11 +144,14 @@ func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line
 	if f.across {
 		leading = size
 	}
-	p.routines.pack(panels, memory[:lines*size], leading, f.across, size, lines, f.width, f.stride)
+	p.matmul.Pack(routine.Pack{
+		Panels: panels, X: memory[:lines*size], Leading: leading, Transpose: f.across,
+		Depth: size, Count: lines, Width: f.width, Stride: f.stride,
+	})
 	return panels
 }
 
 // panelsLength is the number of elements of the panels of some lines in a block of K.
 func (p *windowProduct) panelsLength(f *windowFactor, lines, size int) int {
-	return ceilDivide(lines, f.width) * f.stride * ceilDivide(size, p.routines.slot)
+	return routine.CeilDivide(lines, f.width) * f.stride * routine.CeilDivide(size, p.matmul.Slot)
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"testing"
+
+	"uer/internal/kernel/routine"
 )
 
 // dropped tells which elements of a matrix of ones dropout drops.
@@ -67,10 +69,10 @@ func TestDropoutIsRandom(t *testing.T) {
 		for name, b := range map[string][]bool{
 			"the next row":   dropped(c, rows, width, 1, d),
 			"a row far away": dropped(c, rows, width, 1<<20, d),
-			"the next step":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(7, 2, 0)}),
-			"the next site":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(7, 1, 1)}),
-			"the next seed":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(8, 1, 0)}),
-			"the next key":   dropped(c, rows, width, 0, Dropout{d.Probability, d.Key + 1}),
+			"the next step":  dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: DropoutKey(7, 2, 0)}),
+			"the next site":  dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: DropoutKey(7, 1, 1)}),
+			"the next seed":  dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: DropoutKey(8, 1, 0)}),
+			"the next key":   dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: d.Key + 1}),
 		} {
 			for offset := range 3 {
 				if z := agreement(a, b, width, offset, p); math.Abs(z) > 5 {
@@ -86,7 +88,7 @@ func TestDropoutAgrees(t *testing.T) {
 		n := 2*rowTile(width) + 5
 		x, residual := random(1, n*width), random(2, n*width)
 		rows := counting(1<<30, n)
-		for _, d := range []Dropout{{}, {0.1, 1}, {0.5, math.MaxUint64}, {0.999, 3}, {1, 4}} {
+		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 1}, {Probability: 0.5, Key: math.MaxUint64}, {Probability: 0.999, Key: 3}, {Probability: 1, Key: 4}} {
 			requireSame(t, 0, func(c *CPU) [][]float32 {
 				y, sum, added := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 				copy(added, residual)
@@ -104,7 +106,7 @@ func TestDropoutScalesWhatStays(t *testing.T) {
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8}
 	y := make([]float32, 8)
 	for p, scale := range map[float32]float32{0: 1, 0.25: 1 / float32(0.75), 1: 0} {
-		c.DropoutForward(y, x, 4, []int32{5, 9}, Dropout{p, 3}, false)
+		c.DropoutForward(y, x, 4, []int32{5, 9}, Dropout{Probability: p, Key: 3}, false)
 		for i := range y {
 			if y[i] != 0 && y[i] != x[i]*scale {
 				t.Errorf("probability %v: %v becomes %v", p, x[i], y[i])
@@ -116,8 +118,8 @@ func TestDropoutScalesWhatStays(t *testing.T) {
 // TestDropoutHash pins the hash: changing it would change what a resumed run drops.
 func TestDropoutHash(t *testing.T) {
 	key := DropoutKey(1, 2, 3)
-	row := Dropout{Key: key}.rowKey(4)
-	if got := dropoutHash(row, 5); key != 0x6ae515c1c0ac7e37 || got != 0x949b7592 {
+	row := Dropout{Key: key}.RowKey(4)
+	if got := routine.DropoutHash(row, 5); key != 0x6ae515c1c0ac7e37 || got != 0x949b7592 {
 		t.Errorf("key %#x, hash %#x", key, got)
 	}
 }
@@ -127,7 +129,7 @@ func BenchmarkDropout(b *testing.B) {
 	x, residual, y := random(1, rows*width), random(2, rows*width), make([]float32, rows*width)
 	numbers := counting(0, rows)
 	b.Run("add", func(b *testing.B) {
-		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{0.1, 5}) })
+		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{Probability: 0.1, Key: 5}) })
 	})
 	b.Run("none", func(b *testing.B) {
 		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{}) })

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"uer/internal/kernel/routine"
 )
 
 // Product is a matrix product and what is applied to its result while it is in the cache:
@@ -35,22 +37,23 @@ type Product struct {
 	Precision  Precision // of A and B, and of Packed
 }
 
-// Precision is the format in which a product reads its factors. Sums and all else are in float32.
-type Precision uint8
+// Precision is the format in which a product reads its factors.
+type Precision = routine.Precision
 
+// The precisions.
 const (
-	Float32  Precision = iota
-	BFloat16           // factors are rounded to the upper half of a float32, to the nearest and at a tie to even
+	Float32  = routine.Float32
+	BFloat16 = routine.BFloat16
 )
 
 // SupportsBF16 says whether products can have the precision BFloat16.
-func (c *CPU) SupportsBF16() bool { return c.matmul[BFloat16].rows > 0 }
+func (c *CPU) SupportsBF16() bool { return c.table.Matmul[BFloat16].Rows > 0 }
 
-func (c *CPU) matmulIn(p Precision) *matmulRoutines {
-	if c.matmul[p].rows == 0 {
-		panic("kernel: product in bfloat16, which " + c.name + " on this machine does not support")
+func (c *CPU) matmulIn(p Precision) *routine.Matmul {
+	if c.table.Matmul[p].Rows == 0 {
+		panic("kernel: product in bfloat16, which " + c.Name() + " on this machine does not support")
 	}
-	return &c.matmul[p]
+	return &c.table.Matmul[p]
 }
 
 // MatMul computes a product. Its sums are in float32, taken over blocks of K of a size that K determines, one
@@ -75,11 +78,11 @@ func (c *CPU) MatMul(p *Product) {
 // less than several times what one does for a moment.
 func (c *CPU) MeasureLimit(precision Precision, duration time.Duration) float64 {
 	const rounds, tilesOfThread = 1 << 15, 16
-	limit := c.matmulIn(precision).limit
+	peak := c.matmulIn(precision).Peak
 	var operations atomic.Int64
 	start := time.Now()
 	for time.Since(start) < duration {
-		c.parallel(tilesOfThread*c.Threads(), func(int) { operations.Add(int64(limit(rounds))) })
+		c.parallel(tilesOfThread*c.Threads(), func(int) { operations.Add(int64(peak(rounds))) })
 	}
 	return float64(operations.Load()) / float64(time.Since(start).Nanoseconds())
 }
@@ -108,9 +111,6 @@ func (p *Product) complete() {
 	}
 	requireOptional("Bias", p.Bias, p.N)
 	p.Rows = dropoutRows(p.Rows, p.M, p.Dropout)
-	if p.Activation == Linear {
-		p.Activation = None
-	}
 	if p.Activation == None && p.Before != nil {
 		panic("kernel: Before without an activation")
 	}

@@ -1,5 +1,7 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // A product is cut three times, each time for a level of the memory:
 //
 //   - A register tile, a few rows of A by a few vectors of B's columns, is summed over a block of K in registers. The
@@ -17,42 +19,6 @@ const (
 	tiles     = 32      // wanted if that leaves minLines, so that threads finish together
 	leastTile = 1 << 16 // multiply-adds that are worth a tile
 )
-
-// matmulRoutines are the parts of a product that depend on the instruction set. The register tile is [rows, columns].
-type matmulRoutines struct {
-	rows, columns int
-	slot          int // elements of K that a float32 of a panel holds: 1, or 2 in bfloat16
-
-	// pack copies a matrix [depth, count] into panels [depth/slot, stride] of width lines each, filled up with zeros.
-	// Element (k, i) is x[k*leading+i], or x[i*leading+k] if transpose.
-	pack func(panels, x []float32, leading int, transpose bool, depth, count, width, stride int)
-
-	// multiply adds the product of packed panels to a block of C, or stores it there.
-	multiply func(t productTile)
-
-	// limit does multiply-adds in registers and returns how many floating-point operations these were.
-	limit func(rounds int) int
-}
-
-// productTile is the work of multiply: C = dropout(activation(A B + bias)) + residual, with C added to the sum if
-// accumulate.
-type productTile struct {
-	rows, columns, depth int       // depth: of the panels
-	height, stride       int       // of a panel of A: height rows, at most matmulRoutines.rows
-	a                    []float32 // panels [depth, stride]
-	b                    []float32 // panels [depth, matmulRoutines.columns]
-	byRows               bool      // takes the panels of A one after the other, with each all of B; else the other way round
-	c                    []float32 // [rows, columns]
-	leading              int       // of c, before and residual
-	accumulate           bool
-	bias                 []float32 // [columns], or nil
-	activation           Activation
-	before               []float32 // as c, or nil
-	dropout              Dropout
-	numbers              []int32   // [rows], the numbers of the rows for dropout; nil if nothing is dropped
-	firstColumn          int       // of c, among the columns of the whole
-	residual             []float32 // as c, or nil
-}
 
 // productScratch holds packed operands. Its size is bounded, whatever the product.
 type productScratch struct {
@@ -76,7 +42,7 @@ type factor struct {
 type productRun struct {
 	Product
 	cpu         *CPU
-	routines    *matmulRoutines
+	matmul      *routine.Matmul
 	shared, own factor
 	sharesA     bool
 	blockDepth  int // of a block of K
@@ -92,13 +58,13 @@ type productRun struct {
 
 func (c *CPU) newProductRun(p Product) *productRun {
 	m := c.matmulIn(p.Precision)
-	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.rows, 1)}
+	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.Rows, 1)}
 	a.stride = panelStride(a.width)
-	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.columns, stride: m.columns}
+	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.Columns, stride: m.Columns}
 	if p.Packed != nil {
 		b.packed = &p.Packed.panels
 	}
-	run := &productRun{Product: p, cpu: c, routines: m, blockDepth: m.blockDepth(p.K)}
+	run := &productRun{Product: p, cpu: c, matmul: m, blockDepth: blockDepth(m, p.K)}
 	// A packed matrix is best left to be shared, unless there are too few rows for as many tiles as there are threads.
 	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= c.sizes.lines)
 	if run.shared, run.own = b, a; run.sharesA {
@@ -112,9 +78,9 @@ func (c *CPU) newProductRun(p Product) *productRun {
 func (r *productRun) cut() {
 	r.chunkLines, r.chunkDepth = r.shared.lines, max(1, r.K)
 	if r.shared.packed == nil {
-		elements := r.cpu.sizes.chunk * r.routines.slot
+		elements := r.cpu.sizes.chunk * r.matmul.Slot
 		blocks := max(1, elements/(r.shared.lines*r.blockDepth))
-		r.chunkDepth = evenShare(ceilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
+		r.chunkDepth = evenShare(routine.CeilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
 		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
 	lines := min(max(minLines, r.own.lines/tiles), r.cpu.sizes.lines)
@@ -129,13 +95,13 @@ func (r *productRun) chunk(line, start int) {
 	if r.shared.packed != nil {
 		r.panels = *r.shared.packed
 	} else {
-		r.panels = r.routines.panels(&r.shared, r.lines)
+		r.panels = newPanels(r.matmul, &r.shared, r.lines)
 		r.panels.first, r.panels.depth = line, start
 		r.cpu.product.shared = grow(r.cpu.product.shared, r.panels.size(r.end-start))
 		r.panels.data = r.cpu.product.shared
-		r.cpu.packChunk(r.routines, &r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
+		r.cpu.packChunk(r.matmul, &r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
 	}
-	r.cpu.parallelWorker(ceilDivide(r.own.lines, r.tileLines), r.tile)
+	r.cpu.parallelWorker(routine.CeilDivide(r.own.lines, r.tileLines), r.tile)
 }
 
 // tile multiplies a range of lines by the chunk.
@@ -146,37 +112,37 @@ func (r *productRun) tile(worker, tile int) {
 	if r.sharesA {
 		row, rows, column, columns = r.line, r.lines, first, count
 	}
-	t := productTile{rows: rows, columns: columns, byRows: r.sharesA, c: r.C[row*r.LDC+column:], leading: r.LDC}
+	t := routine.Multiply{Rows: rows, Columns: columns, ByRows: r.sharesA, C: r.C[row*r.LDC+column:], Leading: r.LDC}
 	for depth := r.start; depth == r.start || depth < r.end; depth += r.blockDepth {
 		size := min(r.blockDepth, r.end-depth)
-		t.b, t.a = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
-		t.height, t.stride = r.own.width, r.own.stride
+		t.B, t.A = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
+		t.Height, t.Stride = r.own.width, r.own.stride
 		if r.sharesA {
-			t.a, t.b, t.height, t.stride = t.b, t.a, r.shared.width, r.shared.stride
+			t.A, t.B, t.Height, t.Stride = t.B, t.A, r.shared.width, r.shared.stride
 		}
-		t.depth = ceilDivide(size, r.routines.slot)
-		t.accumulate = r.Accumulate || depth > 0
+		t.Depth = routine.CeilDivide(size, r.matmul.Slot)
+		t.Accumulate = r.Accumulate || depth > 0
 		if depth+size == r.K {
 			r.finish(&t, row, column)
 		}
-		r.routines.multiply(t)
+		r.matmul.Multiply(t)
 	}
 }
 
 // finish adds to the last block of K what is done to the sums.
-func (r *productRun) finish(t *productTile, row, column int) {
-	t.activation = r.Activation
+func (r *productRun) finish(t *routine.Multiply, row, column int) {
+	t.Activation = r.Activation
 	if r.Bias != nil {
-		t.bias = r.Bias[column : column+t.columns]
+		t.Bias = r.Bias[column : column+t.Columns]
 	}
 	if r.Before != nil {
-		t.before = r.Before[row*r.LDC+column:]
+		t.Before = r.Before[row*r.LDC+column:]
 	}
 	if r.Rows != nil {
-		t.dropout, t.numbers, t.firstColumn = r.Dropout, r.Rows[row:row+t.rows], column
+		t.Dropout, t.RowNumbers, t.FirstColumn = r.Dropout, r.Rows[row:row+t.Rows], column
 	}
 	if r.Residual != nil {
-		t.residual = r.Residual[row*r.LDC+column:]
+		t.Residual = r.Residual[row*r.LDC+column:]
 	}
 }
 
@@ -185,9 +151,9 @@ func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 
 	if r.own.packed != nil {
 		return r.own.packed.at(first, depth, size)
 	}
-	p := r.routines.panels(&r.own, count)
+	p := newPanels(r.matmul, &r.own, count)
 	memory := &r.cpu.product.workers[worker]
 	*memory = grow(*memory, p.size(size))
-	r.routines.packBlock(&r.own, *memory, first, count, depth, size)
+	packBlock(r.matmul, &r.own, *memory, first, count, depth, size)
 	return *memory
 }

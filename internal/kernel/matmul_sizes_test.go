@@ -26,9 +26,9 @@ func TestSizesForCaches(t *testing.T) {
 	}
 	for _, set := range InstructionSets() {
 		c := newTestCPU(t, set, 1)
-		for precision := range c.matmul {
-			if m := c.matmul[precision]; c.sizes.lines < max(m.rows, m.columns) {
-				t.Errorf("%s: a tile of %d lines is less than a register tile of %d, %d", set, c.sizes.lines, m.rows, m.columns)
+		for _, m := range c.table.Matmul {
+			if c.sizes.lines < max(m.Rows, m.Columns) {
+				t.Errorf("%s: a tile of %d lines is less than a register tile of %d, %d", set, c.sizes.lines, m.Rows, m.Columns)
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"uer/internal/kernel/portable"
 )
 
 // productCase is a product with its operands spread out as their leading dimensions say.
@@ -42,7 +44,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		return x, columns + p.padding
 	}
 	q := Product{M: p.m, N: p.n, K: p.k, TransposeA: p.transposeA, TransposeB: p.transposeB, Accumulate: p.accumulate,
-		Activation: p.activation, Dropout: Dropout{p.dropout, 5}, Rows: counting(1<<30, p.m), Precision: p.precision}
+		Activation: p.activation, Dropout: Dropout{Probability: p.dropout, Key: 5}, Rows: counting(1<<30, p.m), Precision: p.precision}
 	q.A, q.LDA = matrix(p.m, p.k, p.transposeA)
 	q.B, q.LDB = matrix(p.k, p.n, p.transposeB)
 	q.C, q.LDC = matrix(p.m, p.n, false)
@@ -118,11 +120,11 @@ func expect(p *Product, step int) []expectation {
 	for e := 0; e < p.M*p.N; e += step {
 		i, j := e/p.N, e%p.N
 		before, magnitude := reference(p, i, j)
-		limit, value := tolerance(p.K, magnitude), activate(p.Activation, before)
+		limit, value := tolerance(p.K, magnitude), portable.Activate(p.Activation, before)
 		within := limit*slope + 1e-6*math.Abs(value) + 1e-7
 		if d := p.Dropout; d.Probability > 0 {
 			factor := 0.0
-			if dropoutHash(d.rowKey(uint64(p.Rows[i])), uint32(j)) >= d.threshold() {
+			if !d.Drops(d.RowKey(uint64(p.Rows[i])), j) {
 				factor = 1 / (1 - float64(d.Probability))
 			}
 			value, within = value*factor, (within+1e-7*math.Abs(value))*factor
@@ -227,7 +229,7 @@ func TestMatMul(t *testing.T) {
 				p.packed = (number+flags/2)%2 == 0
 				if (number+flags/4)%2 == 0 {
 					p.activation = Activation((number + flags) % int(Sigmoid+1))
-					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
+					p.before = p.activation != None && flags%3 == 0
 				}
 				p.residual = (number+flags/3)%2 == 0
 				if (number+flags/5)%2 == 0 {
@@ -351,7 +353,7 @@ func TestMatMulMemoryDoesNotGrow(t *testing.T) {
 func TestMatMulDropsAsDropoutDoes(t *testing.T) {
 	for _, set := range InstructionSets() {
 		c := newTestCPU(t, set, 2)
-		for _, d := range []Dropout{{}, {0.1, 3}, {1, 4}} {
+		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 3}, {Probability: 1, Key: 4}} {
 			p := productCase{m: 37, n: 75, k: 800, bias: true}.product(rand.New(rand.NewPCG(1, 2)))
 			rows, residual := counting(40, p.M), random(5, len(p.C))
 			c.MatMul(&p)

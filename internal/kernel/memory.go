@@ -1,6 +1,10 @@
 package kernel
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"uer/internal/kernel/routine"
+)
 
 // largePage is the size in bytes of a large page where systems have one size: 2 MiB on amd64 and arm64.
 const largePage = 2 << 20
@@ -13,9 +17,9 @@ func Allocate(n int) []float32 {
 	if n < page {
 		return make([]float32, n)
 	}
-	memory := make([]float32, roundUp(n, page)+page)
+	memory := make([]float32, routine.RoundUp(n, page)+page)
 	misplaced := int(uintptr(unsafe.Pointer(unsafe.SliceData(memory))) % largePage / 4)
-	memory = memory[(page-misplaced)%page:][:roundUp(n, page)]
+	memory = memory[(page-misplaced)%page:][:routine.RoundUp(n, page)]
 	adviseLargePages(memory)
 	return memory[:n:n]
 }

@@ -78,7 +78,7 @@ func (n *naiveAttention) kept(s, h, i, j int) float64 {
 		return 1
 	}
 	row := n.Rows[int(n.Starts[s])+i]
-	if dropoutHash(n.Dropout.rowKey(uint64(int(row)*n.Heads+h)), uint32(j)) < n.Dropout.threshold() {
+	if n.Dropout.Drops(n.Dropout.RowKey(uint64(int(row)*n.Heads+h)), j) {
 		return 0
 	}
 	return 1 / (1 - float64(n.Dropout.Probability))

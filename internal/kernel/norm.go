@@ -1,24 +1,18 @@
 package kernel
 
-// NormKind is the formula of a normalisation.
-type NormKind uint8
+import "uer/internal/kernel/routine"
 
+// NormKind is the formula of a normalisation.
+type NormKind = routine.NormKind
+
+// The formulas.
 const (
-	// NormUER is layer normalisation as UER-py does it: y = γ (x-μ)/(s+ε) + β with the sample deviation
-	// s = √(Σ(x-μ)²/(width-1)) and ε = 1e-6 outside the root.
-	NormUER NormKind = iota
-	// NormRMS is the T5 form: y = γ x/√(mean(x²)+ε).
-	NormRMS
+	NormUER = routine.NormUER
+	NormRMS = routine.NormRMS
 )
 
-const normEpsilon = 1e-6
-
 // Norm normalises the rows of a matrix.
-type Norm struct {
-	Kind        NormKind
-	Width       int
-	Gamma, Beta []float32 // [width]; nil Beta: none
-}
+type Norm = routine.Norm
 
 // NormForward writes sum = dropout(x) + residual and y = norm(sum). x, residual, sum, y are [n, width], rows [n]
 // numbers the rows for dropout. With a nil sum (then no residual and no dropout) y = norm(x). residual may be nil;
@@ -36,8 +30,10 @@ func (c *CPU) NormForward(n Norm, y, sum, stats, x, residual []float32, rows []i
 	rows = dropoutRows(rows, count, d)
 	c.overRows(count, n.Width, func(first, last int) {
 		i, j := first*n.Width, last*n.Width
-		c.rows.normForward(n, y[i:j], part(sum, i, j), stats[2*first:2*last], x[i:j], part(residual, i, j),
-			part(rows, first, last), d)
+		c.table.NormForward(routine.NormForward{
+			Norm: n, Y: y[i:j], Sum: part(sum, i, j), Stats: stats[2*first : 2*last], X: x[i:j], Residual: part(residual, i, j),
+			Rows: part(rows, first, last), Dropout: d,
+		})
 	})
 }
 
@@ -46,13 +42,6 @@ func (c *CPU) checkNorm(n Norm, operand string, x []float32) int {
 	requireLength("Gamma", len(n.Gamma), n.Width)
 	requireOptional("Beta", n.Beta, n.Width)
 	return rowCount(operand, x, n.Width)
-}
-
-// normGradient is what a tile of NormBackward writes.
-type normGradient struct {
-	dx, dresidual []float32 // [n, width], nil if not wanted
-	parameters    []float32 // [2, width]: dgamma and dbeta summed over the tile
-	accumulate    [2]bool   // dx, dresidual
 }
 
 // NormBackward writes the gradients of NormForward given dy and its sum (x where there was no sum) and stats:
@@ -72,12 +61,14 @@ func (c *CPU) NormBackward(n Norm, dx, dresidual, dgamma, dbeta, dy, sum, stats 
 	c.parallel(blocks, func(block int) {
 		first, last := block*step, min((block+1)*step, count)
 		i, j := first*n.Width, last*n.Width
-		c.rows.normBackward(n, normGradient{
-			dx:         part(dx, i, j),
-			dresidual:  part(dresidual, i, j),
-			parameters: partials[block*2*n.Width : (block+1)*2*n.Width],
-			accumulate: [2]bool{accumulate[0], accumulate[1]},
-		}, dy[i:j], sum[i:j], stats[2*first:2*last], part(rows, first, last), d)
+		c.table.NormBackward(routine.NormBackward{
+			Norm:        n,
+			DX:          routine.Output{To: part(dx, i, j), Accumulate: accumulate[0]},
+			DResidual:   routine.Output{To: part(dresidual, i, j), Accumulate: accumulate[1]},
+			DParameters: partials[block*2*n.Width : (block+1)*2*n.Width],
+			DY:          dy[i:j], Sum: sum[i:j], Stats: stats[2*first : 2*last],
+			Rows: part(rows, first, last), Dropout: d,
+		})
 	})
 	if dgamma != nil {
 		c.sumBlocks(dgamma, partials, 2*n.Width, accumulate[2])

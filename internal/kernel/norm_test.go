@@ -52,7 +52,7 @@ func newNormRun(kind NormKind, rows, width int, p float32) *normRun {
 		x:    random(3, n), residual: random(4, n), dy: random(5, n),
 		y: make([]float32, n), sum: make([]float32, n), stats: make([]float32, 2*rows),
 		dx: random(6, n), dresidual: random(7, n), dgamma: random(8, width), dbeta: random(9, width),
-		rows: counting(3, rows), Dropout: Dropout{p, 11},
+		rows: counting(3, rows), Dropout: Dropout{Probability: p, Key: 11},
 	}
 	if kind == NormRMS {
 		r.Beta, r.dbeta = nil, nil

@@ -111,7 +111,7 @@ func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
 				x := operands["x"][token*r.inputWidth()+r.column(d):][:r.Input]
 				a := naiveLinear(operand("WeightIH"), operand("BiasIH"), x)
 				b := naiveLinear(operand("WeightHH"), operand("BiasHH"), h)
-				h = r.Cell.naive(a, b, h, c)
+				h = naiveCell(r.Cell, a, b, h, c)
 				copy(y[(token*len(r.Weights)+d)*r.Hidden:], h)
 			}
 		}
@@ -119,7 +119,7 @@ func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
 	return y
 }
 
-func (cell Cell) naive(a, b, h, c []float64) []float64 {
+func naiveCell(cell Cell, a, b, h, c []float64) []float64 {
 	n := len(h)
 	next := make([]float64, n)
 	for u := range n {

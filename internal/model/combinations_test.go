@@ -2,7 +2,6 @@ package model
 
 import (
 	"bytes"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -12,7 +11,9 @@ import (
 	"uer/internal/console"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
+	"uer/internal/registry"
 	"uer/internal/target"
+	"uer/internal/task"
 )
 
 // tiny is a small model of the given parts, with everything that any of them needs. An encoder is written with its mask,
@@ -33,27 +34,32 @@ func tiny(embeddingName, encoderName, targetName string) config.Model {
 	default:
 		m.Mask = variant
 	}
-	switch targetName {
-	case "seq2seq", "t5":
+	if task.ByName[targetName].Decoder {
 		m.TargetEmbedding = embeddingName
-	case "cls":
+	}
+	if target.ByName[targetName].Reads("labels_num") {
 		m.LabelsNumber = demoLabels
 	}
 	return m
 }
 
-// encoders lists the encoders with all that changes what they see.
+// encoders lists the encoders with every setting that changes their context.
 func encoders() []string {
 	var list []string
-	for _, name := range slices.Sorted(maps.Keys(encoder.ByName)) {
-		switch {
-		case name == "bert": // another name of the transformer
-		case encoder.IsTransformer(name):
-			list = append(list, name+" fully_visible", name+" causal", name+" causal_with_prefix")
-		case isRecurrent(name):
-			list = append(list, name, name+" bidirectional")
-		default:
-			list = append(list, name)
+	for _, name := range registry.Names(encoder.ByName) {
+		if name == "bert" { // another name of the transformer
+			continue
+		}
+		e := encoder.ByName[name]
+		if e.Reads("mask") {
+			for _, mask := range registry.Names(encoder.Masks) {
+				list = append(list, name+" "+mask)
+			}
+			continue
+		}
+		list = append(list, name)
+		if e.Reads("bidirectional") {
+			list = append(list, name+" bidirectional")
 		}
 	}
 	return list
@@ -66,8 +72,9 @@ const (
 	before  = " sees only the tokens before"
 	forward = "target bilm predicts in both directions: "
 	nothing = "target cls would see nothing of the text: pooling first takes the first token, and "
-	two     = "\nhint: pass --encoder bilstm, bigru or birnn"
-	pool    = "\nhint: pass --pooling last, mean or max"
+	two     = "\nhint: pass --encoder bigru, bilstm or birnn"
+	one     = "\nhint: pass --encoder gatedcnn, gru, lstm or rnn"
+	pool    = "\nhint: pass --pooling last, max or mean"
 )
 
 // refused holds the combinations of target and encoder that are refused, with the message, whatever the embedding. The
@@ -79,18 +86,18 @@ var refused = map[string]map[string]string{
 		"rnn bidirectional":              "target lm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"lstm bidirectional":             "target lm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"gru bidirectional":              "target lm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
-		"birnn":                          "target lm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
-		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
-		"bigru":                          "target lm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+		"birnn":                          "target lm" + copies + "encoder birnn" + follow + one,
+		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + one,
+		"bigru":                          "target lm" + copies + "encoder bigru" + follow + one,
 	},
 	"prefixlm": {
 		"transformer fully_visible": "target prefixlm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal_with_prefix",
 		"rnn bidirectional":         "target prefixlm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"lstm bidirectional":        "target prefixlm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"gru bidirectional":         "target prefixlm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
-		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
-		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
-		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + one,
+		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + one,
+		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + one,
 	},
 	"bilm": {
 		"transformer fully_visible":      mixes + "encoder transformer with mask fully_visible mixes them" + two,

@@ -1,4 +1,5 @@
-// Package model composes an embedding, an encoder and a target to a model.
+// Package model composes an embedding, an encoder and a target into a model. Check finds settings that do not go together,
+// New builds and compiles the graph, and Initialize draws the parameters.
 package model
 
 import (
@@ -30,7 +31,7 @@ type Model struct {
 	Heads   []Head
 }
 
-// Head is one prediction of a model and where its figures are among the outputs of the program.
+// Head is one prediction of a model and the place of its figures among the outputs of the program.
 type Head struct {
 	Name          string
 	Labels        string // the input whose length is the number of predictions
@@ -70,23 +71,23 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	predicted := cmp.Or(shape.OutputVocabulary, vocabularySize)
 	if predicted != vocabularySize && (m.TieWeights || m.ShareEmbedding) {
 		return nil, target.Losses{}, console.Hint(fmt.Errorf(
-			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d", vocabularySize, predicted),
-			"leave them out, or make the dataset with one vocabulary for both")
+			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d",
+			vocabularySize, predicted), "leave them out, or make the dataset with one vocabulary for both")
 	}
 	b := graph.NewBuilder()
 	b.Recompute = m.Recompute
 	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
 	s := b.Scope()
-	x := embedding.ByName[m.Embedding](s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
-	x = encoder.ByName[m.Encoder](s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
-	losses := target.ByName[m.Target](s.In("target"), m, predicted, batch, x)
+	x := embedding.ByName[m.Embedding].Build(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
+	x = encoder.ByName[m.Encoder].Build(s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
+	losses := target.ByName[m.Target].Build(s.In("target"), m, predicted, batch, x)
 	if err := b.Err(); err != nil {
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}
 	return b, losses, nil
 }
 
-// isNormGain tells the parameters that multiply a normalised value: they start at 1.
+// isNormGain recognises the parameters that multiply a normalised value, which start at 1.
 func isNormGain(name string) bool {
 	return strings.HasSuffix(name, "gamma") || strings.Contains(name, "layer_norm") && strings.HasSuffix(name, "weight")
 }

@@ -8,7 +8,9 @@ import (
 	"uer/internal/config"
 	"uer/internal/encoder"
 	"uer/internal/kernel"
+	"uer/internal/registry"
 	"uer/internal/target"
+	"uer/internal/task"
 )
 
 // precisions are those of the CPU's products.
@@ -26,14 +28,13 @@ func middling() map[string]config.Model {
 		"seq2seq":       tiny("word_sinusoidalpos", "transformer", "seq2seq"),
 		"t5":            tiny("word", "transformer", "t5"),
 		"cls":           tiny("word_pos_seg", "transformer", "cls"),
-		"rnn":           tiny("word", "rnn", "lm"),
-		"lstm":          tiny("word", "lstm", "lm"),
-		"gru":           tiny("word", "gru", "lm"),
 		"bidirectional": tiny("word", "lstm bidirectional", "mlm"),
-		"birnn":         tiny("word", "birnn", "bilm"),
-		"elmo":          tiny("word", "bilstm", "bilm"),
-		"bigru":         tiny("word", "bigru", "bilm"),
-		"gatedcnn":      tiny("word", "gatedcnn", "lm"),
+	}
+	suited := map[task.Context]string{task.Past: "lm", task.Full: "mlm", task.PastAndFutureSplit: "bilm"}
+	for name, e := range encoder.ByName {
+		if !e.Reads("mask") {
+			models[name] = tiny("word", name, suited[e.Context(config.Model{})])
+		}
 	}
 	for name, m := range models {
 		m.EmbeddingSize, m.HiddenSize, m.FeedForwardSize = 32, 32, 80
@@ -57,7 +58,7 @@ func TestMiddlingHasAllParts(t *testing.T) {
 		delete(targets, m.Target)
 	}
 	if len(encoders)+len(targets) > 0 {
-		t.Errorf("there is no model with the encoders %v and the targets %v", keys(encoders), keys(targets))
+		t.Errorf("there is no model with the encoders %v and the targets %v", registry.Names(encoders), registry.Names(targets))
 	}
 }
 

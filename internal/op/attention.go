@@ -35,26 +35,29 @@ type AttentionInputs[T any] struct {
 	Bias       T // [Heads, 2·MaxLength−1], if Bias
 }
 
-func (a *AttentionInputs[T]) slots(o Attention) (s slots[T]) {
-	s.add(true, &a.Query, &a.Key, &a.Value, &a.Starts, &a.Rows)
-	s.add(o.Cross, &a.KeyStarts)
-	s.add(o.Prefix, &a.Prefix)
-	s.add(o.Lengths, &a.Lengths)
-	s.add(o.Bias, &a.Bias)
-	return s
-}
-
 // AttentionInputsOf names the inputs of an instruction.
 func AttentionInputsOf[T any](o Attention, in []T) (a AttentionInputs[T]) {
-	s := a.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	a.Query = r.next(true)
+	a.Key = r.next(true)
+	a.Value = r.next(true)
+	a.Starts = r.next(true)
+	a.Rows = r.next(true)
+	a.KeyStarts = r.next(o.Cross)
+	a.Prefix = r.next(o.Prefix)
+	a.Lengths = r.next(o.Lengths)
+	a.Bias = r.next(o.Bias)
 	return a
 }
 
 // List orders the inputs for an instruction.
 func (a AttentionInputs[T]) List(o Attention) []T {
-	s := a.slots(o)
-	return s.list()
+	list := []T{a.Query, a.Key, a.Value, a.Starts, a.Rows}
+	list = appendIf(list, o.Cross, a.KeyStarts)
+	list = appendIf(list, o.Prefix, a.Prefix)
+	list = appendIf(list, o.Lengths, a.Lengths)
+	list = appendIf(list, o.Bias, a.Bias)
+	return list
 }
 
 // Name implements graph.Op.

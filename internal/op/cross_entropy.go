@@ -22,24 +22,22 @@ type CrossEntropyInputs[T any] struct {
 	Labels T // [rows]
 }
 
-func (c *CrossEntropyInputs[T]) slots(o CrossEntropy) (s slots[T]) {
-	s.add(true, &c.Hidden, &c.Weight)
-	s.add(o.Bias, &c.Bias)
-	s.add(true, &c.Labels)
-	return s
-}
-
 // CrossEntropyInputsOf names the inputs of an instruction.
 func CrossEntropyInputsOf[T any](o CrossEntropy, in []T) (c CrossEntropyInputs[T]) {
-	s := c.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	c.Hidden = r.next(true)
+	c.Weight = r.next(true)
+	c.Bias = r.next(o.Bias)
+	c.Labels = r.next(true)
 	return c
 }
 
 // List orders the inputs for an instruction.
 func (c CrossEntropyInputs[T]) List(o CrossEntropy) []T {
-	s := c.slots(o)
-	return s.list()
+	list := []T{c.Hidden, c.Weight}
+	list = appendIf(list, o.Bias, c.Bias)
+	list = append(list, c.Labels)
+	return list
 }
 
 // Name implements graph.Op.

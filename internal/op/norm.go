@@ -37,25 +37,24 @@ type NormInputs[T any] struct {
 	Beta     T // [width], unless Kind is NormRMS
 }
 
-func (n *NormInputs[T]) slots(o Norm) (s slots[T]) {
-	s.add(true, &n.X)
-	s.add(o.Residual, &n.Residual, &n.Rows)
-	s.add(true, &n.Gamma)
-	s.add(o.Kind != NormRMS, &n.Beta)
-	return s
-}
-
 // NormInputsOf names the inputs of an instruction.
 func NormInputsOf[T any](o Norm, in []T) (n NormInputs[T]) {
-	s := n.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	n.X = r.next(true)
+	n.Residual = r.next(o.Residual)
+	n.Rows = r.next(o.Residual)
+	n.Gamma = r.next(true)
+	n.Beta = r.next(o.Kind != NormRMS)
 	return n
 }
 
 // List orders the inputs for an instruction.
 func (n NormInputs[T]) List(o Norm) []T {
-	s := n.slots(o)
-	return s.list()
+	list := []T{n.X}
+	list = appendIf(list, o.Residual, n.Residual, n.Rows)
+	list = append(list, n.Gamma)
+	list = appendIf(list, o.Kind != NormRMS, n.Beta)
+	return list
 }
 
 // Name implements graph.Op.
@@ -122,23 +121,22 @@ type NormGradientInputs[T any] struct {
 	Rows  T // [tokens], if Residual
 }
 
-func (n *NormGradientInputs[T]) slots(o NormGradient) (s slots[T]) {
-	s.add(true, &n.Sum, &n.Stats, &n.Gamma, &n.DY)
-	s.add(o.Residual, &n.Rows)
-	return s
-}
-
 // NormGradientInputsOf names the inputs of an instruction.
 func NormGradientInputsOf[T any](o NormGradient, in []T) (n NormGradientInputs[T]) {
-	s := n.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	n.Sum = r.next(true)
+	n.Stats = r.next(true)
+	n.Gamma = r.next(true)
+	n.DY = r.next(true)
+	n.Rows = r.next(o.Residual)
 	return n
 }
 
 // List orders the inputs for an instruction.
 func (n NormGradientInputs[T]) List(o NormGradient) []T {
-	s := n.slots(o)
-	return s.list()
+	list := []T{n.Sum, n.Stats, n.Gamma, n.DY}
+	list = appendIf(list, o.Residual, n.Rows)
+	return list
 }
 
 // NormGradientOutputs are the outputs of NormGradient: the gradients of Norm's inputs.
@@ -151,12 +149,11 @@ type NormGradientOutputs[T any] struct {
 
 // NormGradientOutputsOf names the outputs of an instruction.
 func NormGradientOutputsOf[T any](o NormGradient, out []T) (n NormGradientOutputs[T]) {
-	var s slots[T]
-	s.add(true, &n.X)
-	s.add(o.Residual, &n.Residual)
-	s.add(true, &n.Gamma)
-	s.add(o.Kind != NormRMS, &n.Beta)
-	s.read(out)
+	r := reader[T]{out}
+	n.X = r.next(true)
+	n.Residual = r.next(o.Residual)
+	n.Gamma = r.next(true)
+	n.Beta = r.next(o.Kind != NormRMS)
 	return n
 }
 

@@ -194,7 +194,7 @@ func TestFailingRank(t *testing.T) {
 	}{
 		"no data": {
 			func(_ *testing.T, ranks []*Trainer) { ranks[1].Batches.Close() },
-			"rank 1: step 1: the loader of batches has been closed",
+			"rank 1: step 1: the batch loader has been closed",
 		},
 		"data that ends later": {
 			func(_ *testing.T, ranks []*Trainer) {
@@ -204,7 +204,7 @@ func TestFailingRank(t *testing.T) {
 					}
 				})
 			},
-			"the loader of batches has been closed",
+			"the batch loader has been closed",
 		},
 		"a loss that is not finite": {
 			func(t *testing.T, ranks []*Trainer) {
