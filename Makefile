@@ -21,8 +21,15 @@ demo: build
 test:
 	go test $(GPU) ./...
 
+check: race fuzz
+
+# The detector does not see what C reads and writes, so models are trained with the portable kernels, too.
 race:
-	go test -race ./...
+	go test -race -short ./...
+	UER_CPU=portable go test -race -short -skip TestAllocations ./internal/model ./internal/trainer
+
+fuzz:
+	scripts/fuzz.sh
 
 # A stand-in for a GPU's driver, for tests: LD_LIBRARY_PATH=build/vgpu. It needs g++.
 vgpu:
