@@ -18,7 +18,8 @@ import (
 // Device is one GPU. It implements device.Device.
 type Device struct {
 	gpu       *driver.Device
-	products  *driver.Products
+	products  *driver.Products // nil without cuBLASLt: then a kernel of ours multiplies
+	product   *function
 	modules   map[string]*driver.Module
 	functions map[string]*function
 	scratch   *driver.Buffer // of one operation at a time; all run in one stream
@@ -51,10 +52,22 @@ func New(o Options) (*Device, error) {
 		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
 		name: fmt.Sprintf("%s (GPU %d, fp32)", gpu.Name, gpu.Number),
 	}
-	if d.products, err = gpu.NewProducts(gpu.Compute); err != nil {
+	if err := d.openProducts(); err != nil {
 		return nil, errors.Join(hinted(err), gpu.Close())
 	}
 	return d, nil
+}
+
+// openProducts opens cuBLASLt. Where it is missing, products are right and slow.
+func (d *Device) openProducts() (err error) {
+	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
+	var missing *driver.Unavailable
+	if errors.As(err, &missing) {
+		d.products = nil
+		d.name += ", without cuBLASLt: " + missing.Reason
+		d.product, err = d.function("product_float")
+	}
+	return err
 }
 
 // hinted adds what can be done about an error of the driver.
@@ -95,7 +108,13 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 }
 
 // Close waits for the GPU and frees what was allocated on it.
-func (d *Device) Close() error { return errors.Join(d.products.Close(), d.gpu.Close()) }
+func (d *Device) Close() error {
+	var err error
+	if d.products != nil {
+		err = d.products.Close()
+	}
+	return errors.Join(err, d.gpu.Close())
+}
 
 // reserve makes scratch memory at least so large.
 func (d *Device) reserve(bytes int64) error {

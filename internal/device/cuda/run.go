@@ -52,9 +52,22 @@ func (r *run) launchWith(shared int, f *function, grid driver.Dim, arguments ...
 
 // multiply begins a matrix product.
 func (r *run) multiply(p driver.Product) {
-	if r.err == nil && !r.planning {
-		r.err = r.device.products.Multiply(p)
+	if r.err != nil || r.planning {
+		return
 	}
+	if r.device.products != nil {
+		r.err = r.device.products.Multiply(p)
+		return
+	}
+	stride := func(m driver.Matrix, rows, columns int) driver.Argument {
+		if m.Transposed {
+			columns = rows
+		}
+		return count(columns)
+	}
+	r.launch(r.device.product, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
+		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
+		count(p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed), flag(p.Beta == 1))
 }
 
 // zero begins to clear n floats.

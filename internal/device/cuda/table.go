@@ -68,6 +68,8 @@ var bindings = table(
 	bindingOf(bindEmbeddingGradient).addsToAll(),
 	bindingOf(bindNorm),
 	bindingOf(bindNormGradient).addsToAll(),
+	bindingOf(bindAttention),
+	bindingOf(bindAttentionGradient).addsToAll(),
 	bindingOf(bindPositionBias),
 	bindingOf(bindPositionBiasGradient).addsToAll(),
 	bindingOf(bindGather),
@@ -82,6 +84,7 @@ var bindings = table(
 	bindingOf(bindWiden).addsToAll(),
 	bindingOf(bindLinear),
 	bindingOf(bindLinearGradient).addsToAll(),
+	bindingOf(bindCrossEntropy).addsFrom(2), // the gradients; not the loss and the hits
 	bindingOf(bindSumSquares),
 	bindingOf(bindClip),
 )

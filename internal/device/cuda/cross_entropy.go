@@ -1,0 +1,59 @@
+package cuda
+
+import (
+	driver "uer/internal/cuda"
+	"uer/internal/device/cuda/kernels"
+	"uer/internal/op"
+)
+
+// maxLogits bounds the logits that exist at a time: rows of them are computed, turned into gradients and used.
+const maxLogits = 64 << 20
+
+func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
+	kernel, totals, sums := b.kernel("cross_entropy_float"), b.kernel("cross_entropy_totals"), newColumnSums(b)
+	return func(r *run, out, in []operand, accumulate []bool) {
+		c := op.CrossEntropyInputsOf(o, in)
+		rows, width, classes := c.Hidden.Shape[0], c.Hidden.Shape[1], c.Weight.Shape[0]
+		losses, hits := r.floats(rows), r.floats(rows) // [rows]
+		chunk := min(rows, max(1, maxLogits/classes))
+		logits := r.floats(chunk * classes) // [chunk, classes]
+		wantsBias := o.Bias && out[4].wanted()
+		blocks, _ := kernels.RowBlocks(chunk)
+		var partials driver.Pointer // [blocks, classes]
+		if wantsBias {
+			partials = r.floats(blocks * classes)
+		}
+		var scale float32
+		if rows > 0 {
+			scale = 1 / float32(rows)
+		}
+		for first := 0; first < max(rows, 1); first += max(chunk, 1) {
+			n, later := min(chunk, rows-first), first > 0
+			hidden, offset := c.Hidden.At+driver.Pointer(4*first*width), driver.Pointer(4*first)
+			r.multiply(driver.Product{ // h Wᵀ + b
+				M: n, N: classes, K: width, A: driver.Matrix{At: hidden}, B: driver.Matrix{At: c.Weight.At, Transposed: true},
+				D: driver.Matrix{At: logits}, Bias: c.Bias.At,
+			})
+			r.launch(kernel, driver.Dim{n, 1, 1}, pointer(logits), pointer(losses+offset), pointer(hits+offset),
+				pointer(c.Labels.At+offset), count(classes), driver.Float32(scale))
+			if out[2].wanted() { // dh = dlogits W
+				r.multiply(driver.Product{
+					M: n, N: width, K: classes, A: driver.Matrix{At: logits}, B: driver.Matrix{At: c.Weight.At},
+					D: driver.Matrix{At: out[2].At + driver.Pointer(4*first*width)}, Beta: beta(accumulate[2]),
+				})
+			}
+			if out[3].wanted() { // dW = dlogitsᵀ h
+				r.multiply(driver.Product{
+					M: classes, N: width, K: n, A: driver.Matrix{At: logits, Transposed: true}, B: driver.Matrix{At: hidden},
+					D: driver.Matrix{At: out[3].At}, Beta: beta(accumulate[3] || later),
+				})
+			}
+			if wantsBias {
+				sums.first(r, partials, logits, n, classes, classes)
+				present, _ := kernels.RowBlocks(n)
+				sums.second(r, out[4].At, partials, present, classes, classes, accumulate[4] || later)
+			}
+		}
+		r.launch(totals, over(1, 1), at(out[0]), at(out[1]), pointer(losses), pointer(hits), count(rows))
+	}
+}
