@@ -1,15 +1,13 @@
 package cpu
 
 import (
-	"errors"
-	"fmt"
 	"math"
-	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
 
 	"uer/internal/device"
+	"uer/internal/device/devicetest"
 	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
@@ -72,251 +70,28 @@ func newDevice(t testing.TB, set string, threads int) *Device {
 	return d
 }
 
-// opTest is an operation on parameters and integer inputs.
-type opTest struct {
-	name       string
-	parameters [][]int
-	integers   map[string][]int32
-	build      func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node
+// weighed makes a loss of y by weights that are drawn.
+func weighed(b *graph.Builder, y *graph.Node) *graph.Node {
+	return b.Apply(weigh{}, y, b.Frozen("weight", graph.Dimensions(y)...))
 }
 
-// declaresParameter is the test whose operations declare a parameter, which can be done once only.
-const declaresParameter = "the sum of two cross entropies over one weight"
-
-// A batch of three sequences of 4, 0 and 3 tokens in rows of 5.
-var (
-	starts = []int32{0, 4, 4, 7}
-	rows   = []int32{0, 1, 2, 3, 10, 11, 12}
-)
-
-var opTests = []opTest{
-	{"embedding", [][]int{{6, 5}, {4, 5}}, map[string][]int32{"a": {1, 5, 1, 0}, "b": {0, 1, 2, 3}},
-		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Embedding{Tables: 2, Scale: 1.5}, p[0], p[1], input("a"), input("b"))
-		}},
-	{"linear", [][]int{{7, 5}, {3, 5}, {3}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Linear{Bias: true}, p...)
-		}},
-	{"linear without bias, with activation", [][]int{{7, 5}, {3, 5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Linear{Activation: op.GELU}, p...)
-		}},
-	{"linear with activation, dropout and residual", [][]int{{7, 5}, {3, 5}, {3}, {7, 3}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			linear := op.Linear{Bias: true, Activation: op.GELU, Residual: true, Dropout: 0.4, Site: 1}
-			return b.Apply(linear, append(p[:4:4], rowsOf(b))...)
-		}},
-	{"linear added to its input", [][]int{{7, 5}, {5, 5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Linear{Residual: true}, p[0], p[1], p[0], rowsOf(b))
-		}},
-	{"two linear maps with one weight", [][]int{{7, 5}, {5, 5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Linear{}, b.Apply(op.Linear{Activation: op.GELU}, p[0], p[1]), p[1])
-		}},
-	{"one input of three linear maps and a residual", [][]int{{7, 5}, {5, 5}, {5, 5}, {5}, {5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			h := b.Apply(op.Linear{Activation: op.GELUFast}, p[0], p[1])
-			h = b.Apply(op.Linear{Activation: op.SiLU}, h, p[2])
-			return b.Apply(op.Norm{Residual: true}, h, p[0], rowsOf(b), p[3], p[4])
-		}},
-	{"norm", [][]int{{7, 5}, {5}, {5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Norm{}, p...)
-		}},
-	{"t5 norm", [][]int{{7, 5}, {5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Norm{Kind: op.NormRMS}, p...)
-		}},
-	{"norm with residual and dropout", [][]int{{7, 5}, {7, 5}, {5}, {5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			norm := op.Norm{Residual: true, Dropout: 0.3, Site: 3}
-			return b.Apply(norm, p[0], p[1], rowsOf(b), p[2], p[3])
-		}},
-	{"dropout", [][]int{{7, 5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Dropout{Probability: 0.4, Site: 1}, p[0], rowsOf(b))
-		}},
-	{"dropout add", [][]int{{7, 5}, {7, 5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.DropoutAdd{Probability: 0.4, Site: 1}, p[0], p[1], rowsOf(b))
-		}},
-	{"attention", [][]int{{7, 6}, {7, 6}, {7, 6}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			attention := op.Attention{Heads: 2, Scale: 0.6, MaxLength: 5}
-			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b))
-		}},
-	{"causal attention with dropout", [][]int{{7, 6}, {7, 6}, {7, 6}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			attention := op.Attention{Heads: 2, Scale: 0.6, Causal: true, Dropout: 0.3, MaxLength: 5}
-			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b))
-		}},
-	{"prefix attention with a position bias used twice", [][]int{{7, 6}, {7, 6}, {4, 2}}, map[string][]int32{"prefix": {2, 0, 1}},
-		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
-			attention := op.Attention{Heads: 2, Scale: 0.6, Causal: true, Prefix: true, Bias: true, MaxLength: 5}
-			bias := b.Apply(op.PositionBias{MaxLength: 5, Bidirectional: true}, p[2])
-			h := b.Apply(attention, p[0], p[1], p[0], startsOf(b), rowsOf(b), input("prefix"), bias)
-			return b.Apply(attention, h, p[1], p[1], startsOf(b), rowsOf(b), input("prefix"), bias)
-		}},
-	{"cross attention with key lengths", [][]int{{7, 6}, {6, 6}, {6, 6}}, map[string][]int32{"keys": {0, 3, 4, 6}, "lengths": {3, 1, 1}},
-		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
-			attention := op.Attention{Heads: 2, Scale: 0.6, Cross: true, Lengths: true, MaxLength: 5}
-			return b.Apply(attention, p[0], p[1], p[2], startsOf(b), rowsOf(b), input("keys"), input("lengths"))
-		}},
-	{"gated", [][]int{{7, 5}, {7, 5}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Gated{Activation: op.GELU}, p...)
-		}},
-	{"overlapping columns of a matrix", [][]int{{7, 7}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			left, right := b.Apply(op.Columns{Count: 4}, p[0]), b.Apply(op.Columns{From: 3, Count: 4}, p[0])
-			return b.Apply(op.Gated{Activation: op.Tanh}, left, right)
-		}},
-	{"mean of sequences", [][]int{{7, 3}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Pool{Kind: op.PoolMean}, p[0], startsOf(b))
-		}},
-	{"maximum of sequences", [][]int{{7, 3}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Pool{Kind: op.PoolMax}, p[0], startsOf(b))
-		}},
-	{"one direction of gru cells", [][]int{{7, 4}, {9, 4}, {9, 3}, {9}, {9}}, nil, recurrentLayer(op.Recurrent{Cell: op.GRUCell, Directions: 1})},
-	{"two directions of tanh cells", [][]int{{7, 4}, {3, 4}, {3, 3}, {3}, {3}, {3, 4}, {3, 3}, {3}, {3}}, nil,
-		recurrentLayer(op.Recurrent{Cell: op.TanhCell, Directions: 2})},
-	{"two directions of lstm cells", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}, {12, 4}, {12, 3}, {12}, {12}}, nil,
-		recurrentLayer(op.Recurrent{Cell: op.LSTMCell, Directions: 2})},
-	{"two directions of gru cells apart", [][]int{{7, 8}, {9, 4}, {9, 3}, {9}, {9}, {9, 4}, {9, 3}, {9}, {9}}, nil,
-		recurrentLayer(op.Recurrent{Cell: op.GRUCell, Directions: 2, SplitInput: true})},
-	{"two directions with the same weights", [][]int{{7, 4}, {12, 4}, {12, 3}, {12}, {12}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			operands := append(append(p[:5:5], p[1:5]...), startsOf(b))
-			return b.Apply(op.Recurrent{Cell: op.LSTMCell, Directions: 2}, operands...)
-		}},
-	{"two gated convolutions", [][]int{{7, 3}, {4, 1, 2, 3}, {4}, {4}, {4, 1, 2, 3}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}}, nil,
-		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			first := append(p[:7:7], startsOf(b))
-			h := b.Apply(op.GatedConvolution{Taps: 2}, first...)
-			second := append(append([]*graph.Node{h}, p[7:]...), startsOf(b))
-			return b.Apply(op.GatedConvolution{Taps: 2, TapsLast: true}, second...)
-		}},
-	{"gather", [][]int{{7, 5}}, map[string][]int32{"index": {1, 2, 6}},
-		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.Gather{}, p[0], input("index"), rowsOf(b))
-		}},
-	{"cross entropy", [][]int{{4, 5}, {9, 5}, {9}}, map[string][]int32{"labels": {3, 0, 8, 3}},
-		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
-			return b.Apply(op.CrossEntropy{Bias: true}, p[0], p[1], p[2], input("labels"))
-		}},
-	{declaresParameter, [][]int{{4, 5}, {9, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
-		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
-			first := b.Apply(op.CrossEntropy{}, p[0], p[1], input("labels"))
-			second := b.Apply(op.CrossEntropy{}, b.Apply(op.Linear{Activation: op.Tanh}, p[0], square(b)), p[1], input("labels"))
-			return b.Apply(op.Total{}, first, second)
-		}},
-}
-
-func recurrentLayer(o op.Recurrent) func(*graph.Builder, []*graph.Node, func(string) *graph.Node) *graph.Node {
-	return func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-		return b.Apply(o, append(p[:len(p):len(p)], startsOf(b))...)
-	}
-}
-
-func rowsOf(b *graph.Builder) *graph.Node   { return b.Named("rows") }
-func startsOf(b *graph.Builder) *graph.Node { return b.Named("starts") }
-func square(b *graph.Builder) *graph.Node   { return b.Parameter("square", 5, 5) }
-
-// built is an opTest on a graph with values.
-type built struct {
-	builder    *graph.Builder
-	program    *graph.Program
-	parameters []float32
-	integers   map[string][]int32
-}
-
-func (test opTest) compile(t *testing.T) built {
+func compile(t *testing.T, c devicetest.Case) *devicetest.Program {
 	t.Helper()
-	result := built{builder: graph.NewBuilder(), integers: map[string][]int32{"rows": rows, "starts": starts}}
-	for name, data := range test.integers {
-		result.integers[name] = data
-	}
-	b := result.builder
-	for name, data := range result.integers {
-		b.Input(name, graph.Int32, len(data))
-	}
-	var parameters []*graph.Node
-	for i, shape := range test.parameters {
-		parameters = append(parameters, b.Parameter(fmt.Sprint("p", i), shape...))
-	}
-	y := test.build(b, parameters, b.Named)
-	if b.Err() != nil {
-		t.Fatal(b.Err())
-	}
-	if shape := graph.Dimensions(y); len(shape) > 0 {
-		y = b.Apply(weigh{}, y, b.Frozen("weight", shape...))
-	}
-	program, err := b.Compile(y)
+	p, err := c.Compile(weighed)
 	if err != nil {
 		t.Fatal(err)
 	}
-	result.program = program
-	result.parameters = random(program.ParameterSize)
-	return result
+	return p
 }
 
-func random(n int) []float32 {
-	generator := rand.New(rand.NewPCG(1, 2))
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = float32(generator.NormFloat64())
-	}
-	return values
-}
-
-// execute runs the program and returns the loss and the gradients.
-func (b built) execute(t *testing.T, d *Device) (float32, []float32) {
+// execute runs a program and returns the loss and the gradients.
+func execute(t *testing.T, p *devicetest.Program, d *Device, passes int) (float64, []float32) {
 	t.Helper()
-	return b.passes(t, d, 1)
-}
-
-// accumulate runs the program twice, the second time adding to the gradients.
-func (b built) accumulate(t *testing.T, d *Device) []float32 {
-	t.Helper()
-	_, gradients := b.passes(t, d, 2)
-	return gradients
-}
-
-func (b built) passes(t *testing.T, d *Device, passes int) (loss float32, gradients []float32) {
-	t.Helper()
-	m, err := d.Allocate(b.program.Layout)
+	loss, gradients, err := p.Run(d, passes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, err := d.Load(b.program, m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var inputs device.Inputs
-	for name, data := range b.integers {
-		inputs = append(inputs, device.Input{Name: name, Data: data})
-	}
-	if err := m.Write(graph.InParameters, 0, b.parameters); err != nil {
-		t.Fatal(err)
-	}
-	for pass := range passes {
-		if err := errors.Join(e.Feed(inputs), e.Run(device.Run{Accumulate: pass > 0})); err != nil {
-			t.Fatal(err)
-		}
-	}
-	figures, err := e.Figures(true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gradients = make([]float32, b.program.ParameterSize)
-	if err := m.Read(graph.InGradients, 0, gradients); err != nil {
-		t.Fatal(err)
-	}
-	return float32(figures[0].Outputs[0]), gradients
+	return loss, gradients
 }
 
 // TestOps compares, for every operation and with every instruction set (in short mode the best), our executables with Gorgonia's
@@ -329,12 +104,12 @@ func TestOps(t *testing.T) {
 	for _, set := range sets {
 		t.Run(set, func(t *testing.T) {
 			d := newDevice(t, set, 2)
-			for _, test := range opTests {
-				t.Run(test.name, func(t *testing.T) {
-					b := test.compile(t)
-					loss, gradients := b.execute(t, d)
+			for _, test := range devicetest.Cases {
+				t.Run(test.Name, func(t *testing.T) {
+					b := compile(t, test)
+					loss, gradients := execute(t, b, d, 1)
 					compareWithMachine(t, d, b, loss, gradients)
-					for _, p := range b.program.Parameters {
+					for _, p := range b.Parameters {
 						for i := p.Offset; i < p.Offset+p.Shape.Elements() && !p.Frozen; i++ {
 							compareWithDifference(t, d, b, p.Name, i, gradients[i])
 						}
@@ -345,23 +120,23 @@ func TestOps(t *testing.T) {
 	}
 }
 
-func compareWithMachine(t *testing.T, d *Device, b built, loss float32, gradients []float32) {
+func compareWithMachine(t *testing.T, d *Device, b *devicetest.Program, loss float64, gradients []float32) {
 	t.Helper()
 	values := map[string]graph.Buffer{}
-	for name, data := range b.integers {
+	for name, data := range b.Integers {
 		values[name] = graph.Buffer{Integers: data}
 	}
-	for _, p := range b.program.Parameters {
-		values[p.Name] = graph.Buffer{Floats: b.parameters[p.Offset:][:p.Shape.Elements()]}
+	for _, p := range b.Parameters {
+		values[p.Name] = graph.Buffer{Floats: b.Initial[p.Offset:][:p.Shape.Elements()]}
 	}
-	machine, err := b.builder.Interpret(evaluator{d}, values)
+	machine, err := b.Builder.Interpret(evaluator{d}, values)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := machine.Outputs[0].Floats[0]; got != loss {
+	if got := float64(machine.Outputs[0].Floats[0]); got != loss {
 		t.Errorf("loss %v, on Gorgonia's machine %v", loss, got)
 	}
-	for _, p := range b.program.Parameters {
+	for _, p := range b.Parameters {
 		for i, want := range machine.Gradients[p.Name].Floats {
 			// Sums of several terms are added in another order.
 			if got := gradients[p.Offset+i]; math.Abs(float64(got-want)) > 1e-5*(1+math.Abs(float64(want))) {
@@ -373,15 +148,15 @@ func compareWithMachine(t *testing.T, d *Device, b built, loss float32, gradient
 
 // compareWithDifference checks one element of a gradient. A central difference over 2h errs by about h² times the third
 // derivative and by the rounding of the loss over h; the tolerance covers both at h = 0.01 for values of order 1.
-func compareWithDifference(t *testing.T, d *Device, b built, name string, i int, gradient float32) {
+func compareWithDifference(t *testing.T, d *Device, b *devicetest.Program, name string, i int, gradient float32) {
 	t.Helper()
 	const h, tolerance = 1e-2, 5e-3
-	old := b.parameters[i]
-	b.parameters[i] = old + h
-	above, _ := b.execute(t, d)
-	b.parameters[i] = old - h
-	below, _ := b.execute(t, d)
-	b.parameters[i] = old
+	old := b.Initial[i]
+	b.Initial[i] = old + h
+	above, _ := execute(t, b, d, 1)
+	b.Initial[i] = old - h
+	below, _ := execute(t, b, d, 1)
+	b.Initial[i] = old
 	difference := float64(above-below) / (2 * h)
 	if math.Abs(difference-float64(gradient)) > tolerance*(1+math.Abs(difference)) {
 		t.Errorf("gradient of %s, element %d, is %v, the finite difference %v", name, i, gradient, difference)
@@ -392,8 +167,8 @@ func compareWithDifference(t *testing.T, d *Device, b built, name string, i int,
 // optimizer.
 func TestEveryOpIsTested(t *testing.T) {
 	seen := map[reflect.Type]bool{}
-	for _, test := range opTests {
-		for _, instruction := range test.compile(t).program.Instructions {
+	for _, test := range devicetest.Cases {
+		for _, instruction := range compile(t, test).Instructions {
 			seen[reflect.TypeOf(instruction.Op)] = true
 		}
 	}

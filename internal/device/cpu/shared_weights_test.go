@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"uer/internal/device"
+	"uer/internal/device/devicetest"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
@@ -39,7 +40,7 @@ func TestSharedWeights(t *testing.T) {
 			once, onceMemory := newExecutable(t, d, program)
 			each, eachMemory := newExecutable(t, d, program)
 			for _, m := range []*memory{onceMemory, eachMemory} {
-				for i, v := range random(program.ParameterSize) {
+				for i, v := range devicetest.Random(program.ParameterSize) {
 					m.parameters[i] = 0.1 * v
 				}
 			}
