@@ -5,6 +5,49 @@ package kernels
 // Kernels lists all kernels.
 var Kernels = []Kernel{
 
+	// The update of Adafactor, as package op has it, of one tensor: a stack of matrices [count, rows, width], or one row [width]. The
+	// update of an element before clipping is d = g row_factor column_factor, with g its gradient and the factors of its row and
+	// its column.
+	//
+	// The launches for matrices: adafactor_row_sums, adafactor_column_partials, adafactor_row_moments, adafactor_column_moments,
+	// adafactor_square_partials, total_partials, adafactor_update. For a tensor of fewer than two axes adafactor_vector_moments
+	// takes the place of the first four. Nothing is updated if halted is set.
+
+	// row_sums[r] = Σ_j g[r, j]²: a warp a row. row_sums [rows]; gradient [rows, width], the rows of all matrices. Grid: ⌈rows/8⌉.
+	{"adafactor", "adafactor_row_sums", 256, "float *row_sums, const float *gradient, int rows, int width"},
+	// The first stage of the sums of g² over the rows of each matrix. partials [count, blocks, width], blocks and rows_of_block from
+	// RowBlocks; gradient [count, rows, width]. Grid: ⌈count·blocks·⌈width/4⌉/256⌉.
+	{"adafactor", "adafactor_column_partials", 256, "float *partials, const float *gradient, int count, int rows, int width, int blocks, int rows_of_block"},
+	// first = β first + (1-β) mean over columns of (factor g)², and row_factors = factor √(mean(first)/first), the mean over the rows
+	// of a matrix: a block each. row_factors, row_sums (which may be the same), first [count, rows]; factor, halted scalars.
+	// Grid: count.
+	{"adafactor", "adafactor_row_moments", 256, "float *row_factors, float *first, const float *row_sums, const double *factor, const float *halted, int rows, int width, double beta"},
+	// second = β second + (1-β) mean over rows of (factor g)², and column_factors = 1/√second. column_factors, second [count, width];
+	// partials [count, blocks, width]; factor, halted scalars. Grid: ⌈count·width/256⌉.
+	{"adafactor", "adafactor_column_moments", 256, "float *column_factors, float *second, const float *partials, const double *factor, const float *halted, int count, int rows, int width, int blocks, double beta"},
+	// moment = β moment + (1-β) (factor g)², column_factors = 1/√moment, and row_factors = factor. column_factors, moment, gradient
+	// [width]; row_factors [1]; factor, halted scalars. Grid: ⌈width/256⌉.
+	{"adafactor", "adafactor_vector_moments", 256, "float *row_factors, float *column_factors, float *moment, const float *gradient, const double *factor, const float *halted, int width, double beta"},
+	// The first stage of Σ d²: a warp a row. partials [count·rows]; total_partials over them is the second stage. gradient [count,
+	// rows, width]; row_factors [count, rows]; column_factors [count, width]. Grid: ⌈count·rows/8⌉.
+	{"adafactor", "adafactor_square_partials", 256, "double *partials, const float *gradient, const float *row_factors, const float *column_factors, int count, int rows, int width"},
+	// p = p - decay p - rate d/max(1, √mean(d²)), the mean over the whole tensor. p, gradient [count, rows, width]; row_factors [count,
+	// rows]; column_factors [count, width]; squares, which is Σ d², and halted scalars. decay is the rate times the weight decay.
+	// Grid: ⌈count·rows·⌈width/4⌉/256⌉.
+	{"adafactor", "adafactor_update", 256, "float *parameters, const float *gradient, const float *row_factors, const float *column_factors, const double *squares, const float *halted, int count, int rows, int width, double rate, double decay"},
+
+	// The update of AdamW, as package op has it.
+
+	// Unless halted is set, with g = factor gradient:
+	//
+	//	m = beta1 m + rest1 g
+	//	v = beta2 v + rest2 g²
+	//	p = p - rate m/(√v + epsilon), and then p = p - decay p
+	//
+	// p, m, v, gradients [n]; factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight decay, all
+	// computed in float64. Grid: ⌈n/1024⌉.
+	{"adamw", "adamw", 256, "float *parameters, float *first, float *second, const float *gradients, const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon, float rate, float decay"},
+
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
 
 	// The first stage of dbias[head, o] = Σ ds(i, j) over all queries and keys with j-i+max_length-1 = o. partials [groups·tiles,
