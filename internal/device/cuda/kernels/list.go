@@ -5,6 +5,49 @@ package kernels
 // Kernels lists all kernels.
 var Kernels = []Kernel{
 
+	// The update of Adafactor, as package op has it, of one tensor: a stack of matrices [count, rows, width], or one row [width]. The
+	// update of an element before clipping is d = g row_factor column_factor, with g its gradient and the factors of its row and
+	// its column.
+	//
+	// The launches for matrices: adafactor_row_sums, adafactor_column_partials, adafactor_row_moments, adafactor_column_moments,
+	// adafactor_square_partials, total_partials, adafactor_update. For a tensor of fewer than two axes adafactor_vector_moments
+	// takes the place of the first four. Nothing is updated if halted is set.
+
+	// row_sums[r] = Σ_j g[r, j]²: a warp a row. row_sums [rows]; gradient [rows, width], the rows of all matrices. Grid: ⌈rows/8⌉.
+	{"adafactor", "adafactor_row_sums", 256, "float *row_sums, const float *gradient, int rows, int width"},
+	// The first stage of the sums of g² over the rows of each matrix. partials [count, blocks, width], blocks and rows_of_block from
+	// RowBlocks; gradient [count, rows, width]. Grid: ⌈count·blocks·⌈width/4⌉/256⌉.
+	{"adafactor", "adafactor_column_partials", 256, "float *partials, const float *gradient, int count, int rows, int width, int blocks, int rows_of_block"},
+	// first = β first + (1-β) mean over columns of (factor g)², and row_factors = factor √(mean(first)/first), the mean over the rows
+	// of a matrix: a block each. row_factors, row_sums (which may be the same), first [count, rows]; factor, halted scalars.
+	// Grid: count.
+	{"adafactor", "adafactor_row_moments", 256, "float *row_factors, float *first, const float *row_sums, const double *factor, const float *halted, int rows, int width, double beta"},
+	// second = β second + (1-β) mean over rows of (factor g)², and column_factors = 1/√second. column_factors, second [count, width];
+	// partials [count, blocks, width]; factor, halted scalars. Grid: ⌈count·width/256⌉.
+	{"adafactor", "adafactor_column_moments", 256, "float *column_factors, float *second, const float *partials, const double *factor, const float *halted, int count, int rows, int width, int blocks, double beta"},
+	// moment = β moment + (1-β) (factor g)², column_factors = 1/√moment, and row_factors = factor. column_factors, moment, gradient
+	// [width]; row_factors [1]; factor, halted scalars. Grid: ⌈width/256⌉.
+	{"adafactor", "adafactor_vector_moments", 256, "float *row_factors, float *column_factors, float *moment, const float *gradient, const double *factor, const float *halted, int width, double beta"},
+	// The first stage of Σ d²: a warp a row. partials [count·rows]; total_partials over them is the second stage. gradient [count,
+	// rows, width]; row_factors [count, rows]; column_factors [count, width]. Grid: ⌈count·rows/8⌉.
+	{"adafactor", "adafactor_square_partials", 256, "double *partials, const float *gradient, const float *row_factors, const float *column_factors, int count, int rows, int width"},
+	// p = p - decay p - rate d/max(1, √mean(d²)), the mean over the whole tensor. p, gradient [count, rows, width]; row_factors [count,
+	// rows]; column_factors [count, width]; squares, which is Σ d², and halted scalars. decay is the rate times the weight decay.
+	// Grid: ⌈count·rows·⌈width/4⌉/256⌉.
+	{"adafactor", "adafactor_update", 256, "float *parameters, const float *gradient, const float *row_factors, const float *column_factors, const double *squares, const float *halted, int count, int rows, int width, double rate, double decay"},
+
+	// The update of AdamW, as package op has it.
+
+	// Unless halted is set, with g = factor gradient:
+	//
+	//	m = beta1 m + rest1 g
+	//	v = beta2 v + rest2 g²
+	//	p = p - rate m/(√v + epsilon), and then p = p - decay p
+	//
+	// p, m, v, gradients [n]; factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight decay, all
+	// computed in float64. Grid: ⌈n/1024⌉.
+	{"adamw", "adamw", 256, "float *parameters, float *first, float *second, const float *gradients, const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon, float rate, float decay"},
+
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
 
 	// The first stage of dbias[head, o] = Σ ds(i, j) over all queries and keys with j-i+max_length-1 = o. partials [groups·tiles,
@@ -137,6 +180,42 @@ var Kernels = []Kernel{
 	// c = a b + bias, or c += it. c [m, n]; a [m, k], or [k, m] if transpose_a; b [k, n], or [n, k] if transpose_b; their rows lie
 	// stride_c, stride_a and stride_b apart; bias [n], may be null. Sums are in order of k. Grid: (⌈n/64⌉, ⌈m/64⌉).
 	{"product", "product_float", 256, "float *c, const float *a, const float *b, const float *bias, int m, int n, int k, int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
+
+	// Steps of recurrent layers over ragged sequences, of all that are long enough for the step and in one direction or both.
+	// What tokens contribute on their own, the products with the input and those of the weights' gradients, is no part of a step.
+	//
+	// Rows are sequences in the order of SequenceOrder, longest first, of which the first `alive` take the step. At step i, row r is
+	// at token i of its sequence from the front (direction 0) or from the back (direction 1). In comments: y and its gradient
+	// [tokens, directions·hidden]; gates and theirs [directions, tokens, G·hidden] with G gates, of a tanh cell y itself; extra
+	// [directions, tokens, hidden]; the weights of each direction [G·hidden, hidden], the second null for one direction; starts
+	// [sequences+1]; order [sequences]. With a the gates' sums with the input, s = W h of the state before and σ the logistic
+	// function:
+	//   tanh: h = tanh(a + s)
+	//   lstm: gates i, f, g, o of a + s; c = σ(f) c_before + σ(i) tanh(g), h = σ(o) tanh(c)
+	//   gru:  gates r, z, n; b = s_n + bias, R = σ(a_r + s_r), Z = σ(a_z + s_z), N = tanh(a_n + R b), h = (1-Z) N + Z h_before
+
+	// y holds a, and becomes h. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
+	{"recurrent", "recurrent_tanh_float", 256, "float *y, const float *weight0, const float *weight1, const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step"},
+	// y becomes h, gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
+	{"recurrent", "recurrent_lstm_float", 256, "float *y, float *gates, float *extra, const float *weight0, const float *weight1, const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step"},
+	// y becomes h, gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
+	// gate n's product with the state. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
+	{"recurrent", "recurrent_gru_float", 256, "float *y, float *gates, float *extra, const float *weight0, const float *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step"},
+	// before[t] is the state that token t starts from in a direction, 0 at the sequence's begin: the factor of the gradient of the
+	// weights. before [tokens, hidden]. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
+	{"recurrent", "recurrent_before_float", 256, "float *before, const float *y, const int *starts, int sequences, int tokens, int hidden, int directions, int direction"},
+
+	// Steps of the gradients of recurrent layers, from the last step to the first; the terms are those of recurrent.cu. dgates are the
+	// gradients of a, and those of s but for gate n of a gru, whose s_n is the gradient of b, in dextra. dgates [directions, tokens,
+	// G·hidden]; dextra [directions, tokens, hidden]; carry [directions, sequences, hidden] is what reaches a row's state, or c, from
+	// the step after it other than through the weights: steps hand it on, and none reads what was there before the first.
+
+	// The first `carried` rows have a step after this one. carried is 0 at the last step. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
+	{"recurrent_gradient", "recurrent_tanh_gradient_float", 256, "float *dgates, const float *dy, const float *y, const float *weight0, const float *weight1, const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step, int carried"},
+	// As recurrent_tanh_gradient_float. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
+	{"recurrent_gradient", "recurrent_lstm_gradient_float", 256, "float *dgates, float *carry, const float *dy, const float *gates, const float *extra, const float *weight0, const float *weight1, const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step, int sequences, int carried"},
+	// As recurrent_tanh_gradient_float. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
+	{"recurrent_gradient", "recurrent_gru_gradient_float", 256, "float *dgates, float *dextra, float *carry, const float *dy, const float *y, const float *gates, const float *extra, const float *weight0, const float *weight1, const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step, int sequences, int carried"},
 
 	// Rows picked out of a matrix, and put back.
 

@@ -1,0 +1,98 @@
+//go:build gpu
+
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+
+	"uer/internal/kernel"
+)
+
+func TestAdamW(t *testing.T) {
+	c := newCPU(t)
+	for _, n := range flatSizes {
+		a := kernel.AdamW{Rate: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-6, WeightDecay: 0.01, GradientScale: 0.5}
+		p, g, m, v := random(1, n), random(2, n), random(3, n), random(4, n)
+		for i := range v {
+			v[i] *= v[i]
+		}
+		wantP, wantM, wantV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
+		c.AdamW(a, wantP, g, wantM, wantV)
+		for _, halted := range []float32{1, 0} {
+			launch(t, "adamw", flatGrid(n), p, m, v, g, []float64{a.GradientScale}, []float32{halted}, n,
+				float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon),
+				float32(a.Rate), float32(a.Rate*a.WeightDecay))
+			if halted != 0 && !slices.Equal(p, random(1, n)) {
+				t.Error("parameters move although the flag is set")
+			}
+		}
+		compareWithin(t, "parameters", p, doubles(wantP), 3e-7)
+		compareAll(t, "first moment", m, doubles(wantM), 2e-7)
+		compareAll(t, "second moment", v, doubles(wantV), 2e-7)
+	}
+}
+
+// TestAdafactor has two updates of each tensor, the first of which is clipped.
+func TestAdafactor(t *testing.T) {
+	for _, shape := range [][]int{{}, {1}, {7}, {1000}, {1, 1}, {3, 5}, {300, 8}, {70, 130}, {4, 1, 2, 3}, {5, 6, 3, 1}, {2, 40, 9}} {
+		t.Run(fmt.Sprint(shape), func(t *testing.T) { testAdafactor(t, shape) })
+	}
+}
+
+func testAdafactor(t *testing.T, shape []int) {
+	c := newCPU(t)
+	size := 1
+	for _, n := range shape {
+		size *= n
+	}
+	nFirst, nSecond := kernel.AdafactorMoments(shape)
+	p, first, second := random(1, size), make([]float32, nFirst), make([]float32, nSecond)
+	wantP, wantFirst, wantSecond := slices.Clone(p), slices.Clone(first), slices.Clone(second)
+	for step := 1; step <= 2; step++ {
+		a := kernel.Adafactor{Rate: 0.1, WeightDecay: 0.1, GradientScale: 1.5, Step: step}
+		g := random(uint64(10+step), size)
+		c.Adafactor(a, wantP, g, wantFirst, wantSecond, shape, make([]float32, kernel.AdafactorScratch(shape)))
+		for _, halted := range []float32{1, 0} {
+			adafactor(t, a, p, first, second, g, shape, halted)
+		}
+		compareAll(t, "parameters", p, doubles(wantP), 2e-6)
+		compareAll(t, "first moment", first, doubles(wantFirst), 1e-6)
+		compareAll(t, "second moment", second, doubles(wantSecond), 1e-6)
+	}
+}
+
+// adafactor launches one update.
+func adafactor(t *testing.T, a kernel.Adafactor, p, first, second, g []float32, shape []int, halted float32) {
+	t.Helper()
+	count, rows, width := 1, 1, 1
+	if n := len(shape); n > 0 {
+		width = shape[n-1]
+		if n > 1 {
+			rows = shape[n-2]
+			for _, m := range shape[:n-2] {
+				count *= m
+			}
+		}
+	}
+	factor, flag, beta := []float64{a.GradientScale}, []float32{halted}, 1-math.Pow(float64(a.Step), -0.8)
+	rowFactors, columnFactors := make([]float32, count*rows), make([]float32, count*width)
+	if len(shape) < 2 {
+		launch(t, "adafactor_vector_moments", grid{ceilDivide(width, 256)}, rowFactors, columnFactors, first, g, factor, flag, width, beta)
+	} else {
+		blocks, rowsOfBlock := RowBlocks(rows)
+		partials, sums := unset(count*blocks*width), unset(count*rows)
+		launch(t, "adafactor_row_sums", grid{ceilDivide(count*rows, 8)}, sums, g, count*rows, width)
+		launch(t, "adafactor_column_partials", cellGrid(count*blocks, width), partials, g, count, rows, width, blocks, rowsOfBlock)
+		launch(t, "adafactor_row_moments", grid{count}, rowFactors, first, sums, factor, flag, rows, width, beta)
+		launch(t, "adafactor_column_moments", grid{ceilDivide(count*width, 256)}, columnFactors, second, partials, factor, flag,
+			count, rows, width, blocks, beta)
+	}
+	squares, total := make([]float64, count*rows), []float64{0}
+	launch(t, "adafactor_square_partials", grid{ceilDivide(count*rows, 8)}, squares, g, rowFactors, columnFactors, count, rows, width)
+	launch(t, "total_partials", grid{1}, total, squares, count*rows)
+	launch(t, "adafactor_update", cellGrid(count*rows, width), p, g, rowFactors, columnFactors, total, flag, count, rows, width,
+		a.Rate, a.Rate*a.WeightDecay)
+}
