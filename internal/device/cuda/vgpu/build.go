@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -110,11 +111,15 @@ func (b *builder) lock() (unlock func(), err error) {
 
 // libraries builds the driver, cuBLASLt and the tool.
 func (b *builder) libraries() error {
-	driver := append(b.objects("runtime"), b.objects("driver")...)
-	if err := makeAll(append(driver, b.tool()), b.report); err != nil {
+	driver, blas := append(b.objects("runtime"), b.objects("driver")...), b.objects("cublaslt")
+	if err := makeAll(slices.Concat(driver, blas, []*target{b.tool()}), b.report); err != nil {
 		return err
 	}
-	return makeAll([]*target{b.library("libcuda.so.1", driver)}, b.report)
+	cuda := b.library("libcuda.so.1", driver)
+	if err := makeAll([]*target{cuda}, b.report); err != nil {
+		return err
+	}
+	return makeAll([]*target{b.library("libcublasLt.so.13", append(blas, cuda))}, b.report)
 }
 
 // objects are the object files of a folder of sources.
@@ -125,18 +130,19 @@ func (b *builder) objects(folder string) []*target {
 		name := strings.TrimSuffix(filepath.Base(file), ".cpp") + ".o"
 		objects = append(objects, &target{
 			output: filepath.Join(b.build, "objects", folder, name),
-			command: []string{b.compiler, "-std=c++17", "-O2", "-g1", "-fPIC", "-ftls-model=initial-exec", "-march=native",
-				"-Wall", "-Wextra", "-I", filepath.Join(b.source, "runtime"), "-I", filepath.Join(b.source, "driver"),
-				"-c", file, "-o"},
-			inputs: []string{file, filepath.Join(b.source, "runtime"), filepath.Join(b.source, "driver")},
+			command: []string{b.compiler, "-std=c++17", "-O3", "-g1", "-fPIC", "-ftls-model=initial-exec", "-march=native",
+				"-ffp-contract=off", "-Wall", "-Wextra", "-I", filepath.Join(b.source, "runtime"),
+				"-I", filepath.Join(b.source, "driver"), "-c", file, "-o"},
+			inputs: []string{file, filepath.Join(b.source, "runtime"), filepath.Join(b.source, "driver"), filepath.Dir(file)},
 		})
 	}
 	return objects
 }
 
-func (b *builder) library(name string, objects []*target, flags ...string) *target {
+// library links objects, or other libraries, which it finds beside it.
+func (b *builder) library(name string, objects []*target) *target {
 	t := &target{output: filepath.Join(b.build, name)}
-	t.command = append([]string{b.compiler, "-shared", "-Wl,-soname," + name, "-Wl,-Bsymbolic", "-Wl,-z,defs", "-pthread"}, flags...)
+	t.command = []string{b.compiler, "-shared", "-Wl,-soname," + name, "-Wl,-rpath,$ORIGIN", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-pthread"}
 	for _, object := range objects {
 		t.command = append(t.command, object.output)
 		t.inputs = append(t.inputs, object.output)

@@ -47,8 +47,8 @@ func (b *builder) program(t *testing.T, name string) string {
 	source := filepath.Join(b.source, "test", name+".cpp")
 	p := &target{output: filepath.Join(b.build, "test", name)}
 	p.command = []string{b.compiler, "-std=c++17", "-g1", "-Wall", "-Wextra", "-I", filepath.Join(b.source, "driver"), source,
-		filepath.Join(b.build, "libcuda.so.1"), "-Wl,-rpath," + b.build, "-pthread", "-o"}
-	p.inputs = []string{source, filepath.Join(b.source, "driver"), filepath.Join(b.source, "test")}
+		filepath.Join(b.build, "libcuda.so.1"), filepath.Join(b.build, "libcublasLt.so.13"), "-Wl,-rpath," + b.build, "-pthread", "-o"}
+	p.inputs = []string{source, filepath.Join(b.source, "driver"), filepath.Join(b.source, "cublaslt"), filepath.Join(b.source, "test")}
 	if err := makeAll([]*target{p}, io.Discard); err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +80,13 @@ func tests(t *testing.T, program string) []string {
 	return strings.Fields(string(out))
 }
 
-func TestDriver(t *testing.T) {
+func TestLibraries(t *testing.T) {
 	b := built(t)
-	program := b.program(t, "driver_test")
-	for _, test := range tests(t, program) {
-		t.Run(test, func(t *testing.T) { b.run(t, program, test) })
+	for _, name := range []string{"driver_test", "cublaslt_test"} {
+		program := b.program(t, name)
+		for _, test := range tests(t, program) {
+			t.Run(name+"/"+test, func(t *testing.T) { b.run(t, program, test) })
+		}
 	}
 }
 
