@@ -60,14 +60,18 @@ func (r *run) multiply(p driver.Product) {
 		return
 	}
 	stride := func(m driver.Matrix, rows, columns int) driver.Argument {
-		if m.Transposed {
-			columns = rows
+		switch {
+		case m.Stride > 0:
+			return count(m.Stride)
+		case m.Transposed:
+			return count(rows)
 		}
 		return count(columns)
 	}
 	r.launch(r.device.product, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
 		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
-		count(p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed), flag(p.Beta == 1))
+		stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
+		flag(p.Beta == 1))
 }
 
 // zero begins to clear n floats.

@@ -84,9 +84,13 @@ var bindings = table(
 	bindingOf(bindWiden).addsToAll(),
 	bindingOf(bindLinear),
 	bindingOf(bindLinearGradient).addsToAll(),
+	bindingOf(bindRecurrent).saves(recurrentSaved),
+	bindingOf(bindRecurrentGradient).addsToAll(),
 	bindingOf(bindCrossEntropy).addsFrom(2), // the gradients; not the loss and the hits
 	bindingOf(bindSumSquares),
 	bindingOf(bindClip),
+	bindingOf(bindAdamW),
+	bindingOf(bindAdafactor),
 )
 
 // entry is a binding of operations of type O.
