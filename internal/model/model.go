@@ -1,5 +1,9 @@
-// Package model composes an embedding, an encoder and a target into a model. Check finds settings that do not go together,
-// New builds and compiles the graph, and Initialize draws the parameters.
+// Package model composes an embedding, an encoder and a target into a model.
+//
+// [New] builds the graph of a model for the largest batch, a [Shape], and compiles it. The resulting [Model] is a program and
+// its [Head]s, which say where the loss and the accuracy of each prediction are among the outputs. [Initialize] draws the
+// initial parameters. [Check] rejects settings that do not go together, by the facts that the registries of encoders and
+// targets hold; it needs no data.
 package model
 
 import (
@@ -16,13 +20,13 @@ import (
 	"uer/internal/target"
 )
 
-// Shape is the largest batch that a model will see.
+// Shape is the shape of the largest batch that a model will be given.
 type Shape struct {
 	Sequences int
-	Length    int // tokens of a sequence
-	Output    int // tokens of a sequence that a decoder reads; 0 without decoder
+	Length    int // tokens in a sequence
+	Output    int // tokens in a sequence of the decoder; 0 if there is no decoder
 
-	OutputVocabulary int // tokens that the target predicts among; 0 means the vocabulary of the encoder
+	OutputVocabulary int // size of the vocabulary that the target predicts; 0 if it is that of the encoder
 }
 
 // Model is a compiled model.
@@ -38,8 +42,7 @@ type Head struct {
 	Loss, Correct int    // outputs
 }
 
-// New builds a model for a vocabulary and for batches of up to the given shape. Settings that do not go together are an
-// error, as in [Check].
+// New builds a model for a vocabulary and for batches of up to the given shape. It returns the errors of [Check].
 func New(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
 	if err := Check(m); err != nil {
 		return nil, err
@@ -87,7 +90,7 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	return b, losses, nil
 }
 
-// isNormGain recognises the parameters that multiply a normalised value, which start at 1.
+// isNormGain reports whether a parameter multiplies normalised values. Such parameters start at 1.
 func isNormGain(name string) bool {
 	return strings.HasSuffix(name, "gamma") || strings.Contains(name, "layer_norm") && strings.HasSuffix(name, "weight")
 }
