@@ -87,7 +87,7 @@ func TestContinue(t *testing.T) {
 	}{
 		// Of 5 of the embedding, 16 a layer and 6 of mlm; bert has 4 more.
 		{"bert", "roberta", []string{"43 of 43 tensors",
-			"4 of the file not used: target.nsp_linear_1.weight, target.nsp_linear_1.bias, target.nsp_linear_2.weight, target.nsp_linear_2.bias"}},
+			"4 in the file, not used: target.nsp_linear_1.weight, target.nsp_linear_1.bias, target.nsp_linear_2.weight, target.nsp_linear_2.bias"}},
 		{"roberta", "bert", []string{"43 of 47 tensors",
 			"4 not in the file, initialised: target.nsp_linear_1.weight, target.nsp_linear_1.bias, target.nsp_linear_2.weight, target.nsp_linear_2.bias"}},
 		{"bert", "bert", []string{"47 of 47 tensors"}},
