@@ -1,4 +1,4 @@
-# Go is all that this needs. With a C compiler too, the kernels are faster and `make race` works.
+# Only Go is required. With a C compiler, the kernels are faster and `make race` works.
 .PHONY: build demo test race lint bench clean
 
 build:
