@@ -24,6 +24,11 @@ type operand struct {
 // wanted reports whether anything reads an output.
 func (o operand) wanted() bool { return o.Floats != nil || o.Doubles != nil }
 
+// output returns the operand as the output of a kernel.
+func (o operand) output(accumulate bool) kernel.Output {
+	return kernel.Output{To: o.Floats, Accumulate: accumulate}
+}
+
 // executable is a loaded program with the memory of its runs. It implements device.Executable.
 type executable struct {
 	device   *Device
