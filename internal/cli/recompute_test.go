@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestRecomputeRepeatsForwardOperations compares the profiles of trainings with and without --recompute: operations of the
+// TestRecomputeRepeatsForwardOperations compares the profiles of training with and without --recompute: operations of the
 // forward pass run once or twice, gradients once.
 func TestRecomputeRepeatsForwardOperations(t *testing.T) {
 	kept, recomputed := operationCalls(t), operationCalls(t, "--recompute")

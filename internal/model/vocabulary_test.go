@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestOutputVocabulary gives the decoder a vocabulary of its own.
+// TestOutputVocabulary trains a decoder that has its own vocabulary.
 func TestOutputVocabulary(t *testing.T) {
 	m := tiny("word", "transformer fully_visible", "seq2seq")
 	shape := Shape{Sequences: 2, Length: 8, Output: 4, OutputVocabulary: 30}
