@@ -40,13 +40,13 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 
 // prepare builds everything that training needs, and prints a summary.
 func prepare(options pretrainOptions, data trainingData, ranks []rank, streams Streams) ([]*trainer.Trainer, error) {
-	shape := model.Shape{
+	limits := model.Limits{
 		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
 	}
 	if data.targetVocabulary != nil {
-		shape.OutputVocabulary = data.targetVocabulary.Size()
+		limits.OutputVocabulary = data.targetVocabulary.Size()
 	}
-	m, err := model.New(options.Model, data.vocabulary.Size(), shape)
+	m, err := model.New(options.Model, data.vocabulary.Size(), limits)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	if err := options.check(flags); err != nil {
 		b.Fatal(err)
 	}
-	m, err := model.New(options.Model, benchVocabulary, model.Shape{Sequences: sequences, Length: length})
+	m, err := model.New(options.Model, benchVocabulary, model.Limits{Sequences: sequences, Length: length})
 	if err != nil {
 		b.Fatal(err)
 	}

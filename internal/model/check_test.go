@@ -271,7 +271,7 @@ func TestWhatPassesTrains(t *testing.T) {
 		}
 		trained++
 		loader := text.loader(t, m, demoBatch)
-		r := text.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+		r := text.newTraining(t, on, m, Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
 		for range 2 {
 			b, err := loader.Next()
 			if err != nil {

@@ -150,7 +150,7 @@ func TestCombinations(t *testing.T) {
 // checkRefusal checks the message about a model that cannot be built.
 func checkRefusal(t *testing.T, name string, m config.Model, want string) {
 	t.Helper()
-	_, err := New(m, 10, Shape{Sequences: 1, Length: demoLength, Output: demoLength})
+	_, err := New(m, 10, Limits{Sequences: 1, Length: demoLength, Output: demoLength})
 	if err == nil {
 		t.Errorf("%s is not refused", name)
 		return
@@ -168,7 +168,7 @@ func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	t.Helper()
 	loader := d.loader(t, m, demoBatch)
 	defer loader.Close()
-	r := d.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
 	start := r.parameters(t)
 	for step := range 2 {
 		b, err := loader.Next()

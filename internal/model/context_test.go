@@ -55,7 +55,7 @@ type probe struct {
 func newProbe(t *testing.T, on processor, m config.Model, length, prefix int32) *probe {
 	t.Helper()
 	const vocabulary = 10
-	p := &probe{loaded: unchecked(t, on, m, vocabulary, Shape{Sequences: 1, Length: int(length)})}
+	p := &probe{loaded: unchecked(t, on, m, vocabulary, Limits{Sequences: 1, Length: int(length)})}
 	for i := range length {
 		p.tokens = append(p.tokens, 1+i%(vocabulary-2))
 	}
@@ -78,9 +78,9 @@ func (p *probe) losses(t *testing.T, i int) [2]float32 {
 }
 
 // unchecked builds a model without Check. Its parameters are large, so that every dependency has a visible effect.
-func unchecked(t *testing.T, on processor, m config.Model, vocabulary int, shape Shape) *loaded {
+func unchecked(t *testing.T, on processor, m config.Model, vocabulary int, limits Limits) *loaded {
 	t.Helper()
-	made, err := compile(m, vocabulary, shape)
+	made, err := compile(m, vocabulary, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +128,7 @@ func (d *demo) comparePadding(t *testing.T, on processor, name string, m config.
 		if padded := len(b.Tokens) == 12*demoLength; padded != keep {
 			t.Fatalf("keep_padding %v gives %d tokens", keep, len(b.Tokens))
 		}
-		l := unchecked(t, on, m, d.vocabulary.Size(), Shape{Sequences: 12, Length: demoLength})
+		l := unchecked(t, on, m, d.vocabulary.Size(), Limits{Sequences: 12, Length: demoLength})
 		l.inputs = b.Inputs(nil)
 		l.set("sentence_labels", make([]int32, 12)...)
 		l.run(t, device.Run{})

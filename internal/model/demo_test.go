@@ -152,9 +152,9 @@ type training struct {
 	step      uint64
 }
 
-func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Shape) *training {
+func (d *demo) newTraining(t testing.TB, on processor, m config.Model, limits Limits) *training {
 	t.Helper()
-	made, err := New(m, d.vocabulary.Size(), shape)
+	made, err := New(m, d.vocabulary.Size(), limits)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -193,8 +193,8 @@ func openGolden(t *testing.T, name string) *golden {
 	t.Helper()
 	g := &golden{folder: filepath.Join("testdata", name)}
 	var err error
-	shape := Shape{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength}
-	if g.model, err = New(goldenModels[name], goldenVocabulary, shape); err != nil {
+	limits := Limits{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength}
+	if g.model, err = New(goldenModels[name], goldenVocabulary, limits); err != nil {
 		t.Fatal(err)
 	}
 	var batches []goldenBatchFile

@@ -51,7 +51,7 @@ func TestInitialize(t *testing.T) {
 
 func initialized(t *testing.T, m config.Model, seed int64) (*Model, []float32) {
 	t.Helper()
-	made, err := New(m, 50, Shape{Sequences: 1, Length: demoLength, Output: demoLength})
+	made, err := New(m, 50, Limits{Sequences: 1, Length: demoLength, Output: demoLength})
 	if err != nil {
 		t.Fatal(err)
 	}

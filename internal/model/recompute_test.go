@@ -46,7 +46,7 @@ func (d *demo) compareRecomputed(t *testing.T, on processor, m config.Model) {
 // activations returns the memory of the activations of a batch of ordinary size.
 func (d *demo) activations(t *testing.T, on processor, m config.Model) int64 {
 	t.Helper()
-	made, err := New(m, d.vocabulary.Size(), Shape{Sequences: 8, Length: 64, Output: 64})
+	made, err := New(m, d.vocabulary.Size(), Limits{Sequences: 8, Length: 64, Output: 64})
 	if err != nil {
 		t.Fatal(err)
 	}

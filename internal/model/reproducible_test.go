@@ -120,7 +120,7 @@ func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int)
 	const size = 8
 	loader := d.loader(t, m, size)
 	defer loader.Close()
-	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	var losses []float32
 	for range steps {
 		b, err := loader.Next()
@@ -137,7 +137,7 @@ func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int)
 func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *training {
 	t.Helper()
 	loader := d.loader(t, m, size)
-	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	b, err := loader.Next()
 	if err != nil {
 		t.Fatal(err)

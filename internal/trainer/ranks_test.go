@@ -38,7 +38,7 @@ func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
 		EmbeddingSize: 32, HiddenSize: 32, FeedForwardSize: 64, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: 40,
 		HiddenActivation: "gelu", Embedding: "word_pos_seg", Encoder: "transformer", Mask: "fully_visible", Target: "bert",
 		LayerNormPositioning: "post", FeedForward: "dense", LayerNorm: "normal", Dropout: dropout,
-	}, vocabularySize, model.Shape{Sequences: 4, Length: 32})
+	}, vocabularySize, model.Limits{Sequences: 4, Length: 32})
 	if err != nil {
 		t.Fatal(err)
 	}
