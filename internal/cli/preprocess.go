@@ -119,11 +119,11 @@ func readVocabularies(options preprocessOptions) (instance.Settings, error) {
 	if err != nil {
 		return settings, err
 	}
-	if settings.Vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+	if settings.Vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
 		return settings, err
 	}
 	if options.TargetVocabPath != "" {
-		if settings.TargetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+		if settings.TargetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
 			return settings, err
 		}
 	}

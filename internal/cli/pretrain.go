@@ -135,8 +135,8 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if o.Model.Dropout == 1 {
 		return console.UsageError{Err: errors.New("--dropout 1 leaves nothing to learn from")}
 	}
-	if o.Beta1 == 0 || o.Beta2 == 0 {
-		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0")}
+	if min(o.Beta1, o.Beta2) == 0 || max(o.Beta1, o.Beta2) == 1 {
+		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0 and below 1")}
 	}
 	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
@@ -150,5 +150,5 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := model.Check(o.Model); err != nil {
 		return err
 	}
-	return checkOutput(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
+	return checkWritable(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
 }

@@ -34,11 +34,11 @@ func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error
 // openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
 // settings.
 func openData(options pretrainOptions) (data trainingData, err error) {
-	if data.vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+	if data.vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
 		return data, err
 	}
 	if options.TargetVocabPath != "" {
-		if data.targetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+		if data.targetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
 			return data, err
 		}
 	}
@@ -91,11 +91,11 @@ func (d trainingData) checkOutput(options pretrainOptions) error {
 	return checkLength(set.Path, "--tgt_seq_length", made.TargetSequenceLength, m.TargetEmbedding, m)
 }
 
-// readVocabulary reads the vocabulary at a path given by the user.
-func readVocabulary(path string) (*vocab.Vocabulary, error) {
+// readVocabulary reads the vocabulary at the path given by a flag.
+func readVocabulary(flag, path string) (*vocab.Vocabulary, error) {
 	vocabulary, err := vocab.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = console.Hint(err, "--vocab_path names the file; a relative path starts at the current directory")
+		err = console.Hint(err, flag+" names the file; a relative path starts at the current directory")
 	}
 	return vocabulary, err
 }
@@ -127,8 +127,8 @@ func checkMasking(d *dataset.Dataset, options masking.Options) error {
 		"leave it out, or run uer preprocess with --dynamic_masking")
 }
 
-// checkOutput reports early that a file cannot be written.
-func checkOutput(path string) error {
+// checkWritable reports early that a file cannot be written.
+func checkWritable(path string) error {
 	err := durable.Check(path)
 	var missing *durable.MissingFolderError
 	if errors.As(err, &missing) {

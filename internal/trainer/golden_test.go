@@ -109,11 +109,11 @@ func length(values []float32) float64 {
 }
 
 func largest(values []float32) float64 {
-	most := 0.0
+	size := 0.0
 	for _, v := range values {
-		most = max(most, math.Abs(float64(v)))
+		size = max(size, math.Abs(float64(v)))
 	}
-	return most
+	return size
 }
 
 func readGoldenSteps(t *testing.T, path string) []goldenStep {
