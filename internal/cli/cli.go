@@ -64,10 +64,18 @@ func rewrite(root *cobra.Command, arguments []string) ([]string, error) {
 	return append(strings.Fields(command.CommandPath())[1:], flags...), nil
 }
 
+const rootExamples = `  # the demo: a small Chinese corpus, a small RoBERTa
+  mkdir -p build
+  uer preprocess --corpus_path corpora/demo.txt \
+                 --vocab_path models/demo_vocab.txt \
+                 --dataset_path build/demo.pt --dynamic_masking --target mlm
+  uer pretrain --config_path configs/demo.yaml`
+
 func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "uer",
 		Short:         "Pre-train language models: an embedding, an encoder and a target, chosen by name",
+		Example:       rootExamples,
 		Version:       version(),
 		Args:          knownCommand,
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },

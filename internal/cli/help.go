@@ -13,7 +13,7 @@ import (
 // columns is the width of the help.
 const columns = 110
 
-// groupedUsage prints the flags of a command by section, each with its default.
+// groupedUsage prints the flags of a command by section, each with its default, and its examples.
 func groupedUsage(command *cobra.Command) error {
 	var sections []string
 	flags := map[string][]*pflag.Flag{}
@@ -39,6 +39,7 @@ func groupedUsage(command *cobra.Command) error {
 			fmt.Fprintf(out, "  %-*s  %s\n", width, flagName(flag), text)
 		}
 	}
+	fmt.Fprintf(out, "\nExamples:\n%s\n", command.Example)
 	fmt.Fprintf(out, "\nSee also: uer help environment, uer help exit-codes\n")
 	return nil
 }

@@ -30,6 +30,30 @@ type preprocessOptions struct {
 	Settings        instance.Settings
 }
 
+const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
+  uer preprocess --corpus_path corpora/book_review.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 \
+                 --dynamic_masking --target mlm
+
+  # BERT: one sentence per line, a blank line after each document
+  uer preprocess --corpus_path corpora/book_review_bert.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 \
+                 --dynamic_masking --target bert
+
+  # GPT and all others that predict the next token
+  uer preprocess --corpus_path corpora/book_review.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 --target lm
+
+  # SpanBERT, masked here: 20 passes, each with spans of its own
+  uer preprocess --corpus_path corpora/book_review.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 --dup_factor 20 \
+                 --span_masking --span_geo_prob 0.3 --span_max_length 5 \
+                 --target mlm`
+
 func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
 	command := newCommand("preprocess", "Turn a text into a dataset of training examples",
@@ -40,6 +64,7 @@ func newPreprocess(streams Streams) *cobra.Command {
 			}
 			return preprocess(command.Context(), options, streams)
 		})
+	command.Example = preprocessExamples
 	options.addFlags(command.Flags())
 	completeChoices(command)
 	return command

@@ -58,6 +58,34 @@ type pretrainOptions struct {
 // Default decay rates of AdamW's moments.
 const beta1, beta2 = 0.9, 0.999
 
+const pretrainExamples = `  # RoBERTa base, from random parameters
+  uer pretrain --dataset_path dataset.pt \
+               --vocab_path models/google_zh_vocab.txt \
+               --output_model_path models/output_model.bin \
+               --learning_rate 1e-4 --embedding word_pos_seg \
+               --encoder transformer --mask fully_visible --target mlm
+
+  # the same from a BERT; what it lacks is initialised
+  uer pretrain --dataset_path dataset.pt \
+               --vocab_path models/google_zh_vocab.txt \
+               --pretrained_model_path models/google_zh_model.bin \
+               --output_model_path models/output_model.bin \
+               --learning_rate 2e-5 --embedding word_pos_seg \
+               --encoder transformer --mask fully_visible --target mlm
+
+  # GPT-2, on a dataset with --target lm
+  uer pretrain --dataset_path dataset.pt \
+               --vocab_path models/google_zh_vocab.txt \
+               --output_model_path models/output_model.bin \
+               --learning_rate 1e-4 --embedding word_pos \
+               --remove_embedding_layernorm --encoder transformer \
+               --mask causal --layernorm_positioning pre --tie_weights \
+               --target lm
+
+  # a training that a file describes: what it would take, then the training
+  uer pretrain --config_path configs/demo.yaml --dry_run
+  uer pretrain --config_path configs/demo.yaml --threads 8`
+
 func newPretrain(streams Streams) *cobra.Command {
 	var options pretrainOptions
 	command := newCommand("pretrain", "Train a model on a dataset",
@@ -72,6 +100,7 @@ func newPretrain(streams Streams) *cobra.Command {
 			defer quiet()
 			return train(command.Context(), options, streams)
 		})
+	command.Example = pretrainExamples
 	options.addFlags(command.Flags())
 	completeChoices(command)
 	return command

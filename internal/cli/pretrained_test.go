@@ -112,49 +112,63 @@ func weights(talk string) string {
 	return strings.ReplaceAll(talk, "\n         ", "\n")
 }
 
-// newerNames are the names of UER-py's tensors since 2022, for the models of trainings.
-var newerNames = strings.NewReplacer(
-	"target.embedding.word_embedding.", "tgt_embedding.word.embedding.",
-	"target.embedding.position_embedding.", "tgt_embedding.pos.embedding.",
-	"target.embedding.segment_embedding.", "tgt_embedding.seg.embedding.",
-	"target.embedding.layer_norm.", "tgt_embedding.layer_norm.",
-	"target.decoder.", "decoder.",
-	"embedding.word_embedding.", "embedding.word.embedding.",
-	"embedding.position_embedding.", "embedding.pos.embedding.",
-	"embedding.segment_embedding.", "embedding.seg.embedding.",
-	"embedding.pe", "embedding.sinusoidalpos.pe",
-	"target.mlm_linear_", "target.mlm.linear_",
-	"target.layer_norm.", "target.mlm.layer_norm.",
-	"target.nsp_linear_", "target.sp.linear_",
-	"target.sop_linear_", "target.sp.linear_",
-	"target.linear_", "target.cls.linear_",
-)
+// newerNames are the names that later versions of UER-py give the tensors of trainings, by the year of the change.
+var newerNames = map[string]*strings.Replacer{
+	"2022": strings.NewReplacer(
+		"target.embedding.", "tgt_embedding.",
+		"target.decoder.", "decoder.",
+		"target.nsp_linear_", "target.sp_linear_",
+		"target.sop_linear_", "target.sp_linear_",
+	),
+	"2023": strings.NewReplacer(
+		"target.embedding.word_embedding.", "tgt_embedding.word.embedding.",
+		"target.embedding.position_embedding.", "tgt_embedding.pos.embedding.",
+		"target.embedding.segment_embedding.", "tgt_embedding.seg.embedding.",
+		"target.embedding.layer_norm.", "tgt_embedding.layer_norm.",
+		"target.decoder.", "decoder.",
+		"embedding.word_embedding.", "embedding.word.embedding.",
+		"embedding.position_embedding.", "embedding.pos.embedding.",
+		"embedding.segment_embedding.", "embedding.seg.embedding.",
+		"embedding.pe", "embedding.sinusoidalpos.pe",
+		"target.mlm_linear_", "target.mlm.linear_",
+		"target.layer_norm.", "target.mlm.layer_norm.",
+		"target.nsp_linear_", "target.sp.linear_",
+		"target.sop_linear_", "target.sp.linear_",
+		"target.linear_", "target.cls.linear_",
+	),
+}
 
 // TestNewerNames continues from checkpoints with the names that newer versions of UER-py give their tensors.
 func TestNewerNames(t *testing.T) {
-	for name := range trainings {
-		if testing.Short() && name != "bert" && name != "mt" {
-			continue
+	for year, names := range newerNames {
+		for name := range trainings {
+			if testing.Short() && name != "bert" && name != "mt" {
+				continue
+			}
+			t.Run(name+" "+year, func(t *testing.T) { testNewerNames(t, name, year, names) })
 		}
-		t.Run(name, func(t *testing.T) {
-			path, _ := pretrained(t, name)
-			tensors, err := statedict.Read(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			output := "target.lm.output_layer."
-			if name == "elmo" {
-				output = "target.bilm.output_layer."
-			}
-			for i := range tensors {
-				tensors[i].Name = newerNames.Replace(strings.Replace(tensors[i].Name, "target.output_layer.", output, 1))
-			}
-			newer := write(t, tensors)
-			_, talk := pretrained(t, name, "--pretrained_model_path", newer)
-			if got, want := weights(talk), fmt.Sprintf("%d of %[1]d tensors", distinct(tensors)); got != want {
-				t.Errorf("got %q, want %q", got, want)
-			}
-		})
+	}
+}
+
+func testNewerNames(t *testing.T, name, year string, names *strings.Replacer) {
+	path, _ := pretrained(t, name)
+	tensors, err := statedict.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	output := "target.output_layer."
+	switch {
+	case year == "2023" && name == "elmo":
+		output = "target.bilm.output_layer."
+	case year == "2023":
+		output = "target.lm.output_layer."
+	}
+	for i := range tensors {
+		tensors[i].Name = names.Replace(strings.Replace(tensors[i].Name, "target.output_layer.", output, 1))
+	}
+	_, talk := pretrained(t, name, "--pretrained_model_path", write(t, tensors))
+	if got, want := weights(talk), fmt.Sprintf("%d of %[1]d tensors", distinct(tensors)); got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
