@@ -45,8 +45,9 @@ func execute(ctx context.Context, arguments []string, streams Streams) error {
 	return root.ExecuteContext(ctx)
 }
 
-// rewrite converts the arguments of a command from the forms that Python's argparse accepts to those that cobra accepts. The
-// shell asks for completions by commands whose names begin with "__"; their arguments are incomplete and left as they are.
+// rewrite converts the arguments of a command from the forms that Python's argparse accepts to those that cobra accepts.
+// The shell asks for completions by commands whose names begin with "__"; their arguments are incomplete and left as they
+// are.
 func rewrite(root *cobra.Command, arguments []string) ([]string, error) {
 	if len(arguments) > 0 && strings.HasPrefix(arguments[0], "__") {
 		return arguments, nil

@@ -46,7 +46,8 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	return nil
 }
 
-// module is a top-level module and the number of its trained parameters. Shared ones count in the first module that has them.
+// module is a top-level module and the number of its trained parameters. Shared ones count in the first module that has
+// them.
 type module struct {
 	name       string
 	parameters int

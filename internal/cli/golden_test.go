@@ -27,9 +27,9 @@ var goldenRuns = map[string]struct {
 		"--mask", "causal", "--layernorm_positioning", "pre", "--target", "lm"}},
 }
 
-// TestGoldenRuns trains as UER-py did, from its dataset and initial parameters, with its seed, with every instruction set (in
-// short mode, the best one). Shuffles, masks and report lines must be the same, and within rounding the checkpoints after 10
-// and 20 steps.
+// TestGoldenRuns trains as UER-py did, from its dataset and initial parameters, with its seed, with every instruction set
+// (in short mode, the best one). Shuffles, masks and report lines must be the same, and within rounding the checkpoints
+// after 10 and 20 steps.
 func TestGoldenRuns(t *testing.T) {
 	sets := kernel.InstructionSets()
 	if testing.Short() {

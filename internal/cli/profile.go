@@ -11,8 +11,8 @@ import (
 	"uer/internal/trainer"
 )
 
-// profile calls run. Unless path is empty, it writes a Go CPU profile of run to the file at path, and prints a table of the time
-// that the first rank spends in each kind of operation to status.
+// profile calls run. Unless path is empty, it writes a Go CPU profile of run to the file at path, and prints a table of
+// the time that the first rank spends in each kind of operation to status.
 func profile(path string, first *trainer.Trainer, status io.Writer, run func() error) (err error) {
 	if path == "" {
 		return run()

@@ -12,8 +12,8 @@ import (
 	"uer/internal/config"
 )
 
-// TestRecipes reads the commands of UER-py's documented recipes, with the paths of the demo, and with the ranks of eight GPUs
-// on the CPU.
+// TestRecipes reads the commands of UER-py's documented recipes, with the paths of the demo, and with the ranks of eight
+// GPUs on the CPU.
 func TestRecipes(t *testing.T) {
 	text, err := os.ReadFile("testdata/recipes.txt")
 	if err != nil {

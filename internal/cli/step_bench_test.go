@@ -39,13 +39,13 @@ var benchRecipes = []struct{ name, flags string }{
 	{"gatedcnn", "--config_path ../../models/gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"},
 }
 
-// raggedLengths are 32 equally spaced quantiles of the lengths of texts in the corpus book_review, with two special tokens and
-// at most benchLength tokens: a batch that would be 69 % padding.
+// raggedLengths are 32 equally spaced quantiles of the lengths of texts in the corpus book_review, with two special
+// tokens and at most benchLength tokens: a batch that would be 69 % padding.
 var raggedLengths = []int{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 22, 24, 26, 29, 32, 35, 38, 42, 46, 52, 58, 66, 75,
 	86, 100, 119, 128, 128}
 
-// BenchmarkStep measures whole training steps: forward, backward, update. It reports real tokens per second, and the rate of
-// floating-point operations in matrix products as a fraction of the limit: the rate of the threads in a loop of
+// BenchmarkStep measures whole training steps: forward, backward, update. It reports real tokens per second, and the rate
+// of floating-point operations in matrix products as a fraction of the limit: the rate of the threads in a loop of
 // multiply-adds. The limit is measured between the steps; both rates are medians.
 func BenchmarkStep(b *testing.B) {
 	dense := slices.Repeat([]int{benchLength}, benchBatch)

@@ -11,8 +11,8 @@ import (
 	"uer/internal/task"
 )
 
-// targetOptions are the two flags that choose the pre-training target. Older versions of UER-py have only --target; newer ones
-// choose the form of instances by --data_processor and list what to train by --target.
+// targetOptions are the two flags that choose the pre-training target. Older versions of UER-py have only --target; newer
+// ones choose the form of instances by --data_processor and list what to train by --target.
 type targetOptions struct{ Target, DataProcessor string }
 
 func (o *targetOptions) addFlags(group config.Group, usage string) {
@@ -22,8 +22,8 @@ func (o *targetOptions) addFlags(group config.Group, usage string) {
 		"another name for --target, from newer versions of UER-py")
 }
 
-// resolve returns the target that the two flags name together. If they contradict each other, the one from the source of higher
-// precedence counts.
+// resolve returns the target that the two flags name together. If they contradict each other, the one from the source of
+// higher precedence counts.
 func (o *targetOptions) resolve(flags *pflag.FlagSet) (string, error) {
 	name, agree := config.Target(o.Target, o.DataProcessor)
 	target, processor := config.SourceOf(flags.Lookup("target")), config.SourceOf(flags.Lookup("data_processor"))

@@ -5,19 +5,19 @@
 // error instead of waiting for ever. [Local] connects the ranks of one process.
 package collective
 
-// Collective is the connection of one rank to the others. All ranks must make the same calls in the same order, each from one
-// goroutine at a time. Only Abort may be called at any time and by any goroutine.
+// Collective is the connection of one rank to the others. All ranks must make the same calls in the same order, each from
+// one goroutine at a time. Only Abort may be called at any time and by any goroutine.
 type Collective interface {
 	// Rank returns the number of this rank, from 0.
 	Rank() int
 	// Size returns the number of ranks.
 	Size() int
-	// AllReduce replaces the values by their sums over all ranks. The order of addition is fixed, and all ranks get the same
-	// bits. The values must not be used until the call returns.
+	// AllReduce replaces the values by their sums over all ranks. The order of addition is fixed, and all ranks get the
+	// same bits. The values must not be used until the call returns.
 	AllReduce(values []float32) error
 	// Barrier returns when all ranks have called it.
 	Barrier() error
-	// Abort ends the group because this rank has failed, and returns the error of the rank that failed first. All waiting and
-	// later calls return that error.
+	// Abort ends the group because this rank has failed, and returns the error of the rank that failed first. All waiting
+	// and later calls return that error.
 	Abort(err error) error
 }

@@ -43,8 +43,8 @@ func NewLocal(size int) []*Local {
 
 func (t *team) newGroup(size int) *group { return &group{team: t, values: make([][]float32, size)} }
 
-// Duplicate returns another connection of the same ranks, for use by another goroutine. All ranks must make their duplicates
-// in the same order. A failure ends all connections.
+// Duplicate returns another connection of the same ranks, for use by another goroutine. All ranks must make their
+// duplicates in the same order. A failure ends all connections.
 func (l *Local) Duplicate() *Local {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -62,7 +62,8 @@ func (l *Local) Rank() int { return l.rank }
 // Size returns the number of ranks.
 func (l *Local) Size() int { return len(l.values) }
 
-// AllReduce divides the work: each rank sums one shard of the values, in the order of the ranks, and copies the sums to all.
+// AllReduce divides the work: each rank sums one shard of the values, in the order of the ranks, and copies the sums to
+// all.
 func (l *Local) AllReduce(values []float32) error {
 	l.values[l.rank] = values
 	if err := l.meet(); err != nil {
@@ -115,8 +116,8 @@ func (g *group) meet() error {
 	return nil
 }
 
-// shard returns the range of n values that a rank sums. Shards are whole cache lines, so that ranks do not write to the same
-// one.
+// shard returns the range of n values that a rank sums. Shards are whole cache lines, so that ranks do not write to the
+// same one.
 func shard(n, rank, size int) (start, end int) {
 	const line = 16 // values
 	length := (n + size - 1) / size

@@ -22,8 +22,8 @@ type lifetime struct {
 	first, last int
 }
 
-// PlanArena places the values of the arena, largest first, each at the lowest offset that is free during its whole lifetime.
-// sizes holds the sizes of all values, as multiples of the device's alignment.
+// PlanArena places the values of the arena, largest first, each at the lowest offset that is free during its whole
+// lifetime. sizes holds the sizes of all values, as multiples of the device's alignment.
 func PlanArena(p *graph.Program, sizes []int) Arena {
 	arena := Arena{Offsets: make([]int, len(p.Values))}
 	lifetimes := lifetimesOf(p, sizes)

@@ -37,8 +37,8 @@ type Memory interface {
 
 // Executable is a program loaded by a device.
 type Executable interface {
-	// Feed sets the inputs of the next run. It is an error if one of the program's inputs is missing; others are ignored. The
-	// slices must not change until Run returns.
+	// Feed sets the inputs of the next run. It is an error if one of the program's inputs is missing; others are ignored.
+	// The slices must not change until Run returns.
 	Feed(Inputs) error
 	// Run begins a run. The error may be that of an earlier one.
 	Run(Run) error

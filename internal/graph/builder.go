@@ -57,8 +57,8 @@ func (b *Builder) Fail(err error) {
 	}
 }
 
-// Site returns a new number for a place of the model that draws random numbers, such as a dropout. Sites are numbered in the
-// order of construction.
+// Site returns a new number for a place of the model that draws random numbers, such as a dropout. Sites are numbered in
+// the order of construction.
 func (b *Builder) Site() int {
 	b.sites++
 	return b.sites
@@ -71,8 +71,8 @@ func (b *Builder) Input(name string, t Type, shape ...int) *Node {
 	return n
 }
 
-// Parameter adds a float32 tensor that is trained. If the name is an alias of another parameter, Parameter returns that one;
-// otherwise the name must be new.
+// Parameter adds a float32 tensor that is trained. If the name is an alias of another parameter, Parameter returns that
+// one; otherwise the name must be new.
 func (b *Builder) Parameter(name string, shape ...int) *Node {
 	if first, shared := b.aliases[name]; shared {
 		n := b.byName[first]

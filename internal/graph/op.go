@@ -5,8 +5,8 @@ package graph
 type Op interface {
 	// Name is the same for all attributes.
 	Name() string
-	// OutputShapes returns the shapes of the outputs for inputs of the given shapes. It is called when the graph is built and
-	// again for each batch. An output whose size only the device knows has the shape [Saved].
+	// OutputShapes returns the shapes of the outputs for inputs of the given shapes. It is called when the graph is built
+	// and again for each batch. An output whose size only the device knows has the shape [Saved].
 	OutputShapes(in []Shape) ([]Shape, error)
 }
 

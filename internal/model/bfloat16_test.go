@@ -7,9 +7,9 @@ import (
 	"uer/internal/task"
 )
 
-// TestBFloat16 compares a step in bfloat16 with one in float32. Factors keep eight bits, a relative error of up to 2⁻⁹ each,
-// most of which cancels in sums of many products. The losses of these models have a relative error of up to 2.3e-4, and the
-// cosine of the angle between their gradients is at least 0.9998.
+// TestBFloat16 compares a step in bfloat16 with one in float32. Factors keep eight bits, a relative error of up to 2⁻⁹
+// each, most of which cancels in sums of many products. The losses of these models have a relative error of up to 2.3e-4,
+// and the cosine of the angle between their gradients is at least 0.9998.
 func TestBFloat16(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {

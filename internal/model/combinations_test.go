@@ -77,8 +77,8 @@ const (
 	pool    = "\nhint: pass --pooling last, max or mean"
 )
 
-// refused holds the combinations of target and encoder that are rejected with any embedding, and the messages. All others can
-// be trained.
+// refused holds the combinations of target and encoder that are rejected with any embedding, and the messages. All others
+// can be trained.
 var refused = map[string]map[string]string{
 	"lm": {
 		"transformer fully_visible":      "target lm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal",
@@ -120,8 +120,8 @@ var refused = map[string]map[string]string{
 	},
 }
 
-// TestCombinations builds every combination of embedding, encoder, mask and target. Each must be rejected as refused says, or
-// train for two steps. In short mode a target meets a third of the encoders, and each pair one embedding.
+// TestCombinations builds every combination of embedding, encoder, mask and target. Each must be rejected as refused
+// says, or train for two steps. In short mode a target meets a third of the encoders, and each pair one embedding.
 func TestCombinations(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 1}
@@ -189,8 +189,8 @@ func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	}
 }
 
-// stays reports whether a parameter has no gradient: a constant added to all keys changes no probability, and if only the first
-// token of a text counts, it has no previous state.
+// stays reports whether a parameter has no gradient: a constant added to all keys changes no probability, and if only the
+// first token of a text counts, it has no previous state.
 func stays(name, target string) bool {
 	return strings.HasSuffix(name, "_attn.linear_layers.1.bias") || target == "cls" && strings.Contains(name, "weight_hh_")
 }

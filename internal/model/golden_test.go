@@ -297,8 +297,8 @@ func TestGoldenNames(t *testing.T) {
 	}
 }
 
-// TestGoldenGradients compares the loss and every gradient on the first batch. The tolerance is 1e-6 of the loss and 1e-4 of the
-// largest element of a gradient; the reference's own float32 and float64 runs differ by half of that.
+// TestGoldenGradients compares the loss and every gradient on the first batch. The tolerance is 1e-6 of the loss and 1e-4
+// of the largest element of a gradient; the reference's own float32 and float64 runs differ by half of that.
 func TestGoldenGradients(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {

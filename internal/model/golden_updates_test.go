@@ -23,8 +23,8 @@ var goldenRuns = map[string]goldenRun{
 	"adafactor": {"adafactor", "constant", 0.01},
 }
 
-// TestGoldenUpdates compares the parameters after three updates; in short mode, those of two models. The tolerance, 0.02 of the
-// learning rate, is four times the difference between the reference's own float32 and float64 runs.
+// TestGoldenUpdates compares the parameters after three updates; in short mode, those of two models. The tolerance, 0.02
+// of the learning rate, is four times the difference between the reference's own float32 and float64 runs.
 func TestGoldenUpdates(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {

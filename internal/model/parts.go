@@ -11,8 +11,8 @@ import (
 	"uer/internal/task"
 )
 
-// parts are the settings of a model and the registry entries that they name. The checks know encoders and targets only by the
-// facts in these entries.
+// parts are the settings of a model and the registry entries that they name. The checks know encoders and targets only by
+// the facts in these entries.
 type parts struct {
 	config.Model
 	encoder encoder.Encoder

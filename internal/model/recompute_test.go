@@ -7,8 +7,8 @@ import (
 	"uer/internal/config"
 )
 
-// TestRecompute trains every encoder and every target with recomputed activations. Losses, gradients and parameters must have
-// the same bits, in both precisions, and the activations must take less memory.
+// TestRecompute trains every encoder and every target with recomputed activations. Losses, gradients and parameters must
+// have the same bits, in both precisions, and the activations must take less memory.
 func TestRecompute(t *testing.T) {
 	text := openDemo(t)
 	models := testedModels()

@@ -32,8 +32,8 @@ func sizes(m config.Model) []setting {
 	}
 }
 
-// variants lists the settings that have no effect unless something uses them. Sizes are not among them, since a configuration
-// file may be used for several encoders, except those that only one target reads.
+// variants lists the settings that have no effect unless something uses them. Sizes are not among them, since a
+// configuration file may be used for several encoders, except those that only one target reads.
 func variants(m config.Model) []setting {
 	flag := func(name string, given bool) setting { return setting{name, name, given} }
 	choice := func(name, value, standard string) setting {

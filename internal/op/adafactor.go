@@ -2,9 +2,9 @@ package op
 
 import "uer/internal/graph"
 
-// Adafactor is one update of Adafactor (Shazeer, Stern 2018) as in UER-py: with an external learning rate, clipping at 1 and
-// no first moment. Let g be the factor times the gradient, u = g² + 1e-30, and β = 1 − t^-0.8 at update t. A tensor of two
-// or more axes keeps for each matrix of its last two axes
+// Adafactor is one update of Adafactor (Shazeer, Stern 2018) as in UER-py: with an external learning rate, clipping at 1
+// and no first moment. Let g be the factor times the gradient, u = g² + 1e-30, and β = 1 − t^-0.8 at update t. A tensor
+// of two or more axes keeps for each matrix of its last two axes
 //
 //	R = β R + (1−β) mean over columns of u
 //	C = β C + (1−β) mean over rows of u

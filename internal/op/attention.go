@@ -6,8 +6,8 @@ import (
 	"uer/internal/graph"
 )
 
-// Attention is multi-head scaled dot-product attention inside each sequence: softmax((q·kᵀ + bias)·Scale) v, with dropout on
-// the probabilities (Vaswani et al. 2017).
+// Attention is multi-head scaled dot-product attention inside each sequence: softmax((q·kᵀ + bias)·Scale) v, with dropout
+// on the probabilities (Vaswani et al. 2017).
 // Inputs: those of [AttentionInputs]. Outputs: [tokens, Heads·size] and, for the gradient, the logarithms of the softmax
 // denominators [tokens, Heads].
 type Attention struct {

@@ -6,8 +6,8 @@ import (
 	"uer/internal/graph"
 )
 
-// GatedConvolution is a causal convolution times the sigmoid of another one, inside each sequence (Dauphin et al. 2017). Each
-// convolution has two biases, as in UER-py.
+// GatedConvolution is a causal convolution times the sigmoid of another one, inside each sequence (Dauphin et al. 2017).
+// Each convolution has two biases, as in UER-py.
 // Inputs: x [tokens, in]; weight, bias [out] and second bias [out] of the convolution; the same of the gate; starts
 // [sequences+1]. A weight is [out, 1, Taps, in], or [out, in, Taps, 1] if TapsLast. Outputs: [tokens, out] and what the
 // device saves for the gradient.

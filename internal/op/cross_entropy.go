@@ -9,8 +9,8 @@ import (
 // CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label], or 0 if there are no rows. It computes the gradients
 // together with the loss, chunk by chunk of the rows, so that the logits are neither stored as a whole nor computed twice.
 // Inputs: those of [CrossEntropyInputs].
-// Outputs: the loss, the number of rows whose largest logit is that of the label, dh [rows, width], dW [classes, width], and
-// db [classes] if Bias.
+// Outputs: the loss, the number of rows whose largest logit is that of the label, dh [rows, width], dW [classes, width],
+// and db [classes] if Bias.
 type CrossEntropy struct{ Bias bool }
 
 // CrossEntropyInputs are the inputs of CrossEntropy.

@@ -4,9 +4,9 @@
 // The inputs of an operation that has optional ones are named by a struct, such as [LinearInputs] of nodes, of shapes or of
 // a device's operands. List orders them for an instruction, and a function such as [LinearInputsOf] reads them back.
 //
-// Sizes in comments: tokens is the number of real tokens in a batch, whose sequences follow one another; width is the size
-// of a row. The input starts [sequences+1] holds the offsets of the sequences, and rows [tokens] the number of each token in
-// the padded batch, which determines what dropout draws for it.
+// Sizes in comments: tokens is the number of real tokens in a batch, whose sequences follow one another; width is the
+// size of a row. The input starts [sequences+1] holds the offsets of the sequences, and rows [tokens] the number of each
+// token in the padded batch, which determines what dropout draws for it.
 package op
 
 import (

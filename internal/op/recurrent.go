@@ -6,7 +6,8 @@ import (
 	"uer/internal/graph"
 )
 
-// Cell is the formula of a recurrent step, in which a is what the input adds to the gates and b what the previous state adds.
+// Cell is the formula of a recurrent step, in which a is what the input adds to the gates and b what the previous state
+// adds.
 type Cell uint8
 
 // The kinds of cells.
@@ -22,8 +23,9 @@ const (
 // Gates returns the number of gates of a cell: its weights have hidden rows for each.
 func (c Cell) Gates() int { return [...]int{TanhCell: 1, LSTMCell: 4, GRUCell: 3}[c] }
 
-// Recurrent is one layer of a recurrent network, inside each sequence. One direction reads from the first token to the last;
-// two directions read both ways, and their states are side by side. Both read all of x or, if SplitInput, one half each.
+// Recurrent is one layer of a recurrent network, inside each sequence. One direction reads from the first token to the
+// last; two directions read both ways, and their states are side by side. Both read all of x or, if SplitInput, one half
+// each.
 // Inputs: x [tokens, in], or [tokens, 2·in] if SplitInput; for each direction, the forward one first, the weights of the
 // input [gates·hidden, in] and of the state [gates·hidden, hidden], then the biases of both [gates·hidden]; starts
 // [sequences+1]. Outputs: the states [tokens, directions·hidden] and what the device saves for the gradient.
@@ -87,8 +89,8 @@ func (o Recurrent) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 	return append(computed, nil)
 }
 
-// RecurrentGradient is the gradient of Recurrent. Inputs: the two outputs of Recurrent, dy [tokens, directions·hidden], then
-// the inputs of Recurrent. Outputs: the gradients of these inputs, except starts.
+// RecurrentGradient is the gradient of Recurrent. Inputs: the two outputs of Recurrent, dy [tokens, directions·hidden],
+// then the inputs of Recurrent. Outputs: the gradients of these inputs, except starts.
 type RecurrentGradient Recurrent
 
 // Name implements graph.Op.

@@ -1,8 +1,8 @@
 // Package optimizer turns gradients into updates of the parameters: AdamW and Adafactor with weight decay, clipping by the
 // norm of the gradients, and schedules of the learning rate.
 //
-// It computes nothing itself. An update is a [graph.Program] on the parameters, the gradients and the optimizer state, which
-// [New] assembles and a device runs. An [Optimizer] counts the updates and takes the learning rate of each from a
+// It computes nothing itself. An update is a [graph.Program] on the parameters, the gradients and the optimizer state,
+// which [New] assembles and a device runs. An [Optimizer] counts the updates and takes the learning rate of each from a
 // [Schedule].
 package optimizer
 

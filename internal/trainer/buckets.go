@@ -12,8 +12,8 @@ func bucketSize(parameters int) int {
 	return min(limit, parameters/buckets)
 }
 
-// buckets makes a device sum the gradients over the ranks, bucket by bucket, during the backward pass. It is nil if there are
-// no other ranks.
+// buckets makes a device sum the gradients over the ranks, bucket by bucket, during the backward pass. It is nil if there
+// are no other ranks.
 type buckets struct {
 	memory device.Memory
 	list   []graph.Bucket // in the order in which a run completes them

@@ -67,7 +67,8 @@ func (f *figures) endUpdate(outputs device.Figures) (step int, finite bool) {
 	return step, isFinite(outputs.Outputs[optimizer.Norm]) && outputs.Outputs[optimizer.Halted] == 0
 }
 
-// next removes the oldest step and returns it, or nil if its outputs are not known yet. It is valid until the next beginStep.
+// next removes the oldest step and returns it, or nil if its outputs are not known yet. It is valid until the next
+// beginStep.
 func (f *figures) next() *stepFigures {
 	n := len(f.steps)
 	if n == 0 || !f.steps[0].known {

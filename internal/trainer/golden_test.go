@@ -18,10 +18,10 @@ type goldenStep struct {
 	Norms map[string]float64 `json:"averaged_grad_norms"`
 }
 
-// TestGoldenRanks trains as two ranks of UER-py did, with every instruction set (in short mode, the best one), and compares the
-// losses and gradient norms of three steps, the mean gradients of the first and the parameters after the third. The tolerance
-// is 1e-6 of the loss, 1e-4 of the largest element of a gradient, and for parameters 0.02 of the learning rate, four times
-// the difference between UER-py's own float32 and float64 runs.
+// TestGoldenRanks trains as two ranks of UER-py did, with every instruction set (in short mode, the best one), and
+// compares the losses and gradient norms of three steps, the mean gradients of the first and the parameters after the
+// third. The tolerance is 1e-6 of the loss, 1e-4 of the largest element of a gradient, and for parameters 0.02 of the
+// learning rate, four times the difference between UER-py's own float32 and float64 runs.
 func TestGoldenRanks(t *testing.T) {
 	sets := kernel.InstructionSets()
 	if testing.Short() {

@@ -63,8 +63,8 @@ func TestLateFigures(t *testing.T) {
 	}
 }
 
-// TestLateFailure checks that the error names the step whose loss is not finite, and that no checkpoint is affected, even if
-// the trainer learns of it late.
+// TestLateFailure checks that the error names the step whose loss is not finite, and that no checkpoint is affected, even
+// if the trainer learns of it late.
 func TestLateFailure(t *testing.T) {
 	for _, delay := range []int{0, 2, 100} {
 		r := newRanks(t, 1, 12, 0)[0]

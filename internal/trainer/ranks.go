@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// RunRanks trains all ranks of this process and returns the error of the one that failed first. The ranks must be connected,
-// unless there is only one.
+// RunRanks trains all ranks of this process and returns the error of the one that failed first. The ranks must be
+// connected, unless there is only one.
 func RunRanks(ctx context.Context, ranks []*Trainer) error {
 	errs := make([]error, len(ranks))
 	var others sync.WaitGroup

@@ -159,8 +159,8 @@ func TestRanksStayEqual(t *testing.T) {
 	}
 }
 
-// TestRanksOnTheSameData checks that ranks that all read the same batches train exactly like a single trainer: the mean of 2
-// or 4 equal gradients is that gradient, to the bit.
+// TestRanksOnTheSameData checks that ranks that all read the same batches train exactly like a single trainer: the mean
+// of 2 or 4 equal gradients is that gradient, to the bit.
 func TestRanksOnTheSameData(t *testing.T) {
 	for _, accumulation := range []int{1, 3} {
 		var want []float32

@@ -48,8 +48,8 @@ func (r *report) add(s *stepFigures) {
 	r.length = s.length
 }
 
-// step writes a line every ReportSteps steps, and one after step 1, to show at once that training proceeds. Step 1 counts in the
-// next line too, which is therefore the same as UER-py's.
+// step writes a line every ReportSteps steps, and one after step 1, to show at once that training proceeds. Step 1 counts
+// in the next line too, which is therefore the same as UER-py's.
 func (r *report) step(s *stepFigures) {
 	t := r.trainer
 	due := s.step%t.ReportSteps == 0

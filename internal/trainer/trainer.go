@@ -1,8 +1,8 @@
 // Package trainer runs the training loop: train a step, report it, save checkpoints.
 //
-// A [Trainer] trains one replica of a model on a [device.Device]; [RunRanks] runs those of all ranks of the process. The loop
-// starts runs without waiting for them and takes their outputs when they are available, so that a device never waits for a
-// report. [Measure] times a few steps instead of training.
+// A [Trainer] trains one replica of a model on a [device.Device]; [RunRanks] runs those of all ranks of the process. The
+// loop starts runs without waiting for them and takes their outputs when they are available, so that a device never waits
+// for a report. [Measure] times a few steps instead of training.
 package trainer
 
 import (
@@ -74,9 +74,9 @@ func Updates(totalSteps, accumulationSteps int) int {
 	return (totalSteps + accumulationSteps - 1) / accumulationSteps
 }
 
-// Run trains from step 1 to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled,
-// it saves and returns the cause. A loss that is not finite is an error, and parameters are not updated after it. If one of
-// several ranks fails, all return its error.
+// Run trains from step 1 to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is
+// cancelled, it saves and returns the cause. A loss that is not finite is an error, and parameters are not updated after
+// it. If one of several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) error {
 	if t.Collective == nil {
 		return t.train(ctx)
@@ -124,8 +124,8 @@ func (t *Trainer) train(ctx context.Context) error {
 	return nil
 }
 
-// forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to those
-// of the previous batch; if an update follows, they are summed over the ranks during the pass.
+// forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to
+// those of the previous batch; if an update follows, they are summed over the ranks during the pass.
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
@@ -155,8 +155,8 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	return rate, nil
 }
 
-// take stores the outputs of the runs that have ended; with wait, it waits for all runs begun so far. A loss or a norm of the
-// gradients that is not finite is an error.
+// take stores the outputs of the runs that have ended; with wait, it waits for all runs begun so far. A loss or a norm of
+// the gradients that is not finite is an error.
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {

@@ -1,9 +1,9 @@
 // Package cpu is the device that computes on the cores of the processor. Its [Device] implements device.Device.
 //
-// Each operation of package op has a kernel here, in a file named after the operation: a function that binds the operation to
-// methods of [kernel.CPU]. table.go lists the kernels and says what they can do. When a program is loaded, its arena is
-// planned and every instruction is bound to its kernel. A run computes the instructions in order and returns when they are
-// done; only the sums of gradients over ranks go on in the background.
+// Each operation of package op has a kernel here, in a file named after the operation: a function that binds the
+// operation to methods of [kernel.CPU]. table.go lists the kernels and says what they can do. When a program is loaded,
+// its arena is planned and every instruction is bound to its kernel. A run computes the instructions in order and returns
+// when they are done; only the sums of gradients over ranks go on in the background.
 package cpu
 
 import (

@@ -11,8 +11,8 @@ import (
 	"uer/internal/kernel"
 )
 
-// operand is a row-major value in memory, with its shape in the current run. Its type determines which of the slices is set;
-// an output that nothing reads has none.
+// operand is a row-major value in memory, with its shape in the current run. Its type determines which of the slices is
+// set; an output that nothing reads has none.
 type operand struct {
 	Shape    graph.Shape
 	Floats   []float32

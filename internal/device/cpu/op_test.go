@@ -319,8 +319,8 @@ func (b built) passes(t *testing.T, d *Device, passes int) (loss float32, gradie
 	return float32(figures[0].Outputs[0]), gradients
 }
 
-// TestOps compares our executables with Gorgonia's machine, and their gradients with finite differences, for every operation
-// and with every instruction set (in short mode, the best one).
+// TestOps compares our executables with Gorgonia's machine, and their gradients with finite differences, for every
+// operation and with every instruction set (in short mode, the best one).
 func TestOps(t *testing.T) {
 	sets := kernel.InstructionSets()
 	if testing.Short() {

@@ -35,8 +35,8 @@ func recurrentGradientKernel(d *Device, o op.RecurrentGradient) compute {
 	}
 }
 
-// recurrent describes the layer over the current batch, without its outputs. The inputs are those of op.Recurrent. The list of
-// weights reuses the memory of the given one.
+// recurrent describes the layer over the current batch, without its outputs. The inputs are those of op.Recurrent. The
+// list of weights reuses the memory of the given one.
 func recurrent(o op.Recurrent, in []operand, weights []kernel.RecurrentWeights, precision kernel.Precision) kernel.Recurrent {
 	parameters, starts := in[1:len(in)-1], in[len(in)-1]
 	r := kernel.Recurrent{

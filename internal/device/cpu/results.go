@@ -2,8 +2,8 @@ package cpu
 
 import "uer/internal/device"
 
-// results keeps the outputs of runs until they are read. The two lists swap roles and keep their memory, so that adding does
-// not allocate once they have grown.
+// results keeps the outputs of runs until they are read. The two lists swap roles and keep their memory, so that adding
+// does not allocate once they have grown.
 type results struct{ unread, read []device.Figures }
 
 // add records the outputs of a run.

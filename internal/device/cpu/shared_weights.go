@@ -6,8 +6,8 @@ import (
 	"uer/internal/op"
 )
 
-// sharedWeight holds a weight W [out, in] that several linear layers share, packed in the layouts that matrix products read.
-// In each run the first layer that needs it packs it, and the others reuse that.
+// sharedWeight holds a weight W [out, in] that several linear layers share, packed in the layouts that matrix products
+// read. In each run the first layer that needs it packs it, and the others reuse that.
 type sharedWeight struct {
 	forward, backward packedWeight // Wᵀ of y = x Wᵀ, W of dx = dy W
 }

@@ -107,8 +107,8 @@ func TestSharedInputs(t *testing.T) {
 	}
 }
 
-// TestEveryOpSharesInputs requires, for every differentiable operation, a test in which two of them read the same value and,
-// if it has two inputs with gradients, one in which it reads the same value twice.
+// TestEveryOpSharesInputs requires, for every differentiable operation, a test in which two of them read the same value
+// and, if it has two inputs with gradients, one in which it reads the same value twice.
 func TestEveryOpSharesInputs(t *testing.T) {
 	type uses struct{ twice, byTwo bool }
 	found := map[reflect.Type]uses{}
@@ -151,8 +151,8 @@ func TestEveryOpSharesInputs(t *testing.T) {
 	}
 }
 
-// countTrue returns the number of inputs with gradients of an operation without options. Operations with a variable number of
-// inputs have two or more.
+// countTrue returns the number of inputs with gradients of an operation without options. Operations with a variable
+// number of inputs have two or more.
 func countTrue(o graph.Differentiable) int {
 	if _, variable := o.(op.Embedding); variable {
 		return 2
@@ -166,8 +166,8 @@ func countTrue(o graph.Differentiable) int {
 	return n
 }
 
-// TestDeclaredAdditions runs each gradient of the tests twice, the second time adding to the first. The result must be twice
-// the first, whether kernels add themselves or copies do.
+// TestDeclaredAdditions runs each gradient of the tests twice, the second time adding to the first. The result must be
+// twice the first, whether kernels add themselves or copies do.
 func TestDeclaredAdditions(t *testing.T) {
 	for _, set := range kernel.InstructionSets() {
 		d := newDevice(t, set, 2)
