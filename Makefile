@@ -1,5 +1,4 @@
-# Go is all that this needs. With a C compiler too, the kernels are faster, `make check` works, and on Linux the program
-# can use GPUs.
+# Only Go is required. With a C compiler, the kernels are faster, `make check` works, and on Linux the program can use GPUs.
 .PHONY: build demo test check race fuzz vgpu lint bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
@@ -23,7 +22,7 @@ test:
 
 check: race fuzz
 
-# The detector does not see what C reads and writes, so models are trained with the portable kernels, too.
+# The race detector does not see what C code accesses, so models are also trained with the portable kernels.
 race:
 	go test -race -short ./...
 	UER_CPU=portable go test -race -short -skip TestAllocations ./internal/model ./internal/trainer

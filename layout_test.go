@@ -19,7 +19,7 @@ var levels = [][]string{
 	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
-	{"batch", "embedding", "encoder", "device/cpu", "device/cuda"},
+	{"batch", "embedding", "encoder", "device/devicetest", "device/cpu", "device/cuda"},
 	{"target"},
 	{"model"},
 	{"checkpoint"},

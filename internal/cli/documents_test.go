@@ -16,7 +16,7 @@ import (
 	"uer/internal/config"
 )
 
-// documents returns the texts of the project's documents by their paths from its top, which becomes the current folder.
+// documents returns the texts of the documents by their paths from the root of the repository, to which it changes.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	t.Chdir("../..")
@@ -37,7 +37,7 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// settings returns the commands that have settings, with the flags for them, and the root command, which has none.
+// settings returns the flags of all commands that have settings, and of the root command, which has none.
 func settings() map[*cobra.Command][]*pflag.Flag {
 	root := newRoot(Streams{Out: io.Discard, Err: io.Discard})
 	flags := map[*cobra.Command][]*pflag.Flag{root: nil}
@@ -51,10 +51,10 @@ func settings() map[*cobra.Command][]*pflag.Flag {
 	return flags
 }
 
-// flagInText finds the names of flags.
+// flagInText matches flags.
 var flagInText = regexp.MustCompile(`(?:^|[^\w-])--([a-z][a-z_0-9]*)`)
 
-// TestFlagsAreDocumented checks that every flag is in a document, and that the documents name no flag that uer lacks but
+// TestFlagsAreDocumented checks that a document names every flag, and that the documents name no other flags, except
 // those of UER-py in the table of what is not supported.
 func TestFlagsAreDocumented(t *testing.T) {
 	texts := documents(t)
@@ -94,11 +94,11 @@ func TestFlagsAreDocumented(t *testing.T) {
 	}
 }
 
-// commandInText finds indented commands with their arguments.
+// commandInText matches indented commands with their arguments.
 var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:preprocess|pretrain) .*)$`)
 
-// TestExamples checks that the examples of the help and the commands in the documents are accepted as they stand, and that
-// the examples fit a narrow terminal.
+// TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
+// narrow terminal.
 func TestExamples(t *testing.T) {
 	texts := documents(t)
 	for command := range settings() {
@@ -120,7 +120,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-// checkCommand reads the settings of a command and checks them as far as no file but the configuration is needed.
+// checkCommand reads the settings of a command and checks what can be checked without files other than the configuration.
 func checkCommand(t *testing.T, words []string) {
 	flags := pflag.NewFlagSet(words[0], pflag.ContinueOnError)
 	var err error

@@ -14,11 +14,11 @@ import (
 // demoVocabulary is the vocabulary of the demo, for sources and targets.
 const demoVocabulary = "../../models/demo_vocab.txt"
 
-// tinyModel are the sizes of a model that trains in no time.
+// tinyModel holds the sizes of a model that trains in no time.
 var tinyModel = []string{"--config_path", "", "--emb_size", "8", "--hidden_size", "8", "--feedforward_size", "12",
 	"--heads_num", "2", "--layers_num", "2", "--hidden_act", "gelu", "--max_seq_length", "32"}
 
-// trainings are the recipes' ways to train a tiny model, by name: the target, and further flags.
+// trainings holds, by recipe, how to train a tiny model: the target, then further flags.
 var trainings = map[string][]string{
 	"roberta": {"mlm"},
 	"bert":    {"bert"},
@@ -87,7 +87,7 @@ func TestContinue(t *testing.T) {
 	}{
 		// Of 5 of the embedding, 16 a layer and 6 of mlm; bert has 4 more.
 		{"bert", "roberta", []string{"43 of 43 tensors",
-			"4 of the file not used: target.nsp_linear_1.weight, target.nsp_linear_1.bias, target.nsp_linear_2.weight, target.nsp_linear_2.bias"}},
+			"4 in the file, not used: target.nsp_linear_1.weight, target.nsp_linear_1.bias, target.nsp_linear_2.weight, target.nsp_linear_2.bias"}},
 		{"roberta", "bert", []string{"43 of 47 tensors",
 			"4 not in the file, initialised: target.nsp_linear_1.weight, target.nsp_linear_1.bias, target.nsp_linear_2.weight, target.nsp_linear_2.bias"}},
 		{"bert", "bert", []string{"47 of 47 tensors"}},

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// TestRecomputeRepeatsForwardOperations compares the profiles of trainings with and without --recompute: operations of the
+// TestRecomputeRepeatsForwardOperations compares the profiles of training with and without --recompute: operations of the
 // forward pass run once or twice, gradients once.
 func TestRecomputeRepeatsForwardOperations(t *testing.T) {
 	kept, recomputed := operationCalls(t), operationCalls(t, "--recompute")
@@ -16,16 +16,16 @@ func TestRecomputeRepeatsForwardOperations(t *testing.T) {
 		t.Errorf("operations %v, want those of %v", recomputed, kept)
 	}
 	for name, calls := range kept {
-		most := 2 * calls
+		maximum := 2 * calls
 		if strings.HasSuffix(name, "gradient") {
-			most = calls
+			maximum = calls
 		}
-		if got := recomputed[name]; got < calls || got > most {
-			t.Errorf("%s is called %d times, want %d to %d", name, got, calls, most)
+		if got := recomputed[name]; got < calls || got > maximum {
+			t.Errorf("%s is called %d times, want %d to %d", name, got, calls, maximum)
 		}
 	}
 	if recomputed["linear"] <= kept["linear"] {
-		t.Errorf("%d linear maps are computed, as many as without recompute", recomputed["linear"])
+		t.Errorf("%d linear layers are computed, as many as without recompute", recomputed["linear"])
 	}
 }
 

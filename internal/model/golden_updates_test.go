@@ -11,7 +11,7 @@ import (
 	"uer/internal/optimizer"
 )
 
-// goldenRun is how the reference made three updates.
+// goldenRun describes how the reference made three updates.
 type goldenRun struct {
 	optimizer, scheduler string
 	weightDecay          float64
@@ -23,8 +23,8 @@ var goldenRuns = map[string]goldenRun{
 	"adafactor": {"adafactor", "constant", 0.01},
 }
 
-// TestGoldenUpdates compares the parameters after three updates, in short mode those of two models. 0.02 of the learning
-// rate is four times what separates the reference's own float32 and float64 runs.
+// TestGoldenUpdates compares the parameters after three updates; in short mode, those of two models. The tolerance, 0.02
+// of the learning rate, is four times the difference between the reference's own float32 and float64 runs.
 func TestGoldenUpdates(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {
@@ -67,7 +67,7 @@ func (g *golden) compareUpdates(t *testing.T, name string, want map[string]npz.A
 	}
 	parameters := l.parameters(t)
 	for _, p := range g.model.Program.Parameters {
-		// Adafactor makes steps of full length out of the rounding errors that the gradient of a key's bias is.
+		// The gradient of a key's bias is only rounding errors, which Adafactor scales up to full steps.
 		isNoise := run.optimizer == "adafactor" && strings.HasSuffix(p.Name, "_attn.linear_layers.1.bias")
 		if p.Frozen || isNoise {
 			continue

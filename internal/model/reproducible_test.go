@@ -12,10 +12,10 @@ import (
 	"uer/internal/task"
 )
 
-// precisions are those of the CPU's products.
+// precisions are the precisions of the CPU.
 var precisions = []string{"fp32", "bf16"}
 
-// middling are models large enough for their work to be divided between threads: every encoder and every target.
+// middling holds models large enough for their work to be divided between threads: every encoder and every target.
 func middling() map[string]config.Model {
 	models := map[string]config.Model{
 		"roberta":       tiny("word_pos_seg", "transformer", "mlm"),
@@ -50,7 +50,7 @@ func middling() map[string]config.Model {
 	return models
 }
 
-// testedModels are those of middling, in short mode one of each kind of encoder and a decoder.
+// testedModels returns the models in middling; in short mode, one for each kind of encoder and one with a decoder.
 func testedModels() map[string]config.Model {
 	models := middling()
 	if testing.Short() {
@@ -71,7 +71,7 @@ func TestMiddlingHasAllParts(t *testing.T) {
 	}
 }
 
-// TestThreads: two training steps with dropout give the same bits with any number of threads, and again in a second run,
+// TestThreads checks that two training steps with dropout have the same bits with any number of threads and when repeated,
 // with each instruction set, in both precisions.
 func TestThreads(t *testing.T) {
 	text := openDemo(t)
@@ -107,7 +107,7 @@ func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	}
 }
 
-// twoSteps returns the losses of two steps, the gradients of the second and the parameters in the end.
+// twoSteps returns the losses of two steps, the gradients of the second and the final parameters.
 func (d *demo) twoSteps(t *testing.T, on processor, m config.Model) []float32 {
 	t.Helper()
 	r, losses := d.trainSteps(t, on, m, 2)
@@ -120,7 +120,7 @@ func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int)
 	const size = 8
 	loader := d.loader(t, m, size)
 	defer loader.Close()
-	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	var losses []float32
 	for range steps {
 		b, err := loader.Next()
@@ -133,11 +133,11 @@ func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int)
 	return r, losses
 }
 
-// fed is a training whose first batch has been fed.
+// fed returns a training whose first batch has been fed.
 func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *training {
 	t.Helper()
 	loader := d.loader(t, m, size)
-	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	b, err := loader.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +149,7 @@ func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *traini
 	return r
 }
 
-// TestAllocations: the memory that a step allocates does not grow with the batch, in either precision.
+// TestAllocations checks that the memory allocated by a step does not grow with the batch, in either precision.
 func TestAllocations(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 2}
@@ -176,7 +176,7 @@ func (d *demo) compareAllocations(t *testing.T, on processor, m config.Model) {
 		r.train(t) // scratch memory grows in the first steps
 		counts = append(counts, testing.AllocsPerRun(runs, func() { r.train(t) }))
 	}
-	// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
+	// The runtime may allocate a little at any time, and the portable norms allocate a row for some of their tiles.
 	if counts[1] > 1.1*counts[0] {
 		t.Errorf("%v allocations a step with 3 sequences, %v with 12", counts[0], counts[1])
 	}

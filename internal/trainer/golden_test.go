@@ -18,10 +18,10 @@ type goldenStep struct {
 	Norms map[string]float64 `json:"averaged_grad_norms"`
 }
 
-// TestGoldenRanks trains as two ranks of UER-py did, with every instruction set (in short mode the best), and compares the losses and gradient norms
-// of three steps, the mean gradients of the first and the parameters after the third. Loss: 1e-6 of it. Gradients: 1e-4 of
-// the largest element of the tensor. Parameters: 0.02 of the learning rate, four times what separates UER-py's own float32
-// and float64 runs.
+// TestGoldenRanks trains as two ranks of UER-py did, with every instruction set (in short mode, the best one), and
+// compares the losses and gradient norms of three steps, the mean gradients of the first and the parameters after the
+// third. The tolerance is 1e-6 of the loss, 1e-4 of the largest element of a gradient, and for parameters 0.02 of the
+// learning rate, four times the difference between UER-py's own float32 and float64 runs.
 func TestGoldenRanks(t *testing.T) {
 	sets := kernel.InstructionSets()
 	if testing.Short() {
@@ -75,7 +75,7 @@ func gradientTolerance(tensor string, size float64) float64 {
 	return 1e-4 * size
 }
 
-// tensor is the part of a flat buffer that belongs to a parameter.
+// tensor returns the elements of a parameter in a flat buffer.
 func (t *Trainer) tensor(buffer []float32, name string) []float32 {
 	for _, p := range t.Model.Program.Parameters {
 		if p.Name == name {
@@ -109,11 +109,11 @@ func length(values []float32) float64 {
 }
 
 func largest(values []float32) float64 {
-	most := 0.0
+	size := 0.0
 	for _, v := range values {
-		most = max(most, math.Abs(float64(v)))
+		size = max(size, math.Abs(float64(v)))
 	}
-	return most
+	return size
 }
 
 func readGoldenSteps(t *testing.T, path string) []goldenStep {

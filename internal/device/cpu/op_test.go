@@ -13,7 +13,7 @@ import (
 	"uer/internal/op"
 )
 
-// weigh is the sum of y·w, which makes a scalar loss of any output. w has no gradient.
+// weigh is the sum of y·w: a scalar loss of any output. w has no gradient.
 type weigh struct{}
 
 func (weigh) Name() string                                      { return "weigh" }
@@ -56,7 +56,7 @@ func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {
 	return nil
 }
 
-// newDevice makes a device with an instruction set.
+// newDevice returns a device that uses an instruction set.
 func newDevice(t testing.TB, set string, threads int) *Device {
 	t.Helper()
 	if set != "" {
@@ -94,8 +94,8 @@ func execute(t *testing.T, p *devicetest.Program, d *Device, passes int) (float6
 	return loss, gradients
 }
 
-// TestOps compares, for every operation and with every instruction set (in short mode the best), our executables with Gorgonia's
-// machine and their gradients with finite differences.
+// TestOps compares our executables with Gorgonia's machine, and their gradients with finite differences, for every
+// operation and with every instruction set (in short mode, the best one).
 func TestOps(t *testing.T) {
 	sets := kernel.InstructionSets()
 	if testing.Short() {
@@ -138,7 +138,7 @@ func compareWithMachine(t *testing.T, d *Device, b *devicetest.Program, loss flo
 	}
 	for _, p := range b.Parameters {
 		for i, want := range machine.Gradients[p.Name].Floats {
-			// Sums of several terms are added in another order.
+			// Sums of several terms are computed in another order.
 			if got := gradients[p.Offset+i]; math.Abs(float64(got-want)) > 1e-5*(1+math.Abs(float64(want))) {
 				t.Errorf("gradient of %s[%d] is %v, on Gorgonia's machine %v", p.Name, i, got, want)
 			}
@@ -146,8 +146,8 @@ func compareWithMachine(t *testing.T, d *Device, b *devicetest.Program, loss flo
 	}
 }
 
-// compareWithDifference checks one element of a gradient. A central difference over 2h errs by about h² times the third
-// derivative and by the rounding of the loss over h; the tolerance covers both at h = 0.01 for values of order 1.
+// compareWithDifference checks one element of a gradient. The error of a central difference over 2h is about h² times the
+// third derivative plus the rounding of the loss over h. The tolerance covers both at h = 0.01 for values of order 1.
 func compareWithDifference(t *testing.T, d *Device, b *devicetest.Program, name string, i int, gradient float32) {
 	t.Helper()
 	const h, tolerance = 1e-2, 5e-3
@@ -163,7 +163,7 @@ func compareWithDifference(t *testing.T, d *Device, b *devicetest.Program, name 
 	}
 }
 
-// TestEveryOpIsTested keeps the table of kernels and the tests together. Those that update parameters are tested in package
+// TestEveryOpIsTested checks that every kernel has a test here. Those that update parameters are tested in package
 // optimizer.
 func TestEveryOpIsTested(t *testing.T) {
 	seen := map[reflect.Type]bool{}

@@ -11,15 +11,18 @@ import (
 )
 
 // TestSharedInputs compares gradients that several operations, or several inputs of one, contribute to with finite
-// differences. A kernel that overwrites where it has to add fails.
+// differences, in short mode every fifth element. A kernel that overwrites where it has to add fails.
 func TestSharedInputs(t *testing.T) {
-	d := newDevice(t, "", 2)
+	d, step := newDevice(t, "", 2), 1
+	if testing.Short() {
+		step = 5
+	}
 	for _, test := range devicetest.Sharing() {
 		t.Run(test.Name, func(t *testing.T) {
 			b := compile(t, test)
 			_, gradients := execute(t, b, d, 1)
 			for _, p := range b.Parameters {
-				for i := p.Offset; i < p.Offset+p.Shape.Elements() && !p.Frozen; i++ {
+				for i := p.Offset; i < p.Offset+p.Shape.Elements() && !p.Frozen; i += step {
 					compareWithDifference(t, d, b, p.Name, i, gradients[i])
 				}
 			}
@@ -27,8 +30,8 @@ func TestSharedInputs(t *testing.T) {
 	}
 }
 
-// TestEveryOpSharesInputs wants, for every differentiable operation, a test in which two of them read one value and, if
-// it has two inputs with gradients, one in which it reads one value twice.
+// TestEveryOpSharesInputs requires, for every differentiable operation, a test in which two of them read the same value
+// and, if it has two inputs with gradients, one in which it reads the same value twice.
 func TestEveryOpSharesInputs(t *testing.T) {
 	type uses struct{ twice, byTwo bool }
 	found := map[reflect.Type]uses{}
@@ -71,7 +74,7 @@ func TestEveryOpSharesInputs(t *testing.T) {
 	}
 }
 
-// countTrue is the number of inputs with gradients, of the operation with all its options off. Operations on a variable
+// countTrue returns the number of inputs with gradients of an operation without options. Operations with a variable
 // number of inputs have two or more.
 func countTrue(o graph.Differentiable) int {
 	if _, variable := o.(op.Embedding); variable {
@@ -86,8 +89,8 @@ func countTrue(o graph.Differentiable) int {
 	return n
 }
 
-// TestDeclaredAdditions runs each gradient of the tests twice, the second time adding to the first: with the same inputs
-// it must come out as twice the first, whatever kernels add by themselves and where copies do.
+// TestDeclaredAdditions runs each gradient of the tests twice, the second time adding to the first. The result must be
+// twice the first, whether kernels add themselves or copies do.
 func TestDeclaredAdditions(t *testing.T) {
 	for _, set := range kernel.InstructionSets() {
 		d := newDevice(t, set, 2)
