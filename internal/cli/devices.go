@@ -28,7 +28,7 @@ type deviceOptions struct {
 
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
-	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu"}, "device to train on")
+	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu", "cuda"}, "device to train on")
 	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cpu.Precisions), "number format of the factors in matrix products")
 	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
@@ -50,11 +50,19 @@ func (o *deviceOptions) check() error {
 		}
 		return nil
 	}
-	if o.WorldSize > 1 || len(o.GPURanks) > 0 {
-		return console.Hint(errors.New("no GPU: this version of uer trains on the CPU"),
-			"leave out --world_size and --gpu_ranks to train on all cores of the CPU")
+	if o.WorldSize > 1 {
+		return console.Hint(fmt.Errorf("--world_size %d: this version of uer trains on one GPU", o.WorldSize),
+			"pass --device cpu to train all ranks on the CPU, with the same batches")
 	}
 	return nil
+}
+
+// gpu returns the number of the GPU to train on, and whether a GPU is asked for at all.
+func (o *deviceOptions) gpu() (number int, asked bool) {
+	if len(o.GPURanks) == 1 {
+		number = o.GPURanks[0]
+	}
+	return number, o.Device == "cuda" || o.Device == "auto" && len(o.GPURanks) > 0
 }
 
 func (o *deviceOptions) checkRanks() error {
@@ -66,7 +74,7 @@ func (o *deviceOptions) checkRanks() error {
 	if len(slices.Compact(slices.Clone(sorted))) < len(sorted) {
 		return errors.New("--gpu_ranks names a rank twice")
 	}
-	if o.WorldSize == 1 && o.Device == "auto" {
+	if o.WorldSize == 1 && o.Device != "cpu" {
 		if len(o.GPURanks) > 1 {
 			return console.Hint(fmt.Errorf("%d --gpu_ranks, but --world_size is 1", len(o.GPURanks)),
 				fmt.Sprintf("pass --world_size %d", len(o.GPURanks)))

@@ -10,6 +10,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/device"
 	"uer/internal/device/cpu"
+	"uer/internal/device/cuda"
 )
 
 // rank holds what each replica of the model has to itself: a device and a part of the data.
@@ -49,17 +50,34 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 		return rank{}, err
 	}
 	r := rank{batches: batches}
-	settings := cpu.Options{
-		Threads: threads(options.Devices.Threads, connection.Rank(), connection.Size()), Precision: options.Devices.Precision,
-	}
-	if connection.Size() > 1 {
-		r.connection, settings.Ranks = connection, connection.Duplicate()
-	}
-	if r.device, err = cpu.New(settings); err != nil {
+	if r.device, err = openDevice(options.Devices, connection); err != nil {
 		batches.Close()
 		return rank{}, err
 	}
+	if connection.Size() > 1 {
+		r.connection = connection
+	}
 	return r, nil
+}
+
+// openDevice opens the device of one rank.
+func openDevice(o deviceOptions, connection *collective.Local) (device.Device, error) {
+	if number, asked := o.gpu(); asked {
+		gpu, err := cuda.New(cuda.Options{Number: number, Precision: o.Precision})
+		if err != nil {
+			return nil, err
+		}
+		return gpu, nil
+	}
+	settings := cpu.Options{Threads: threads(o.Threads, connection.Rank(), connection.Size()), Precision: o.Precision}
+	if connection.Size() > 1 {
+		settings.Ranks = connection.Duplicate()
+	}
+	processor, err := cpu.New(settings)
+	if err != nil {
+		return nil, err
+	}
+	return processor, nil
 }
 
 // threads returns a rank's share of all threads, at least one.

@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"math"
+	"time"
 
 	"uer/internal/batch"
 	"uer/internal/device"
@@ -22,6 +23,7 @@ type stepFigures struct {
 	length      int       // nominal length of the sequences
 	predictions []int     // number of predictions of each head
 	rate        float64   // learning rate
+	issued      time.Time // when the host had begun all of its work
 	outputs     []float64 // of the program
 	known       bool      // whether the outputs are set
 }

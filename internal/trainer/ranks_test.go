@@ -307,7 +307,7 @@ func TestSpeedOfRanks(t *testing.T) {
 		r := newRanks(t, size, 20, 0)[0]
 		report := newReport(r)
 		report.batches, report.length = 10, 32
-		if line := report.line(&stepFigures{step: 10}, report.since.Add(time.Second)); !strings.Contains(line, want) {
+		if line := report.line(&stepFigures{step: 10, issued: report.since.Add(time.Second)}); !strings.Contains(line, want) {
 			t.Errorf("%d ranks: line %s, want %s", size, line, want)
 		}
 	}

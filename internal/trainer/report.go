@@ -56,19 +56,19 @@ func (r *report) step(s *stepFigures) {
 	if !due && s.step != 1 {
 		return
 	}
-	fmt.Fprintln(t.Lines, r.line(s, time.Now()))
+	fmt.Fprintln(t.Lines, r.line(s))
 	if !due {
 		return
 	}
-	r.loss, r.batches, r.realTokens, r.since = 0, 0, 0, time.Now()
+	r.loss, r.batches, r.realTokens, r.since = 0, 0, 0, s.issued
 	for i := range r.heads {
 		r.heads[i] = headReport{name: r.heads[i].name}
 	}
 }
 
 // line formats a line that begins exactly as UER-py's does. What follows the accuracies is ours.
-func (r *report) line(s *stepFigures, now time.Time) string {
-	t, step := r.trainer, s.step
+func (r *report) line(s *stepFigures) string {
+	t, step, now := r.trainer, s.step, s.issued
 	// This assumes that all ranks are as fast as this one.
 	perSecond := float64(t.size()) / now.Sub(r.since).Seconds()
 	var line strings.Builder

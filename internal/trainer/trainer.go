@@ -181,7 +181,8 @@ func (t *Trainer) take(wait bool) error {
 
 // finish ends a step and reports all steps whose outputs are known; with wait, it waits for those of all steps.
 func (t *Trainer) finish(report *report, wait bool) error {
-	t.figures.last().rate = report.rate
+	last := t.figures.last()
+	last.rate, last.issued = report.rate, time.Now()
 	if err := t.take(wait); err != nil {
 		return err
 	}
