@@ -79,6 +79,21 @@ var Kernels = []Kernel{
 	// Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
 	{"attention_float", "attention_keys_float", 256, "float *dk, float *dv, const float *dout, const float *lse, const float *delta, const float *q, const float *k, const float *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, int heads, int size, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate_k, int accumulate_v"},
 
+	// What a causal gated convolution needs beside its products, which are of windows: the taps rows that a token depends on, as one
+	// row. A window's elements are in the order of the weights, [in, taps] if taps_last and else [taps, in].
+
+	// windows[t] = x[t-taps+1] … x[t], with 0 for tokens before the sequence's first. windows [tokens, taps·width]; x [tokens, width];
+	// starts [sequences+1]. Grid: ⌈tokens·⌈taps·width/4⌉/256⌉.
+	{"convolution", "convolution_windows_float", 256, "float *windows, const float *x, const int *starts, int sequences, int tokens, int width, int taps, int taps_last"},
+	// dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width]; dwindows
+	// [tokens, taps·width]; starts [sequences+1]. Grid: ⌈tokens·⌈width/4⌉/256⌉.
+	{"convolution", "convolution_windows_gradient_float", 256, "float *dx, const float *dwindows, const int *starts, int sequences, int tokens, int width, int taps, int taps_last, int accumulate"},
+	// y = a σ(g), with a and g side by side in sums. y [tokens, width]; sums [tokens, 2 width]. Grid: ⌈tokens·⌈width/4⌉/256⌉.
+	{"convolution", "convolution_gate_float", 256, "float *y, const float *sums, int tokens, int width"},
+	// da = dy σ(g) and dg = dy a σ'(g), side by side in dsums. dsums, sums [tokens, 2 width]; dy [tokens, width].
+	// Grid: ⌈tokens·⌈width/4⌉/256⌉.
+	{"convolution", "convolution_gate_gradient_float", 256, "float *dsums, const float *dy, const float *sums, int tokens, int width"},
+
 	// Operations that compute each element on its own.
 
 	// y = value. y [n]. Grid: ⌈n/1024⌉.
