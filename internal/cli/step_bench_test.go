@@ -88,7 +88,7 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 	times = times[:0]
 	for b.Loop() {
 		step(nil)
-		limits = append(limits, limit.MeasureLimit(cpu.Precisions[precision], time.Second/2))
+		limits = append(limits, limit.PeakGFLOPS(cpu.Precisions[precision], time.Second/2))
 	}
 	seconds := median(times)
 	b.ReportMetric(seconds, "s/step")

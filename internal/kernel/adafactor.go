@@ -7,26 +7,26 @@ import (
 )
 
 // Adafactor is one update of Adafactor (Shazeer, Stern: Adafactor: adaptive learning rates with sublinear memory cost,
-// 2018) as UER-py applies it: with a rate from outside, clipping at 1 and no first moment. With g = GradientScale
-// gradient, u = g² + 1e-30 and β = 1 - Step^-0.8, a tensor of at least two axes keeps for each matrix of its last two
+// 2018) as UER-py applies it: with a given learning rate, clipping at 1 and no first moment. With g = GradientScale
+// gradient, u = g² + 1e-30 and β = 1 - Step^-0.8, a tensor with at least two axes keeps for each matrix of its last two
 //
 //	R = β R + (1-β) mean over columns of u
 //	C = β C + (1-β) mean over rows of u
 //	d = g / (√(R/mean(R)) √C)
 //
-// and another tensor v = β v + (1-β) u with d = g/√v. Then
+// and any other tensor v = β v + (1-β) u with d = g/√v. Then
 //
 //	p = p - Rate WeightDecay p
 //	p = p - Rate d/max(1, √mean(d²))     the mean is over the whole tensor
 type Adafactor struct {
 	Rate, WeightDecay float64
-	GradientScale     float64 // 1, or the factor of clipping and averaging
+	GradientScale     float64 // for clipping and averaging; 1 for neither
 	Step              int     // number of the update, from 1
 }
 
 const adafactorEpsilon = 1e-30
 
-// factors is the tensor as matrices.
+// factors is a tensor seen as matrices.
 type factors struct{ routine.Factored }
 
 func factorShape(shape []int) factors {
@@ -53,7 +53,7 @@ func AdafactorMoments(shape []int) (first, second int) {
 	return f.Count * f.Rows, f.Count * f.Width
 }
 
-// AdafactorScratch is the length of the scratch of Adafactor.
+// AdafactorScratch is the length of the scratch memory of Adafactor.
 func AdafactorScratch(shape []int) int {
 	f := factorShape(shape)
 	blocks, _ := f.blocks()
@@ -61,7 +61,7 @@ func AdafactorScratch(shape []int) int {
 }
 
 // Adafactor updates the parameters and moments of a tensor of the given shape in place. The moments have the lengths
-// AdafactorMoments, scratch AdafactorScratch.
+// of AdafactorMoments, scratch that of AdafactorScratch.
 func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []float32, shape []int, scratch []float32) {
 	f := factorShape(shape)
 	size := f.Count * f.Rows * f.Width
@@ -89,15 +89,15 @@ func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []floa
 		})
 	}
 	clip := max(1, math.Sqrt(c.sumUpdates(f)/float64(size)))
-	c.overFactors(f, func(block int, part factors, start int) {
+	c.overFactors(f, func(block int, tile factors, start int) {
 		c.table.AdafactorUpdate(routine.FactoredUpdate{
-			Factored: part.Factored, Parameters: parameters[start : start+len(part.Gradient)],
+			Factored: tile.Factored, Parameters: parameters[start : start+len(tile.Gradient)],
 			Rate: float32(a.Rate / clip), Decay: float32(a.Rate * a.WeightDecay),
 		})
 	})
 }
 
-// moments averages squared gradients over the updates.
+// moments averages squared gradients over the updates so far.
 type moments struct{ beta, scale float64 }
 
 func (a Adafactor) moments() moments {
@@ -152,46 +152,46 @@ func (f factors) blocks() (blocks, step int) {
 	return routine.CeilDivide(units, step), step
 }
 
-// overFactors calls body for every block of a tensor; start is the place of its first element.
-func (c *CPU) overFactors(f factors, body func(block int, part factors, start int)) {
+// overFactors calls body for every block of a tensor; start is the index of its first element.
+func (c *CPU) overFactors(f factors, body func(block int, tile factors, start int)) {
 	blocks, step := f.blocks()
 	c.parallel(blocks, func(block int) {
-		part, i := f, block*step
+		tile, i := f, block*step
 		if f.Count > 1 {
 			j := min(i+step, f.Count)
-			part.Count = j - i
-			part.Row, part.Column = f.Row[i*f.Rows:j*f.Rows], f.Column[i*f.Width:j*f.Width]
+			tile.Count = j - i
+			tile.Row, tile.Column = f.Row[i*f.Rows:j*f.Rows], f.Column[i*f.Width:j*f.Width]
 			i, j = i*f.Rows, j*f.Rows
-			part.Gradient = f.Gradient[i*f.Width : j*f.Width]
+			tile.Gradient = f.Gradient[i*f.Width : j*f.Width]
 		} else {
 			j := min(i+step, f.Rows)
-			part.Rows = j - i
-			part.Row = f.Row[i:j]
-			part.Gradient = f.Gradient[i*f.Width : j*f.Width]
+			tile.Rows = j - i
+			tile.Row = f.Row[i:j]
+			tile.Gradient = f.Gradient[i*f.Width : j*f.Width]
 		}
-		body(block, part, i*f.Width)
+		body(block, tile, i*f.Width)
 	})
 }
 
-// sumFactors puts the sums of the squares of each row and column into f.
+// sumFactors sets the row and column factors of f to the sums of squared gradients.
 func (c *CPU) sumFactors(f factors, scratch []float32) {
 	blocks, _ := f.blocks()
 	partials := scratch[:blocks*f.Width] // [blocks, width], the sums of the columns in blocks of rows
-	c.overFactors(f, func(block int, part factors, _ int) {
+	c.overFactors(f, func(block int, tile factors, _ int) {
 		if f.Count == 1 {
-			part.Column = partials[block*f.Width : (block+1)*f.Width]
+			tile.Column = partials[block*f.Width : (block+1)*f.Width]
 		}
-		c.table.AdafactorSums(part.Factored)
+		c.table.AdafactorSums(tile.Factored)
 	})
 	if f.Count == 1 {
-		c.sumBlocks(f.Column, partials, f.Width, false)
+		c.sumBlocks(Output{To: f.Column}, partials, f.Width)
 	}
 }
 
 // sumUpdates is Σ d².
 func (c *CPU) sumUpdates(f factors) float64 {
 	var sums [maxBlocks]float64
-	c.overFactors(f, func(block int, part factors, _ int) { sums[block] = c.table.AdafactorSquares(part.Factored) })
+	c.overFactors(f, func(block int, tile factors, _ int) { sums[block] = c.table.AdafactorSquares(tile.Factored) })
 	total := 0.0
 	for _, s := range sums {
 		total += s

@@ -62,7 +62,7 @@ func TestAdamWIsThatOfUER(t *testing.T) {
 	golden := readSteps(t)
 	for name, decay := range map[string]float64{"adamw_wd0.0": 0, "adamw_wd0.01": 0.01} {
 		run := golden.Runs[name]
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			c := newTestCPU(t, set, 1)
 			for i, tensor := range run.Init {
 				p := slices.Clone(tensor.data)

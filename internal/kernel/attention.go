@@ -6,9 +6,9 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// Attention describes scaled dot-product attention over a ragged batch: sequence s owns the tokens Starts[s] to
-// Starts[s+1], and each head of each sequence is worked through on its own, in blocks of queries, so that the
-// scores of a whole batch never exist (Dao et al., "FlashAttention", 2022).
+// Attention is scaled dot-product attention over a ragged batch: sequence s owns the tokens Starts[s] to Starts[s+1].
+// Each head of each sequence is computed by itself, in blocks of queries, so that the scores of a whole batch never exist
+// (Dao et al., "FlashAttention", 2022).
 //
 //	score(i, j) = (q_i·k_j + PositionBias[head, j-i+MaxLength-1]) * Scale
 //	out_i       = Σ_j dropout(softmax_j(score(i, j))) v_j      over the keys j that query i sees
@@ -17,7 +17,7 @@ import (
 // beside those of visible keys.
 type Attention struct {
 	Heads int // number of heads
-	Size  int // width of one head; rows of q, k, v and out are Heads*Size wide
+	Size  int // width of one head; rows of Q, K, V and Out are Heads*Size wide
 
 	Starts []int32 // [sequences+1] offsets into the tokens
 	// KeyStarts are the offsets of the keys and values where these belong to other tokens than the queries,
@@ -25,92 +25,87 @@ type Attention struct {
 	KeyStarts []int32 // [sequences+1], or nil for Starts
 	MaxLength int     // no sequence of queries or keys is longer
 
-	// Causal lets query i see the keys 0..i only. Prefix, which may be nil, makes the first Prefix[s] keys
-	// visible to every query of sequence s besides.
+	// Causal lets query i see the keys 0..i only. Prefix, which may be nil, makes the first Prefix[s] keys of
+	// sequence s visible to all of its queries as well.
 	Causal bool
 	Prefix []int32 // [sequences] or nil
-	// Lengths, which may be nil, hides the keys from Lengths[s] on. Where it is 0 every key is as hidden as
-	// any other, which amounts to all of them being visible.
+	// Lengths, which may be nil, hides the keys from Lengths[s] on. Where it is 0 all keys are equally hidden, which
+	// amounts to all of them being visible.
 	Lengths []int32 // [sequences] or nil
 
 	Scale        float32   // positive: 1/sqrt(Size), or 1
 	PositionBias []float32 // [heads, 2*MaxLength-1] or nil
-	// DPositionBias receives the gradient of PositionBias in AttentionBackward.
-	DPositionBias []float32 // [heads, 2*MaxLength-1], or nil if it is not wanted
 
 	// Dropout acts on the probabilities. Those of query i and head h have the row number Rows[i]*Heads+h.
 	Dropout Dropout
-	Rows    []int32 // [tokens]; not read without dropout
+	Rows    []int32 // [queries]; not read without dropout
+
+	Q, K, V []float32 // [queries, heads*size], [keys, heads*size], [keys, heads*size]
+	Out     []float32 // [queries, heads*size]
+	LSE     []float32 // [queries, heads], the logarithm of the sum of the exponentials of a query's scores, for the gradient
+	Scratch []float32 // ScratchSize elements
+}
+
+// AttentionGradient is the gradients of an Attention, whose Out and LSE have been computed, given that of Out.
+type AttentionGradient struct {
+	Attention
+	DOut          []float32 // [queries, heads*size]
+	DQ, DK, DV    Output    // as Q, K, V; all three are wanted
+	DPositionBias Output    // [heads, 2*MaxLength-1]
 }
 
 // biasGroups is the number of partial sums of the gradient of the position bias: group g covers the sequences of one
 // stretch of the batch.
 const biasGroups = 16
 
-// AttentionForward computes out [queries, heads*size] from q [queries, heads*size] and k, v [keys, heads*size], and
-// lse [queries, heads], the logarithm of the sum of the exponentials of a query's scores, for AttentionBackward.
-func (c *CPU) AttentionForward(a *Attention, out, lse, q, k, v, scratch []float32) {
-	a.check(q, k, lse)
-	requireLength("out", len(out), len(q))
-	requireLength("v", len(v), len(k))
-	share := a.headScratch(false)
-	requireScratch(scratch, c.Threads()*share)
+// AttentionForward computes Out and LSE.
+func (c *CPU) AttentionForward(a *Attention) {
+	a.check()
+	scratch := a.headScratch(false)
+	requireScratch(a.Scratch, a.ScratchSize(c.Threads()))
 	tiles := c.attention.cutSequences(a)
 	c.parallelWorker(len(tiles), func(worker, tile int) {
-		at := tiles[tile]
-		t := a.heads(at)
-		if t.Queries == 0 {
-			return
+		if t := a.heads(tiles[tile]); t.Queries > 0 {
+			t.Scratch = a.Scratch[worker*scratch : (worker+1)*scratch]
+			c.table.AttentionForward(t)
 		}
-		t.Q, t.K, t.V = a.queries(at, q), a.keys(at, k), a.keys(at, v)
-		t.Out, t.LSE = a.queries(at, out), a.statistic(at, lse)
-		t.Scratch = scratch[worker*share : (worker+1)*share]
-		c.table.AttentionForward(t)
 	})
 }
 
-// AttentionBackward computes the gradients dq, dk, dv of q, k, v from dout, that of out, or adds them, as accumulate
-// says for each; and DPositionBias if it is there. The probabilities are computed again from lse.
-func (c *CPU) AttentionBackward(a *Attention, dq, dk, dv, dout, out, lse, q, k, v, scratch []float32, accumulate [3]bool) {
-	a.check(q, k, lse)
-	for _, x := range [][]float32{dq, dout, out} {
-		requireLength("dq, dout or out", len(x), len(q))
-	}
-	for _, x := range [][]float32{dk, dv, v} {
-		requireLength("dk, dv or v", len(x), len(k))
-	}
-	share := a.headScratch(true)
-	requireScratch(scratch, AttentionScratch(a, c.Threads(), true))
-	partials := scratch[c.Threads()*share:] // [groups, heads, 2*MaxLength-1]
-
-	tiles, groups := c.attention.cutSequences(a), 0
-	if a.DPositionBias != nil {
-		tiles, groups = c.attention.cutGroups(a)
-	}
-	clear(partials[:groups*len(a.DPositionBias)])
+// AttentionBackward computes the outputs of an AttentionGradient. The probabilities are computed again from LSE.
+func (c *CPU) AttentionBackward(g *AttentionGradient) {
+	g.check()
+	scratch, size := g.headScratch(true), len(g.DPositionBias.To)
+	requireScratch(g.Scratch, g.ScratchSize(c.Threads()))
+	partials := g.Scratch[c.Threads()*scratch:] // [groups, heads, 2*MaxLength-1]
+	tiles, groups := c.attention.cutGroups(g)
+	clear(partials[:groups*size])
 	c.parallelWorker(len(tiles), func(worker, tile int) {
 		for at := tiles[tile]; at.sequence < at.end; at.sequence++ {
-			t := a.heads(at)
+			t := g.heads(at)
 			if t.Keys == 0 {
 				continue
 			}
-			t.Q, t.K, t.V = a.queries(at, q), a.keys(at, k), a.keys(at, v)
-			t.DQ = routine.Output{To: a.queries(at, dq), Accumulate: accumulate[0]}
-			t.DK = routine.Output{To: a.keys(at, dk), Accumulate: accumulate[1]}
-			t.DV = routine.Output{To: a.keys(at, dv), Accumulate: accumulate[2]}
-			t.Out, t.DOut, t.LSE = a.queries(at, out), a.queries(at, dout), a.statistic(at, lse)
-			t.Scratch = scratch[worker*share : (worker+1)*share]
-			if a.DPositionBias != nil {
-				t.DBias = a.biasOf(at, partials[at.group*len(a.DPositionBias):])
+			t.DOut = g.queries(at, g.DOut)
+			t.DQ = Output{To: g.queries(at, g.DQ.To), Accumulate: g.DQ.Accumulate}
+			t.DK = Output{To: g.keys(at, g.DK.To), Accumulate: g.DK.Accumulate}
+			t.DV = Output{To: g.keys(at, g.DV.To), Accumulate: g.DV.Accumulate}
+			if size > 0 {
+				t.DBias = g.biasOf(at, partials[at.group*size:])
 			}
+			t.Scratch = g.Scratch[worker*scratch : (worker+1)*scratch]
 			c.table.AttentionBackward(t)
 		}
 	})
-	if a.DPositionBias != nil {
-		clear(a.DPositionBias)
+	for i := range g.DPositionBias.To {
+		sum := float32(0)
 		for group := range groups {
-			addTo(a.DPositionBias, partials[group*len(a.DPositionBias):], true)
+			sum += partials[group*size+i]
 		}
+		if g.DPositionBias.Accumulate {
+			sum += g.DPositionBias.To[i]
+		}
+		g.DPositionBias.To[i] = sum
 	}
 }
 
@@ -137,13 +132,17 @@ func (list *attentionTiles) cutSequences(a *Attention) []attentionTile {
 	return *list
 }
 
-// cutGroups makes tiles of one head of a stretch of sequences, whose gradients of the position bias are summed together.
-func (list *attentionTiles) cutGroups(a *Attention) (tiles []attentionTile, groups int) {
+// cutGroups makes tiles of one head of a stretch of sequences, whose gradients of the position bias are summed together. If
+// that is not wanted, tiles are of one sequence and there are no groups.
+func (list *attentionTiles) cutGroups(g *AttentionGradient) (tiles []attentionTile, groups int) {
+	if g.DPositionBias.To == nil {
+		return list.cutSequences(&g.Attention), 0
+	}
 	*list = (*list)[:0]
-	sequences := len(a.Starts) - 1
+	sequences := len(g.Starts) - 1
 	groups = min(sequences, biasGroups)
 	for group := range groups {
-		for head := range a.Heads {
+		for head := range g.Heads {
 			first, end := group*sequences/groups, (group+1)*sequences/groups
 			*list = append(*list, attentionTile{first, end, head, 1, group})
 		}
@@ -151,14 +150,12 @@ func (list *attentionTiles) cutGroups(a *Attention) (tiles []attentionTile, grou
 	return *list, groups
 }
 
-// AttentionScratch is the length of the scratch of AttentionForward or AttentionBackward. It follows from the shape of
-// the heads and MaxLength, and not from the batch.
-func AttentionScratch(a *Attention, threads int, backward bool) int {
-	need := threads * a.headScratch(backward)
-	if backward && a.DPositionBias != nil {
-		need += biasGroups * len(a.DPositionBias)
-	}
-	return need
+// ScratchSize is the length of Scratch. It follows from the shape of the heads and MaxLength, not from the batch.
+func (a *Attention) ScratchSize(threads int) int { return threads * a.headScratch(false) }
+
+// ScratchSize is the length of Scratch.
+func (g *AttentionGradient) ScratchSize(threads int) int {
+	return threads*g.headScratch(true) + biasGroups*len(g.DPositionBias.To)
 }
 
 // headScratch is what one call of a routine needs.
@@ -166,7 +163,7 @@ func (a *Attention) headScratch(backward bool) int {
 	return routine.AttentionScratch(a.Size, a.MaxLength, backward)
 }
 
-// heads describes the tile's heads of its first sequence, all but the operands.
+// heads describes the tile's heads of its first sequence, with the operands that forward and backward have in common.
 func (a *Attention) heads(tile attentionTile) routine.AttentionHeads {
 	starts, keyStarts := a.Starts[tile.sequence:], a.keyStarts()[tile.sequence:]
 	t := routine.AttentionHeads{
@@ -174,6 +171,8 @@ func (a *Attention) heads(tile attentionTile) routine.AttentionHeads {
 		Size: a.Size, Width: a.Heads * a.Size,
 		Head: tile.head, Count: tile.count, Heads: a.Heads,
 		Scale: a.Scale, Centre: a.MaxLength - 1,
+		Q: a.queries(tile, a.Q), K: a.keys(tile, a.K), V: a.keys(tile, a.V),
+		Out: a.queries(tile, a.Out), LSE: cutColumns(a.LSE, a.Starts[tile.sequence:], a.Heads, tile.head, tile.count),
 	}
 	t.VisibleKeys = t.Keys
 	if a.Lengths != nil && a.Lengths[tile.sequence] > 0 {
@@ -203,8 +202,7 @@ func (a *Attention) keyStarts() []int32 {
 	return a.Starts
 }
 
-// queries cuts the tile's heads of its first sequence out of x [queries, heads*size], keys out of x [keys, heads*size] and
-// statistic out of x [queries, heads].
+// queries cuts the tile's heads of its first sequence out of x [queries, heads*size], keys out of x [keys, heads*size].
 func (a *Attention) queries(tile attentionTile, x []float32) []float32 {
 	return cutColumns(x, a.Starts[tile.sequence:], a.Heads*a.Size, tile.head*a.Size, tile.count*a.Size)
 }
@@ -213,12 +211,8 @@ func (a *Attention) keys(tile attentionTile, x []float32) []float32 {
 	return cutColumns(x, a.keyStarts()[tile.sequence:], a.Heads*a.Size, tile.head*a.Size, tile.count*a.Size)
 }
 
-func (a *Attention) statistic(tile attentionTile, x []float32) []float32 {
-	return cutColumns(x, a.Starts[tile.sequence:], a.Heads, tile.head, tile.count)
-}
-
-// cutColumns cuts some columns of the rows starts[0] to starts[1]-1 out of a matrix of the given width. The rows keep their
-// distance.
+// cutColumns cuts some columns of the rows starts[0] to starts[1]-1 out of a matrix of the given width. The rows stay as far
+// apart as they are.
 func cutColumns(x []float32, starts []int32, width, column, columns int) []float32 {
 	row, rows := int(starts[0]), int(starts[1]-starts[0])
 	if rows == 0 {
@@ -234,17 +228,28 @@ func (a *Attention) biasOf(tile attentionTile, bias []float32) []float32 {
 }
 
 // check panics if the operands do not fit each other.
-func (a *Attention) check(q, k, lse []float32) {
+func (a *Attention) check() {
 	sequences := len(a.Starts) - 1
-	requireLength("q", len(q), int(a.Starts[sequences])*a.Heads*a.Size)
-	requireLength("k", len(k), int(a.keyStarts()[sequences])*a.Heads*a.Size)
-	requireLength("lse", len(lse), int(a.Starts[sequences])*a.Heads)
-	requireOptional("position bias", a.PositionBias, a.Heads*(2*a.MaxLength-1))
-	requireOptional("gradient of the position bias", a.DPositionBias, a.Heads*(2*a.MaxLength-1))
+	queries, keys, width := int(a.Starts[sequences]), int(a.keyStarts()[sequences]), a.Heads*a.Size
+	requireLength("Q", len(a.Q), queries*width)
+	requireLength("K", len(a.K), keys*width)
+	requireLength("V", len(a.V), keys*width)
+	requireLength("Out", len(a.Out), queries*width)
+	requireLength("LSE", len(a.LSE), queries*a.Heads)
+	requireOptional("PositionBias", a.PositionBias, a.Heads*(2*a.MaxLength-1))
 	for s := range sequences {
 		queries, keys := int(a.Starts[s+1]-a.Starts[s]), int(a.keyStarts()[s+1]-a.keyStarts()[s])
 		if queries < 0 || keys < 0 || max(queries, keys) > a.MaxLength || queries > 0 && keys == 0 {
 			panic(fmt.Sprintf("kernel: sequence %d has %d queries and %d keys, MaxLength is %d", s, queries, keys, a.MaxLength))
 		}
 	}
+}
+
+func (g *AttentionGradient) check() {
+	g.Attention.check()
+	requireLength("DOut", len(g.DOut), len(g.Out))
+	requireLength("DQ", len(g.DQ.To), len(g.Q))
+	requireLength("DK", len(g.DK.To), len(g.K))
+	requireLength("DV", len(g.DV.To), len(g.V))
+	requireOptional("DPositionBias", g.DPositionBias.To, g.Heads*(2*g.MaxLength-1))
 }

@@ -2,13 +2,13 @@ package kernel
 
 import "uer/internal/kernel/routine"
 
-// The factors of the products of a gated convolution. K of the sums, and the columns of a gradient of weights, are in the
-// order of the weights, so that these are read and written as they are: only windows are rearranged, in the cache.
+// The factors of the products of a gated convolution. K of the sums and the columns of a weight's gradient are in the order
+// of the weights, which can so be read and written as they are. Only windows are rearranged, in the cache.
 
 // gatherWindows copies elements of the windows of some tokens, as [tokens, size].
-func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens, start, size int) {
+func (g *GatedConvolution) gatherWindows(c *CPU, to []float32, token, tokens, start, size int) {
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
-		x := x[int(g.Starts[sequence])*g.Input:]
+		x := g.X[int(g.Starts[sequence])*g.Input:]
 		if g.TapsLast {
 			c.table.Windows(routine.Windows{
 				To: to[:rows*size], X: x[start/g.Taps:], Width: g.Input, Row: row, Rows: rows, Taps: g.Taps, Channels: size / g.Taps,
@@ -28,8 +28,8 @@ func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens,
 	})
 }
 
-// gatherLater copies gradients of the sums that some tokens enter, as [tokens, size]: for each tap, from the first, which
-// takes a token into the sums of the last of them, the same size/Taps outputs.
+// gatherLater copies gradients of the sums that some tokens are part of, as [tokens, size]: for each tap the same size/Taps
+// outputs, beginning with the first tap, by which a token enters the sums of the last token that depends on it.
 func (g *GatedConvolution) gatherLater(to, dsums []float32, token, tokens, start, size int) {
 	output, outputs, width := start/g.Taps, size/g.Taps, 2*g.Output
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
@@ -86,7 +86,7 @@ func (g *GatedConvolution) gatherSums(to, dsums []float32, filter, output, outpu
 	}
 }
 
-// overTokens calls body for the rows of each sequence that are among some tokens; row 0 is the sequence's first token.
+// overTokens calls body with the rows of each sequence that are among the given tokens; row 0 is its first token.
 func (g *GatedConvolution) overTokens(token, tokens int, body func(sequence, row, rows int)) {
 	for sequence := range len(g.Starts) - 1 {
 		start, end := int(g.Starts[sequence]), int(g.Starts[sequence+1])
@@ -97,7 +97,7 @@ func (g *GatedConvolution) overTokens(token, tokens int, body func(sequence, row
 	}
 }
 
-// overFilters calls body for the outputs of each filter that are among some of both.
+// overFilters calls body with the outputs of each filter that are among the given outputs of both.
 func (g *GatedConvolution) overFilters(output, outputs int, body func(filter, first, outputs int)) {
 	for filter := range 2 {
 		start := filter * g.Output

@@ -23,8 +23,8 @@ type CPU struct {
 	attention attentionTiles
 }
 
-// New returns a CPU with the best instruction set of this machine, or the one that the environment variable UER_CPU
-// names, and the given number of threads; 0 threads means all cores.
+// New returns a CPU with the given number of threads, 0 for all cores, and the best instruction set of this machine or the
+// one that the environment variable UER_CPU names.
 func New(threads int) (*CPU, error) {
 	set := os.Getenv("UER_CPU")
 	if set == "" {
@@ -58,7 +58,7 @@ func NewWith(set string, threads int) (*CPU, error) {
 	return nil, fmt.Errorf("instruction set %q: this machine has %s", set, strings.Join(InstructionSets(), ", "))
 }
 
-// tables lists the tables that this machine can run, the best first.
+// tables lists the tables that this machine can run, best first.
 var tables = sync.OnceValue(func() (list []*routine.Table) {
 	for _, set := range native.Sets() {
 		table := portable.Table()
@@ -69,7 +69,7 @@ var tables = sync.OnceValue(func() (list []*routine.Table) {
 	return append(list, &table)
 })
 
-// InstructionSets names the instruction sets that this program can use on this machine, the best first.
+// InstructionSets names the instruction sets that this program can use on this machine, best first.
 func InstructionSets() []string {
 	var names []string
 	for _, table := range tables() {
@@ -81,7 +81,7 @@ func InstructionSets() []string {
 // Name is the name of the instruction set.
 func (c *CPU) Name() string { return c.table.Name }
 
-// Threads is the number of threads that share the work of an operation.
+// Threads is the number of threads that share the work.
 func (c *CPU) Threads() int { return c.pool.Threads() }
 
 // Close stops the threads. The CPU must be idle, and cannot be used afterwards.

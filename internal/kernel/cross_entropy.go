@@ -9,8 +9,7 @@ type CrossEntropy struct {
 	Rows, Width, Classes    int
 	Hidden, Weight, Bias    []float32 // [rows, width], [classes, width], [classes]; nil Bias: none
 	Labels                  []int32   // [rows]
-	DHidden, DWeight, DBias []float32 // gradients of the loss, as their operands; nil DBias with a nil Bias
-	Accumulate              [3]bool   // the gradients that are added to
+	DHidden, DWeight, DBias Output    // gradients of the loss, as their operands; without Bias no DBias
 	Scratch                 []float32 // CrossEntropyScratch elements
 	Precision               Precision // of the factors of the products
 }
@@ -18,8 +17,8 @@ type CrossEntropy struct {
 // crossEntropyStep is the number of rows of a tile.
 func crossEntropyStep(classes int) int { return max(8, rowTile(classes)) }
 
-// crossEntropyLimit is the largest number of rows whose logits are held: enough to use the weight well each time it is
-// read, but not much more than 64 MB of logits.
+// crossEntropyLimit is the largest number of rows whose logits are held at a time: enough to make good use of the weight
+// each time it is read, but not much more than 64 MB.
 func crossEntropyLimit(classes int) int {
 	const elements = 16 << 20
 	return max(64, min(4096, elements/classes))
@@ -39,19 +38,21 @@ func crossEntropySizes(n, classes int) (logits, sums, results int) {
 	return n * classes, routine.CeilDivide(n, step) * classes, 2 * n
 }
 
-// CrossEntropyScratch is the length of the scratch of CrossEntropy; that for many rows is enough for fewer.
+// CrossEntropyScratch is the length of the scratch memory of a CrossEntropy. That for many rows is enough for fewer.
 func CrossEntropyScratch(rows, width, classes int) int {
 	logits, sums, results := crossEntropySizes(min(rows, crossEntropyLimit(classes)), classes)
 	return logits + sums + results
 }
 
-// CrossEntropy returns the mean loss and the number of rows whose label has the largest logit (of equal ones, the
-// first). Without rows the loss and its gradients are 0.
+// CrossEntropy returns the mean loss and the number of rows whose label has the largest logit (the first of equal ones). Without rows the loss and its gradients are 0.
 func (c *CPU) CrossEntropy(p *CrossEntropy) (loss float32, correct int) {
 	p.check()
 	if p.Rows == 0 {
-		c.clearUnlessKept(p.DWeight, p.Accumulate[1])
-		c.clearUnlessKept(p.DBias, p.Accumulate[2])
+		for _, out := range []Output{p.DWeight, p.DBias} {
+			if !out.Accumulate {
+				c.Fill(out.To, 0)
+			}
+		}
 		return 0, 0
 	}
 	total := 0.0
@@ -70,36 +71,32 @@ func (p *CrossEntropy) check() {
 	requireOptional("Bias", p.Bias, p.Classes)
 	requireLength("Labels", len(p.Labels), p.Rows)
 	requireBelow("Labels", p.Labels, p.Classes)
-	requireLength("DHidden", len(p.DHidden), len(p.Hidden))
-	requireLength("DWeight", len(p.DWeight), len(p.Weight))
-	requireOptional("DBias", p.DBias, p.Classes)
+	requireLength("DHidden", len(p.DHidden.To), len(p.Hidden))
+	requireLength("DWeight", len(p.DWeight.To), len(p.Weight))
+	requireOptional("DBias", p.DBias.To, p.Classes)
 	requireScratch(p.Scratch, CrossEntropyScratch(p.Rows, p.Width, p.Classes))
 }
 
-func (c *CPU) clearUnlessKept(out []float32, kept bool) {
-	if !kept {
-		c.Fill(out, 0)
-	}
-}
-
-// crossEntropyRows works on the rows first to last-1 and returns the sum of their losses.
+// crossEntropyRows computes the rows first to last-1 and returns the sum of their losses.
 func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, correct int) {
 	n := last - first
 	nLogits, nSums, nResults := crossEntropySizes(n, p.Classes)
-	logits := p.Scratch[:nLogits]                      // [n, classes]
-	sums := p.Scratch[nLogits:][:nSums]                // [tiles, classes]
-	results := p.Scratch[nLogits+nSums:][:nResults]    // [n, 2]
-	hidden := p.Hidden[first*p.Width : last*p.Width]   // [n, width]
-	dhidden := p.DHidden[first*p.Width : last*p.Width] // [n, width]
-	later := first > 0                                 // all but the first rows add to the gradients of parameters
+	logits := p.Scratch[:nLogits]                    // [n, classes]
+	sums := p.Scratch[nLogits:][:nSums]              // [tiles, classes]
+	results := p.Scratch[nLogits+nSums:][:nResults]  // [n, 2]
+	hidden := p.Hidden[first*p.Width : last*p.Width] // [n, width]
+	dhidden := p.DHidden.Slice(first*p.Width, last*p.Width)
+	dweight, dbias := p.DWeight, p.DBias
+	if first > 0 {
+		dweight.Accumulate, dbias.Accumulate = true, true
+	}
 	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true, C: logits, Bias: p.Bias})
 	c.softmaxRows(p, logits, sums, results, p.Labels[first:last])
-	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight, C: dhidden, Accumulate: p.Accumulate[0]})
-	c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden, C: p.DWeight,
-		Accumulate: p.Accumulate[1] || later})
-	if p.DBias != nil {
-		c.sumBlocks(p.DBias, sums, p.Classes, p.Accumulate[2] || later)
-	}
+	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight,
+		C: dhidden.To, Accumulate: dhidden.Accumulate})
+	c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden,
+		C: dweight.To, Accumulate: dweight.Accumulate})
+	c.sumBlocks(dbias, sums, p.Classes)
 	for i := 0; i < len(results); i += 2 {
 		loss += float64(results[i])
 		correct += int(results[i+1])
@@ -118,7 +115,7 @@ func (c *CPU) softmaxRows(p *CrossEntropy, logits, sums, results []float32, labe
 			Scale:   1 / float32(p.Rows),
 			Results: results[2*i : 2*j],
 		}
-		if p.DBias != nil {
+		if p.DBias.To != nil {
 			t.DBias = sums[tile*p.Classes : (tile+1)*p.Classes]
 		}
 		c.table.CrossEntropy(t)

@@ -12,11 +12,11 @@ func newCrossEntropy(rows, width, classes int, bias bool) *CrossEntropy {
 	p := &CrossEntropy{
 		Rows: rows, Width: width, Classes: classes,
 		Hidden: random(1, rows*width), Weight: random(2, classes*width), Labels: draws(3, rows, classes),
-		DHidden: random(4, rows*width), DWeight: random(5, classes*width),
+		DHidden: Output{To: random(4, rows*width)}, DWeight: Output{To: random(5, classes*width)},
 		Scratch: make([]float32, CrossEntropyScratch(rows, width, classes)),
 	}
 	if bias {
-		p.Bias, p.DBias = random(6, classes), random(7, classes)
+		p.Bias, p.DBias.To = random(6, classes), random(7, classes)
 	}
 	return p
 }
@@ -64,17 +64,17 @@ func TestCrossEntropyIsItsDefinition(t *testing.T) {
 		for _, bias := range []bool{false, true} {
 			want := newCrossEntropy(size[0], size[1], size[2], bias)
 			loss, correct, dhidden, dweight, dbias := slowCrossEntropy(want)
-			for _, set := range InstructionSets() {
+			for _, set := range testedSets() {
 				p := newCrossEntropy(size[0], size[1], size[2], bias)
 				name := fmt.Sprint(set, " ", size, " bias ", bias, " ")
 				got, gotCorrect := newTestCPU(t, set, 2).CrossEntropy(p)
 				if math.Abs(float64(got)-loss) > 1e-6*max(1, loss) || gotCorrect != correct {
 					t.Errorf("%sloss %v, %d correct; want %v, %d", name, got, gotCorrect, loss, correct)
 				}
-				requireNear(t, name+"dhidden", p.DHidden, dhidden, 2e-6)
-				requireNear(t, name+"dweight", p.DWeight, dweight, 2e-6)
+				requireNear(t, name+"dhidden", p.DHidden.To, dhidden, 2e-6)
+				requireNear(t, name+"dweight", p.DWeight.To, dweight, 2e-6)
 				if bias {
-					requireNear(t, name+"dbias", p.DBias, dbias, 2e-6)
+					requireNear(t, name+"dbias", p.DBias.To, dbias, 2e-6)
 				}
 			}
 		}
@@ -86,21 +86,21 @@ func TestCrossEntropyAgreesAndAccumulates(t *testing.T) {
 	for _, size := range [][3]int{{5, 3, 2}, {70, 7, 4099}, {5000, 3, 40}} {
 		requireSame(t, 3e-6, func(c *CPU) [][]float32 {
 			p := newCrossEntropy(size[0], size[1], size[2], true)
-			p.Accumulate = [3]bool{true, false, true}
+			p.DHidden.Accumulate, p.DBias.Accumulate = true, true
 			loss, correct := c.CrossEntropy(p)
-			return [][]float32{{loss, float32(correct)}, p.DHidden, p.DWeight, p.DBias}
+			return [][]float32{{loss, float32(correct)}, p.DHidden.To, p.DWeight.To, p.DBias.To}
 		})
 	}
 	c := newTestCPU(t, "portable", 1)
 	once, twice := newCrossEntropy(9, 5, 70, true), newCrossEntropy(9, 5, 70, true)
 	c.CrossEntropy(once)
-	for _, out := range [][]float32{twice.DHidden, twice.DWeight, twice.DBias} {
-		c.Fill(out, 1)
+	for _, out := range []*Output{&twice.DHidden, &twice.DWeight, &twice.DBias} {
+		c.Fill(out.To, 1)
+		out.Accumulate = true
 	}
-	twice.Accumulate = [3]bool{true, true, true}
 	c.CrossEntropy(twice)
 	for name, pair := range map[string][2][]float32{
-		"dhidden": {once.DHidden, twice.DHidden}, "dweight": {once.DWeight, twice.DWeight}, "dbias": {once.DBias, twice.DBias},
+		"dhidden": {once.DHidden.To, twice.DHidden.To}, "dweight": {once.DWeight.To, twice.DWeight.To}, "dbias": {once.DBias.To, twice.DBias.To},
 	} {
 		for i := range pair[0] {
 			pair[0][i]++
@@ -126,22 +126,22 @@ func TestCrossEntropyChunks(t *testing.T) {
 	if math.Abs(float64(got)-loss) > 1e-5 || correct != gotCorrect {
 		t.Errorf("loss %v, %d correct; want %v, %d", got, gotCorrect, loss, correct)
 	}
-	requireNear(t, "dhidden", p.DHidden, dhidden, 2e-6)
-	requireNear(t, "dweight", p.DWeight, dweight, 2e-6)
-	requireNear(t, "dbias", p.DBias, dbias, 2e-6)
+	requireNear(t, "dhidden", p.DHidden.To, dhidden, 2e-6)
+	requireNear(t, "dweight", p.DWeight.To, dweight, 2e-6)
+	requireNear(t, "dbias", p.DBias.To, dbias, 2e-6)
 }
 
 func TestCrossEntropyWithoutRows(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := newCrossEntropy(0, 4, 10, true)
-		before := slices.Clone(p.DWeight)
-		p.Accumulate[1] = true
+		before := slices.Clone(p.DWeight.To)
+		p.DWeight.Accumulate = true
 		loss, correct := newTestCPU(t, set, 1).CrossEntropy(p)
 		if loss != 0 || correct != 0 {
 			t.Errorf("%s: loss %v, %d correct of nothing", set, loss, correct)
 		}
-		if !slices.Equal(p.DWeight, before) || !slices.Equal(p.DBias, make([]float32, 10)) {
-			t.Errorf("%s: gradients %v %v of nothing", set, p.DWeight, p.DBias)
+		if !slices.Equal(p.DWeight.To, before) || !slices.Equal(p.DBias.To, make([]float32, 10)) {
+			t.Errorf("%s: gradients %v %v of nothing", set, p.DWeight.To, p.DBias.To)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func TestCrossEntropyWithoutRows(t *testing.T) {
 // TestCrossEntropyCountsTheFirstLargest sets logits through the bias.
 func TestCrossEntropyCountsTheFirstLargest(t *testing.T) {
 	const classes = 3000 // several blocks of classes
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		for _, equal := range [][]int{{5}, {5, 6}, {5, 2500}, {1023, 1024}, {0, 2999}, {1500, 1400}} {
 			for _, label := range append(equal, 7) {
@@ -175,17 +175,16 @@ func TestCrossEntropyGradients(t *testing.T) {
 	c := newTestCPU(t, "portable", 1)
 	p := newCrossEntropy(6, 5, 7, true)
 	c.CrossEntropy(p)
-	p.Scratch = make([]float32, len(p.Scratch))
 	q := *p
-	q.DHidden, q.DWeight, q.DBias = random(1, len(p.DHidden)), random(1, len(p.DWeight)), random(1, len(p.DBias))
+	q.DHidden.To, q.DWeight.To, q.DBias.To = make([]float32, 6*5), make([]float32, 7*5), make([]float32, 7)
 	loss := func() float64 { l, _ := c.CrossEntropy(&q); return float64(l) }
-	requireGradient(t, "hidden", p.Hidden, p.DHidden, loss)
-	requireGradient(t, "weight", p.Weight, p.DWeight, loss)
-	requireGradient(t, "bias", p.Bias, p.DBias, loss)
+	requireGradient(t, "hidden", p.Hidden, p.DHidden.To, loss)
+	requireGradient(t, "weight", p.Weight, p.DWeight.To, loss)
+	requireGradient(t, "bias", p.Bias, p.DBias.To, loss)
 }
 
 func TestCrossEntropyOfLargeLogits(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := newCrossEntropy(2, 1, 3, true)
 		copy(p.Hidden, []float32{0, 0})
 		copy(p.Bias, []float32{3e4, 0, -3e4})
@@ -194,7 +193,7 @@ func TestCrossEntropyOfLargeLogits(t *testing.T) {
 		if loss != 3e4 {
 			t.Errorf("%s: loss %v, want 30000", set, loss)
 		}
-		requireNear(t, set, p.DBias, []float64{0.5, 0, -0.5}, 1e-6)
+		requireNear(t, set, p.DBias.To, []float64{0.5, 0, -0.5}, 1e-6)
 	}
 }
 

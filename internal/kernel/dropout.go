@@ -8,8 +8,8 @@ type Dropout = routine.Dropout
 // DropoutKey derives the key of one place where dropout is applied (site) at one training step.
 func DropoutKey(seed, step uint64, site int) uint64 { return routine.DropoutKey(seed, step, site) }
 
-// DropoutForward writes y = dropout(x), or adds it to y. It is its own gradient: dx = dropout(dy).
-// x, y are [n, width], rows [n] numbers the rows. y may be x.
+// DropoutForward writes y = dropout(x), or adds to y. It is its own gradient: dx = dropout(dy).
+// x and y are [n, width]; rows [n] holds row numbers. y may be x.
 func (c *CPU) DropoutForward(y, x []float32, width int, rows []int32, d Dropout, accumulate bool) {
 	var residual []float32
 	if accumulate {
@@ -18,8 +18,8 @@ func (c *CPU) DropoutForward(y, x []float32, width int, rows []int32, d Dropout,
 	c.DropoutAdd(y, x, residual, width, rows, d)
 }
 
-// DropoutAdd writes y = dropout(x) + residual. x, y, residual are [n, width], rows [n] numbers the rows; a nil
-// residual is left out. y may be x or residual. rows is not read if nothing is dropped.
+// DropoutAdd writes y = dropout(x) + residual. x, y and residual are [n, width], rows [n] holds row numbers; residual
+// may be nil. y may be x or residual. rows is not read if nothing is dropped.
 func (c *CPU) DropoutAdd(y, x, residual []float32, width int, rows []int32, d Dropout) {
 	n := rowCount("x", x, width)
 	requireLength("y", len(y), len(x))
@@ -28,12 +28,12 @@ func (c *CPU) DropoutAdd(y, x, residual []float32, width int, rows []int32, d Dr
 	c.overRows(n, width, func(first, last int) {
 		i, j := first*width, last*width
 		c.table.DropoutAdd(routine.DropoutAdd{
-			Y: y[i:j], X: x[i:j], Residual: part(residual, i, j), Width: width, Rows: part(rows, first, last), Dropout: d,
+			Y: y[i:j], X: x[i:j], Residual: cut(residual, i, j), Width: width, Rows: cut(rows, first, last), Dropout: d,
 		})
 	})
 }
 
-// dropoutRows checks the row numbers, and drops them where they have no effect.
+// dropoutRows checks the row numbers, and returns nil where they have no effect.
 func dropoutRows(rows []int32, n int, d Dropout) []int32 {
 	if d.Probability <= 0 {
 		return nil

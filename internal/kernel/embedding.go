@@ -2,39 +2,59 @@ package kernel
 
 import "uer/internal/kernel/routine"
 
-// EmbeddingForward writes out[i] = scale*tables[0][ids[0][i]] + Σ tables[t][ids[t][i]] over the other tables.
-// out is [n, width], a table [rows, width], each list of ids [n].
-func (c *CPU) EmbeddingForward(out []float32, width int, scale float32, tables [][]float32, ids [][]int32) {
-	n := rowCount("out", out, width)
-	for t, table := range tables {
-		requireLength("ids", len(ids[t]), n)
-		requireBelow("ids", ids[t], rowCount("table", table, width))
+// Embedding is the sum of rows of tables: out[i] = Scale*Tables[0][IDs[0][i]] + Σ Tables[t][IDs[t][i]] over the other
+// tables.
+type Embedding struct {
+	Width  int
+	Scale  float32
+	Tables [][]float32 // each [rows, width]
+	IDs    [][]int32   // each [n]
+	Out    []float32   // [n, width]
+}
+
+// EmbeddingForward computes the output of an Embedding.
+func (c *CPU) EmbeddingForward(e *Embedding) {
+	n := rowCount("out", e.Out, e.Width)
+	for t, table := range e.Tables {
+		requireLength("ids", len(e.IDs[t]), n)
+		requireBelow("ids", e.IDs[t], rowCount("table", table, e.Width))
 	}
-	c.overRows(n, width, func(first, last int) {
-		factor := scale
-		for t, table := range tables {
-			c.table.EmbeddingForward(routine.EmbeddingForward{
-				Out: out[first*width : last*width], Table: table, Width: width, IDs: ids[t][first:last],
-				Scale: factor, Accumulate: t > 0,
-			})
-			factor = 1
+	c.overRows(n, e.Width, func(first, last int) {
+		for t, table := range e.Tables {
+			a := routine.EmbeddingForward{
+				Out: e.Out[first*e.Width : last*e.Width], Table: table, Width: e.Width, IDs: e.IDs[t][first:last],
+				Scale: 1, Accumulate: t > 0,
+			}
+			if t == 0 {
+				a.Scale = e.Scale
+			}
+			c.table.EmbeddingForward(a)
 		}
 	})
 }
 
-// EmbeddingBackward writes the gradient of one table: dtable[ids[i]] += scale*dout[i], in order of i, on zeros or, if
-// accumulate, on what is there. dtable is [rows, width], ids [n], dout [n, width].
-func (c *CPU) EmbeddingBackward(dtable []float32, width int, ids []int32, dout []float32, scale float32, accumulate bool) {
-	requireLength("dout", len(dout), len(ids)*width)
-	requireBelow("ids", ids, rowCount("dtable", dtable, width))
-	if !accumulate {
-		c.Fill(dtable, 0)
+// EmbeddingGradient is the gradient of one table of an Embedding: DTable[IDs[i]] += Scale*DOut[i], in order of i.
+type EmbeddingGradient struct {
+	Width  int
+	Scale  float32
+	IDs    []int32   // [n]
+	DOut   []float32 // [n, width]
+	DTable Output    // [rows, width]
+}
+
+// EmbeddingBackward computes the output of an EmbeddingGradient.
+func (c *CPU) EmbeddingBackward(g *EmbeddingGradient) {
+	requireLength("dout", len(g.DOut), len(g.IDs)*g.Width)
+	requireBelow("ids", g.IDs, rowCount("dtable", g.DTable.To, g.Width))
+	if !g.DTable.Accumulate {
+		c.Fill(g.DTable.To, 0)
 	}
-	// Rows of one id must be added in order, so workers share out the columns.
+	// Rows of one id must be added in order, so threads share out the columns.
 	const strip = 64
-	c.parallel(routine.CeilDivide(width, strip), func(tile int) {
+	c.parallel(routine.CeilDivide(g.Width, strip), func(tile int) {
 		c.table.EmbeddingBackward(routine.EmbeddingBackward{
-			DTable: dtable, Width: width, IDs: ids, DOut: dout, Scale: scale, First: tile * strip, Last: min((tile+1)*strip, width),
+			DTable: g.DTable.To, Width: g.Width, IDs: g.IDs, DOut: g.DOut, Scale: g.Scale,
+			First: tile * strip, Last: min((tile+1)*strip, g.Width),
 		})
 	})
 }

@@ -17,8 +17,8 @@ func (c *CPU) GatherRows(out, x []float32, width int, index []int32) {
 	})
 }
 
-// ScatterAddRows is the gradient of GatherRows for a strictly increasing index: dx[index[i]] += dout[i], on zeros or,
-// if accumulate, on what is there. dx is [rows, width], index [n], dout [n, width].
+// ScatterAddRows is the gradient of GatherRows for a strictly increasing index: dx[index[i]] += dout[i], on top of zeros
+// or, if accumulate, of what is there. dx is [rows, width], index [n], dout [n, width].
 func (c *CPU) ScatterAddRows(dx, dout []float32, width int, index []int32, accumulate bool) {
 	requireLength("dout", len(dout), len(index)*width)
 	rows := rowCount("dx", dx, width)

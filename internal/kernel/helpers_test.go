@@ -8,17 +8,34 @@ import (
 	"testing"
 )
 
+// testedSets are the instruction sets to test: all, or in short mode the best and the portable one.
+func testedSets() []string {
+	sets := InstructionSets()
+	if n := len(sets); testing.Short() && n > 2 {
+		return []string{sets[0], sets[n-1]}
+	}
+	return sets
+}
+
+// testedThreads are the numbers of threads whose results are compared with those of one.
+func testedThreads() []int {
+	if testing.Short() {
+		return []int{3}
+	}
+	return []int{2, 5}
+}
+
 // requireSame runs an operation with every instruction set. The outputs must be within tolerance of the portable
 // routines' (as requireNear has it), and have the same bits for any number of threads.
 func requireSame(t *testing.T, tolerance float64, run func(c *CPU) [][]float32) {
 	t.Helper()
 	want := run(newTestCPU(t, "portable", 1))
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		first := run(newTestCPU(t, set, 1))
 		for i := range want {
 			requireNear(t, fmt.Sprintf("%s: output %d", set, i), first[i], float64s(want[i]), tolerance)
 		}
-		for _, threads := range []int{2, 5} {
+		for _, threads := range testedThreads() {
 			for i, got := range run(newTestCPU(t, set, threads)) {
 				if !slices.EqualFunc(got, first[i], sameBits) {
 					t.Errorf("%s: output %d with %d threads differs from that with one", set, i, threads)

@@ -6,17 +6,17 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// panels is a packed matrix, or a part of it: blocks of K one after the other, in each the panels of all lines.
+// panels is a packed matrix or a part of one: blocks of K one after the other, each holding the panels of all lines.
 type panels struct {
 	data         []float32
 	count        int // of panels
 	width        int // lines in a panel
 	stride       int // elements from one index in K to the next in a panel
 	slot         int // indices in K that share an element
-	first, depth int // the line, and the index in K, that the data begins with
+	first, depth int // the line and the index in K at which the data begins
 }
 
-// panels describes packed lines of a factor; the memory is yet to be given.
+// newPanels describes packed lines of a factor. The caller supplies the memory.
 func newPanels(m *routine.Matmul, f *factor, lines int) panels {
 	return panels{count: routine.CeilDivide(lines, f.width), width: f.width, stride: f.stride, slot: m.Slot}
 }
@@ -24,16 +24,16 @@ func newPanels(m *routine.Matmul, f *factor, lines int) panels {
 // size is the length of the data for a range of K.
 func (p *panels) size(depth int) int { return p.count * p.stride * routine.CeilDivide(depth, p.slot) }
 
-// at gives the panels from a line on, which begins a panel, in the block [depth, depth+size) of K.
+// at returns the panels from the one that begins with line, in the block [depth, depth+size) of K.
 func (p *panels) at(line, depth, size int) []float32 {
 	return p.data[p.size(depth-p.depth)+(line-p.first)/p.width*p.stride*routine.CeilDivide(size, p.slot):]
 }
 
-// panelStride lets the lines of a panel at one index in K lie in one line of the cache.
+// panelStride makes the elements of a panel at one index in K fall into one cache line.
 func panelStride(width int) int { return 1 << bits.Len(uint(width-1)) }
 
-// Packed is a matrix [K, N] in the layout in which products read it. A matrix that stays the same for many products, such
-// as the weights of a recurrent step, is packed once.
+// Packed is a matrix [K, N] in the layout that products read. It pays for a matrix that many products use unchanged, such as
+// weights that layers share.
 type Packed struct {
 	panels    panels
 	k, n      int
@@ -46,8 +46,8 @@ func (c *CPU) PackedSize(k, n int, precision Precision) int {
 	return routine.CeilDivide(k, m.Slot) * routine.RoundUp(n, m.Columns)
 }
 
-// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements. The result is
-// for products of this instruction set and precision. It holds until B changes or the memory is used otherwise.
+// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements, for products
+// of this instruction set and precision. The result is valid until B changes or the memory is reused.
 func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, precision Precision) Packed {
 	m := c.matmulIn(precision)
 	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
@@ -85,17 +85,17 @@ func packBlock(m *routine.Matmul, f *factor, panels []float32, line, lines, dept
 	})
 }
 
-// blockDepth is the number of products that are summed before they are added to an element of C.
+// blockDepth is the size of the blocks of K.
 func blockDepth(m *routine.Matmul, k int) int { return evenShare(k, maxDepth*m.Slot, 2) }
 
-// evenShare divides a total into the fewest parts of at most the limit, and returns the size of a part, rounded up to a
+// evenShare divides a total into as few equal shares as the limit allows and returns the size of one, rounded up to a
 // multiple.
 func evenShare(total, limit, multiple int) int {
-	parts := max(1, routine.CeilDivide(total, max(1, limit)))
-	return max(multiple, routine.RoundUp(routine.CeilDivide(total, parts), multiple))
+	shares := max(1, routine.CeilDivide(total, max(1, limit)))
+	return max(multiple, routine.RoundUp(routine.CeilDivide(total, shares), multiple))
 }
 
-// grow returns memory for n elements, the given one if it is large enough.
+// grow returns memory for n elements, reusing what it is given if that is large enough.
 func grow(memory []float32, n int) []float32 {
 	if cap(memory) >= n {
 		return memory[:n]

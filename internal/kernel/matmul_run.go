@@ -2,31 +2,30 @@ package kernel
 
 import "uer/internal/kernel/routine"
 
-// A product is cut three times, each time for a level of the memory:
+// A product is cut up three times, once for each level of memory:
 //
-//   - A register tile, a few rows of A by a few vectors of B's columns, is summed over a block of K in registers. The
-//     operands are packed into panels as wide as the tile, in the order in which the tile reads them.
-//   - A tile of work packs a few panels of one operand, which stay in the second-level cache, and multiplies them by all
+//   - A register tile, a few rows of A by a few vectors of columns of B, is summed over a block of K in registers. Both
+//     factors are packed into panels as wide as the tile, in the order in which the tile reads them.
+//   - A tile of work packs a few panels of one factor, which stay in the second-level cache, and multiplies them by all
 //     panels of the other.
-//   - Of that other operand, the smaller one, a chunk is packed at a time and shared by all threads in the third-level
-//     cache.
+//   - That other factor, the smaller one, is packed a chunk at a time, which all threads share in the third-level cache.
 //
-// Of these only the blocks of K affect the result: an element is summed within a block, then block after block. They
-// depend on K alone, so the result depends neither on the threads nor on whether B came packed.
+// Only the blocks of K affect the result: an element is summed within a block, then block after block. They depend on K
+// alone, so the result depends neither on the threads nor on whether B was packed in advance.
 const (
-	maxDepth  = 768     // of a panel; no matter how large caches are, or results would differ between machines
-	minLines  = 64      // of a tile; reading fewer from a row costs as much
-	tiles     = 32      // wanted if that leaves minLines, so that threads finish together
-	leastTile = 1 << 16 // multiply-adds that are worth a tile
+	maxDepth    = 768     // of a panel; whatever the size of the caches, or results would differ between machines
+	minLines    = 64      // of a tile; reading fewer elements from a row costs as much
+	wantedTiles = 32      // unless that leaves fewer than minLines; so many let threads finish together
+	minTile     = 1 << 16 // multiply-adds that are worth a tile
 )
 
-// productScratch holds packed operands. Its size is bounded, whatever the product.
+// productScratch holds packed factors. Its size is bounded, whatever the product.
 type productScratch struct {
 	shared  []float32
 	workers [][]float32
 }
 
-// factor is an operand of a product as packing sees it. Its lines are the rows of A or the columns of B.
+// factor is a factor of a product as packing sees it. Its lines are the rows of A or the columns of B.
 type factor struct {
 	x         []float32
 	leading   int
@@ -34,11 +33,10 @@ type factor struct {
 	lines     int
 	width     int     // lines in a panel
 	stride    int     // elements from one index in K to the next in a panel
-	packed    *panels // if it has been packed before the product
+	packed    *panels // nil unless it was packed in advance
 }
 
-// productRun is a product under way. One factor is shared by all tiles of a chunk; each tile has its own lines of the
-// other.
+// productRun is a product being computed. All tiles of a chunk share one factor; each has its own lines of the other.
 type productRun struct {
 	Product
 	cpu         *CPU
@@ -50,7 +48,7 @@ type productRun struct {
 	chunkLines, chunkDepth int // of the shared factor
 	tileLines              int // of the other
 
-	// The chunk in work.
+	// The current chunk.
 	panels      panels
 	line, lines int // of the shared factor
 	start, end  int // in K
@@ -65,7 +63,7 @@ func (c *CPU) newProductRun(p Product) *productRun {
 		b.packed = &p.Packed.panels
 	}
 	run := &productRun{Product: p, cpu: c, matmul: m, blockDepth: blockDepth(m, p.K)}
-	// A packed matrix is best left to be shared, unless there are too few rows for as many tiles as there are threads.
+	// A packed matrix is best shared, unless there are too few rows to give every thread a tile.
 	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= c.sizes.lines)
 	if run.shared, run.own = b, a; run.sharesA {
 		run.shared, run.own = a, b
@@ -83,12 +81,12 @@ func (r *productRun) cut() {
 		r.chunkDepth = evenShare(routine.CeilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
 		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
-	lines := min(max(minLines, r.own.lines/tiles), r.cpu.sizes.lines)
-	lines = max(lines, leastTile/max(1, r.shared.lines*r.K))
+	lines := min(max(minLines, r.own.lines/wantedTiles), r.cpu.sizes.lines)
+	lines = max(lines, minTile/max(1, r.shared.lines*r.K))
 	r.tileLines = evenShare(r.own.lines, lines, r.own.width)
 }
 
-// chunk adds what comes of the lines of the shared factor from one on, and of K from one index on.
+// chunk computes the chunk that begins with a line of the shared factor and an index in K.
 func (r *productRun) chunk(line, start int) {
 	r.line, r.lines = line, min(r.chunkLines, r.shared.lines-line)
 	r.start, r.end = start, min(start+r.chunkDepth, r.K)
@@ -129,14 +127,14 @@ func (r *productRun) tile(worker, tile int) {
 	}
 }
 
-// finish adds to the last block of K what is done to the sums.
+// finish makes the last block of K apply what follows the sums.
 func (r *productRun) finish(t *routine.Multiply, row, column int) {
 	t.Activation = r.Activation
 	if r.Bias != nil {
 		t.Bias = r.Bias[column : column+t.Columns]
 	}
-	if r.Before != nil {
-		t.Before = r.Before[row*r.LDC+column:]
+	if r.PreActivation != nil {
+		t.PreActivation = r.PreActivation[row*r.LDC+column:]
 	}
 	if r.Rows != nil {
 		t.Dropout, t.RowNumbers, t.FirstColumn = r.Dropout, r.Rows[row:row+t.Rows], column
@@ -146,7 +144,7 @@ func (r *productRun) finish(t *routine.Multiply, row, column int) {
 	}
 }
 
-// ownPanels gives a tile's lines of its own factor in one block of K.
+// ownPanels returns the tile's lines of its own factor, packed, in one block of K.
 func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 {
 	if r.own.packed != nil {
 		return r.own.packed.at(first, depth, size)

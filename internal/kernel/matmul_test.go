@@ -53,7 +53,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		q.Bias = q.Bias[:p.n]
 	}
 	if p.before {
-		q.Before = slices.Clone(q.C)
+		q.PreActivation = slices.Clone(q.C)
 	}
 	if p.residual {
 		q.Residual, _ = matrix(p.m, p.n, false)
@@ -142,8 +142,8 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	t.Helper()
 	for _, w := range want {
 		e := w.row*got.LDC + w.column
-		if got.Before != nil && !(math.Abs(float64(got.Before[e])-w.before) <= w.beforeLimit) {
-			t.Fatalf("%s: Before[%d, %d] is %g, not %g", name, w.row, w.column, got.Before[e], w.before)
+		if got.PreActivation != nil && !(math.Abs(float64(got.PreActivation[e])-w.before) <= w.beforeLimit) {
+			t.Fatalf("%s: PreActivation[%d, %d] is %g, not %g", name, w.row, w.column, got.PreActivation[e], w.before)
 		}
 		if !(math.Abs(float64(got.C[e])-w.value) <= w.within) {
 			t.Fatalf("%s: C[%d, %d] is %g, not %g within %g", name, w.row, w.column, got.C[e], w.value, w.within)
@@ -151,7 +151,7 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	}
 	for e := range got.C {
 		between := e%got.LDC >= got.N
-		if between != math.IsNaN(float64(got.C[e])) || got.Before != nil && between != math.IsNaN(float64(got.Before[e])) {
+		if between != math.IsNaN(float64(got.C[e])) || got.PreActivation != nil && between != math.IsNaN(float64(got.PreActivation[e])) {
 			t.Fatalf("%s: wrote between the rows", name)
 		}
 	}
@@ -175,12 +175,12 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 		for i, c := range set {
 			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
 			got := q
-			got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
+			got.C, got.PreActivation = slices.Clone(q.C), slices.Clone(q.PreActivation)
 			multiplyCase(c, p, &got)
 			if i == 0 {
 				checkProduct(t, name, want, &got)
 				first = got
-			} else if !identical(first.C, got.C) || !identical(first.Before, got.Before) {
+			} else if !identical(first.C, got.C) || !identical(first.PreActivation, got.PreActivation) {
 				t.Fatalf("%s: differs from %d threads", name, set[0].Threads())
 			}
 		}
@@ -200,7 +200,7 @@ func multiplyCase(c *CPU, p productCase, q *Product) {
 // cpusOf gives a CPU for every number of threads, for every instruction set of which keep is true.
 func cpusOf(t *testing.T, keep func(set string) bool, threads ...int) [][]*CPU {
 	var list [][]*CPU
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		if keep(set) {
 			var cpus []*CPU
 			for _, n := range threads {
@@ -247,7 +247,11 @@ func TestMatMul(t *testing.T) {
 func TestMatMulChunks(t *testing.T) {
 	native := func(set string) bool { return set != "portable" } // which is slow, and cut in the same way
 	cpus := cpusOf(t, native, 1, 2)
-	for _, size := range [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {1400, 1101, 1000}, {9, 300, 3500}} {
+	sizes := [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {9, 300, 3500}, {1400, 1101, 1000}}
+	if testing.Short() {
+		sizes = sizes[:2]
+	}
+	for _, size := range sizes {
 		p := productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU}
 		testProduct(t, cpus, p, 1001)
 		p.transposeA, p.transposeB, p.accumulate, p.precision = true, false, true, BFloat16
@@ -258,7 +262,7 @@ func TestMatMulChunks(t *testing.T) {
 
 // One term is not rounded after its factors, so this shows how factors are rounded.
 func TestMatMulRoundsToBF16(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		if !c.SupportsBF16() {
 			continue
@@ -297,7 +301,7 @@ func TestMatMulWithoutDepth(t *testing.T) {
 
 // A weight that is not finite must reach the outputs that use it, and only those.
 func TestMatMulNotFinite(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := productCase{m: 5, n: 37, k: 20}.product(rand.New(rand.NewPCG(1, 2)))
 		p.B[3*p.LDB+36] = float32(math.Inf(1))
 		p.A[2*p.LDA+7] = float32(math.NaN())
@@ -351,7 +355,7 @@ func TestMatMulMemoryDoesNotGrow(t *testing.T) {
 
 // Dropout and residual in a product give the bits that they give after it.
 func TestMatMulDropsAsDropoutDoes(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 3}, {Probability: 1, Key: 4}} {
 			p := productCase{m: 37, n: 75, k: 800, bias: true}.product(rand.New(rand.NewPCG(1, 2)))

@@ -11,19 +11,29 @@ const (
 	PoolMax
 )
 
-// PoolForward writes to row s of out [sequences, width] the mean or the maximum of the rows starts[s] to starts[s+1] of
-// x [tokens, width]. A sequence without rows gives zeros.
-func (c *CPU) PoolForward(p Pooling, out, x []float32, width int, starts []int32) {
-	requireLength("out", len(out), (len(starts)-1)*width)
-	c.parallel(len(starts)-1, func(s int) {
-		pooled := out[s*width : (s+1)*width]
+// Pool takes the mean or the maximum of the rows of each sequence: row s of Y from the rows Starts[s] to Starts[s+1] of X.
+// A sequence without rows gives zeros.
+type Pool struct {
+	Pooling Pooling
+	Width   int
+	Starts  []int32   // [sequences+1] offsets into the tokens
+	X       []float32 // [tokens, width]
+	Y       []float32 // [sequences, width]
+}
+
+// PoolForward computes Y.
+func (c *CPU) PoolForward(p *Pool) {
+	width := p.Width
+	requireLength("Y", len(p.Y), (len(p.Starts)-1)*width)
+	c.parallel(len(p.Starts)-1, func(s int) {
+		pooled := p.Y[s*width : (s+1)*width]
 		clear(pooled)
-		rows := x[int(starts[s])*width : int(starts[s+1])*width]
+		rows := p.X[int(p.Starts[s])*width : int(p.Starts[s+1])*width]
 		scale := float32(width) / float32(len(rows))
 		for i := 0; i < len(rows); i += width {
 			row := rows[i : i+width]
 			switch {
-			case p == PoolMean:
+			case p.Pooling == PoolMean:
 				c.table.Scale(routine.Scale{Out: pooled, X: row, Factor: scale, Accumulate: true})
 			case i == 0:
 				copy(pooled, row)
@@ -36,26 +46,33 @@ func (c *CPU) PoolForward(p Pooling, out, x []float32, width int, starts []int32
 	})
 }
 
-// PoolBackward writes the gradient dx [tokens, width] of PoolForward, or adds it, from dout [sequences, width]. Of
-// several maxima the first receives the gradient.
-func (c *CPU) PoolBackward(p Pooling, dx, dout, out, x []float32, width int, starts []int32, accumulate bool) {
-	requireLength("dout", len(dout), (len(starts)-1)*width)
-	c.parallel(len(starts)-1, func(s int) {
-		first, last := int(starts[s])*width, int(starts[s+1])*width
-		if !accumulate {
+// PoolGradient is the gradient of a Pool, given that of its result. Of several maxima the first receives the gradient.
+type PoolGradient struct {
+	Pool
+	DY []float32 // [sequences, width]
+	DX Output    // [tokens, width]
+}
+
+// PoolBackward computes DX.
+func (c *CPU) PoolBackward(g *PoolGradient) {
+	width, dx := g.Width, g.DX.To
+	requireLength("DY", len(g.DY), (len(g.Starts)-1)*width)
+	c.parallel(len(g.Starts)-1, func(s int) {
+		first, last := int(g.Starts[s])*width, int(g.Starts[s+1])*width
+		if !g.DX.Accumulate {
 			clear(dx[first:last])
 		}
-		dpooled, pooled := dout[s*width:(s+1)*width], out[s*width:(s+1)*width]
-		if p == PoolMean {
+		dpooled := g.DY[s*width : (s+1)*width]
+		if g.Pooling == PoolMean {
 			scale := float32(width) / float32(last-first)
 			for i := first; i < last; i += width {
 				c.table.Scale(routine.Scale{Out: dx[i : i+width], X: dpooled, Factor: scale, Accumulate: true})
 			}
 			return
 		}
-		for j, largest := range pooled {
+		for j, largest := range g.Y[s*width : (s+1)*width] {
 			for i := first + j; i < last; i += width {
-				if x[i] == largest {
+				if g.X[i] == largest {
 					dx[i] += dpooled[j]
 					break
 				}

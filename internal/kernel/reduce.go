@@ -6,11 +6,10 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// A sum over everything is taken in blocks, whose sums are added in order, so that it does not depend on the number of
-// threads.
+// A sum over everything is taken in blocks whose sums are added in order, so that it does not depend on the threads.
 const (
 	maxBlocks = 256
-	blockRows = 32 // at least, but for the last block
+	blockRows = 32 // at least, except in the last block
 )
 
 // rowBlocks cuts rows into blocks.
@@ -19,8 +18,8 @@ func rowBlocks(rows int) (blocks, step int) {
 	return routine.CeilDivide(rows, step), step
 }
 
-// mostBlocks is the largest number of blocks of this number of rows or fewer.
-func mostBlocks(rows int) int { return min(maxBlocks, routine.CeilDivide(rows, blockRows)) }
+// maxRowBlocks is the largest number of blocks that this many rows, or fewer, make.
+func maxRowBlocks(rows int) int { return min(maxBlocks, routine.CeilDivide(rows, blockRows)) }
 
 // ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
 func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumulate bool) {
@@ -33,18 +32,18 @@ func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumula
 		first, last := block*step, min((block+1)*step, n)
 		c.table.ColumnSum(routine.ColumnSum{Out: partials[block*width : (block+1)*width], X: x[first*width : last*width], Stride: width})
 	})
-	c.sumBlocks(out, partials, width, accumulate)
+	c.sumBlocks(Output{To: out, Accumulate: accumulate}, partials, width)
 }
 
-// ColumnSumScratch is the length of the scratch of ColumnSum; that for many rows is enough for fewer.
-func ColumnSumScratch(n, width int) int { return mostBlocks(n) * width }
+// ColumnSumScratch is the length of the scratch memory of ColumnSum. That for many rows is enough for fewer.
+func ColumnSumScratch(n, width int) int { return maxRowBlocks(n) * width }
 
 // sumBlocks writes out[j] = Σ partials[b, j], or adds it to out, in order of b. The rows of partials are stride apart.
-func (c *CPU) sumBlocks(out, partials []float32, stride int, accumulate bool) {
+func (c *CPU) sumBlocks(out Output, partials []float32, stride int) {
 	const strip = 256
-	c.parallel(routine.CeilDivide(len(out), strip), func(tile int) {
-		i, j := tile*strip, min((tile+1)*strip, len(out))
-		c.table.ColumnSum(routine.ColumnSum{Out: out[i:j], X: from(partials, i), Stride: stride, Accumulate: accumulate})
+	c.parallel(routine.CeilDivide(len(out.To), strip), func(tile int) {
+		i, j := tile*strip, min((tile+1)*strip, len(out.To))
+		c.table.ColumnSum(routine.ColumnSum{Out: out.To[i:j], X: from(partials, i), Stride: stride, Accumulate: out.Accumulate})
 	})
 }
 
@@ -68,7 +67,7 @@ func (c *CPU) SumSquares(x []float32) float64 {
 	return total
 }
 
-// AllFinite reports whether x has neither infinities nor NaN.
+// AllFinite reports whether x holds neither infinities nor NaN.
 func (c *CPU) AllFinite(x []float32) bool {
 	var finite [maxBlocks]bool
 	blocks, step := elementBlocks(len(x))

@@ -6,12 +6,11 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// tileElements is the size of a tile: large enough to hide the cost of handing it to a worker, small enough for the
-// operands of a tile to stay in the second-level cache.
+// tileElements is the size of a tile: large enough to hide the cost of handing it out, small enough for its operands to
+// stay in the second-level cache.
 const tileElements = 1 << 14
 
-// rowTile is the number of rows of a tile. It depends on the width alone, so that results do not depend on the number
-// of threads.
+// rowTile is the number of rows of a tile. It depends on the width alone, so results do not depend on the threads.
 func rowTile(width int) int { return max(1, tileElements/max(1, width)) }
 
 // overRows calls body for ranges of rows of a matrix [rows, width].
@@ -26,15 +25,15 @@ func (c *CPU) overRows(rows, width int, body func(first, last int)) {
 // overElements calls body for ranges of n elements.
 func (c *CPU) overElements(n int, body func(first, last int)) { c.overRows(n, 1, body) }
 
-// part is x[first:last], or nil for the nil that stands for an operand left out.
-func part[T any](x []T, first, last int) []T {
+// cut is x[first:last], or nil for an operand that is left out.
+func cut[T any](x []T, first, last int) []T {
 	if x == nil {
 		return nil
 	}
 	return x[first:last]
 }
 
-// requireLength panics if an operand does not have the length that the others imply: native routines do not check.
+// requireLength panics if an operand does not have the length that the others imply. Routines do not check.
 func requireLength(operand string, length, want int) {
 	if length != want {
 		panic(fmt.Sprintf("kernel: %s has length %d, not %d", operand, length, want))
@@ -55,12 +54,13 @@ func requireAtLeast(operand string, memory []float32, want int) {
 	}
 }
 
+// requireScratch is requireAtLeast for scratch memory.
 func requireScratch(scratch []float32, want int) { requireAtLeast("scratch", scratch, want) }
 
 // rowCount is the number of rows of x of the given width.
 func rowCount(operand string, x []float32, width int) int {
 	if width <= 0 || len(x)%width != 0 {
-		panic(fmt.Sprintf("kernel: %s has length %d, no multiple of the width %d", operand, len(x), width))
+		panic(fmt.Sprintf("kernel: %s has length %d, not a multiple of the width %d", operand, len(x), width))
 	}
 	return len(x) / width
 }

@@ -48,6 +48,9 @@ func cosine(a, b []float32) float64 {
 // 5e-4. Targets with labels of sentences are left out: a batch has so few that their losses scatter.
 func TestBFloat16Tracks(t *testing.T) {
 	const steps, window, tolerance = 40, 10, 2e-4
+	if testing.Short() {
+		t.Skip("compares means over 40 steps")
+	}
 	on := processor{threads: 2}
 	on.need(t, "bf16")
 	exact, rounded := openDemo(t), openDemo(t)

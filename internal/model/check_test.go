@@ -178,6 +178,9 @@ func TestTransformerSettings(t *testing.T) {
 	}
 	for name, change := range changes {
 		s.train(name, "word_pos_seg", "transformer", "bert", change)
+		if testing.Short() {
+			continue
+		}
 		s.train(name, "word_pos", "transformer causal", "lm", change)
 		s.train(name, "word", "lstm", "seq2seq", change)
 	}
@@ -244,8 +247,11 @@ func TestWhatPassesTrains(t *testing.T) {
 	generator := rand.New(rand.NewPCG(1, 2))
 	pick := func(names []string) string { return names[generator.IntN(len(names))] }
 	embeddings, targets := registry.Names(embedding.ByName), registry.Names(target.ByName)
-	trained := 0
-	for trained < 60 {
+	models := 60
+	if testing.Short() {
+		models = 15
+	}
+	for trained := 0; trained < models; {
 		m := tiny(pick(embeddings), pick(encoders()), pick(targets))
 		m.EmbeddingSize, m.HiddenSize = 2+generator.IntN(3), 4
 		m.Pooling = pick(registry.Names(target.Poolings))

@@ -11,7 +11,7 @@ import (
 // parameters have the same bits, in both precisions, and the activations take less memory.
 func TestRecompute(t *testing.T) {
 	text := openDemo(t)
-	models := middling()
+	models := testedModels()
 	gated := models["roberta"]
 	gated.LayerNorm, gated.FeedForward, gated.RemoveTransformerBias = "t5", "gated", true
 	models["gated"] = gated

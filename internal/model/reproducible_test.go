@@ -7,7 +7,6 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/encoder"
-	"uer/internal/kernel"
 	"uer/internal/registry"
 	"uer/internal/target"
 	"uer/internal/task"
@@ -51,6 +50,16 @@ func middling() map[string]config.Model {
 	return models
 }
 
+// testedModels are those of middling, in short mode one of each kind of encoder and a decoder.
+func testedModels() map[string]config.Model {
+	models := middling()
+	if testing.Short() {
+		few := []string{"roberta", "t5", "elmo", "gatedcnn"}
+		maps.DeleteFunc(models, func(name string, _ config.Model) bool { return !slices.Contains(few, name) })
+	}
+	return models
+}
+
 func TestMiddlingHasAllParts(t *testing.T) {
 	encoders, targets := maps.Clone(encoder.ByName), maps.Clone(target.ByName)
 	for _, m := range middling() {
@@ -66,8 +75,8 @@ func TestMiddlingHasAllParts(t *testing.T) {
 // with each instruction set, in both precisions.
 func TestThreads(t *testing.T) {
 	text := openDemo(t)
-	for name, m := range middling() {
-		for _, set := range kernel.InstructionSets() {
+	for name, m := range testedModels() {
+		for _, set := range testedSets() {
 			for _, precision := range precisions {
 				t.Run(name+"/"+set+"/"+precision, func(t *testing.T) {
 					text.precision = precision
@@ -80,8 +89,12 @@ func TestThreads(t *testing.T) {
 
 func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	t.Helper()
+	counts := []int{1, 2, 5, 1}
+	if testing.Short() {
+		counts = []int{1, 5}
+	}
 	var want []float32
-	for _, threads := range []int{1, 2, 5, 1} {
+	for _, threads := range counts {
 		on := processor{set, threads}
 		on.need(t, d.precision)
 		got := d.twoSteps(t, on, m)
@@ -140,7 +153,7 @@ func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *traini
 func TestAllocations(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 2}
-	for name, m := range middling() {
+	for name, m := range testedModels() {
 		for _, precision := range precisions {
 			t.Run(name+"/"+precision, func(t *testing.T) {
 				on.need(t, precision)
@@ -153,11 +166,15 @@ func TestAllocations(t *testing.T) {
 
 func (d *demo) compareAllocations(t *testing.T, on processor, m config.Model) {
 	t.Helper()
+	runs := 5
+	if testing.Short() {
+		runs = 2
+	}
 	var counts []float64
 	for _, size := range []int{3, 12} {
 		r := d.fed(t, on, m, size)
 		r.train(t) // scratch memory grows in the first steps
-		counts = append(counts, testing.AllocsPerRun(5, func() { r.train(t) }))
+		counts = append(counts, testing.AllocsPerRun(runs, func() { r.train(t) }))
 	}
 	// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
 	if counts[1] > 1.1*counts[0] {

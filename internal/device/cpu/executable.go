@@ -23,6 +23,11 @@ type operand struct {
 // wanted tells whether anybody reads an output.
 func (o operand) wanted() bool { return o.Floats != nil || o.Doubles != nil }
 
+// output is the operand as a kernel's output.
+func (o operand) output(accumulate bool) kernel.Output {
+	return kernel.Output{To: o.Floats, Accumulate: accumulate}
+}
+
 // executable is a program in memory of its own. It implements device.Executable.
 type executable struct {
 	device   *Device

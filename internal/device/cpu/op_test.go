@@ -319,10 +319,14 @@ func (b built) passes(t *testing.T, d *Device, passes int) (loss float32, gradie
 	return float32(figures[0].Outputs[0]), gradients
 }
 
-// TestOps compares, for every operation and with every instruction set, our executables with Gorgonia's machine and their
-// gradients with finite differences.
+// TestOps compares, for every operation and with every instruction set (in short mode the best), our executables with Gorgonia's
+// machine and their gradients with finite differences.
 func TestOps(t *testing.T) {
-	for _, set := range kernel.InstructionSets() {
+	sets := kernel.InstructionSets()
+	if testing.Short() {
+		sets = sets[:1]
+	}
+	for _, set := range sets {
 		t.Run(set, func(t *testing.T) {
 			d := newDevice(t, set, 2)
 			for _, test := range opTests {

@@ -5,7 +5,7 @@
 #include "routines.h"
 #include "vecmath.inc.h"
 
-// activate is a(x), and a'(x) in slope. Where the kind is a constant and the slope unused nothing else is computed.
+// activate is a(x), with a'(x) in slope. Where the kind is a constant and the slope is not used, nothing else is computed.
 INLINE vfloat activate(int kind, vfloat x, vfloat *slope) {
 	vfloat exponential, tail, s, s_slope;
 	switch (kind) {
@@ -38,7 +38,7 @@ INLINE vfloat activate(int kind, vfloat x, vfloat *slope) {
 	return x;
 }
 
-// FOR_ACTIVATION(kind, loop, (arguments)) calls loop with the kind as a constant, so that each gets its own loop.
+// FOR_ACTIVATION(kind, loop, (arguments)) calls loop with the kind as a constant, so that each kind gets a loop of its own.
 #define FOR_ACTIVATION(kind, loop, ...)                                              \
 	switch (kind) {                                                                  \
 	case ACTIVATION_GELU: loop(ACTIVATION_GELU, __VA_ARGS__); break;                 \

@@ -1,6 +1,6 @@
-// Attention of heads over one sequence, in blocks of queries. The scores of a block are
-// [keys, ATTENTION_BLOCK]: a vector holds the scores of several queries with one key, so that the sums over keys take the
-// lanes apart, and the products find keys and values where they are.
+// Attention of heads over one sequence, in blocks of queries. The scores of a block are [keys, ATTENTION_BLOCK]: a vector holds
+// the scores of several queries with one key, so that sums over keys need no sums over lanes, and the products read keys and
+// values in place.
 #ifndef UER_ATTENTION_INC_H
 #define UER_ATTENTION_INC_H
 
@@ -15,7 +15,7 @@ _Static_assert(ATTENTION_BLOCK % PANEL == 0, "a block of queries consists of pan
 
 // visible is the number of keys that query i sees.
 INLINE size_t visible(const struct attention_heads *t, size_t i) {
-	return at_most(i + 1 > t->prefix ? i + 1 : t->prefix, t->visible_keys);
+	return min_size(i + 1 > t->prefix ? i + 1 : t->prefix, t->visible_keys);
 }
 
 // vector_log is the natural logarithm of normal numbers x >= 1, within 2 ulp. With x = 2^n m, m in [sqrt(1/2), sqrt(2)) and
@@ -50,17 +50,17 @@ INLINE vfloat attention_power(vfloat x) {
 
 #define LOG2_E 0x1.715476p0f
 
-// attention_queries are the queries from i on, one a lane, as many as there are.
+// attention_queries is the queries from i on, one per lane.
 struct attention_queries {
 	size_t i, count;
-	size_t keys;  // that any of them sees
-	size_t least; // the keys that all of them see
-	vint seen;    // the keys that each of them sees
-	vuint key_low, key_high; // the parts of the hash of dropout that the keys share
+	size_t keys;   // number of keys that any of them sees
+	size_t common; // number of keys that all of them see
+	vint seen;     // number of keys that each of them sees
+	vuint key_low, key_high; // the part of the dropout hash that does not depend on the key, in two halves
 };
 
 INLINE struct attention_queries attention_lanes(const struct attention_heads *t, size_t i, size_t end) {
-	struct attention_queries q = {.i = i, .count = at_most(end - i, LANES), .least = visible(t, i)};
+	struct attention_queries q = {.i = i, .count = min_size(end - i, LANES), .common = visible(t, i)};
 	q.keys = visible(t, i + q.count - 1);
 	vint seen = lane_numbers() + (int32_t)(i + 1), prefix = (vint){0} + (int32_t)t->prefix, limit = (vint){0} + (int32_t)t->visible_keys;
 	seen = (seen & (seen > prefix)) | (prefix & (seen <= prefix));
@@ -77,9 +77,9 @@ INLINE struct attention_queries attention_lanes(const struct attention_heads *t,
 	return q;
 }
 
-// attention_hide replaces the lanes of the queries that do not see key j.
+// attention_hide replaces the lanes of queries that do not see key j.
 INLINE vfloat attention_hide(const struct attention_queries *q, size_t j, vfloat v, float other) {
-	return j < q->least ? v : select_lanes((vint){0} + (int32_t)j < q->seen, v, splat(other));
+	return j < q->common ? v : select_lanes((vint){0} + (int32_t)j < q->seen, v, splat(other));
 }
 
 // attention_drop is dropout of the probabilities of key j.
@@ -93,21 +93,21 @@ INLINE vfloat attention_drop(const struct attention_heads *t, const struct atten
 // attention_transpose writes the queries, or their gradients, of a block as [size, ATTENTION_BLOCK].
 static void attention_transpose(float *y, const float *x, size_t rows, size_t size, size_t width) {
 	for (size_t i = 0; i < rows; i += LANES)
-		pack_block_vector(y + i, ATTENTION_BLOCK, x + i * width, at_most(rows - i, LANES), size, width);
+		pack_block_vector(y + i, ATTENTION_BLOCK, x + i * width, min_size(rows - i, LANES), size, width);
 }
 
-// attention_scores computes s[j, i] = x_j·y_i for the keys x and the block y that attention_transpose made, leaving out
+// attention_scores computes s[j, i] = x_j·y_i for the keys x and the block y that attention_transpose made, skipping
 // vectors of queries that do not see the key.
 static void attention_scores(const struct attention_heads *t, float *s, const float *x, const float *y, size_t first, size_t rows) {
 	size_t from = 0;
 	for (size_t i = 0; i < rows; i += LANES) {
-		size_t to = visible(t, first + at_most(i + LANES, rows) - 1);
+		size_t to = visible(t, first + min_size(i + LANES, rows) - 1);
 		for (size_t c = i; c < rows && from < to; c += PANEL)
 			for (size_t j = from, n; j < to; j += n) {
 				n = tile_rows(to - j);
 				struct block tile = {.c = s + j * ATTENTION_BLOCK + c, .c_step = ATTENTION_BLOCK, .a = x + j * t->width,
 				                     .row_step = t->width, .depth_step = 1, .b = y + c, .b_step = ATTENTION_BLOCK, .depth = t->size};
-				block_rows(&tile, n, at_most(round_up(rows - c, LANES), PANEL));
+				block_rows(&tile, n, min_size(round_up(rows - c, LANES), PANEL));
 			}
 		from = to;
 	}
@@ -122,7 +122,7 @@ static void attention_sum_keys(const struct attention_heads *t, float *y, const 
 			struct block tile = {.c = y + (first + i) * t->width + c, .c_step = t->width, .a = s + i, .row_step = 1,
 			                     .depth_step = ATTENTION_BLOCK, .b = x + c, .b_step = t->width,
 			                     .depth = visible(t, first + i + n - 1), .factors = factors ? factors + i : NULL, .accumulate = accumulate};
-			block_rows(&tile, n, at_most(t->size - c, PANEL));
+			block_rows(&tile, n, min_size(t->size - c, PANEL));
 		}
 }
 
@@ -136,17 +136,18 @@ static void attention_sum_queries(const struct attention_heads *t, float *y, con
 			struct block tile = {.c = y + j * t->width + c, .c_step = t->width, .a = s + j * ATTENTION_BLOCK + from,
 			                     .row_step = ATTENTION_BLOCK, .depth_step = 1, .b = x + (first + from) * t->width + c,
 			                     .b_step = t->width, .depth = rows - from, .accumulate = accumulate};
-			block_rows(&tile, n, at_most(t->size - c, PANEL));
+			block_rows(&tile, n, min_size(t->size - c, PANEL));
 		}
 }
 
-// attention_bias turns the position bias of a head around: the bias of query i and key j is element i-j+keys-1 of y.
+// attention_bias reverses the position bias of a head: the bias of query i and key j is element i-j+keys-1 of y.
 static void attention_bias(const struct attention_heads *t, float *y) {
 	for (size_t n = 0; n < t->queries + t->keys - 1; n++) y[n] = t->bias[t->centre + t->keys - 1 - n];
 }
 
-// attention_softmax turns the scores s [keys, ...] of the queries, those of a block that sees `keys` keys, into exponentials,
-// less the largest score, dropped out and zero for hidden keys. It gives the sums of the exponentials and their logarithms.
+// attention_softmax turns the scores s [keys, ...] of the queries, in a block that sees `keys` keys, into exponentials relative
+// to the largest, after dropout and zero for hidden keys. It returns the sums of the exponentials, and their logarithms in
+// lse.
 static vfloat attention_softmax(const struct attention_heads *t, const struct attention_queries *q, float *s, size_t keys,
                                 const float *bias, vfloat *lse) {
 	vfloat largest = splat(-INFINITY), sum = {0};
@@ -175,7 +176,7 @@ static void attention_forward_head(const struct attention_heads *t) {
 	else bias = NULL;
 
 	for (size_t first = 0; first < t->queries; first += ATTENTION_BLOCK) {
-		size_t rows = at_most(t->queries - first, ATTENTION_BLOCK);
+		size_t rows = min_size(t->queries - first, ATTENTION_BLOCK);
 		float factors[ATTENTION_BLOCK], lse[ATTENTION_BLOCK];
 		attention_transpose(q, t->q + first * t->width, rows, t->size, t->width);
 		attention_scores(t, s, t->k, q, first, rows);
@@ -233,11 +234,11 @@ static void attention_backward_head(const struct attention_heads *t) {
 	if (t->dbias) memset(dbias, 0, (t->queries + t->keys + LANES) * sizeof *dbias);
 	else dbias = NULL;
 
-	// From the last block, which sees the most keys, to the first: it begins the sums dk and dv.
+	// From the last block, which sees the most keys and so begins the sums dk and dv, to the first.
 	size_t begun = 0;
 	for (size_t first = round_up(t->queries, ATTENTION_BLOCK); first > 0;) {
 		first -= ATTENTION_BLOCK;
-		size_t rows = at_most(t->queries - first, ATTENTION_BLOCK), keys = visible(t, first + rows - 1);
+		size_t rows = min_size(t->queries - first, ATTENTION_BLOCK), keys = visible(t, first + rows - 1);
 		float lse[ATTENTION_BLOCK] = {0}, delta[ATTENTION_BLOCK] = {0};
 		attention_transpose(q, t->q + first * t->width, rows, t->size, t->width);
 		attention_transpose(dout, t->dout + first * t->width, rows, t->size, t->width);
@@ -261,7 +262,7 @@ static void attention_backward_head(const struct attention_heads *t) {
 		for (size_t n = 0; n < t->queries + t->keys - 1; n++) t->dbias[t->centre + t->keys - 1 - n] += dbias[n];
 }
 
-// attention_next goes on to the next head.
+// attention_next moves on to the next head.
 INLINE void attention_next(struct attention_heads *t) {
 	t->head++, t->lse++;
 	t->q += t->size, t->k += t->size, t->v += t->size, t->out += t->size;

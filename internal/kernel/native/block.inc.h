@@ -1,4 +1,4 @@
-// Products of blocks that stay in the caches.
+// Products of matrices that are in the caches.
 #ifndef UER_BLOCK_INC_H
 #define UER_BLOCK_INC_H
 
@@ -7,14 +7,14 @@
 
 #define PANEL_VECTORS 2
 #define PANEL (PANEL_VECTORS * LANES)
-// A tile of PANEL_ROWS rows of a panel fills the registers with sums.
+// The sums of PANEL_ROWS rows of a panel fill the registers.
 #if defined(UER_SET_AVX512) || defined(__aarch64__)
 #define PANEL_ROWS 12
 #else
 #define PANEL_ROWS 6
 #endif
 
-// block is a product c = a b, or one that is added to c, of at most PANEL_ROWS rows and PANEL columns.
+// block is a product of at most PANEL_ROWS rows and PANEL columns: c = a b, with c added if accumulate.
 struct block {
 	float *c; // element (r, j) is c[r*c_step + j]
 	size_t c_step;
@@ -26,16 +26,13 @@ struct block {
 	int accumulate;       // add to c
 };
 
-INLINE size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-INLINE size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
-
 // on_line is the first address at or after p that begins a cache line.
 INLINE float *on_line(float *p) {
 	const uintptr_t bytes = CACHE_LINE * sizeof *p;
 	return (float *)(((uintptr_t)p + bytes - 1) / bytes * bytes);
 }
 
-// block_tile computes a tile for constant numbers of rows and vectors. The last vector has so many lanes.
+// block_tile computes a block for constant numbers of rows and vectors. The last vector has the given number of lanes.
 INLINE void block_tile(const int rows, const int vectors, const struct block *t, size_t lanes) {
 	vfloat sum[PANEL_ROWS][PANEL_VECTORS];
 #pragma GCC unroll 12
@@ -113,12 +110,12 @@ INLINE void block_rows(struct block *t, size_t rows, size_t columns) {
 	if (columns > 0) block_part(t, rows, columns);
 }
 
-// tile_rows is the number of rows of the next tile. The last two tiles share their rows, since few sums wait for each
-// other.
+// tile_rows is the number of rows of the next tile. The last two tiles share their rows evenly: with few sums, additions
+// wait for each other.
 INLINE size_t tile_rows(size_t left) { return left <= PANEL_ROWS ? left : left < 2 * PANEL_ROWS ? (left + 1) / 2 : PANEL_ROWS; }
 
-// block_product computes c = a b, or adds it to c, for b [depth, columns] in packed panels, panel_step elements apart. Rows
-// of c are written up to the next multiple of LANES columns.
+// block_product computes c = a b, with c added if accumulate, for b [depth, columns] in packed panels, panel_step elements
+// apart. Rows of c are written up to the next multiple of LANES columns.
 static void block_product(float *c, size_t c_step, size_t rows, size_t columns, const float *a, size_t row_step,
                           size_t depth_step, const float *b, size_t panel_step, size_t depth, int accumulate) {
 	columns = round_up(columns, LANES);
@@ -127,12 +124,11 @@ static void block_product(float *c, size_t c_step, size_t rows, size_t columns, 
 			struct block tile = {.c = c + r * c_step + j, .c_step = c_step, .a = a + r * row_step, .row_step = row_step,
 			                     .depth_step = depth_step, .b = b, .b_step = PANEL, .depth = depth, .accumulate = accumulate};
 			n = tile_rows(rows - r);
-			block_rows(&tile, n, at_most(columns - j, PANEL));
+			block_rows(&tile, n, min_size(columns - j, PANEL));
 		}
 }
 
-// pack_block packs x [rows, columns], rows step apart, as an operand of depth rows; what is missing to the last panel
-// becomes zero.
+// pack_block packs x [rows, columns], rows step apart, as an operand of depth rows, padding the last panel with zeros.
 static void pack_block(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t j = 0; j < columns; j += PANEL, b += panel_step)
 		for (size_t i = 0; i < rows; i++)
@@ -141,7 +137,7 @@ static void pack_block(float *b, size_t panel_step, const float *x, size_t rows,
 }
 
 // pack_block_vector packs rows <= LANES rows x [rows, columns], step apart, as one vector of each row of b [columns,
-// ...], rows b_step apart; the missing ones become zero.
+// ...], rows b_step apart, padded with zeros.
 static void pack_block_vector(float *b, size_t b_step, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t j = 0; j < columns; j += LANES) {
 		vfloat block[LANES];
@@ -155,11 +151,11 @@ static void pack_block_vector(float *b, size_t b_step, const float *x, size_t ro
 	}
 }
 
-// pack_block_transposed packs the transpose of x [rows, columns], rows step apart, as an operand of depth columns; what
-// is missing to the last vector becomes zero.
+// pack_block_transposed packs the transpose of x [rows, columns], rows step apart, as an operand of depth columns,
+// padding the last vector with zeros.
 static void pack_block_transposed(float *b, size_t panel_step, const float *x, size_t rows, size_t columns, size_t step) {
 	for (size_t i = 0; i < rows; i += LANES)
-		pack_block_vector(b + i / PANEL * panel_step + i % PANEL, PANEL, x + i * step, at_most(rows - i, LANES), columns, step);
+		pack_block_vector(b + i / PANEL * panel_step + i % PANEL, PANEL, x + i * step, min_size(rows - i, LANES), columns, step);
 }
 
 #endif

@@ -1,5 +1,5 @@
-// Rearranging what the products of a gated convolution read. The loops are written for a constant number of taps, so that
-// the compiler makes shuffles of vectors of them.
+// Rearranging what the products of a gated convolution read. The loops have a constant number of taps, so that the compiler
+// turns them into shuffles of vectors.
 #include "routines.h"
 #include "vector.h"
 

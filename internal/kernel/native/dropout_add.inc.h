@@ -4,7 +4,7 @@
 
 #include "dropout.inc.h"
 
-// The flags are constants in each call, so that each combination gets its own loop.
+// The flags are constants in each call, so that each combination gets a loop of its own.
 INLINE void dropout_rows(const int dropping, const int adding, float *y, const float *x, const float *residual, size_t count,
                          size_t width, const int32_t *rows, struct dropout d) {
 	for (size_t r = 0; r < count; r++) {

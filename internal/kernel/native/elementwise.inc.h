@@ -1,4 +1,4 @@
-// The smallest loops over elements.
+// Sums and multiples of elements.
 #ifndef UER_ELEMENTWISE_INC_H
 #define UER_ELEMENTWISE_INC_H
 

@@ -1,4 +1,4 @@
-// Rows of tables, taken and added to by number.
+// Rows of tables, looked up and added to by number.
 #ifndef UER_EMBEDDING_INC_H
 #define UER_EMBEDDING_INC_H
 

@@ -30,9 +30,9 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 			a := t.A[:routine.CeilDivide(t.Rows, t.Height)*t.Stride*t.Depth]
 			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*t.Depth]
 			length := (t.Rows-1)*t.Leading + t.Columns
-			c, before, residual := t.C[:length], t.Before, t.Residual
-			if before != nil {
-				before = before[:length]
+			c, preActivation, residual := t.C[:length], t.PreActivation, t.Residual
+			if preActivation != nil {
+				preActivation = preActivation[:length]
 			}
 			if residual != nil {
 				residual = residual[:length]
@@ -40,9 +40,9 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 			C.call_multiply(m, C.struct_multiply{
 				rows: C.size_t(t.Rows), columns: C.size_t(t.Columns), depth: C.size_t(t.Depth), height: C.size_t(t.Height),
 				stride: C.size_t(t.Stride), a: floats(a), b: floats(b), by_rows: flag(t.ByRows), c: floats(c), leading: C.size_t(t.Leading),
-				accumulate: flag(t.Accumulate), bias: floats(t.Bias), activation: C.int(t.Activation), before: floats(before),
-				dropout: dropout(t.Dropout), row_numbers: integers(t.RowNumbers), first_column: C.size_t(t.FirstColumn),
-				residual: floats(residual),
+				accumulate: flag(t.Accumulate), bias: floats(t.Bias), activation: C.int(t.Activation),
+				pre_activation: floats(preActivation), dropout: dropout(t.Dropout), row_numbers: integers(t.RowNumbers),
+				first_column: C.size_t(t.FirstColumn), residual: floats(residual),
 			})
 		},
 		Peak: func(rounds int) int {

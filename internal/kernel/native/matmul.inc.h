@@ -1,5 +1,5 @@
-// Matrix products of packed panels. A register tile holds TILE_ROWS × TILE_VECTORS vectors of C, and leaves registers for
-// the vectors of B and an element of A; with at least eight sums under way, additions wait for none.
+// Matrix products of packed panels. A register tile holds TILE_ROWS × TILE_VECTORS vectors of C, which leaves registers for
+// the vectors of B and an element of A. At least eight sums are in progress, so additions need not wait for each other.
 #ifndef UER_MATMUL_INC_H
 #define UER_MATMUL_INC_H
 
@@ -20,16 +20,14 @@
 #define TILE_COLUMNS (TILE_VECTORS * LANES)
 #define PACK_AHEAD 32 // rows between those that pack reads and those that it fetches
 
-INLINE size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
-// A slot is a lane of a panel. It holds SLOT elements of K that follow each other.
+// A slot is a lane of a panel. It holds SLOT consecutive elements of K.
 //
 //   multiply_slots(x, y, sum)       adds the products of the elements in the slots to sum
-//   slots_across(x, n)              makes slots of the first n elements at x, of at most SLOT*LANES
-//   slots_down(x, below, n, whole)  makes slots of the first n elements at x and, with two in a slot, of those at below if
-//                                   that is not NULL; n is LANES if whole
+//   slots_across(x, n)              makes slots from the first n elements at x, up to SLOT*LANES
+//   slots_down(x, below, n, whole)  makes slots from the first n elements at x and, with two in a slot, those at below unless
+//                                   that is NULL; n is LANES if whole
 //
-// Elements beyond n are 0.
+// The other elements are 0.
 #if defined(UER_BF16)
 #define SLOT 2
 #define PEAK_STEP(sum, x, y) multiply_slots(x, y, sum)
@@ -48,7 +46,7 @@ INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole
 }
 #else
 #define SLOT 1
-#define PEAK_STEP(sum, x, y) multiply_slots(sum, x, y) // no factor that a compiler could take out of the loop
+#define PEAK_STEP(sum, x, y) multiply_slots(sum, x, y) // no factor that a compiler could move out of the loop
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) { return multiply_add(x, y, sum); }
 INLINE vfloat slots_across(const float *x, size_t n) { return load_some(x, n); }
 INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) {
@@ -57,11 +55,11 @@ INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole
 }
 #endif
 
-// pack_rows fills panels [slots, stride] with `width` lines each from `depth` rows x[k*leading ...] of `count` lines. If
-// whole, all panels are full and made of whole vectors. Where this is inlined with constants, only what they need is left.
+// pack_rows fills panels [slots, stride] of `width` lines each from `depth` rows x[k*leading ...] of `count` lines. If whole,
+// all panels are full and consist of whole vectors. Inlining with constants leaves only the code they need.
 INLINE void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width, size_t stride,
 	int whole) {
-	size_t slots = (depth + SLOT - 1) / SLOT;
+	size_t slots = ceil_divide(depth, SLOT);
 	for (size_t s = 0; s < slots; s++, x += SLOT * leading) {
 		const float *below = s * SLOT + 1 < depth ? x + leading : NULL;
 		for (size_t ahead = PACK_AHEAD; ahead < PACK_AHEAD + SLOT; ahead++)
@@ -69,23 +67,23 @@ INLINE void pack_rows(float *panels, const float *x, size_t leading, size_t dept
 		float *row = panels + s * stride;
 		for (size_t i = 0; i < count; i += width, row += slots * stride)
 			for (size_t j = 0; j < stride; j += LANES) {
-				size_t lines = least(width, count - i), n = whole ? LANES : j < lines ? least(lines - j, LANES) : 0;
+				size_t lines = min_size(width, count - i), n = whole ? LANES : j < lines ? min_size(lines - j, LANES) : 0;
 				vfloat v = slots_down(x + i + j, below ? below + i + j : NULL, n, whole);
 				if (stride % LANES)
-					store_part(row + j, v, least(stride - j, LANES));
+					store_part(row + j, v, min_size(stride - j, LANES));
 				else
 					store(row + j, v);
 			}
 	}
 }
 
-// pack_columns fills a panel [slots, stride] from `count` rows x[i*leading ...] of `depth` elements, which are its lines.
+// pack_columns fills a panel [slots, stride] whose lines are `count` rows x[i*leading ...] of `depth` elements.
 static void pack_columns(float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t stride) {
-	size_t slots = (depth + SLOT - 1) / SLOT;
+	size_t slots = ceil_divide(depth, SLOT);
 	for (size_t s = 0; s < slots; s += LANES)
 		for (size_t i = 0; i < stride; i += LANES) {
 			const float *corner = x + i * leading + s * SLOT;
-			size_t inner = least(LANES, slots - s), n = depth - s * SLOT;
+			size_t inner = min_size(LANES, slots - s), n = depth - s * SLOT;
 			vfloat rows[LANES];
 			UNROLL for (size_t r = 0; r < LANES; r++)
 				for (size_t line = 0; line < SLOT * LANES; line += CACHE_LINE)
@@ -102,7 +100,7 @@ static void pack_columns(float *panel, const float *x, size_t leading, size_t de
 
 static void pack(struct pack p) {
 	float *panels = p.panels;
-	size_t slots = (p.depth + SLOT - 1) / SLOT;
+	size_t slots = ceil_divide(p.depth, SLOT);
 	if (!p.transpose && p.width == TILE_COLUMNS && p.count % TILE_COLUMNS == 0)
 		pack_rows(panels, p.x, p.leading, p.depth, p.count, TILE_COLUMNS, TILE_COLUMNS, 1);
 	else if (!p.transpose && p.stride == LANES)
@@ -111,11 +109,11 @@ static void pack(struct pack p) {
 		pack_rows(panels, p.x, p.leading, p.depth, p.count, p.width, p.stride, 0);
 	else
 		for (size_t i = 0; i < p.count; i += p.width, panels += slots * p.stride)
-			pack_columns(panels, p.x + i * p.leading, p.leading, p.depth, least(p.width, p.count - i), p.stride);
+			pack_columns(panels, p.x + i * p.leading, p.leading, p.depth, min_size(p.width, p.count - i), p.stride);
 }
 
-// tile multiplies `rows` rows of a panel of A by a panel of B. `rows` is a constant where this is inlined. Beside it fetches
-// a panel's part that is needed next.
+// tile multiplies `rows` rows of a panel of A by a panel of B; `rows` is a constant where this is inlined. Meanwhile it
+// prefetches part of the panel that is needed next.
 INLINE void tile(size_t rows, size_t depth, const float *a, size_t stride, const float *b, float *c, size_t leading,
 	int accumulate, const float *bias, const float *next) {
 	vfloat sum[TILE_ROWS][TILE_VECTORS];
@@ -175,7 +173,7 @@ static void full_tile(size_t rows, size_t depth, const float *a, size_t stride, 
 #undef TILE
 }
 
-// edge_tile is full_tile for the last columns of C, fewer than a register tile has: it works on a copy.
+// edge_tile is full_tile for the last columns of C, fewer than those of a register tile. It works on a copy.
 static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a, size_t stride, const float *b, float *c,
 	size_t leading, int accumulate, const float *bias, const float *next) {
 	float copy[TILE_ROWS * TILE_COLUMNS], bias_copy[TILE_COLUMNS] = {0};
@@ -187,21 +185,21 @@ static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a,
 	for (size_t i = 0; i < rows; i++) memcpy(c + i * leading, copy + i * TILE_COLUMNS, columns * sizeof *c);
 }
 
-// activate_tile applies an activation to a register tile's part of C.
-INLINE void activate_tile(const int kind, float *c, float *before, size_t leading, size_t rows, size_t columns) {
+// activate_tile applies an activation to the part of C that a register tile covers.
+INLINE void activate_tile(const int kind, float *c, float *pre_activation, size_t leading, size_t rows, size_t columns) {
 	for (size_t i = 0; i < rows; i++)
 		for (size_t j = 0; j < columns; j += LANES) {
 			size_t element = i * leading + j;
 			vfloat slope, value = load_some(c + element, columns - j);
-			if (before && columns - j >= LANES)
-				stream(before + element, value);
-			else if (before)
-				store_part(before + element, value, columns - j);
+			if (pre_activation && columns - j >= LANES)
+				stream(pre_activation + element, value);
+			else if (pre_activation)
+				store_part(pre_activation + element, value, columns - j);
 			store_some(c + element, activate(kind, value, &slope), columns - j);
 		}
 }
 
-// residual_tile drops elements of a register tile's part of C and adds the residual.
+// residual_tile applies dropout and adds the residual to the part of C that a register tile covers.
 static void residual_tile(const struct multiply *t, size_t row, size_t column, size_t rows, size_t columns) {
 	for (size_t i = 0; i < rows; i++) {
 		size_t element = (row + i) * t->leading + column;
@@ -215,26 +213,27 @@ static void residual_tile(const struct multiply *t, size_t row, size_t column, s
 	}
 }
 
-// multiply_panels does panel i of A and panel j of B.
+// multiply_panels multiplies panel i of A by panel j of B.
 static void multiply_panels(const struct multiply *t, size_t i, size_t j, const float *next) {
 	size_t row = i * t->height, column = j * TILE_COLUMNS;
-	size_t rows = least(t->height, t->rows - row), columns = least(TILE_COLUMNS, t->columns - column);
+	size_t rows = min_size(t->height, t->rows - row), columns = min_size(TILE_COLUMNS, t->columns - column);
 	const float *a = t->a + i * t->stride * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
-	float *c = t->c + row * t->leading + column, *before = t->before ? t->before + row * t->leading + column : NULL;
+	float *c = t->c + row * t->leading + column;
+	float *pre_activation = t->pre_activation ? t->pre_activation + row * t->leading + column : NULL;
 	for (size_t r = 0; t->residual && r < rows; r++)
 		for (size_t l = 0; l < columns; l += CACHE_LINE) __builtin_prefetch(t->residual + (row + r) * t->leading + column + l);
 	if (columns < TILE_COLUMNS)
 		edge_tile(rows, columns, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
 	else
 		full_tile(rows, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
-	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, before, t->leading, rows, columns)
+	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, pre_activation, t->leading, rows, columns)
 	if (t->row_numbers || t->residual) residual_tile(t, row, column, rows, columns);
 }
 
 static void multiply(struct multiply t) {
-	size_t panels_a = (t.rows + t.height - 1) / t.height, panels_b = (t.columns + TILE_COLUMNS - 1) / TILE_COLUMNS;
-	// The outer factor comes from the third-level cache. Its next panel is fetched while the present one is in use, a
-	// line for every step in depth.
+	size_t panels_a = ceil_divide(t.rows, t.height), panels_b = ceil_divide(t.columns, TILE_COLUMNS);
+	// The outer factor comes from the third-level cache. Its next panel is prefetched while the current one is in use, a cache
+	// line per step in depth.
 	const float *outer = t.by_rows ? t.a : t.b;
 	size_t stride = t.by_rows ? t.stride : TILE_COLUMNS;
 	for (size_t i = 0; i < (t.by_rows ? panels_a : panels_b); i++)
@@ -246,9 +245,9 @@ static void multiply(struct multiply t) {
 	stream_end();
 }
 
-// peak does multiply-adds in registers only, and returns the number of floating-point operations.
+// peak does multiply-adds in registers only, and returns how many floating-point operations those were.
 static size_t peak(size_t rounds, float *sink) {
-	enum { SUMS = LANES == 16 ? 24 : 14 }; // as many as the registers hold, or additions would wait
+	enum { SUMS = LANES == 16 ? 24 : 14 }; // enough to keep additions from waiting, within the registers
 	vfloat sum[SUMS], factor = splat(0.999f), term = splat(1e-6f), total = splat(0);
 	UNROLL for (int i = 0; i < SUMS; i++) sum[i] = splat(i);
 	for (size_t round = 0; round < rounds; round++)

@@ -1,12 +1,11 @@
 //go:build cgo
 
-// Package native has routines in C, one set for each instruction set. A set_*.c names an instruction set and includes
-// set.inc.h, which includes every *.inc.h; their code is written once, over the vector type of vector.h. Products in
-// bfloat16 are compiled apart (set_avx512bf16.c), for the processors with AVX-512 that have them.
+// Package native has routines in C, compiled for several instruction sets. A set_*.c names an instruction set and includes
+// set.inc.h, which includes every *.inc.h; their code is written once, over the vector type of vector.h. What only
+// some processors of a set have is a set_*.c of its own with these routines alone, as products in bfloat16 are.
 //
 // A routine x has its arguments and a field in struct set (routines.h), a function for Go to call (call.h), its code
-// (a *.inc.h), an entry in set.inc.h and, here in Go, the copying of its arguments. A set that leaves it out keeps the
-// portable routine.
+// (a *.inc.h), an entry in set.inc.h and, here in Go, the copying of its arguments.
 //
 // This package imports package routine only: its C, which takes long to compile, is compiled again only when these two
 // change.
@@ -85,27 +84,26 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// set is the routines of an instruction set.
+// set is an instruction set. Each of its layers has routines; a later one replaces those of the layers before it.
 type set struct {
-	name     string
-	routines *C.struct_set
-	bfloat16 *C.struct_matmul // products in bfloat16; nil for none
+	name   string
+	layers []*C.struct_set
 }
 
 // sets are those that this machine can run, the best first.
 var sets = sync.OnceValue(func() (list []set) {
 	has := cpuid.CPU.Supports
 	if has(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.FMA3) {
-		s := set{name: "avx512", routines: C.set_avx512()}
+		s := set{"avx512", []*C.struct_set{C.set_avx512()}}
 		if has(cpuid.AVX512BF16) {
-			s.bfloat16 = C.matmul_avx512bf16()
+			s.layers = append(s.layers, C.set_avx512bf16())
 		}
 		list = append(list, s)
 	}
 	if has(cpuid.AVX2, cpuid.FMA3) {
-		list = append(list, set{name: "avx2", routines: C.set_avx2()})
+		list = append(list, set{"avx2", []*C.struct_set{C.set_avx2()}})
 	}
-	return append(list, set{name: "baseline", routines: C.set_baseline()})
+	return append(list, set{"baseline", []*C.struct_set{C.set_baseline()}})
 })
 
 // Sets names the instruction sets that this machine can run, the best first.
@@ -121,26 +119,27 @@ func Fill(name string, t *routine.Table) {
 	for _, s := range sets() {
 		if s.name == name {
 			t.Name = name
-			s.fill(t)
+			for _, layer := range s.layers {
+				fill(layer, t)
+			}
 			return
 		}
 	}
 	panic("native: no instruction set " + name)
 }
 
-func (s set) fill(t *routine.Table) {
-	fillMatmul(&s.routines.matmul, &t.Matmul[routine.Float32])
-	if s.bfloat16 != nil {
-		fillMatmul(s.bfloat16, &t.Matmul[routine.BFloat16])
+func fill(s *C.struct_set, t *routine.Table) {
+	for precision := range t.Matmul {
+		fillMatmul(&s.matmul[precision], &t.Matmul[precision])
 	}
-	fillRecurrent(&s.routines.recurrent, &t.Recurrent)
-	fillAttention(s.routines, t)
-	fillConvolution(s.routines, t)
-	fillRows(s.routines, t)
-	fillOptimizer(s.routines, t)
+	fillRecurrent(&s.recurrent, &t.Recurrent)
+	fillAttention(s, t)
+	fillConvolution(s, t)
+	fillRows(s, t)
+	fillOptimizer(s, t)
 }
 
-// put takes a routine into a table, unless the C function is missing.
+// put takes a routine into a table unless the set lacks it.
 func put[F any](field *F, function *[0]byte, call F) {
 	if function != nil {
 		*field = call
@@ -150,6 +149,7 @@ func put[F any](field *F, function *[0]byte, call F) {
 // The enumerations and the sizes that both languages know are equal, or this does not compile.
 var (
 	_ [routine.Sigmoid]struct{}        = [C.ACTIVATION_SIGMOID]struct{}{}
+	_ [routine.BFloat16]struct{}       = [C.BFLOAT16]struct{}{}
 	_ [routine.NormRMS]struct{}        = [C.NORM_RMS]struct{}{}
 	_ [routine.GRUCell]struct{}        = [C.CELL_GRU]struct{}{}
 	_ [routine.RecurrentUnits]struct{} = [C.RECURRENT_UNITS]struct{}{}

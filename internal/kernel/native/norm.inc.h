@@ -5,7 +5,7 @@
 #include <math.h>
 #include "dropout.inc.h"
 
-// norm_input writes sum = dropout(x) + residual for row r where that is anything but x, and returns the total.
+// norm_input writes sum = dropout(x) + residual for row r, unless sum is x, and returns the total.
 INLINE float norm_input(const int dropping, const int adding, const struct norm_forward *n, size_t r) {
 	uint64_t key = dropping ? dropout_row_key(n->dropout, n->rows[r]) : 0;
 	vfloat total = splat(0);
@@ -56,13 +56,13 @@ static void norm_forward(struct norm_forward n) {
 	else norm_rows(0, 0, &n);
 }
 
-// With c = x-μ, q what the row was divided by and g = γ dy, the gradient of the row is (g - shift)/q - c*factor.
+// With c = x-μ, q the divisor of the row and g = γ dy, the gradient of the row is (g - shift)/q - c*factor.
 typedef struct {
 	float mean, inverse; // μ, 1/q
 	float shift, factor;
 } norm_terms;
 
-// norm_sums adds the row to the gradients of the parameters, and finds the terms of its own gradient.
+// norm_sums adds the row's part to the gradients of the parameters, and returns the terms of its own gradient.
 INLINE norm_terms norm_sums(const struct norm_backward *n, size_t r) {
 	const float *dy = n->dy + r * n->width, *x = n->sum + r * n->width;
 	float *dgamma = n->dparameters, *dbeta = n->dparameters + n->width;
@@ -88,6 +88,7 @@ INLINE norm_terms norm_sums(const struct norm_backward *n, size_t r) {
 	return t;
 }
 
+// norm_store writes or adds v to n elements.
 INLINE void norm_store(struct output o, size_t i, vfloat v, size_t n) {
 	store_some(o.to + i, o.accumulate ? load_some(o.to + i, n) + v : v, n);
 }

@@ -6,12 +6,12 @@
 #include "routines.h"
 #include "vecmath.inc.h"
 
-#define RECURRENT_ROWS (2 * PANEL_ROWS) // that are multiplied before their cells are worked through
+#define RECURRENT_ROWS (2 * PANEL_ROWS) // multiplied before their cells are computed
 #define MAX_GATES 4
 
 INLINE size_t gate_count(int cell) { return cell == CELL_LSTM ? 4 : cell == CELL_GRU ? 3 : 1; }
 
-// The weights of the units as an operand [hidden, gates*RECURRENT_UNITS].
+// Packs the weights of the units as an operand [hidden, gates*RECURRENT_UNITS].
 static void recurrent_pack_forward(struct recurrent_step t) {
 	float *packed = t.packed;
 	for (size_t gate = 0; gate < gate_count(t.cell); gate++, packed += RECURRENT_UNITS * t.hidden)
@@ -19,7 +19,7 @@ static void recurrent_pack_forward(struct recurrent_step t) {
 		                      t.hidden);
 }
 
-// The weights of the units as an operand [gates*hidden, RECURRENT_UNITS].
+// Packs the weights of the units as an operand [gates*hidden, RECURRENT_UNITS].
 static void recurrent_pack_backward(struct recurrent_step t) {
 	size_t depth = gate_count(t.cell) * t.hidden;
 	pack_block(t.packed, depth * PANEL, t.weights + t.first, depth, t.units, t.hidden);
@@ -27,7 +27,7 @@ static void recurrent_pack_backward(struct recurrent_step t) {
 
 INLINE vfloat logistic(vfloat x) { return 1.0f / (1.0f + vector_exp(-x)); }
 
-// A position in a tile: the row of a sequence, the row of its token, and up to LANES units, `left` of them.
+// A position in a tile: a sequence (row), its token, and up to LANES units from one on, of which the tile has `left`.
 struct recurrent_place {
 	size_t row, token, unit, left;
 };
@@ -74,7 +74,7 @@ INLINE void step_forward(const int cell, const struct recurrent_step *t) {
 	const size_t width = gate_count(cell) * RECURRENT_UNITS;
 	float sums[RECURRENT_ROWS * MAX_GATES * RECURRENT_UNITS] __attribute__((aligned(64)));
 	for (size_t first = 0; first < t->rows; first += RECURRENT_ROWS) {
-		size_t rows = at_most(t->rows - first, RECURRENT_ROWS);
+		size_t rows = min_size(t->rows - first, RECURRENT_ROWS);
 		block_product(sums, width, rows, width, t->before + first * t->hidden, t->hidden, 1, t->packed, PANEL * t->hidden,
 		              t->start ? 0 : t->hidden, 0);
 		for (size_t r = 0; r < rows; r++)
@@ -93,7 +93,7 @@ static void recurrent_forward(struct recurrent_step t) {
 	else step_forward(CELL_TANH, &t);
 }
 
-// put writes the gradients of a gate's sums with the input and with the state.
+// put_gradient writes the gradients of a gate's sums with the input and with the state.
 INLINE void put_gradient(const int cell, const struct recurrent_step *t, struct recurrent_place p, size_t gate, vfloat input,
                          vfloat state) {
 	const size_t width = gate_count(cell) * t->hidden;
@@ -101,7 +101,7 @@ INLINE void put_gradient(const int cell, const struct recurrent_step *t, struct 
 	set(t->now + gate * t->hidden, p.row, width, p, state);
 }
 
-// cell_backward turns the gradient of the state, but for what memory holds, into those of the gates.
+// cell_backward turns the gradient of the state, without the part in memory, into those of the gates.
 INLINE void cell_backward(const int cell, const struct recurrent_step *t, struct recurrent_place p, vfloat dh, vfloat memory) {
 	size_t before = p.token + (size_t)t->previous;
 	if (cell == CELL_TANH) {
@@ -141,8 +141,8 @@ INLINE void step_backward(const int cell, const struct recurrent_step *t) {
 	const size_t depth = gate_count(cell) * t->hidden;
 	float sums[RECURRENT_ROWS * RECURRENT_UNITS] __attribute__((aligned(64)));
 	for (size_t first = 0; first < t->rows; first += RECURRENT_ROWS) {
-		size_t rows = at_most(t->rows - first, RECURRENT_ROWS);
-		size_t carried = first < t->carried ? at_most(t->carried - first, rows) : 0;
+		size_t rows = min_size(t->rows - first, RECURRENT_ROWS);
+		size_t carried = first < t->carried ? min_size(t->carried - first, rows) : 0;
 		block_product(sums, RECURRENT_UNITS, carried, t->units, t->next + first * depth, depth, 1, t->packed, PANEL * depth,
 		              depth, 0);
 		for (size_t r = 0; r < rows; r++)

@@ -1,9 +1,9 @@
-// The routines as C sees them: their arguments, and the set of one instruction set. Package routine says what each does;
-// a struct here is the struct of the same name there, with a pointer and where needed a length for a slice, and NULL
-// for nil.
+// The routines as C sees them: their arguments, and the set compiled for one instruction set. Package routine says what each
+// does. A struct here mirrors the one of the same name there, with a pointer, and a length where needed, for a slice, and
+// NULL for nil.
 //
-// Arguments go by value all the way. cgo lets Go pass pointers, but not a pointer to memory that holds pointers of Go's;
-// and a routine's copy is its own, so that the compiler need not read it again after every store.
+// Arguments are passed by value all the way: Go must not pass C a pointer to memory that holds Go pointers, and the compiler
+// need not assume that a store changes a local copy.
 #ifndef UER_ROUTINES_H
 #define UER_ROUTINES_H
 
@@ -20,6 +20,7 @@ enum activation {
 	ACTIVATION_TANH,
 	ACTIVATION_SIGMOID,
 };
+enum precision { FLOAT32, BFLOAT16 };
 enum norm_kind { NORM_UER, NORM_RMS };
 enum cell { CELL_TANH, CELL_LSTM, CELL_GRU };
 
@@ -35,7 +36,7 @@ struct output {
 	int accumulate;
 };
 
-// Elements whose hash is below the threshold are dropped, none if it is 0.
+// Elements whose hash is below the threshold are dropped; none if it is 0.
 struct dropout {
 	uint64_t key;
 	uint32_t threshold;
@@ -59,7 +60,7 @@ struct multiply {
 	int accumulate;
 	const float *bias;
 	int activation;
-	float *before;
+	float *pre_activation;
 	struct dropout dropout;
 	const int32_t *row_numbers;
 	size_t first_column;
@@ -258,9 +259,9 @@ struct recurrent {
 	void (*backward)(struct recurrent_step);
 };
 
-// The routines of one instruction set. The portable routine takes the place of one that is NULL.
+// The routines that were compiled for an instruction set; NULL for those that were not.
 struct set {
-	struct matmul matmul; // in float32
+	struct matmul matmul[BFLOAT16 + 1]; // by precision
 	struct recurrent recurrent;
 	void (*attention_forward)(struct attention_heads);
 	void (*attention_backward)(struct attention_heads);
@@ -288,8 +289,7 @@ struct set {
 
 extern const struct set uer_set_baseline;
 #if defined(__x86_64__)
-extern const struct set uer_set_avx2, uer_set_avx512;
-extern const struct matmul uer_matmul_avx512bf16; // factors in bfloat16
+extern const struct set uer_set_avx2, uer_set_avx512, uer_set_avx512bf16;
 #endif
 
 #endif

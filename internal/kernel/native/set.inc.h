@@ -16,7 +16,7 @@
 #include "routines.h"
 
 const struct set NAME(set) = {
-	.matmul = MATMUL,
+	.matmul = {[FLOAT32] = MATMUL},
 	.recurrent = {recurrent_pack_forward, recurrent_pack_backward, recurrent_forward, recurrent_backward},
 	.attention_forward = attention_forward,
 	.attention_backward = attention_backward,

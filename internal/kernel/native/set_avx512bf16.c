@@ -1,7 +1,7 @@
 //go:build cgo && amd64
 
-// The products of AVX-512 with factors in bfloat16, for processors that multiply them. The target comes before any
-// include, so that it covers what headers define.
+// What processors with AVX-512 BF16 have beside the routines for AVX-512: products with factors in bfloat16. The target
+// comes before any include, so that it covers what headers define.
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512bf16,avx2,fma,f16c"))), apply_to = function)
 #else
@@ -14,7 +14,7 @@
 
 #include "matmul.inc.h"
 
-const struct matmul uer_matmul_avx512bf16 = MATMUL;
+const struct set uer_set_avx512bf16 = {.matmul = {[BFLOAT16] = MATMUL}};
 
 #if defined(__clang__)
 #pragma clang attribute pop

@@ -1,5 +1,5 @@
-// Elementary functions of vectors. The errors given are the largest found against float64, in units in the last place
-// of the result (ulp). Polynomials are minimax fits.
+// Elementary functions of vectors. Errors are the largest found in comparison with float64, in units in the last place (ulp).
+// Polynomials are minimax fits.
 #ifndef UER_VECMATH_INC_H
 #define UER_VECMATH_INC_H
 
@@ -19,7 +19,7 @@ INLINE vint lane_numbers(void) {
 	return v;
 }
 
-// first_lanes zeroes all lanes but the first n.
+// first_lanes zeroes all but the first n lanes.
 INLINE vfloat first_lanes(vfloat v, size_t n) {
 	return n >= LANES ? v : (vfloat)((vint)v & (lane_numbers() < (int32_t)n));
 }
@@ -27,7 +27,7 @@ INLINE vfloat first_lanes(vfloat v, size_t n) {
 // vector_exp is e^x within 1 ulp; 0 below -86.9, where float32 nears its smallest normal number.
 INLINE vfloat vector_exp(vfloat x) {
 	// e^x = 2^n e^r with n = round(x / ln 2) and |r| <= ln 2 / 2. Adding 1.5*2^23 rounds to an integer and leaves it in
-	// the low bits. The bounds give n in [-126, 128]; smaller and larger pass a NaN on.
+	// the low bits. The bounds give n in [-126, 128]; smaller and larger pass NaN on.
 	const vfloat round = splat(0x1.8p23f);
 	x = larger(splat(-87.3f), smaller(splat(89.0f), x));
 	vfloat shifted = multiply_add(x, splat(0x1.715476p0f), round);
@@ -66,8 +66,8 @@ INLINE vfloat vector_tanh(vfloat x) {
 	return select_lanes(a < 0.625f, near, signed_far);
 }
 
-// vector_normal gives the normal distribution's tail beyond |x|, 1 - Φ(|x|), with an absolute error below 2^-23, and
-// exp(-x²/2). The tail is that exponential times a polynomial in w = 1/(1 + 0.33 |x|) - 1.
+// vector_normal is the tail of the normal distribution beyond |x|, 1 - Φ(|x|), with an absolute error below 2^-23. It also
+// gives exp(-x²/2). The tail is that exponential times a polynomial in w = 1/(1 + 0.33 |x|) - 1.
 INLINE vfloat vector_normal(vfloat x, vfloat *exponential) {
 	vfloat a = magnitude(x) * 0.33f;
 	vfloat w = -a / (a + 1.0f);

@@ -1,6 +1,6 @@
-// The vector type that the C routines are written over, and the few operations that differ between instruction
-// sets. A file that includes this has defined VECTOR_BYTES. Arithmetic, comparison (lanes of -1 or 0 in a vint) and
-// bit operations are the operators of GCC's vector extensions.
+// The vector type over which routines are written, and the few operations that differ between instruction sets. Files that
+// include this define VECTOR_BYTES first. Arithmetic, comparison (lanes of -1 or 0 in a vint) and bit operations are the
+// operators of GCC's vector extensions.
 #ifndef UER_VECTOR_H
 #define UER_VECTOR_H
 
@@ -16,12 +16,16 @@
 #define LANES (VECTOR_BYTES / 4)
 #define INLINE static inline __attribute__((always_inline))
 
-// UNROLL before a loop over registers writes it out, which is what keeps an array of vectors in registers.
+// UNROLL unrolls a loop over registers completely, which is what keeps an array of vectors in registers.
 #if defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 32")
 #endif
+
+INLINE size_t min_size(size_t a, size_t b) { return a < b ? a : b; }
+INLINE size_t ceil_divide(size_t a, size_t b) { return (a + b - 1) / b; }
+INLINE size_t round_up(size_t n, size_t multiple) { return ceil_divide(n, multiple) * multiple; }
 
 typedef float vfloat __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t vint __attribute__((vector_size(VECTOR_BYTES)));
@@ -66,8 +70,8 @@ INLINE void store_part(float *p, vfloat v, size_t n) {
 
 #endif
 
-// stream stores what will not be read soon, past the cache where the address allows. stream_end comes before others may
-// read it.
+// stream stores what will not be read soon, bypassing the cache if the address is aligned. stream_end must come before other
+// threads read it.
 #if defined(__x86_64__)
 INLINE void stream(float *p, vfloat v) {
 	if ((uintptr_t)p % VECTOR_BYTES) {
@@ -88,11 +92,11 @@ INLINE void stream(float *p, vfloat v) { store(p, v); }
 INLINE void stream_end(void) {}
 #endif
 
-// select_lanes takes a where the mask is -1 and b where it is 0.
+// select_lanes is a where the mask is -1 and b where it is 0.
 INLINE vfloat select_lanes(vint mask, vfloat a, vfloat b) { return (vfloat)((mask & (vint)a) | (~mask & (vint)b)); }
 
-// multiply_add is a*b + c, in one rounding where the instruction set has it.
-// larger and smaller return b if either lane is not a number.
+// multiply_add is a*b + c, rounded once where the instruction set can.
+// larger and smaller are b if either lane is NaN.
 #if defined(UER_SET_AVX512)
 
 INLINE vfloat multiply_add(vfloat a, vfloat b, vfloat c) { return (vfloat)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c); }
@@ -163,9 +167,9 @@ INLINE vfloat zip_low(vfloat a, vfloat b) { return SHUFFLE(a, b, 0, 4, 1, 5); }
 INLINE vfloat zip_high(vfloat a, vfloat b) { return SHUFFLE(a, b, 2, 6, 3, 7); }
 #endif
 
-// transpose exchanges rows and lanes.
+// transpose swaps rows and lanes.
 INLINE void transpose(vfloat rows[LANES]) {
-	// First in blocks of four rows and four lanes.
+	// First within blocks of four rows and four lanes.
 	UNROLL for (int i = 0; i < LANES; i += 4) {
 		vfloat low02 = zip_low(rows[i], rows[i + 2]), high02 = zip_high(rows[i], rows[i + 2]);
 		vfloat low13 = zip_low(rows[i + 1], rows[i + 3]), high13 = zip_high(rows[i + 1], rows[i + 3]);
@@ -174,7 +178,7 @@ INLINE void transpose(vfloat rows[LANES]) {
 		rows[i + 2] = zip_low(high02, high13);
 		rows[i + 3] = zip_high(high02, high13);
 	}
-	// Then the blocks. Each pass moves one bit of a block's number from its place in the vector to its row.
+	// Then the blocks. Each pass moves one bit of a block's number from its position in the vector to its row.
 #if LANES >= 8
 	UNROLL for (int pass = 4; pass < LANES; pass *= 2) {
 		vfloat next[LANES];
@@ -190,7 +194,7 @@ INLINE void transpose(vfloat rows[LANES]) {
 
 INLINE vfloat magnitude(vfloat a) { return (vfloat)((vint)a & 0x7fffffff); }
 
-// LANES_OF(f, D) lists f(0, D) to f(LANES-1, D): the lanes that a shuffle takes.
+// LANES_OF(f, D) lists f(0, D) to f(LANES-1, D), the lanes that a shuffle takes.
 #if LANES == 16
 #define LANES_OF(f, D)                                                                                               \
 	f(0, D), f(1, D), f(2, D), f(3, D), f(4, D), f(5, D), f(6, D), f(7, D), f(8, D), f(9, D), f(10, D), f(11, D), \
@@ -203,7 +207,7 @@ INLINE vfloat magnitude(vfloat a) { return (vfloat)((vint)a & 0x7fffffff); }
 #define LANE_AFTER(i, D) (((i) + (D)) % LANES)
 #define ROTATE(v, D) SHUFFLE(v, v, LANES_OF(LANE_AFTER, D))
 
-// The lanes are reduced by halves: lane i with lane i + LANES/2, and so on.
+// Lanes are reduced by halves: lane i with lane i + LANES/2, and so on.
 INLINE float sum_lanes(vfloat v) {
 #if LANES >= 16
 	v += ROTATE(v, 8);

@@ -49,7 +49,7 @@ func headForward(t *routine.AttentionHeads) {
 	}
 }
 
-// With P the probabilities, M what dropout makes of a one in their place and δ_i = dout_i·out_i, the gradient of the
+// With P the probabilities, M what dropout would make of a 1 in their place and δ_i = dout_i·out_i, the gradient of the
 // scores is dS_ij = P_ij (M_ij dout_i·v_j - δ_i), since Σ_j P_ij M_ij dout_i·v_j = dout_i·out_i.
 func headBackward(t *routine.AttentionHeads) {
 	for j := range t.Keys {
@@ -79,7 +79,7 @@ func headBackward(t *routine.AttentionHeads) {
 	}
 }
 
-// row cuts token i out of a matrix of the head.
+// row is token i of a matrix of the head.
 func row(t *routine.AttentionHeads, x []float32, i int) []float32 {
 	return x[i*t.Width : i*t.Width+t.Size]
 }
@@ -97,7 +97,7 @@ func scores(t *routine.AttentionHeads, i int) []float32 {
 	return s
 }
 
-// kept says, for every key that query i sees, what dropout makes of a one in the place of its probability.
+// kept is, for every key that query i sees, what dropout would make of a 1 in place of its probability.
 func kept(t *routine.AttentionHeads, i int) []float32 {
 	n := t.Visible(i)
 	factors := t.Scratch[n : 2*n]

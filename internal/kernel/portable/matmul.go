@@ -6,7 +6,7 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// The register tile: eight sums and the six elements they are made of fit into sixteen registers.
+// The register tile: its eight sums and the six elements that enter them fit into sixteen registers.
 const tileRows, tileColumns = 2, 4
 
 type tileSums [tileRows][tileColumns]float32
@@ -44,7 +44,7 @@ func multiply(t routine.Multiply) {
 	}
 }
 
-// finish stores the register tile at row i and column j of the block.
+// finish stores the register tile at row i and column j of C.
 func finish(t *routine.Multiply, i, j int, sums tileSums) {
 	for row := range min(t.Height, t.Rows-i) {
 		var key uint64
@@ -59,8 +59,8 @@ func finish(t *routine.Multiply, i, j int, sums tileSums) {
 			if t.Bias != nil {
 				sum += t.Bias[j+column]
 			}
-			if t.Before != nil {
-				t.Before[element] = sum
+			if t.PreActivation != nil {
+				t.PreActivation[element] = sum
 			}
 			if t.Activation != routine.None {
 				sum = float32(Activate(t.Activation, float64(sum)))
@@ -104,6 +104,6 @@ func peak(rounds int) int {
 		s00, s01, s02, s03 = s00*x+y, s01*x+y, s02*x+y, s03*x+y
 		s10, s11, s12, s13 = s10*x+y, s11*x+y, s12*x+y, s13*x+y
 	}
-	runtime.KeepAlive(s00 + s01 + s02 + s03 + s10 + s11 + s12 + s13) // or the compiler leaves out the loop
+	runtime.KeepAlive(s00 + s01 + s02 + s03 + s10 + s11 + s12 + s13) // or the compiler drops the loop
 	return rounds * 16
 }

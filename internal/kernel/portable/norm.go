@@ -71,7 +71,7 @@ func normBackward(n routine.NormBackward) {
 			slope += float64(n.Gamma[k]) * float64(v)
 			product += float64(n.Gamma[k]) * float64(v) * float64(centred)
 		}
-		shift, factor := backwardTerms(&n.Norm, slope, product, float64(deviation))
+		shift, factor := backwardTerms(&n, slope, product, float64(deviation))
 		for k, v := range n.DY[i:j] {
 			dsum[k] = (n.Gamma[k]*v-shift)/q - (n.Sum[i+k]-mean)*factor
 		}
@@ -92,7 +92,7 @@ func normBackward(n routine.NormBackward) {
 }
 
 // backwardTerms are mean(g) and the factor of c, in the terms of normBackward.
-func backwardTerms(n *routine.Norm, slope, product, deviation float64) (shift, factor float32) {
+func backwardTerms(n *routine.NormBackward, slope, product, deviation float64) (shift, factor float32) {
 	width := float64(n.Width)
 	if n.Kind == routine.NormRMS {
 		return 0, float32(product / (deviation * deviation * deviation * width))

@@ -1,5 +1,5 @@
-// Package portable has every routine in plain Go: what a program without cgo runs, and the definition that faster
-// routines are tested against. It is written to be read, in float32 with float64 where that costs little.
+// Package portable has every routine in plain Go: what a program without cgo runs, and what faster routines are tested
+// against. It is written to be read, in float32 with float64 where that costs little.
 package portable
 
 import (
@@ -55,28 +55,31 @@ func embeddingBackward(a routine.EmbeddingBackward) {
 }
 
 func columnSum(a routine.ColumnSum) {
+	out := a.Out
 	if !a.Accumulate {
-		clear(a.Out)
+		clear(out)
 	}
 	for i := 0; i < len(a.X); i += a.Stride {
-		for j := range a.Out {
-			a.Out[j] += a.X[i+j]
+		for j, v := range a.X[i : i+len(out)] {
+			out[j] += v
 		}
 	}
 }
 
 func add(a routine.Add) {
-	for i := range a.Out {
-		a.Out[i] = a.A[i] + a.B[i]
+	out, b := a.Out, a.B
+	for i, v := range a.A {
+		out[i] = v + b[i]
 	}
 }
 
 func scale(a routine.Scale) {
+	out, factor := a.Out, a.Factor
 	for i, v := range a.X {
 		if a.Accumulate {
-			a.Out[i] += a.Factor * v
+			out[i] += factor * v
 		} else {
-			a.Out[i] = a.Factor * v
+			out[i] = factor * v
 		}
 	}
 }

@@ -77,7 +77,7 @@ func recurrentBackward(t routine.RecurrentStep) {
 	}
 }
 
-// cellBackward turns the gradient of the state of one unit, but for what memory holds, into those of the gates.
+// cellBackward turns the gradient of the state of one unit, without the part in memory, into those of the gates.
 func cellBackward(t *routine.RecurrentStep, row, token, u int, dh, memory float32) {
 	width := t.Cell.Gates() * t.Hidden
 	gate := func(i int) float32 { return t.Gates[token*t.GateStride+i*t.Hidden+u] }

@@ -2,9 +2,9 @@ package routine
 
 import "math"
 
-// Dropout zeroes elements with a probability and scales the others by 1/(1-Probability). Nothing is drawn or stored:
-// whether an element stays follows from Key and its place, so forward and backward agree, and the result depends
-// neither on threads nor on how a batch is split. The zero value drops nothing.
+// Dropout zeroes elements with a probability and scales the others by 1/(1-Probability). Nothing is drawn or stored: whether
+// an element stays depends on Key and its position alone, so forward and backward agree, whatever the threads and however a
+// batch is split. The zero value drops nothing.
 //
 // Column j of the row numbered r stays if hash(Key, r, j) >= Probability*2^32, where
 //
@@ -16,7 +16,7 @@ type Dropout struct {
 	Key         uint64 // from DropoutKey
 }
 
-// DropoutKey derives the key of one place where dropout is applied (site) at one training step.
+// DropoutKey derives the key for one use of dropout in a model (site) at one training step.
 func DropoutKey(seed, step uint64, site int) uint64 {
 	return mix64(mix64(mix64(seed)+step) + uint64(site))
 }
@@ -34,7 +34,7 @@ func (d Dropout) Threshold() uint32 {
 	return uint32(min(math.Round(float64(d.Probability)*(1<<32)), math.MaxUint32))
 }
 
-// Scale is the factor of the elements that stay; 0 where none does.
+// Scale is the factor of the elements that stay; 0 if none do.
 func (d Dropout) Scale() float32 {
 	if d.Probability >= 1 {
 		return 0
@@ -51,7 +51,7 @@ func DropoutHash(rowKey uint64, column uint32) uint32 {
 	return (h ^ h>>15 ^ uint32(rowKey>>32)) * 0x846ca68b
 }
 
-// Drops says whether the element of a column is dropped.
+// Drops reports whether the element in a column is dropped.
 func (d Dropout) Drops(rowKey uint64, column int) bool {
 	return DropoutHash(rowKey, uint32(column)) < d.Threshold()
 }
@@ -61,6 +61,6 @@ type DropoutAdd struct {
 	Y, X     []float32 // [rows, width]
 	Residual []float32 // [rows, width]; nil for none
 	Width    int
-	Rows     []int32 // [rows], numbers the rows; nil if nothing is dropped
+	Rows     []int32 // [rows], row numbers; nil if nothing is dropped
 	Dropout  Dropout
 }

@@ -14,34 +14,32 @@ const (
 // NormEpsilon is ε.
 const NormEpsilon = 1e-6
 
-// Norm normalises the rows of a matrix.
-type Norm struct {
-	Kind        NormKind
-	Width       int
-	Gamma, Beta []float32 // [width]; nil Beta: none
-}
-
-// NormForward is sum = dropout(x) + residual and y = norm(sum).
+// NormForward normalises rows: sum = dropout(x) + residual, y = norm(sum).
 type NormForward struct {
-	Norm
-	Y        []float32 // [rows, width]
-	Sum      []float32 // [rows, width], may be X or Residual; nil if it is X, without residual and dropout
-	Stats    []float32 // [rows, 2]: the mean of a row (0 for NormRMS) and its deviation s, or its root
+	Kind     NormKind
+	Width    int
+	Gamma    []float32 // [width]
+	Beta     []float32 // [width]; nil for none
 	X        []float32 // [rows, width]
 	Residual []float32 // [rows, width]; nil for none
-	Rows     []int32   // [rows], numbers the rows; nil if nothing is dropped
+	Rows     []int32   // [rows], row numbers for the dropout; nil if nothing is dropped
 	Dropout  Dropout
+	Y        []float32 // [rows, width]
+	Sum      []float32 // [rows, width], may be X or Residual; nil without residual and dropout, when it is X
+	Stats    []float32 // [rows, 2]: the mean of a row (0 for NormRMS) and its deviation s, or its root
 }
 
-// NormBackward gives the gradients of NormForward: that of the residual, that of x, which is its dropout, and those of
-// the parameters, summed over the rows.
+// NormBackward computes the gradients of NormForward: of the residual, of x (its dropout), and of the parameters, summed
+// over the rows.
 type NormBackward struct {
-	Norm
-	DX, DResidual Output    // [rows, width], may be DY
-	DParameters   []float32 // [2, width]: of Gamma, of Beta
+	Kind          NormKind
+	Width         int
+	Gamma         []float32 // [width]
 	DY            []float32 // [rows, width]
-	Sum           []float32 // [rows, width] of NormForward; X if there was none
+	Sum           []float32 // [rows, width], X if there was no sum
 	Stats         []float32 // [rows, 2]
 	Rows          []int32   // [rows]; nil if nothing is dropped
 	Dropout       Dropout
+	DX, DResidual Output    // [rows, width]; may be DY
+	DParameters   []float32 // [2, width]: of Gamma, of Beta
 }

@@ -8,9 +8,9 @@ package routine
 //	p = p - Rate m/(√v + ε)
 //	p = p - Rate WeightDecay p
 type AdamW struct {
-	Rate, Beta1, Beta2, Epsilon float64 // float64, for 1-0.999 is not exact enough in float32
+	Rate, Beta1, Beta2, Epsilon float64 // float64: 1-0.999 is too inexact in float32
 	WeightDecay                 float64
-	GradientScale               float64 // 1, or the factor of clipping and averaging
+	GradientScale               float64 // for clipping and averaging; 1 for neither
 }
 
 // AdamWUpdate updates parameters and their moments in place.
@@ -19,8 +19,8 @@ type AdamWUpdate struct {
 	Parameters, Gradients, First, Second []float32 // [n]
 }
 
-// Factored is a tensor as matrices [count, rows, width], each gradient to be multiplied by the factors of its row and of
-// its column. A tensor with fewer than two axes is one row.
+// Factored is a gradient seen as matrices [count, rows, width], each element to be multiplied by the factors of its row and
+// of its column. A tensor with fewer than two axes is one row.
 type Factored struct {
 	Count, Rows, Width int
 	Gradient           []float32 // [count, rows, width]

@@ -20,13 +20,13 @@ type EmbeddingBackward struct {
 	First, Last int
 }
 
-// CrossEntropy is the loss of some rows of logits.
+// CrossEntropy computes the loss of some rows of logits and its gradient.
 type CrossEntropy struct {
 	Logits  []float32 // [rows, classes], become the gradient of the loss
 	Labels  []int32   // [rows]
-	Scale   float32   // 1/number of rows of the whole loss
-	DBias   []float32 // [classes] receives the column sums of the gradient; nil if not wanted
-	Results []float32 // [rows, 2] receives the loss of a row, and 1 if its label has the first largest logit, else 0
+	Scale   float32   // 1 / number of rows of the whole loss
+	DBias   []float32 // [classes], receives the column sums of the gradient; nil if not wanted
+	Results []float32 // [rows, 2], receives the loss of a row, and 1 if its label has the (first) largest logit, otherwise 0
 }
 
 // Add is out = a + b. Out may be A or B.

@@ -1,20 +1,20 @@
 // Package routine is the contract between the operations of the CPU and the code that is written for an instruction
 // set.
 //
-// A routine does the work of one tile, on one thread: it knows neither threads nor how an operation was cut into tiles.
-// It takes one argument, a struct that names its operands, and is a field of a [Table]. Package portable has all
-// routines in plain Go; package native has faster ones in C and puts them into a copy of the portable table, so a new
-// routine works on every instruction set before it is fast on any.
+// A routine computes one tile on one thread: it knows neither threads nor how an operation was cut into tiles. It takes one
+// argument, a struct that names its operands, and is a field of a [Table]. Package portable has every routine in plain Go.
+// Package native has faster ones in C and puts them into a copy of the portable table, so a new routine works with every
+// instruction set before it is fast with any.
 //
-// Routines do not check their operands: slices have the lengths that their comments state. Every package that this one
-// is imported by is compiled again when it changes, among them the C, so only what both sides must agree on is here.
+// Routines do not check their operands: slices have the lengths that their comments state. A change here compiles the C
+// again, so only what both sides must agree on is here.
 package routine
 
-// Table holds the routines of one instruction set. No field is nil.
+// Table holds the routines of one instruction set. None is nil.
 type Table struct {
 	Name string // of the instruction set
 
-	Matmul    [BFloat16 + 1]Matmul // by precision; a precision without products has 0 Rows
+	Matmul    [BFloat16 + 1]Matmul // by precision; the zero value for one that the set does not have
 	Recurrent Recurrent
 
 	AttentionForward  func(AttentionHeads)

@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// spins is how often a waiting thread looks before it sleeps. That takes about as long as waking it again, some tens of
-// microseconds, and more than there is between two operations of a training step.
+// spins is how often a waiting thread looks for work before it sleeps: for some tens of microseconds, about as long as waking
+// it takes, and longer than the gaps between the operations of a training step.
 const spins = 20000
 
 // Pool runs the tiles of one job at a time on persistent goroutines and on the caller.
@@ -20,9 +20,8 @@ type Pool struct {
 	busy    atomic.Bool
 	closed  atomic.Bool
 
-	// state counts in its upper half the openings and closings of jobs (odd while a job is open), and in its
-	// lower half the workers inside the job. A worker enters only an open job, so the caller never waits for a
-	// worker that has not woken up yet.
+	// state counts the openings and closings of jobs in its upper half (odd while a job is open), and the workers inside
+	// the job in its lower half. A worker enters only an open job, so the caller never waits for one that is still asleep.
 	state  atomic.Uint64
 	body   func(worker, tile int)
 	tiles  int64
@@ -91,7 +90,7 @@ func (p *Pool) Run(tiles int, body func(worker, tile int)) {
 	}
 }
 
-// work takes tiles until none is left.
+// work takes tiles until none are left.
 func (p *Pool) work(worker int) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -108,7 +107,7 @@ func (p *Pool) work(worker int) {
 	}
 }
 
-// await returns when no worker is inside the closed job.
+// await returns once no worker is inside the closed job.
 func (p *Pool) await() {
 	idle := func() bool { return uint32(p.state.Load()) == 0 }
 	for !spin(idle) {
@@ -124,7 +123,7 @@ func (p *Pool) wakeWorkers(limit int) {
 	}
 }
 
-// serve is the life of a worker: wait for a job, enter it, work, leave it.
+// serve is what a worker does: wait for a job, enter it, work, leave it.
 func (p *Pool) serve(number int) {
 	w := &p.workers[number]
 	for seen := uint64(0); ; {
@@ -146,7 +145,7 @@ func (p *Pool) serve(number int) {
 	}
 }
 
-// sleep returns when the caller wakes the worker, or at once if there is news already.
+// sleep returns when the caller wakes the worker, or at once if there is news.
 func (w *worker) sleep(news func() bool) {
 	w.asleep.Store(true)
 	if news() && w.asleep.CompareAndSwap(true, false) {
@@ -155,7 +154,7 @@ func (w *worker) sleep(news func() bool) {
 	<-w.wake
 }
 
-// enter counts the worker into the open job unless it is the one that the worker has seen.
+// enter counts the worker into the open job, unless the worker has seen that one already.
 func (p *Pool) enter(seen uint64) (job uint64, ok bool) {
 	for {
 		state := p.state.Load()
@@ -178,7 +177,7 @@ func (p *Pool) leave() {
 	}
 }
 
-// spin reports whether the condition came true within the spinning time.
+// spin waits for a condition for a while, and reports whether it came true.
 func spin(condition func() bool) bool {
 	for i := range spins {
 		if condition() {

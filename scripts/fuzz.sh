@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Fuzz every target of the module, for a number of inputs each or for a time: scripts/fuzz.sh, scripts/fuzz.sh 10m
+set -euo pipefail
+cd "$(dirname "$0")/.."
+amount=${1:-20000x}
+
+# A reader that believes a forged length asks for more memory than this, in KiB, and fails.
+ulimit -v $((4 << 20))
+
+mapfile -t targets < <(grep -r --include='*_test.go' -o '^func Fuzz[A-Za-z0-9_]*' cmd internal | sort)
+if [[ ${#targets[@]} == 0 ]]; then
+	echo "no fuzz target found" >&2
+	exit 1
+fi
+failed=()
+for target in "${targets[@]}"; do # internal/vocab/vocab_test.go:func FuzzParse
+	package=./$(dirname "${target%%:*}")
+	name=${target##* }
+	echo "$package $name"
+	# Minimizing interesting inputs takes up to a minute each unless it is bounded, too.
+	go test -run '^$' -fuzz "^$name\$" -fuzztime "$amount" -fuzzminimizetime 100x "$package" ||
+		failed+=("$package $name")
+done
+if [[ ${#failed[@]} != 0 ]]; then
+	printf 'failed: %s\n' "${failed[@]}" >&2
+	exit 1
+fi
