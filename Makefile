@@ -1,5 +1,5 @@
-# Go is all that this needs. With a C compiler too, the kernels are faster and `make race` works.
-.PHONY: build demo test race lint bench clean
+# Only Go is required. With a C compiler, the kernels are faster and `make check` works.
+.PHONY: build demo test check race fuzz lint bench clean
 
 build:
 	go build -o bin/uer ./cmd/uer
@@ -12,14 +12,21 @@ demo: build
 test:
 	go test ./...
 
+check: race fuzz
+
+# The race detector does not see what C code accesses, so models are also trained with the portable kernels.
 race:
-	go test -race ./...
+	go test -race -short ./...
+	UER_CPU=portable go test -race -short -skip TestAllocations ./internal/model ./internal/trainer
+
+fuzz:
+	scripts/fuzz.sh
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-	go list -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel | xargs -r cc -fsyntax-only -Wextra -Werror
+	go list -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native | xargs -r cc -fsyntax-only -Wextra -Werror
 	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run; fi
 
 bench:

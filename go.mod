@@ -3,7 +3,7 @@ module uer
 go 1.26.0
 
 require (
-	github.com/apache/arrow-go/v18 v18.8.0
+	github.com/apache/arrow-go/v18 v18.8.0 // dataset.Writer.Close relies on its file writer keeping the schema by pointer
 	github.com/chewxy/hm v1.0.0
 	github.com/klauspost/cpuid/v2 v2.4.0
 	github.com/rogpeppe/go-internal v1.16.0

@@ -1,53 +1,56 @@
 package batch
 
 import (
-	"errors"
 	"fmt"
 
 	"uer/internal/console"
 	"uer/internal/dataset"
-	"uer/internal/instance"
 	"uer/internal/random"
+	"uer/internal/registry"
+	"uer/internal/task"
 )
 
-// assembler fills batches from instances. All random numbers come from one generator, as in UER-py: a buffer is shuffled
-// when it is filled, masks are drawn in the order of the batches.
+// assembler fills batches from instances. All random numbers come from one generator, as in UER-py: buffers are shuffled
+// when they are filled, masks are drawn in the order of the batches.
 type assembler struct {
 	Options
 	dataset      *dataset.Dataset
 	order        *order
 	generator    *random.Python
-	add          func(a *assembler, b *Batch, x *instance.Instance) error
-	guard        bool    // batches without a token to predict are passed over
-	outputLength int     // as Loader.OutputLength
-	sentinels    []int32 // t5
-	instance     instance.Instance
-	output       []int32 // t5
-	collapsed    []int32 // t5: the text with sentinels
+	adder        Adder
+	skipEmpty    bool // skip batches without a token to predict
+	outputLength int  // as Loader.OutputLength
+	instance     task.Instance
+	t5           t5
 }
 
 func newAssembler(d *dataset.Dataset, o Options) (*assembler, error) {
+	t, err := registry.Find(task.ByName, "target", o.Target)
+	if err != nil {
+		return nil, err
+	}
+	adder, err := registry.Find(ByTarget, "target", o.Target)
+	if err != nil {
+		return nil, err
+	}
 	generator := random.NewPython(random.Seed(o.Seed)...)
-	a := &assembler{Options: o, dataset: d, generator: generator,
+	a := &assembler{
+		Options: o, dataset: d, generator: generator, adder: adder, skipEmpty: t.PredictsTokens,
 		order: newOrder(d.Len(), o.Rank, o.WorldSize, o.BufferSize, generator),
-		add:   adders[o.Target], guard: o.Target != "cls"}
+	}
 	if a.TargetVocabulary == nil {
 		a.TargetVocabulary = o.Vocabulary
 	}
-	switch o.Target {
-	case "seq2seq":
+	if t.Output {
 		a.outputLength = d.Metadata.TargetSequenceLength
-	case "t5":
-		if a.sentinels = sentinels(o.Vocabulary); len(a.sentinels) == 0 {
-			return nil, console.Hint(errors.New("the vocabulary has no token <extra_id_0>, which t5 puts in place of masked text"),
-				"add the lines <extra_id_0> to <extra_id_99> to the vocabulary, in place of unused tokens")
-		}
-		a.outputLength = longestOutput(d.Metadata.SequenceLength)
 	}
-	return a, nil
+	if adder.prepare != nil {
+		err = adder.prepare(a)
+	}
+	return a, err
 }
 
-// fill makes the next batch that has something to predict.
+// fill makes the next batch, unless stop is closed.
 func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 	start := a.order.read
 	for {
@@ -56,14 +59,14 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 			if err := a.dataset.Instance(number, &a.instance); err != nil {
 				return err
 			}
-			if err := a.check(number); err != nil {
+			if err := a.checkIDs(number); err != nil {
 				return err
 			}
-			if err := a.add(a, b, &a.instance); err != nil {
+			if err := a.adder.add(a, b, &a.instance); err != nil {
 				return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, number, err)
 			}
 		}
-		if !a.guard || len(b.Predicted) > 0 {
+		if !a.skipEmpty || len(b.Predicted) > 0 {
 			return nil
 		}
 		select {
@@ -79,38 +82,15 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 	}
 }
 
-// check keeps ids and labels inside the model's tables, where the file does not say that they are.
-func (a *assembler) check(number int) error {
-	x := &a.instance
-	path := a.dataset.Path
-	if a.Target == "cls" && (x.Label < 0 || int(x.Label) >= a.Labels) {
-		return console.Hint(fmt.Errorf("read %s: instance %d has label %d, outside 0 to %d", path, number, x.Label, a.Labels-1),
-			fmt.Sprintf("pass --labels_num %d or more", x.Label+1))
-	}
-	size := a.Vocabulary.Size()
-	outside := firstOutside(x.Tokens, size)
-	for _, target := range x.Targets {
-		if int(target.ID) >= size {
-			outside = target.ID
-		}
-	}
-	if outside < 0 {
-		size = a.TargetVocabulary.Size()
-		outside = firstOutside(x.Output, size)
-	}
-	if outside < 0 {
+// checkIDs keeps ids inside the model's tables, whatever the file holds. It is the only check on the way from a file to a
+// model: UER-py's files do not name their vocabulary, and our own may be forged. The other indices of a batch are made
+// here, from lengths and positions that package dataset has checked; its CheckLabels bounds the labels of cls. Where the
+// kernels check indices once more, before native code uses them, a failure is an error in the program, not in a file.
+func (a *assembler) checkIDs(number int) error {
+	id, size, found := a.instance.OutsideID(a.Vocabulary.Size(), a.TargetVocabulary.Size())
+	if !found {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("read %s: instance %d has token id %d, outside the vocabulary of %d tokens", path, number, outside, size),
-		"pass the vocabulary that the dataset was made with")
-}
-
-// firstOutside returns the first id that is not below size, -1 if there is none. None is negative.
-func firstOutside(ids []int32, size int) int32 {
-	for _, id := range ids {
-		if int(id) >= size {
-			return id
-		}
-	}
-	return -1
+	return console.Hint(fmt.Errorf("read %s: instance %d has token id %d, outside the vocabulary of %d tokens",
+		a.dataset.Path, number, id, size), "pass the vocabulary that the dataset was made with")
 }

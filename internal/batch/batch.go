@@ -1,8 +1,8 @@
 // Package batch turns a dataset into the batches of a rank, in UER-py's order, while the model is computing.
 package batch
 
-// Sequences are token sequences one after the other, without padding unless it is asked for. A sequence may be empty:
-// it has no tokens and equal offsets, and whatever computes with sequences must accept that.
+// Sequences are concatenated token sequences, without padding unless it is asked for. A sequence may be empty: it has no
+// tokens and two equal offsets, and everything that computes with sequences must accept that.
 type Sequences struct {
 	Tokens    []int32 // [tokens] ids
 	Positions []int32 // [tokens] from 0 within each sequence
@@ -47,8 +47,8 @@ func (b *Batch) reset() {
 	b.SentenceLabels = b.SentenceLabels[:0]
 }
 
-// add appends a sequence whose segments end at ends, padded to a length, and returns the index of its first token. row
-// is the number of that token in the padded batch.
+// add appends a sequence whose segments end at ends, pads it to a length, and returns the index of its first token. row is
+// the number of that token in the padded batch.
 func (s *Sequences) add(tokens, ends []int32, row int, length int) int {
 	first := len(s.Tokens)
 	n := int(ends[len(ends)-1])
@@ -74,7 +74,7 @@ func (s *Sequences) add(tokens, ends []int32, row int, length int) int {
 	return first
 }
 
-// predict adds a token to predict. Padding is never predicted.
+// predict adds a token to predict, unless it is padding.
 func predict(predicted, labels []int32, index int, label int32) ([]int32, []int32) {
 	if label <= 0 {
 		return predicted, labels

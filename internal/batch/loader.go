@@ -11,26 +11,25 @@ import (
 	"uer/internal/vocab"
 )
 
-// ahead is the number of batches in use: one that the model reads, the others ready or being made.
+// ahead is the number of batches in use: one is read by the model, the others are ready or being made.
 const ahead = 3
 
-// Options says which batches a rank gets.
+// Options say which batches a rank gets.
 type Options struct {
 	Target           string            // what to train; the dataset must have been made for it
 	Vocabulary       *vocab.Vocabulary // bounds the ids of the dataset
 	TargetVocabulary *vocab.Vocabulary // seq2seq: bounds the ids of the output; nil: the same
-	Labels           int               // cls: number of classes
 	BatchSize        int
-	BufferSize       int // instances that are shuffled together
+	BufferSize       int // number of instances that are shuffled together
 	Seed             int64
 	Rank, WorldSize  int
 	Masker           *masking.Masker // draws the masks of a dataset that has none
 	KeepPadding      bool            // pad each sequence to the sequence length
 }
 
-// Loader makes batches in a goroutine of its own, a few ahead. The dataset must stay open until Close.
+// Loader makes batches a few ahead, in a goroutine of its own. The dataset must stay open until Close.
 type Loader struct {
-	OutputLength int // most tokens of a sequence in Batch.Output; 0 if the target has no output
+	OutputLength int // maximum length of a sequence in Batch.Output; 0 if the target has none
 
 	free    chan *Batch // to be filled
 	ready   chan *Batch
@@ -40,19 +39,21 @@ type Loader struct {
 	current *Batch
 }
 
-var errClosed = errors.New("the loader of batches has been closed")
+var errClosed = errors.New("the batch loader has been closed")
 
-// New starts to make batches. It is an error if the dataset cannot train the target.
+// New starts to make batches. It fails if the dataset cannot train the target.
 func New(d *dataset.Dataset, o Options) (*Loader, error) {
 	if err := d.CheckTarget(o.Target); err != nil {
 		return nil, err
 	}
 	length := d.Metadata.SequenceLength
 	if o.BatchSize < 1 || o.BufferSize < 1 || o.Rank < 0 || o.Rank >= o.WorldSize {
-		return nil, fmt.Errorf("batches of %d from buffers of %d for rank %d of %d", o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
+		return nil, fmt.Errorf("batches of %d from buffers of %d for rank %d of %d",
+			o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
 	}
-	if most := math.MaxInt32 / length / o.WorldSize; o.BatchSize > most {
-		return nil, fmt.Errorf("batches of %d sequences of %d tokens on each of %d ranks: at most %d are possible", o.BatchSize, length, o.WorldSize, most)
+	if limit := math.MaxInt32 / length / o.WorldSize; o.BatchSize > limit {
+		return nil, fmt.Errorf("batches of %d sequences of %d tokens on each of %d ranks: at most %d are possible",
+			o.BatchSize, length, o.WorldSize, limit)
 	}
 	if o.Masker == nil && d.Metadata.Dynamic {
 		return nil, fmt.Errorf("%s holds no masks, and nothing draws them", d.Path)
@@ -61,7 +62,12 @@ func New(d *dataset.Dataset, o Options) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{OutputLength: a.outputLength, free: make(chan *Batch, ahead), ready: make(chan *Batch, ahead), stop: make(chan struct{})}
+	l := &Loader{
+		OutputLength: a.outputLength,
+		free:         make(chan *Batch, ahead),
+		ready:        make(chan *Batch, ahead),
+		stop:         make(chan struct{}),
+	}
 	for range ahead {
 		l.free <- &Batch{Size: o.BatchSize, SequenceLength: length}
 	}
@@ -100,7 +106,7 @@ func (l *Loader) Next() (*Batch, error) {
 	return b, nil
 }
 
-// Close ends the making of batches and waits for the goroutine to be gone. A second call does nothing.
+// Close stops the goroutine and waits for it to end. A second call does nothing.
 func (l *Loader) Close() {
 	l.stopped.Do(func() {
 		close(l.stop)

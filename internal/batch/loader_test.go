@@ -11,9 +11,9 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/dataset"
-	"uer/internal/instance"
 	"uer/internal/masking"
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -55,7 +55,7 @@ func (g *golden) options(t testing.TB, keepPadding bool) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{Target: g.Target, Vocabulary: vocabulary, Labels: 3, BatchSize: g.BatchSize, BufferSize: g.BufferSize, Seed: g.Seed,
+	return Options{Target: g.Target, Vocabulary: vocabulary, BatchSize: g.BatchSize, BufferSize: g.BufferSize, Seed: g.Seed,
 		Rank: g.Rank, WorldSize: g.WorldSize, Masker: masker, KeepPadding: keepPadding}
 }
 
@@ -202,8 +202,8 @@ func TestGolden(t *testing.T) {
 		}
 		targets[g.Target] = true
 	}
-	if len(targets) != len(adders) {
-		t.Errorf("only %v of %d targets are tested", targets, len(adders))
+	if len(targets) != len(ByTarget) {
+		t.Errorf("only %v of %d targets are tested", targets, len(ByTarget))
 	}
 }
 
@@ -213,7 +213,7 @@ func mlmGolden(name string) golden {
 }
 
 // write makes a dataset of our own.
-func write(t testing.TB, m dataset.Metadata, instances []instance.Instance) *dataset.Dataset {
+func write(t testing.TB, m dataset.Metadata, instances []task.Instance) *dataset.Dataset {
 	t.Helper()
 	path := t.TempDir() + "/dataset.arrow"
 	w, err := dataset.Create(path, m)
@@ -226,7 +226,7 @@ func write(t testing.TB, m dataset.Metadata, instances []instance.Instance) *dat
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(m); err != nil {
+	if err := w.Close(m.Totals); err != nil {
 		t.Fatal(err)
 	}
 	d, err := dataset.Open(path)
@@ -241,9 +241,9 @@ func write(t testing.TB, m dataset.Metadata, instances []instance.Instance) *dat
 func TestOwnFormatGivesTheSameBatches(t *testing.T) {
 	for _, g := range readGolden(t) {
 		d := openDataset(t, g.Dataset)
-		var instances []instance.Instance
+		var instances []task.Instance
 		for i := range d.Len() {
-			var x instance.Instance
+			var x task.Instance
 			if err := d.Instance(i, &x); err != nil {
 				t.Fatal(err)
 			}
@@ -295,9 +295,9 @@ func TestEveryInstanceOnce(t *testing.T) {
 
 func TestNothingToPredict(t *testing.T) {
 	m := dataset.Metadata{Target: "mlm", SequenceLength: 4, VocabularySize: 232, Dynamic: true}
-	x := instance.Instance{Tokens: []int32{6, 7}, Ends: []int32{2}}
+	x := task.Instance{Tokens: []int32{6, 7}, Ends: []int32{2}}
 	g := mlmGolden("")
-	l := newLoader(t, write(t, m, []instance.Instance{x, x, x}), g.options(t, false))
+	l := newLoader(t, write(t, m, []task.Instance{x, x, x}), g.options(t, false))
 	for range 2 {
 		_, err := l.Next()
 		if err == nil || !strings.HasSuffix(err.Error(), "/dataset.arrow has no batch with a token to predict") {
@@ -313,9 +313,9 @@ func TestNothingToPredict(t *testing.T) {
 // TestEmptySequence: an instance without tokens is a sequence without tokens.
 func TestEmptySequence(t *testing.T) {
 	m := dataset.Metadata{Target: "mlm", SequenceLength: 4, VocabularySize: 232}
-	d := write(t, m, []instance.Instance{
+	d := write(t, m, []task.Instance{
 		{Ends: []int32{0}},
-		{Tokens: []int32{6, 8, 7}, Ends: []int32{3}, Targets: []masking.Target{{Position: 1, ID: 9}}},
+		{Tokens: []int32{6, 8, 7}, Ends: []int32{3}, Masks: []task.Mask{{Position: 1, ID: 9}}},
 		{Ends: []int32{0}},
 	})
 	g := mlmGolden("")
@@ -331,28 +331,67 @@ func TestEmptySequence(t *testing.T) {
 func TestErrorReachesNext(t *testing.T) {
 	g := golden{Dataset: "cls", Target: "cls", WorldSize: 1, BatchSize: 4, BufferSize: 25600, Seed: 7}
 	o := g.options(t, false)
-	o.Labels = 2
+	o.Vocabulary = smallVocabulary(t)
 	l := newLoader(t, openDataset(t, "cls"), o)
-	var err error
-	for range 100 {
-		if _, err = l.Next(); err != nil {
-			break
-		}
-	}
-	if err == nil || !strings.HasSuffix(err.Error(), "has label 2, outside 0 to 1") {
+	_, err := l.Next()
+	if err == nil || !strings.HasSuffix(err.Error(), "outside the vocabulary of 5 tokens") {
 		t.Errorf("%v", err)
 	}
 	if _, again := l.Next(); again != err {
 		t.Errorf("then %v", again)
 	}
-	small, parseErr := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
-	if parseErr != nil {
-		t.Fatal(parseErr)
+}
+
+// smallVocabulary holds the special tokens only.
+func smallVocabulary(t testing.TB) *vocab.Vocabulary {
+	t.Helper()
+	v, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	o = g.options(t, false)
-	o.Vocabulary = small
-	if _, err := newLoader(t, openDataset(t, "cls"), o).Next(); err == nil || !strings.HasSuffix(err.Error(), "outside the vocabulary of 5 tokens") {
-		t.Errorf("small vocabulary: %v", err)
+	return v
+}
+
+// TestIDsOutsideTheVocabulary: whichever list of whichever file holds them, no such id gets into a batch.
+func TestIDsOutsideTheVocabulary(t *testing.T) {
+	negative := t.TempDir() + "/negative.pt" // ([-1], [1]), a tuple of mlm
+	if err := os.WriteFile(negative, []byte("\x80\x04](J\xff\xff\xff\xffe](K\x01e\x86."), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := dataset.Open(negative)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer foreign.Close()
+	own := func(m dataset.Metadata, x task.Instance) *dataset.Dataset {
+		m.SequenceLength, m.VocabularySize = 4, 100_000
+		return write(t, m, []task.Instance{x})
+	}
+	for _, test := range []struct {
+		name string
+		data *dataset.Dataset
+		few  bool // in the vocabulary of the output
+		id   int
+		size int
+	}{
+		{"negative", foreign, false, -1, 232},
+		{"token", own(dataset.Metadata{Target: "lm"}, task.Instance{Tokens: []int32{6, 232}, Ends: []int32{2}}), false, 232, 232},
+		{"label", own(dataset.Metadata{Target: "lm"}, task.Instance{Tokens: []int32{6, 99_999}, Ends: []int32{1}}), false, 99_999, 232},
+		{"mask", own(dataset.Metadata{Target: "mlm"},
+			task.Instance{Tokens: []int32{6}, Ends: []int32{1}, Masks: []task.Mask{{Position: 0, ID: 300}}}), false, 300, 232},
+		{"output", own(dataset.Metadata{Target: "seq2seq", TargetSequenceLength: 4},
+			task.Instance{Tokens: []int32{6}, Ends: []int32{1}, Output: []int32{2, 5}}), true, 5, 5},
+	} {
+		g := golden{Target: test.data.Metadata.Target, WorldSize: 1, BatchSize: 1, BufferSize: 1}
+		o := g.options(t, false)
+		if test.few {
+			o.TargetVocabulary = smallVocabulary(t)
+		}
+		_, err := newLoader(t, test.data, o).Next()
+		want := fmt.Sprintf("instance 0 has token id %d, outside the vocabulary of %d tokens", test.id, test.size)
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", test.name, err, want)
+		}
 	}
 }
 
@@ -433,7 +472,7 @@ func TestBatchesAreReused(t *testing.T) {
 // corpusOf makes a dataset of instances with 1 to 128 tokens.
 func corpusOf(t testing.TB, target string, count int) *dataset.Dataset {
 	t.Helper()
-	instances := make([]instance.Instance, count)
+	instances := make([]task.Instance, count)
 	for i := range instances {
 		x := &instances[i]
 		n := 1 + i*37%128

@@ -2,11 +2,11 @@ package batch
 
 import "uer/internal/random"
 
-// order says which instances a rank serves, as UER-py does. Instances are numbered without end, through all passes over
-// the file; a rank has those whose number is its own modulo the number of ranks. They are collected in a buffer until it
-// is full or the file ends, shuffled, and served in batches; the last batch of a buffer may be short.
+// order says which instances a rank gets, as in UER-py. Instances are numbered consecutively through all passes over the
+// file, and a rank gets those whose number modulo the number of ranks is its own. They are collected in a buffer until
+// it is full or the file ends, shuffled, and handed out in batches; the last batch of a buffer may be short.
 //
-// generator, read and next are the position in the data: with them, training can go on where it stopped.
+// generator, read and next are the position in the data from which training can be resumed.
 type order struct {
 	length   int // of the file, in instances
 	rank     int

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,19 +10,20 @@ import (
 	"uer/internal/console"
 	"uer/internal/dataset"
 	"uer/internal/durable"
-	"uer/internal/instance"
+	"uer/internal/embedding"
 	"uer/internal/masking"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
 // trainingData is what a model is trained on, checked against the settings.
 type trainingData struct {
 	vocabulary       *vocab.Vocabulary
-	targetVocabulary *vocab.Vocabulary // nil but for seq2seq
+	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
 }
 
-// newMasker makes a masker for one loader; none if the dataset holds masks.
+// newMasker returns a masker for one loader, nil if the dataset is masked already.
 func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {
 		return nil, nil
@@ -31,14 +31,14 @@ func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error
 	return masking.New(d.vocabulary, options)
 }
 
-// openData opens the vocabularies and the dataset, which the caller closes. A dataset that was made for something else
-// than the settings say is refused.
+// openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
+// settings.
 func openData(options pretrainOptions) (data trainingData, err error) {
-	if data.vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+	if data.vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
 		return data, err
 	}
 	if options.TargetVocabPath != "" {
-		if data.targetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+		if data.targetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
 			return data, err
 		}
 	}
@@ -52,31 +52,55 @@ func openData(options pretrainOptions) (data trainingData, err error) {
 }
 
 func (d trainingData) check(options pretrainOptions) error {
-	made := &d.dataset.Metadata
-	if err := cmp.Or(d.dataset.CheckTarget(options.Model.Target), d.dataset.CheckVocabulary(d.vocabulary, options.VocabPath),
-		checkTokenizer(d.dataset.Path, "--tokenizer", made.Tokenizer, options.Tokenizer),
-		checkLength(d.dataset.Path, "--seq_length", made.SequenceLength, options.Model.Embedding, options.Model),
-		checkMasking(d.dataset, options.Masking), checkLabels(d.dataset, options.Model)); err != nil {
+	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
+	if err := set.CheckTarget(m.Target); err != nil {
 		return err
 	}
-	if d.targetVocabulary == nil {
-		return nil
+	if err := set.CheckVocabulary(d.vocabulary, options.VocabPath); err != nil {
+		return err
 	}
-	return cmp.Or(d.dataset.CheckTargetVocabulary(d.targetVocabulary, options.TargetVocabPath),
-		checkTokenizer(d.dataset.Path, "--tgt_tokenizer", made.TargetTokenizer, options.TargetTokenizer),
-		checkLength(d.dataset.Path, "--tgt_seq_length", made.TargetSequenceLength, options.Model.TargetEmbedding, options.Model))
+	if err := checkTokenizer(set.Path, "--tokenizer", made.Tokenizer, options.Tokenizer); err != nil {
+		return err
+	}
+	if err := checkLength(set.Path, "--seq_length", made.SequenceLength, m.Embedding, m); err != nil {
+		return err
+	}
+	if err := checkMasking(set, options.Masking); err != nil {
+		return err
+	}
+	if d.targetVocabulary != nil {
+		if err := d.checkOutput(options); err != nil {
+			return err
+		}
+	}
+	if t := task.ByName[m.Target]; t.Labelled && t.Classes == 0 {
+		return set.CheckLabels(m.LabelsNumber)
+	}
+	return nil
 }
 
-// readVocabulary reads a vocabulary whose path the user has typed.
-func readVocabulary(path string) (*vocab.Vocabulary, error) {
+// checkOutput compares the settings with those that the outputs of the dataset were made with.
+func (d trainingData) checkOutput(options pretrainOptions) error {
+	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
+	if err := set.CheckTargetVocabulary(d.targetVocabulary, options.TargetVocabPath); err != nil {
+		return err
+	}
+	if err := checkTokenizer(set.Path, "--tgt_tokenizer", made.TargetTokenizer, options.TargetTokenizer); err != nil {
+		return err
+	}
+	return checkLength(set.Path, "--tgt_seq_length", made.TargetSequenceLength, m.TargetEmbedding, m)
+}
+
+// readVocabulary reads the vocabulary at the path given by a flag.
+func readVocabulary(flag, path string) (*vocab.Vocabulary, error) {
 	vocabulary, err := vocab.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = console.Hint(err, "--vocab_path names the file; a relative path starts at the current directory")
+		err = console.Hint(err, flag+" names the file; a relative path starts at the current directory")
 	}
 	return vocabulary, err
 }
 
-// checkTokenizer compares what a dataset was made with, if that is known, with what the user expects, if anything.
+// checkTokenizer rejects a dataset made with another tokenizer than expected, if both are known.
 func checkTokenizer(path, flag, made, expected string) error {
 	if expected == "" || made == "" || made == expected {
 		return nil
@@ -85,48 +109,26 @@ func checkTokenizer(path, flag, made, expected string) error {
 		fmt.Sprintf("leave out %s, or run uer preprocess again", flag))
 }
 
-// checkLength wants a row of the position table, if the embedding has one, for each token.
-func checkLength(path, flag string, length int, embedding string, m config.Model) error {
+// checkLength rejects sequences longer than the position table, if the embedding has one.
+func checkLength(path, flag string, length int, name string, m config.Model) error {
 	positions := m.MaxSequenceLength
-	if length <= positions || embedding == "word" {
+	if length <= positions || !embedding.ByName[name].Positions {
 		return nil
 	}
 	return console.Hint(fmt.Errorf("%s: instances of %s %d do not fit --max_seq_length %d", path, flag, length, positions),
 		fmt.Sprintf("pass --max_seq_length %d, or run uer preprocess with %s %d", length, flag, positions))
 }
 
-// checkLabels looks at all labels of cls: one that the model cannot predict would end the training when it comes up.
-func checkLabels(d *dataset.Dataset, m config.Model) error {
-	if m.Target != "cls" {
-		return nil
-	}
-	var x instance.Instance
-	greatest, at := int32(-1), 0
-	for i := range d.Len() {
-		if err := d.Instance(i, &x); err != nil {
-			return err
-		}
-		if x.Label > greatest {
-			greatest, at = x.Label, i
-		}
-	}
-	if int(greatest) < m.LabelsNumber {
-		return nil
-	}
-	return console.Hint(fmt.Errorf("%s: instance %d has label %d, outside 0 to %d", d.Path, at, greatest, m.LabelsNumber-1),
-		fmt.Sprintf("pass --labels_num %d", greatest+1))
-}
-
 func checkMasking(d *dataset.Dataset, options masking.Options) error {
 	if !options.Span || d.Metadata.Dynamic {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s: --span_masking would change nothing, as the dataset was masked when it was made", d.Path),
+	return console.Hint(fmt.Errorf("%s: --span_masking has no effect, because the dataset is masked already", d.Path),
 		"leave it out, or run uer preprocess with --dynamic_masking")
 }
 
-// checkOutput says early that a file cannot be written.
-func checkOutput(path string) error {
+// checkWritable reports early that a file cannot be written.
+func checkWritable(path string) error {
 	err := durable.Check(path)
 	var missing *durable.MissingFolderError
 	if errors.As(err, &missing) {

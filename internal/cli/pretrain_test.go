@@ -97,14 +97,14 @@ func TestShippedConfigurations(t *testing.T) {
 				continue
 			}
 			m := options.Model
-			if encoder.IsTransformer(m.Encoder) && (m.FeedForwardSize != 4*m.HiddenSize || m.HiddenSize%m.HeadsNumber != 0) {
+			if encoder.ByName[m.Encoder].Reads("heads_num") && (m.FeedForwardSize != 4*m.HiddenSize || m.HiddenSize%m.HeadsNumber != 0) {
 				t.Errorf("%s: %+v", path, m)
 			}
 		}
 	}
 }
 
-// TestNewerConfigurations reads configurations as newer versions of UER-py ship them.
+// TestNewerConfigurations reads configurations in the form of newer versions of UER-py.
 func TestNewerConfigurations(t *testing.T) {
 	const sizes = `{"emb_size": 8, "feedforward_size": 16, "hidden_size": 8, "hidden_act": "relu", "heads_num": 2, "layers_num": 2,
 		"dropout": 0.1, "max_seq_length": 16, `

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
-	"uer/internal/target"
 )
 
 // TestTargets resolves --target and --data_processor from all sources.
@@ -48,7 +47,7 @@ func TestTargets(t *testing.T) {
 			flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
 			group := config.NewGroup(flags, "All")
 			group.Text(&path, config.PathFlag, "", "")
-			options.addFlags(group, names(target.ByName), "")
+			options.addFlags(group, "")
 			if test.file != "" {
 				path = filepath.Join(t.TempDir(), "c.json")
 				if err := os.WriteFile(path, []byte(test.file), 0o666); err != nil {

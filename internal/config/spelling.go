@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"uer/internal/task"
 )
 
 // The spellings of newer versions of UER-py, whose words may come in any order, and the names used here.
@@ -11,28 +13,45 @@ var (
 	NewerEmbeddings = map[string]string{
 		"word pos": "word_pos", "word pos seg": "word_pos_seg", "word sinusoidalpos": "word_sinusoidalpos",
 	}
-	NewerTargets        = map[string]string{newerPair: newerPair, "mt": "seq2seq"}
-	NewerDataProcessors = map[string]string{"mt": "seq2seq"}
+	NewerTargets        = newerTargets()
+	NewerDataProcessors = newerDataProcessors()
 )
 
-// newerPair is the target of both bert and albert in newer UER-py; the data_processor tells them apart.
-const newerPair = "mlm sp"
+func newerDataProcessors() map[string]string {
+	names := map[string]string{}
+	for _, t := range task.All {
+		if t.NewerProcessor != "" {
+			names[t.NewerProcessor] = t.Name
+		}
+	}
+	return names
+}
 
-// newerTargets maps a data processor of newer UER-py to its target, where the names differ.
-var newerTargets = map[string]string{
-	"bert": newerPair, "albert": newerPair, "prefixlm": "lm", "seq2seq": "lm", "t5": "lm",
+// newerTargets also has the targets that several tasks share, which stand for themselves until [Target] tells which task
+// is meant.
+func newerTargets() map[string]string {
+	names := newerDataProcessors()
+	for _, t := range task.All {
+		if _, isName := task.ByName[t.NewerTarget]; t.NewerTarget != "" && !isName {
+			names[t.NewerTarget] = t.NewerTarget
+		}
+	}
+	return names
 }
 
 // Target combines --target and --data_processor into the name of a target. agree is false if they contradict each
-// other. The data processor may be empty.
+// other. The data processor may be empty: a target that several tasks share then means the first of them.
 func Target(target, dataProcessor string) (name string, agree bool) {
-	switch {
-	case dataProcessor == "" && target == newerPair:
-		return "bert", true
-	case dataProcessor == "":
-		return target, true
+	if dataProcessor != "" {
+		return dataProcessor, target == dataProcessor || target == task.ByName[dataProcessor].NewerTarget
 	}
-	return dataProcessor, target == dataProcessor || target == newerTargets[dataProcessor]
+	if _, isName := task.ByName[target]; !isName {
+		shares := func(t task.Task) bool { return t.NewerTarget == target }
+		if i := slices.IndexFunc(task.All, shares); i >= 0 {
+			return task.All[i].Name, true
+		}
+	}
+	return target, true
 }
 
 // words is a name from a set, some of which may also be spelt as a list of words.

@@ -11,34 +11,28 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/durable"
-	"uer/internal/instance"
-	"uer/internal/masking"
+	"uer/internal/registry"
+	"uer/internal/task"
 )
 
-// arrowFile is a dataset in our own format, read from the mapped file without copying. Opening it reads the footer
-// only; a record batch is checked when it is first touched.
+// arrowFile is a dataset in our own format, read from the mapped file without copying. Opening it reads only the footer;
+// a record batch is checked when it is first used.
 type arrowFile struct {
 	path     string
 	mapping  *durable.Mapping
 	metadata Metadata
-	shape    shape
+	task     task.Task
 	columns  []*column
-	blocks   []block
+	extents  []extent // of the record batches
 	batches  []atomic.Pointer[recordBatch]
-	rows     int // of every record batch but the last
+	rows     int // of every record batch except the last
 }
 
-// block says where a record batch lies in the file and which checksum covers it and what comes before it.
-type block struct {
+// extent is the place of a record batch in the file. Its checksum also covers what precedes it.
+type extent struct {
 	start, message, body, end int // bytes from the start of the file
 	checksum                  uint32
 }
-
-// recordBatch holds the columns of a checked record batch.
-type recordBatch struct{ columns []view }
-
-// view is one column: the number at a row, or the list between two offsets.
-type view struct{ offsets, values []byte }
 
 // openArrow reads the footer.
 func openArrow(path string, mapping *durable.Mapping) (*arrowFile, error) {
@@ -65,7 +59,8 @@ func openArrow(path string, mapping *durable.Mapping) (*arrowFile, error) {
 func (f *arrowFile) footer() ([]byte, int, error) {
 	data := f.mapping.Bytes
 	if len(data) < 2*len(arrowMagic)+footerTrailing || !bytes.HasSuffix(data, []byte(arrowMagic)) {
-		return nil, 0, console.Hint(fmt.Errorf("read %s: truncated: its %d bytes do not end with the mark of a complete file", f.path, len(data)), remake)
+		return nil, 0, console.Hint(fmt.Errorf("read %s: truncated: its %d bytes do not end with the mark of a complete file",
+			f.path, len(data)), remake)
 	}
 	end := len(data) - footerTrailing
 	length := int(binary.LittleEndian.Uint32(data[end:]))
@@ -87,7 +82,7 @@ func (f *arrowFile) footer() ([]byte, int, error) {
 	return data[start:end], start, nil
 }
 
-// foreign tells a damaged dataset from an Arrow file that was never one.
+// foreign is the error of an Arrow file that is a damaged dataset or none at all.
 func (f *arrowFile) foreign(footer []byte) error {
 	if bytes.Contains(footer, []byte(checksumsKey)) {
 		return f.wrong(errors.New("its footer has no checksum"))
@@ -95,7 +90,7 @@ func (f *arrowFile) foreign(footer []byte) error {
 	return console.Hint(fmt.Errorf("read %s: an Arrow file, but not a dataset", f.path), makeOne)
 }
 
-// wrong is the error of a file that cannot be what was written.
+// wrong is the error of a file that differs from what was written.
 func (f *arrowFile) wrong(err error) error {
 	return console.Hint(fmt.Errorf("read %s: damaged: %w", f.path, err), remake)
 }
@@ -105,8 +100,8 @@ func schemaKeys(footer *flatbuffer) (*properties, error) {
 	schema := footer.table(footer.root(), 1)
 	first, count := footer.vector(schema, 2, 4)
 	keys := &properties{values: map[string]string{}}
-	const most = 100
-	if count > most {
+	const maxKeys = 100
+	if count > maxKeys {
 		return nil, fmt.Errorf("%d keys in its metadata", count)
 	}
 	for i := range count {
@@ -120,8 +115,8 @@ func schemaKeys(footer *flatbuffer) (*properties, error) {
 func (f *arrowFile) settings(keys *properties) error {
 	version := keys.integer(formatKey, 1<<31)
 	if keys.err == nil && version > formatVersion {
-		return console.Hint(fmt.Errorf("read %s: written by a newer version of uer (format %d, this one reads up to %d)", f.path, version, formatVersion),
-			"use that version, or run uer preprocess again with this one")
+		return console.Hint(fmt.Errorf("read %s: written by a newer version of uer (format %d, this one reads up to %d)",
+			f.path, version, formatVersion), "use that version, or run uer preprocess again with this one")
 	}
 	f.metadata = keys.metadata()
 	f.rows = int(keys.integer(batchRowsKey, 1<<24))
@@ -129,10 +124,10 @@ func (f *arrowFile) settings(keys *properties) error {
 		return f.wrong(keys.err)
 	}
 	var err error
-	if f.columns, err = columns(&f.metadata); err != nil {
+	if f.task, err = registry.Find(task.ByName, "target", f.metadata.Target); err != nil {
 		return f.wrong(err)
 	}
-	f.shape = shapes[f.metadata.Target]
+	f.columns = columns(&f.task, &f.metadata)
 	return nil
 }
 
@@ -140,24 +135,27 @@ func (f *arrowFile) settings(keys *properties) error {
 func (f *arrowFile) index(footer *flatbuffer, keys *properties, start int) error {
 	first, count := footer.vector(footer.root(), 3, 24)
 	checksums := keys.text(checksumsKey)
-	if f.rows < 1 || f.metadata.Instances < 1 || int64(count) != (f.metadata.Instances-1)/int64(f.rows)+1 || len(checksums) != 8*count {
-		return fmt.Errorf("%d instances in %d record batches of %d with %d checksums", f.metadata.Instances, count, f.rows, len(checksums)/8)
+	if f.rows < 1 || f.metadata.Instances < 1 || int64(count) != (f.metadata.Instances-1)/int64(f.rows)+1 ||
+		len(checksums) != 8*count {
+		return fmt.Errorf("%d instances in %d record batches of %d with %d checksums",
+			f.metadata.Instances, count, f.rows, len(checksums)/8)
 	}
-	f.blocks = make([]block, count)
+	f.extents = make([]extent, count)
 	f.batches = make([]atomic.Pointer[recordBatch], count)
 	end := 0
-	for i := range f.blocks {
+	for i := range f.extents {
 		at := first + 24*i
 		offset, message, body := footer.int64(at), footer.uint32(at+8), footer.int64(at+16)
 		checksum, err := strconv.ParseUint(checksums[8*i:8*i+8], 16, 32)
 		limit := int64(start)
-		if err != nil || offset < int64(end) || i > 0 && offset != int64(end) || offset > limit || body < 0 || body > limit || offset+int64(message)+body > limit {
+		if err != nil || offset < int64(end) || i > 0 && offset != int64(end) || offset > limit ||
+			body < 0 || body > limit || offset+int64(message)+body > limit {
 			return fmt.Errorf("record batch %d is said to lie at byte %d with %d and %d bytes", i, offset, message, body)
 		}
-		b := block{start: end, message: int(offset), body: int(offset) + message, checksum: uint32(checksum)}
-		end = b.body + int(body)
-		b.end = end
-		f.blocks[i] = b
+		e := extent{start: end, message: int(offset), body: int(offset) + message, checksum: uint32(checksum)}
+		end = e.body + int(body)
+		e.end = end
+		f.extents[i] = e
 	}
 	if end+len(endOfStream) != start {
 		return fmt.Errorf("its record batches end at byte %d, its footer starts at %d", end, start)
@@ -166,77 +164,31 @@ func (f *arrowFile) index(footer *flatbuffer, keys *properties, start int) error
 }
 
 // instance reads instance i.
-func (f *arrowFile) instance(i int, into *instance.Instance) error {
+func (f *arrowFile) instance(i int, into *task.Instance) error {
 	number := i / f.rows
 	batch := f.batches[number].Load()
 	if batch == nil {
 		var err error
 		if batch, err = f.open(number); err != nil {
 			last := min((number+1)*f.rows, int(f.metadata.Instances)) - 1
-			return console.Hint(fmt.Errorf("read %s: record batch %d (instances %d to %d): damaged: %w", f.path, number, number*f.rows, last, err), remake)
+			return console.Hint(fmt.Errorf("read %s: record batch %d (instances %d to %d): damaged: %w",
+				f.path, number, number*f.rows, last, err), remake)
 		}
 		f.batches[number].Store(batch)
 	}
 	f.read(batch, i%f.rows, into)
-	if err := f.shape.check(into, &f.metadata); err != nil {
+	if err := check(&f.task, &f.metadata, into); err != nil {
 		return console.Hint(fmt.Errorf("read %s: instance %d has %w", f.path, i, err), remake)
 	}
 	return nil
 }
 
 // read copies a row, whose offsets have been checked.
-func (f *arrowFile) read(batch *recordBatch, row int, into *instance.Instance) {
-	*into = instance.Instance{Tokens: into.Tokens[:0], Targets: into.Targets[:0], Ends: into.Ends[:0], Output: into.Output[:0]}
-	width := f.columns[0].width
-	views := batch.columns
-	into.Tokens = views[0].appendTo(into.Tokens, row, width)
-	into.Ends = views[1].appendTo(into.Ends, row, width)
-	views = views[2:]
-	if f.shape.masked && !f.metadata.Dynamic {
-		positions, ids := views[0].row(row, width), views[1].row(row, width)
-		for len(positions) > 0 {
-			into.Targets = append(into.Targets, masking.Target{Position: number(positions, width), ID: number(ids, width)})
-			positions, ids = positions[width:], ids[width:]
-		}
-		views = views[2:]
+func (f *arrowFile) read(batch *recordBatch, row int, into *task.Instance) {
+	into.Reset()
+	for i, c := range f.columns {
+		c.read(c, batch.columns[i], row, into)
 	}
-	if f.shape.labelled {
-		into.Label = number(views[0].values[4*row:], 4)
-		views = views[1:]
-	}
-	if f.shape.hasOutputs {
-		into.Output = views[0].appendTo(into.Output, row, width)
-	}
-}
-
-// number reads the first number of a list; widths of 4 hold whole int32s.
-func number(data []byte, width int) int32 {
-	if width == 2 {
-		return int32(binary.LittleEndian.Uint16(data))
-	}
-	return int32(binary.LittleEndian.Uint32(data))
-}
-
-// row returns the bytes of the list in a row.
-func (v view) row(row, width int) []byte {
-	first := binary.LittleEndian.Uint32(v.offsets[4*row:])
-	end := binary.LittleEndian.Uint32(v.offsets[4*row+4:])
-	return v.values[int(first)*width : int(end)*width]
-}
-
-// appendTo appends the list in a row to dst.
-func (v view) appendTo(dst []int32, row, width int) []int32 {
-	list := v.row(row, width)
-	if width == 2 {
-		for ; len(list) >= 2; list = list[2:] {
-			dst = append(dst, int32(binary.LittleEndian.Uint16(list)))
-		}
-		return dst
-	}
-	for ; len(list) >= 4; list = list[4:] {
-		dst = append(dst, int32(binary.LittleEndian.Uint32(list)))
-	}
-	return dst
 }
 
 func (f *arrowFile) close() error { return f.mapping.Close() }

@@ -18,13 +18,13 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"pgregory.net/rapid"
 
-	"uer/internal/instance"
-	"uer/internal/masking"
+	"uer/internal/registry"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
 // writeDataset makes a file and returns its path.
-func writeDataset(t testing.TB, m Metadata, instances []instance.Instance) string {
+func writeDataset(t testing.TB, m Metadata, instances []task.Instance) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dataset.arrow")
 	w, err := Create(path, m)
@@ -37,7 +37,7 @@ func writeDataset(t testing.TB, m Metadata, instances []instance.Instance) strin
 			t.Fatal(err)
 		}
 	}
-	if err := w.Close(m); err != nil {
+	if err := w.Close(m.Totals); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -54,38 +54,35 @@ func openDataset(t testing.TB, path string) *Dataset {
 }
 
 // same compares instances; an empty list equals none.
-func same(a, b *instance.Instance) bool {
-	return slices.Equal(a.Tokens, b.Tokens) && slices.Equal(a.Targets, b.Targets) && slices.Equal(a.Ends, b.Ends) &&
+func same(a, b *task.Instance) bool {
+	return slices.Equal(a.Tokens, b.Tokens) && slices.Equal(a.Masks, b.Masks) && slices.Equal(a.Ends, b.Ends) &&
 		a.Label == b.Label && slices.Equal(a.Output, b.Output)
 }
 
 // drawInstance makes any instance that the target allows.
-func drawInstance(t *rapid.T, m *Metadata) instance.Instance {
-	s := shapes[m.Target]
+func drawInstance(t *rapid.T, m *Metadata) task.Instance {
+	target := task.ByName[m.Target]
 	ids := func(count int, name string) []int32 {
 		return rapid.SliceOfN(rapid.Int32Range(0, int32(m.VocabularySize-1)), count, count).Draw(t, name)
 	}
 	n := rapid.IntRange(0, m.SequenceLength).Draw(t, "inputs")
-	tokens := n + s.before + s.after
-	if s.before == 0 {
-		tokens = n + rapid.IntRange(0, s.after).Draw(t, "after")
-	}
-	x := instance.Instance{Tokens: ids(tokens, "tokens")}
-	if rapid.IntRange(s.segments[0], s.segments[1]).Draw(t, "segments") == 2 {
+	tokens := target.Before + n + rapid.IntRange(target.After.Min, target.After.Max).Draw(t, "after")
+	x := task.Instance{Tokens: ids(tokens, "tokens")}
+	if rapid.IntRange(target.Segments.Min, target.Segments.Max).Draw(t, "segments") == 2 {
 		x.Ends = append(x.Ends, int32(rapid.IntRange(0, n).Draw(t, "first end")))
 	}
 	x.Ends = append(x.Ends, int32(n))
-	if s.masked && !m.Dynamic {
+	if target.Masked && !m.Dynamic {
 		for i := range tokens {
 			if rapid.IntRange(0, 3).Draw(t, "mask") == 0 {
-				x.Targets = append(x.Targets, masking.Target{Position: int32(i), ID: ids(1, "masked")[0]})
+				x.Masks = append(x.Masks, task.Mask{Position: int32(i), ID: ids(1, "masked")[0]})
 			}
 		}
 	}
-	if s.labelled {
+	if target.Labelled {
 		x.Label = rapid.Int32Range(0, 1).Draw(t, "label")
 	}
-	if s.hasOutputs {
+	if target.Output {
 		x.Output = ids(rapid.IntRange(0, m.TargetSequenceLength+1).Draw(t, "outputs"), "output")
 	}
 	return x
@@ -93,31 +90,31 @@ func drawInstance(t *rapid.T, m *Metadata) instance.Instance {
 
 func drawMetadata(t *rapid.T) Metadata {
 	m := Metadata{
-		Target:           rapid.SampledFrom([]string{"mlm", "t5", "bert", "albert", "lm", "bilm", "cls", "prefixlm", "seq2seq"}).Draw(t, "target"),
+		Target:           rapid.SampledFrom(registry.Names(task.ByName)).Draw(t, "target"),
 		SequenceLength:   rapid.IntRange(1, 20).Draw(t, "seq_length"),
 		VocabularySize:   rapid.SampledFrom([]int{1, 300, 65536, 65537, 1 << 30}).Draw(t, "vocabulary"),
 		VocabularySHA256: "0123",
 		Tokenizer:        "bert",
 		Seed:             rapid.Int64().Draw(t, "seed"),
-		Documents:        3, Tokens: 1 << 40, Unknown: 5,
+		Totals:           Totals{Documents: 3, Tokens: 1 << 40, Unknown: 5},
 	}
-	if m.Target == "seq2seq" {
+	if task.ByName[m.Target].Output {
 		m.TargetSequenceLength, m.TargetTokenizer, m.TargetVocabularySHA256 = 4, "char", "4567"
 	}
-	m.Dynamic = shapes[m.Target].masked && rapid.Bool().Draw(t, "dynamic")
+	m.Dynamic = task.ByName[m.Target].Masked && rapid.Bool().Draw(t, "dynamic")
 	return m
 }
 
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		m := drawMetadata(rt)
-		instances := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) instance.Instance { return drawInstance(rt, &m) }), 1, 10).Draw(rt, "instances")
+		instances := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) task.Instance { return drawInstance(rt, &m) }), 1, 10).Draw(rt, "instances")
 		d := openDataset(t, writeDataset(t, m, instances))
 		m.Instances = int64(len(instances))
 		if d.Metadata != m || d.Foreign {
 			rt.Fatalf("metadata %+v, want %+v", d.Metadata, m)
 		}
-		var x instance.Instance
+		var x task.Instance
 		for i := range instances {
 			if err := d.Instance(i, &x); err != nil {
 				rt.Fatal(err)
@@ -132,18 +129,18 @@ func TestRoundTrip(t *testing.T) {
 // mlmMetadata describes the datasets that most tests use.
 func mlmMetadata() Metadata {
 	return Metadata{Target: "mlm", SequenceLength: 8, Tokenizer: "bert", VocabularySize: 1000, VocabularySHA256: strings.Repeat("ab", 32), Seed: 7,
-		Documents: 2, Tokens: 50, Unknown: 1}
+		Totals: Totals{Documents: 2, Tokens: 50, Unknown: 1}}
 }
 
 // mlmInstances makes instances that tell their number.
-func mlmInstances(count int) []instance.Instance {
-	list := make([]instance.Instance, count)
+func mlmInstances(count int) []task.Instance {
+	list := make([]task.Instance, count)
 	for i := range list {
 		n := int32(i % 9)
 		for j := range n {
 			list[i].Tokens = append(list[i].Tokens, (int32(i)+j)%1000)
 			if j%3 == 2 {
-				list[i].Targets = append(list[i].Targets, masking.Target{Position: j, ID: int32(i % 1000)})
+				list[i].Masks = append(list[i].Masks, task.Mask{Position: j, ID: int32(i % 1000)})
 			}
 		}
 		list[i].Ends = []int32{n}
@@ -158,7 +155,7 @@ func TestSeveralRecordBatches(t *testing.T) {
 		var group sync.WaitGroup
 		for worker := range 3 {
 			group.Go(func() {
-				var x instance.Instance
+				var x task.Instance
 				for i := worker; i < d.Len(); i += 2 {
 					if err := d.Instance(i, &x); err != nil || !same(&x, &instances[i]) {
 						t.Errorf("instance %d: %+v, %v, want %+v", i, x, err, instances[i])
@@ -218,7 +215,7 @@ func TestKeptFile(t *testing.T) {
 	if d.Metadata != want {
 		t.Errorf("metadata %+v, want %+v", d.Metadata, want)
 	}
-	var x instance.Instance
+	var x task.Instance
 	for i, want := range mlmInstances(20) {
 		if err := d.Instance(i, &x); err != nil || !same(&x, &want) {
 			t.Errorf("instance %d: %+v, %v, want %+v", i, x, err, want)
@@ -232,7 +229,7 @@ func TestWriterRefuses(t *testing.T) {
 	if _, err := Create(filepath.Join(folder, "no", "d"), mlmMetadata()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing folder: %v", err)
 	}
-	if _, err := Create(path, Metadata{Target: "gpt", SequenceLength: 8, VocabularySize: 9}); err == nil || !strings.Contains(err.Error(), `target "gpt" is none of albert, bert, `) {
+	if _, err := Create(path, Metadata{Target: "gpt", SequenceLength: 8, VocabularySize: 9}); err == nil || !strings.Contains(err.Error(), `target "gpt" is not one of albert, bert, `) {
 		t.Errorf("unknown target: %v", err)
 	}
 	w, err := Create(path, mlmMetadata())
@@ -240,26 +237,26 @@ func TestWriterRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		x       instance.Instance
+		x       task.Instance
 		message string
 	}{
-		{instance.Instance{Tokens: make([]int32, 9), Ends: []int32{9}}, "9 inputs, more than the sequence length 8"},
-		{instance.Instance{Tokens: []int32{1000}, Ends: []int32{1}}, "token id 1000, outside the vocabulary of 1000 tokens"},
-		{instance.Instance{Tokens: []int32{-1}, Ends: []int32{1}}, "token id -1, outside the vocabulary of 1000 tokens"},
-		{instance.Instance{Tokens: []int32{1, 2}, Ends: []int32{1}}, "2 tokens, but the segments end at [1]"},
-		{instance.Instance{Tokens: []int32{1}}, "0 segments"},
-		{instance.Instance{Tokens: []int32{1, 2}, Ends: []int32{2, 1}}, "2 segments"},
-		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Label: -1}, "label -1"},
-		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Output: []int32{1}}, "an output, which the target does not have"},
-		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Targets: []masking.Target{{Position: 1, ID: 3}}}, "a mask at position 1 of 1, after one at -1"},
-		{instance.Instance{Tokens: []int32{1}, Ends: []int32{1}, Targets: []masking.Target{{Position: 0, ID: 1000}}}, "masked token id 1000, outside the vocabulary of 1000 tokens"},
+		{task.Instance{Tokens: make([]int32, 9), Ends: []int32{9}}, "9 inputs, more than the sequence length 8"},
+		{task.Instance{Tokens: []int32{1000}, Ends: []int32{1}}, "token id 1000, outside the vocabulary of 1000 tokens"},
+		{task.Instance{Tokens: []int32{-1}, Ends: []int32{1}}, "token id -1, outside the vocabulary of 1000 tokens"},
+		{task.Instance{Tokens: []int32{1, 2}, Ends: []int32{1}}, "2 tokens, but the segments end at [1]"},
+		{task.Instance{Tokens: []int32{1}}, "0 segments"},
+		{task.Instance{Tokens: []int32{1, 2}, Ends: []int32{2, 1}}, "2 segments"},
+		{task.Instance{Tokens: []int32{1}, Ends: []int32{1}, Label: -1}, "label -1"},
+		{task.Instance{Tokens: []int32{1}, Ends: []int32{1}, Output: []int32{1}}, "an output, which the target does not have"},
+		{task.Instance{Tokens: []int32{1}, Ends: []int32{1}, Masks: []task.Mask{{Position: 1, ID: 3}}}, "a mask at position 1 of 1, after one at -1"},
+		{task.Instance{Tokens: []int32{1}, Ends: []int32{1}, Masks: []task.Mask{{Position: 0, ID: 1000}}}, "token id 1000, outside the vocabulary of 1000 tokens"},
 	} {
 		want := "write " + path + ": instance 0 has " + test.message
 		if err := w.Append(test.x); err == nil || err.Error() != want {
 			t.Errorf("append: %v, want %s", err, want)
 		}
 	}
-	if err := w.Close(Metadata{}); err == nil || err.Error() != "write "+path+": there are no instances" {
+	if err := w.Close(Totals{}); err == nil || err.Error() != "write "+path+": there are no instances" {
 		t.Errorf("close: %v", err)
 	}
 	if entries, _ := os.ReadDir(folder); len(entries) > 0 {
@@ -284,7 +281,7 @@ func TestDiskFull(t *testing.T) {
 		}
 	}
 	if err == nil {
-		err = w.Close(Metadata{})
+		err = w.Close(Totals{})
 	}
 	w.Abort()
 	if want := "write " + path + ": no space left on device"; err == nil || err.Error() != want {
@@ -324,10 +321,26 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+func TestCheckLabels(t *testing.T) {
+	m := mlmMetadata()
+	m.Target = "cls"
+	var instances []task.Instance
+	for _, label := range []int32{0, 3, 1} {
+		instances = append(instances, task.Instance{Tokens: []int32{1}, Ends: []int32{1}, Label: label})
+	}
+	d := openDataset(t, writeDataset(t, m, instances))
+	if err := d.CheckLabels(4); err != nil {
+		t.Error(err)
+	}
+	if err := d.CheckLabels(3); err == nil || err.Error() != d.Path+": instance 1 has label 3, outside 0 to 2" {
+		t.Error(err)
+	}
+}
+
 // TestReadingAllocatesNothing: after the first touch of a record batch.
 func TestReadingAllocatesNothing(t *testing.T) {
 	d := openDataset(t, writeDataset(t, mlmMetadata(), mlmInstances(100)))
-	var x instance.Instance
+	var x task.Instance
 	i := 0
 	if n := testing.AllocsPerRun(300, func() {
 		if err := d.Instance(i%100, &x); err != nil {
@@ -337,7 +350,7 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
-	if reflect.DeepEqual(x, instance.Instance{}) {
+	if reflect.DeepEqual(x, task.Instance{}) {
 		t.Error("nothing was read")
 	}
 }

@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"uer/internal/durable"
-	"uer/internal/instance"
+	"uer/internal/task"
 )
 
 // longInstances makes instances of 128 tokens, as preprocessing with static masks does.
-func longInstances() (Metadata, []instance.Instance) {
+func longInstances() (Metadata, []task.Instance) {
 	m := mlmMetadata()
 	m.SequenceLength, m.VocabularySize = 128, 21128
 	list := mlmInstances(5000)
@@ -51,7 +51,7 @@ func BenchmarkInstance(b *testing.B) {
 
 // benchmarkInstances reads one after the other.
 func benchmarkInstances(b *testing.B, d *Dataset) {
-	var x instance.Instance
+	var x task.Instance
 	b.ReportAllocs()
 	i, tokens := 0, 0
 	for b.Loop() {
@@ -70,7 +70,7 @@ func BenchmarkFirstTouch(b *testing.B) {
 	m, list := longInstances()
 	d := openDataset(b, writeDataset(b, m, list))
 	f := d.source.(*arrowFile)
-	b.SetBytes(int64(f.blocks[0].end))
+	b.SetBytes(int64(f.extents[0].end))
 	for b.Loop() {
 		if _, err := f.open(0); err != nil {
 			b.Fatal(err)

@@ -9,63 +9,92 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
-	"uer/internal/instance"
+	"uer/internal/task"
 )
 
-// column is one column of the file while a record batch of it is being filled.
+// column is one column of the file: how a field of an instance is written and read, and the values of the record batch
+// that is being written.
 type column struct {
-	name    string
-	list    bool // a list of ids or positions for each instance; else one int32
-	width   int  // bytes of a number
+	name   string
+	list   bool // a list of ids or positions per instance; else one int32
+	paired bool // its lists are as long as those of the column before
+	width  int  // bytes of a number
+
+	append func(c *column, x *task.Instance) error
+	read   func(c *column, v view, row int, x *task.Instance) // into an instance whose lists are empty
+
 	offsets []byte
 	values  []byte
-	append  func(c *column, x *instance.Instance) error
 }
 
-// columns lists what a dataset with this metadata holds, in the file's order.
-func columns(m *Metadata) ([]*column, error) {
-	s, err := shapeOf(m.Target)
-	if err != nil {
-		return nil, err
-	}
+// columns lists what a dataset of a target holds, in the file's order.
+func columns(t *task.Task, m *Metadata) []*column {
 	width := listWidth(m)
-	ids := func(name string, of func(*instance.Instance) []int32) *column {
-		return &column{name: name, list: true, width: width, append: func(c *column, x *instance.Instance) error {
-			return c.appendList(of(x))
-		}}
-	}
 	all := []*column{
-		ids("tokens", func(x *instance.Instance) []int32 { return x.Tokens }),
-		ids("ends", func(x *instance.Instance) []int32 { return x.Ends }),
+		ids("tokens", width, func(x *task.Instance) *[]int32 { return &x.Tokens }),
+		ids("ends", width, func(x *task.Instance) *[]int32 { return &x.Ends }),
 	}
-	if s.masked && !m.Dynamic {
-		var numbers []int32
-		all = append(all,
-			ids("target_positions", func(x *instance.Instance) []int32 {
-				numbers = numbers[:0]
-				for _, target := range x.Targets {
-					numbers = append(numbers, target.Position)
-				}
-				return numbers
-			}),
-			ids("target_ids", func(x *instance.Instance) []int32 {
-				numbers = numbers[:0]
-				for _, target := range x.Targets {
-					numbers = append(numbers, target.ID)
-				}
-				return numbers
-			}))
+	if t.Masked && !m.Dynamic {
+		masked := masks("target_ids", width, func(mask *task.Mask) *int32 { return &mask.ID })
+		masked.paired = true
+		all = append(all, masks("target_positions", width, func(mask *task.Mask) *int32 { return &mask.Position }), masked)
 	}
-	if s.labelled {
-		all = append(all, &column{name: "label", width: 4, append: func(c *column, x *instance.Instance) error {
+	if t.Labelled {
+		all = append(all, label())
+	}
+	if t.Output {
+		all = append(all, ids("output", width, func(x *task.Instance) *[]int32 { return &x.Output }))
+	}
+	return all
+}
+
+// ids is the column of a list of an instance.
+func ids(name string, width int, field func(*task.Instance) *[]int32) *column {
+	return &column{
+		name: name, list: true, width: width,
+		append: func(c *column, x *task.Instance) error { return c.appendList(*field(x)) },
+		read: func(c *column, v view, row int, x *task.Instance) {
+			list := field(x)
+			*list = v.appendTo(*list, row, c.width)
+		},
+	}
+}
+
+// masks is the column of one of the two numbers of each mask.
+func masks(name string, width int, field func(*task.Mask) *int32) *column {
+	var numbers []int32
+	return &column{
+		name: name, list: true, width: width,
+		append: func(c *column, x *task.Instance) error {
+			numbers = numbers[:0]
+			for i := range x.Masks {
+				numbers = append(numbers, *field(&x.Masks[i]))
+			}
+			return c.appendList(numbers)
+		},
+		read: func(c *column, v view, row int, x *task.Instance) {
+			list := v.row(row, c.width)
+			for i := range len(list) / c.width {
+				if i == len(x.Masks) {
+					x.Masks = append(x.Masks, task.Mask{})
+				}
+				*field(&x.Masks[i]) = number(list[i*c.width:], c.width)
+			}
+		},
+	}
+}
+
+// label is the column of the class.
+func label() *column {
+	const width = 4
+	return &column{
+		name: "label", width: width,
+		append: func(c *column, x *task.Instance) error {
 			c.values = binary.LittleEndian.AppendUint32(c.values, uint32(x.Label))
 			return nil
-		}})
+		},
+		read: func(_ *column, v view, row int, x *task.Instance) { x.Label = number(v.values[width*row:], width) },
 	}
-	if s.hasOutputs {
-		all = append(all, ids("output", func(x *instance.Instance) []int32 { return x.Output }))
-	}
-	return all, nil
 }
 
 // listWidth is 2 if every id and every position fits into 16 bits, else 4.
@@ -99,6 +128,7 @@ func (c *column) reset() {
 	c.offsets = append(c.offsets[:0], 0, 0, 0, 0)
 }
 
+// kind is the column's Arrow type.
 func (c *column) kind() arrow.DataType {
 	if c.list {
 		return arrow.ListOfNonNullable(c.element())
@@ -106,6 +136,7 @@ func (c *column) kind() arrow.DataType {
 	return c.element()
 }
 
+// element is the Arrow type of a number.
 func (c *column) element() arrow.DataType {
 	switch {
 	case !c.list:
@@ -116,7 +147,7 @@ func (c *column) element() arrow.DataType {
 	return arrow.PrimitiveTypes.Uint32
 }
 
-// array presents the column's buffers, without a copy, as an Arrow array of that many rows.
+// array presents the column's buffers as an Arrow array of the given number of rows, without copying them.
 func (c *column) array(rows int) arrow.Array {
 	values := array.NewData(c.element(), len(c.values)/c.width,
 		[]*memory.Buffer{nil, memory.NewBufferBytes(c.values)}, nil, 0, 0)

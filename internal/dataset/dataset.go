@@ -1,5 +1,9 @@
-// Package dataset is the file between preprocessing and training: an Arrow IPC file of instances, which opens in
-// pyarrow and pandas as well. UER-py's own datasets are read, too.
+// Package dataset is the file between preprocessing and training: an Arrow IPC file of instances, which pyarrow and
+// pandas open as well. It also reads UER-py's datasets.
+//
+// A file is untrusted. Checksums reveal damage; beyond them, what Instance returns has the form that its task prescribes,
+// so that it can be indexed without further checks. Ids are the exception: package batch bounds them when it reads, by
+// the vocabularies of the training, which the file may not be made for.
 package dataset
 
 import (
@@ -9,7 +13,7 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/durable"
-	"uer/internal/instance"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -23,20 +27,21 @@ const (
 type Dataset struct {
 	Metadata Metadata
 	Path     string
-	Foreign  bool // written by UER-py: the vocabulary is unknown, and mlm counts for t5, bert for albert
+	Foreign  bool // written by UER-py: the vocabulary is unknown
 
-	source source
+	targets []string // that it can train
+	source  source
 }
 
 // source reads one of the two formats.
 type source interface {
-	instance(i int, into *instance.Instance) error
+	instance(i int, into *task.Instance) error
 	close() error
 }
 
-// Open opens a dataset in either format, told apart by their first bytes. It fails if the file is neither, is
-// truncated or damaged at its end, or holds no instance. Our own format costs the reading of the footer; UER-py's has
-// no index, so the whole file is run through.
+// Open opens a dataset in either format, told apart by their first bytes. It fails if the file is neither, is truncated or
+// damaged at its end, or holds no instance. Of our own format it reads the footer; UER-py's has no index, so that it goes
+// through the whole file.
 func Open(path string) (*Dataset, error) {
 	mapping, err := durable.Map(path)
 	if err != nil {
@@ -61,13 +66,13 @@ func open(path string, mapping *durable.Mapping) (*Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Dataset{Metadata: f.metadata, Path: path, source: f}, nil
+		return &Dataset{Metadata: f.metadata, Path: path, targets: []string{f.task.Name}, source: f}, nil
 	case isPickle(data):
 		f, err := openPickles(path, mapping)
 		if err != nil {
 			return nil, err
 		}
-		return &Dataset{Metadata: f.metadata, Path: path, Foreign: true, source: f}, nil
+		return &Dataset{Metadata: f.metadata, Path: path, Foreign: true, targets: f.form.targets, source: f}, nil
 	}
 	return nil, console.Hint(fmt.Errorf("read %s: not a dataset", path), makeOne)
 }
@@ -75,33 +80,46 @@ func open(path string, mapping *durable.Mapping) (*Dataset, error) {
 // Len returns the number of instances, which is at least one.
 func (d *Dataset) Len() int { return int(d.Metadata.Instances) }
 
-// Instance reads instance i into into, reusing the memory of its slices. What it returns fits Metadata:
-// lengths, positions, segment ends and, if VocabularySize is known, ids. The error of damaged data names the instances.
-func (d *Dataset) Instance(i int, into *instance.Instance) error {
+// Instance reads instance i into into, reusing the memory of its lists. Lengths, positions and segment ends fit Metadata;
+// the ids may be any numbers. The error for damaged data names the instances.
+func (d *Dataset) Instance(i int, into *task.Instance) error {
 	return d.source.instance(i, into)
 }
 
 // Close unmaps the file. No other goroutine may be reading.
 func (d *Dataset) Close() error { return d.source.close() }
 
-// CheckTarget tells whether the dataset can train a target.
+// CheckTarget returns an error unless the dataset can train a target.
 func (d *Dataset) CheckTarget(target string) error {
-	made := []string{d.Metadata.Target}
-	if d.Foreign && made[0] == "mlm" {
-		made = append(made, "t5")
-	}
-	if d.Foreign && made[0] == "bert" {
-		made = append(made, "albert")
-	}
-	if slices.Contains(made, target) {
+	if slices.Contains(d.targets, target) {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s was made for --target %s, not %s", d.Path, made[0], target),
-		fmt.Sprintf("train with --target %s, or run uer preprocess with --target %s", made[0], target))
+	return console.Hint(fmt.Errorf("%s was made for --target %s, not %s", d.Path, d.targets[0], target),
+		fmt.Sprintf("train with --target %s, or run uer preprocess with --target %s", d.targets[0], target))
 }
 
-// CheckVocabulary tells whether the dataset was made with a vocabulary, read from path. Of a file by UER-py this
-// cannot be told.
+// CheckLabels returns an error if a label is not below the number of classes. It reads the whole dataset, as a label that
+// the model cannot predict would otherwise end the training when its turn comes.
+func (d *Dataset) CheckLabels(classes int) error {
+	var x task.Instance
+	greatest, at := int32(-1), 0
+	for i := range d.Len() {
+		if err := d.Instance(i, &x); err != nil {
+			return err
+		}
+		if x.Label > greatest {
+			greatest, at = x.Label, i
+		}
+	}
+	if int(greatest) < classes {
+		return nil
+	}
+	return console.Hint(fmt.Errorf("%s: instance %d has label %d, outside 0 to %d", d.Path, at, greatest, classes-1),
+		fmt.Sprintf("pass --labels_num %d", greatest+1))
+}
+
+// CheckVocabulary returns an error if the dataset was made with another vocabulary than the one read from path. It cannot
+// tell for a file by UER-py.
 func (d *Dataset) CheckVocabulary(vocabulary *vocab.Vocabulary, path string) error {
 	return d.checkVocabulary("vocabulary", "--vocab_path", d.Metadata.VocabularySHA256, vocabulary, path)
 }

@@ -10,32 +10,37 @@ const formatVersion = 1
 
 const formatKey = "format_version"
 
-// Metadata says how a dataset was made and how large it is. Of a file by UER-py only Target, the lengths, Dynamic and
+// Metadata says how a dataset was made and how large it is. Of a file by UER-py, only Target, the lengths, Dynamic and
 // Instances are known.
 type Metadata struct {
-	Target               string // as in instance.Instance; UER-py's files do not tell mlm from t5 nor bert from albert: "mlm", "bert"
-	SequenceLength       int    // tokens of an instance, at most
-	TargetSequenceLength int    // seq2seq: tokens of the decoder's side, at most; else 0
+	Target               string // the name of a task; "mlm" and "bert" for files by UER-py that may be for t5 and albert
+	SequenceLength       int    // maximum number of an instance's inputs
+	TargetSequenceLength int    // seq2seq: maximum number of the decoder's inputs; else 0
 	Tokenizer            string
 	VocabularySHA256     string
-	VocabularySize       int // every id is below it; 0 if unknown
+	VocabularySize       int // what Writer.Append bounds ids by; 0 if unknown
 
 	// Of the outputs of seq2seq; "" if there are none.
 	TargetTokenizer        string
 	TargetVocabularySHA256 string
 
 	Seed      int64
-	Dynamic   bool // masks are drawn while training, not stored
-	Documents int64
+	Dynamic   bool // masks are drawn during training, not stored
 	Instances int64
-	Tokens    int64 // of the corpus
-	Unknown   int64 // of these, not in the vocabulary
+	Totals
+}
+
+// Totals are counts of the corpus, known when it has been read.
+type Totals struct {
+	Documents int64
+	Tokens    int64
+	Unknown   int64 // tokens that the vocabulary lacks
 }
 
 // property is one key of the Arrow schema's metadata, which is a list of strings.
 type property struct{ key, value string }
 
-// settings are what is known before the first instance, under the names of the flags.
+// settings lists what is known before the first instance, under the names of the flags.
 func (m *Metadata) settings() []property {
 	return []property{
 		{formatKey, strconv.Itoa(formatVersion)},
@@ -52,7 +57,7 @@ func (m *Metadata) settings() []property {
 	}
 }
 
-// totals are what is known after the last instance.
+// totals lists what is known after the last instance.
 func (m *Metadata) totals() []property {
 	return []property{
 		{"documents", strconv.FormatInt(m.Documents, 10)},
@@ -62,13 +67,13 @@ func (m *Metadata) totals() []property {
 	}
 }
 
-// properties gives the values of a file's keys. It keeps the first error.
+// properties reads the values of a file's keys and keeps the first error.
 type properties struct {
 	values map[string]string
 	err    error
 }
 
-// text returns the value of a key, which must be there.
+// text returns the value of a key, which must be present.
 func (p *properties) text(key string) string {
 	value, present := p.values[key]
 	if !present && p.err == nil {
@@ -90,7 +95,7 @@ func (p *properties) integer(key string, maximum int64) int64 {
 func (p *properties) signed(key string) int64 {
 	value, err := strconv.ParseInt(p.text(key), 10, 64)
 	if err != nil && p.err == nil {
-		p.err = fmt.Errorf("the key %s holds no number: %q", key, shortened(p.values[key]))
+		p.err = fmt.Errorf("the key %s is not a number: %q", key, shortened(p.values[key]))
 	}
 	return value
 }
@@ -114,13 +119,13 @@ func shortened(value string) string {
 // metadata reads what settings and totals wrote.
 func (p *properties) metadata() Metadata {
 	const (
-		longest = 1 << 24 // of a sequence
-		most    = 1 << 48 // of anything counted
+		maxLength = 1 << 24
+		maxCount  = 1 << 48
 	)
 	return Metadata{
 		Target:               p.text("target"),
-		SequenceLength:       int(p.integer("seq_length", longest)),
-		TargetSequenceLength: int(p.integer("tgt_seq_length", longest)),
+		SequenceLength:       int(p.integer("seq_length", maxLength)),
+		TargetSequenceLength: int(p.integer("tgt_seq_length", maxLength)),
 		Tokenizer:            p.text("tokenizer"),
 		VocabularySHA256:     p.text("vocabulary_sha256"),
 		VocabularySize:       int(p.integer("vocabulary_size", 1<<31-1)),
@@ -130,9 +135,11 @@ func (p *properties) metadata() Metadata {
 
 		Seed:      p.signed("seed"),
 		Dynamic:   p.boolean("dynamic_masking"),
-		Documents: p.integer("documents", most),
-		Instances: p.integer("instances", most),
-		Tokens:    p.integer("tokens", most),
-		Unknown:   p.integer("unknown_tokens", most),
+		Instances: p.integer("instances", maxCount),
+		Totals: Totals{
+			Documents: p.integer("documents", maxCount),
+			Tokens:    p.integer("tokens", maxCount),
+			Unknown:   p.integer("unknown_tokens", maxCount),
+		},
 	}
 }

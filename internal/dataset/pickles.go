@@ -7,16 +7,16 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/durable"
-	"uer/internal/instance"
 	"uer/internal/pickle"
+	"uer/internal/task"
 )
 
-// pickles is a dataset by UER-py: one pickled tuple after the other, without header, count or index.
+// pickles is a dataset by UER-py: a sequence of pickled tuples without header, count or index.
 type pickles struct {
 	path     string
 	mapping  *durable.Mapping
 	metadata Metadata
-	shape    shape
+	task     task.Task
 	form     form
 	offsets  []int64 // of each instance, and the end
 }
@@ -37,8 +37,8 @@ func openPickles(path string, mapping *durable.Mapping) (*pickles, error) {
 	if f.form, err = recognise(first); err != nil {
 		return nil, console.Hint(fmt.Errorf("read %s: not a dataset: %w", path, err), makeOne)
 	}
-	f.shape = shapes[f.form.target]
-	f.metadata = Metadata{Target: f.form.target, Dynamic: f.form.dynamic,
+	f.task = task.ByName[f.form.targets[0]]
+	f.metadata = Metadata{Target: f.task.Name, Dynamic: f.form.dynamic,
 		SequenceLength: f.form.length - f.form.extra, TargetSequenceLength: max(f.form.outputLength-1, 0)}
 	decoder.Seek(0)
 	for {
@@ -63,23 +63,24 @@ func (f *pickles) tuple(decoder *pickle.Decoder) (pickle.Tuple, error) {
 	}
 	tuple, is := value.(pickle.Tuple)
 	if !is {
-		return nil, errors.New("it holds something else than tuples")
+		return nil, errors.New("it holds something other than tuples")
 	}
 	return tuple, nil
 }
 
-func (f *pickles) instance(i int, into *instance.Instance) error {
+func (f *pickles) instance(i int, into *task.Instance) error {
 	decoder := pickle.NewDecoder(f.mapping.Bytes[f.offsets[i]:f.offsets[i+1]])
 	tuple, err := f.tuple(decoder)
 	if err == nil {
-		*into = instance.Instance{Tokens: into.Tokens[:0], Targets: into.Targets[:0], Ends: into.Ends[:0], Output: into.Output[:0]}
+		into.Reset()
 		err = f.form.instance(tuple, into)
 	}
 	if err == nil {
-		err = f.shape.check(into, &f.metadata)
+		err = check(&f.task, &f.metadata, into)
 	}
 	if err != nil {
-		return console.Hint(fmt.Errorf("read %s: instance %d (bytes %d to %d): %w", f.path, i, f.offsets[i], f.offsets[i+1], err), remake)
+		return console.Hint(fmt.Errorf("read %s: instance %d (bytes %d to %d): %w",
+			f.path, i, f.offsets[i], f.offsets[i+1], err), remake)
 	}
 	return nil
 }

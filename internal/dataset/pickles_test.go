@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"uer/internal/durable"
-	"uer/internal/instance"
+	"uer/internal/task"
 )
 
 // pad appends 0 up to a length.
@@ -37,7 +37,7 @@ func segments(ends []int32, length int) []any {
 }
 
 // tupleOf rebuilds what UER-py stores, as JSON holds it.
-func tupleOf(x *instance.Instance, m *Metadata) []any {
+func tupleOf(x *task.Instance, m *Metadata) []any {
 	n := int(x.Ends[len(x.Ends)-1])
 	switch m.Target {
 	case "lm":
@@ -55,7 +55,7 @@ func tupleOf(x *instance.Instance, m *Metadata) []any {
 	tuple := []any{pad(x.Tokens, m.SequenceLength)}
 	if !m.Dynamic {
 		masks := []any{}
-		for _, target := range x.Targets {
+		for _, target := range x.Masks {
 			masks = append(masks, []any{float64(target.Position), float64(target.ID)})
 		}
 		tuple = append(tuple, masks)
@@ -108,7 +108,7 @@ func TestPickles(t *testing.T) {
 				t.Error(err)
 			}
 			m := d.Metadata
-			masked := m.Target == "mlm" || m.Target == "bert"
+			masked := task.ByName[m.Target].Masked
 			if !d.Foreign || m.SequenceLength != 32 || masked && m.Dynamic != strings.Contains(flags, "--dynamic_masking") {
 				t.Errorf("metadata %+v of %s", m, flags)
 			}
@@ -121,7 +121,7 @@ func compareWithTuples(t *testing.T, d *Dataset, tuples [][]any) {
 	if d.Len() != len(tuples) {
 		t.Fatalf("%d instances, want %d", d.Len(), len(tuples))
 	}
-	var x instance.Instance
+	var x task.Instance
 	for i, tuple := range tuples {
 		if err := d.Instance(i, &x); err != nil {
 			t.Fatal(err)
@@ -136,7 +136,7 @@ func compareWithTuples(t *testing.T, d *Dataset, tuples [][]any) {
 // has its place in UER-py's order.
 func TestPaddingInstanceIsKept(t *testing.T) {
 	d := openBytes(t, listPickle([]int{0, 0, 0}, []int{0})+listPickle([]int{6, 7, 0}, []int{2}))
-	var x instance.Instance
+	var x task.Instance
 	for i, want := range []int{0, 2} {
 		if err := d.Instance(i, &x); err != nil || len(x.Tokens) != want || x.Ends[0] != int32(want) {
 			t.Errorf("instance %d: %+v, %v", i, x, err)
@@ -170,9 +170,9 @@ func openBytes(t testing.TB, data string) *Dataset {
 func TestDamagedPickles(t *testing.T) {
 	good := listPickle([]int{6, 7, 0}, []int{2})
 	for _, test := range []struct{ name, data, message string }{
-		{"no tuple", "\x80\x04K\x01.", "read test.pt: not a dataset: it holds something else than tuples"},
+		{"no tuple", "\x80\x04K\x01.", "read test.pt: not a dataset: it holds something other than tuples"},
 		{"newer UER-py", "\x80\x04](K\x06eK\x02\x86](K\x01e\x86.", "read test.pt: not a dataset: its tuples hold tuples, as those of UER-py since May 2022 do; only earlier ones can be read"},
-		{"other tuples", "\x80\x04K\x01K\x01\x86.", "read test.pt: not a dataset: its tuples are none that UER-py's targets store"},
+		{"other tuples", "\x80\x04K\x01K\x01\x86.", "read test.pt: not a dataset: its tuples are not those of any target of UER-py"},
 		{"truncated", good + good[:9], "read test.pt: instance 1: byte 28: data ends"},
 	} {
 		_, err := open("test.pt", &durable.Mapping{Bytes: []byte(test.data)})
@@ -182,13 +182,13 @@ func TestDamagedPickles(t *testing.T) {
 	}
 	for _, test := range []struct{ name, second, message string }{
 		{"other length", listPickle([]int{6, 7}, []int{2}), "it is padded to 2 tokens, the first to 3"},
-		{"other form", listPickle([]int{6, 7, 0}, []int{2}, []int{3}), "its tuple has another form than the first"},
+		{"other form", listPickle([]int{6, 7, 0}, []int{2}, []int{3}), "its tuple differs in form from the first"},
 		{"too long", listPickle([]int{6, 7, 0}, []int{4}), "4 tokens in a list of 3"},
-		{"more than said", listPickle([]int{6, 7, 8}, []int{2}), "something else than padding at position 2, after 2 tokens"},
-		{"no number", listPickle([]int{6, 7, 0}, []int{2})[:6] + "NNK\x00e](K\x02et.", "something else than a number"},
+		{"more than said", listPickle([]int{6, 7, 8}, []int{2}), "something other than padding at position 2, after 2 tokens"},
+		{"no number", listPickle([]int{6, 7, 0}, []int{2})[:6] + "NNK\x00e](K\x02et.", "something other than a number"},
 	} {
 		d := openBytes(t, good+test.second)
-		err := d.Instance(1, new(instance.Instance))
+		err := d.Instance(1, new(task.Instance))
 		if err == nil || !strings.HasSuffix(err.Error(), test.message) || !strings.HasPrefix(err.Error(), "read test.pt: instance 1 (bytes 19 to ") {
 			t.Errorf("%s: %v, want %s", test.name, err, test.message)
 		}
@@ -209,14 +209,14 @@ func FuzzPickles(f *testing.F) {
 }
 
 // readAll opens and reads whatever data is, up to the first error.
-func readAll(data []byte) ([]instance.Instance, error) {
+func readAll(data []byte) ([]task.Instance, error) {
 	d, err := open("fuzz", &durable.Mapping{Bytes: data})
 	if err != nil {
 		return nil, err
 	}
-	var all []instance.Instance
+	var all []task.Instance
 	for i := range d.Len() {
-		var x instance.Instance
+		var x task.Instance
 		if err := d.Instance(i, &x); err != nil {
 			return nil, err
 		}

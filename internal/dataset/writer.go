@@ -19,15 +19,16 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/durable"
-	"uer/internal/instance"
+	"uer/internal/registry"
+	"uer/internal/task"
 )
 
-// batchInstances is the number of instances in a record batch, but for the last: small enough to be checked when it
-// is first touched, large enough that its description costs nothing.
+// batchInstances is the number of instances in every record batch except the last: few enough to be checked when the
+// batch is first used, many enough that its description takes no space to speak of.
 const batchInstances = 4096
 
-// Every byte of the file is covered by a CRC-32C. The checksum of each record batch, with all bytes since the one
-// before, and what else is known only at the end, are in the footer; the footer's own checksum is computed with
+// Every byte of the file is covered by a CRC-32C. The footer holds the checksum of each record batch, which includes all
+// bytes since the previous one, and everything else that is known only at the end. Its own checksum is computed with
 // eight dashes in its place.
 const (
 	checksumMark   = "crc32c:"
@@ -35,21 +36,21 @@ const (
 	checksumsKey   = "record_batch_checksums"
 	checksumKey    = "footer_checksum"
 	batchRowsKey   = "record_batch_instances"
-	endOfStream    = "\xff\xff\xff\xff\x00\x00\x00\x00" // before the footer
+	endOfStream    = "\xff\xff\xff\xff\x00\x00\x00\x00" // precedes the footer
 	arrowMagic     = "ARROW1"
 	footerTrailing = 4 + len(arrowMagic) // the footer's length and the mark of the file's end
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Writer makes a dataset file. Nothing is at its path before Close.
+// Writer makes a dataset file, which appears at its path when it is closed.
 type Writer struct {
 	path     string
 	metadata Metadata
-	shape    shape
+	task     task.Task
 	columns  []*column
-	rows     int               // in columns
-	current  instance.Instance // being appended
+	rows     int           // in columns
+	current  task.Instance // being appended
 
 	file      *durable.File
 	buffer    *bufio.Writer
@@ -59,7 +60,7 @@ type Writer struct {
 	checksums []byte // of the record batches, hexadecimal
 }
 
-// checksummed computes the CRC-32C of what passes.
+// checksummed computes the CRC-32C of what is written through it.
 type checksummed struct {
 	to  io.Writer
 	crc uint32
@@ -71,22 +72,23 @@ func (c *checksummed) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Create starts a dataset at path. m gives everything but the totals; m.VocabularySize bounds the ids, of seq2seq
-// those of both sides.
+// Create starts a dataset at path. m gives everything except the counts. m.VocabularySize bounds the ids, which for
+// seq2seq means those of both vocabularies.
 func Create(path string, m Metadata) (*Writer, error) {
-	all, err := columns(&m)
+	t, err := registry.Find(task.ByName, "target", m.Target)
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	if m.SequenceLength < 1 || m.VocabularySize < 1 {
-		return nil, fmt.Errorf("create %s: sequence length %d and %d tokens in the vocabulary", path, m.SequenceLength, m.VocabularySize)
+		return nil, fmt.Errorf("create %s: sequence length %d and %d tokens in the vocabulary",
+			path, m.SequenceLength, m.VocabularySize)
 	}
 	file, err := durable.Create(path)
 	if err != nil {
 		return nil, hinted(err)
 	}
 	m.Instances = 0 // counted by Append
-	w := &Writer{path: path, metadata: m, shape: shapes[m.Target], columns: all, file: file}
+	w := &Writer{path: path, metadata: m, task: t, columns: columns(&t, &m), file: file}
 	w.buffer = bufio.NewWriterSize(file, 1<<20)
 	w.sum = &checksummed{to: w.buffer}
 	w.schema = w.describe(m.settings())
@@ -98,7 +100,7 @@ func Create(path string, m Metadata) (*Writer, error) {
 	return w, nil
 }
 
-// describe makes a schema with keys and values beside the columns.
+// describe makes a schema of the columns with the given keys and values.
 func (w *Writer) describe(list []property) *arrow.Schema {
 	fields := make([]arrow.Field, len(w.columns))
 	for i, c := range w.columns {
@@ -112,11 +114,15 @@ func (w *Writer) describe(list []property) *arrow.Schema {
 	return arrow.NewSchemaWithEndian(fields, &metadata, endian.LittleEndian)
 }
 
-// Append adds one instance, copying what it holds. An instance that does not fit the metadata is a programming error
-// that would make the file unreadable; it is refused.
-func (w *Writer) Append(x instance.Instance) error {
+// Append adds a copy of an instance. It refuses one that does not fit the metadata, a programming error that would make
+// the file unreadable.
+func (w *Writer) Append(x task.Instance) error {
 	w.current = x
-	if err := w.shape.check(&w.current, &w.metadata); err != nil {
+	err := check(&w.task, &w.metadata, &w.current)
+	if id, size, found := x.OutsideID(w.metadata.VocabularySize, w.metadata.VocabularySize); err == nil && found {
+		err = fmt.Errorf("token id %d, outside the vocabulary of %d tokens", id, size)
+	}
+	if err != nil {
 		return fmt.Errorf("write %s: instance %d has %w", w.path, w.metadata.Instances, err)
 	}
 	for _, c := range w.columns {
@@ -156,12 +162,12 @@ func (w *Writer) reset() {
 	}
 }
 
-// Close completes the file and gives it its name. final gives the documents, tokens and unknown tokens; the instances
-// have been counted. A dataset without instances is an error. After an error nothing is left of the file.
-func (w *Writer) Close(final Metadata) error {
+// Close completes the file and gives it its name. A dataset without instances is an error. After an error nothing is left
+// of the file.
+func (w *Writer) Close(totals Totals) error {
 	defer w.file.Abort()
 	m := &w.metadata
-	m.Documents, m.Tokens, m.Unknown = final.Documents, final.Tokens, final.Unknown
+	m.Totals = totals
 	if m.Instances == 0 {
 		return fmt.Errorf("write %s: there are no instances", w.path)
 	}
@@ -173,7 +179,7 @@ func (w *Writer) Close(final Metadata) error {
 	list := append(m.settings(), m.totals()...)
 	list = append(list, property{batchRowsKey, strconv.Itoa(batchInstances)},
 		property{checksumsKey, string(w.checksums)}, property{checksumKey, noChecksum})
-	// The writer of the footer holds the schema by this pointer and has no other way to be told of the totals.
+	// The Arrow writer holds the schema by this pointer, and offers no other way to add to the footer's metadata.
 	*w.schema = *w.describe(list)
 	var footer bytes.Buffer
 	w.sum.to = &footer
@@ -194,10 +200,10 @@ func (w *Writer) Close(final Metadata) error {
 	return hinted(w.file.Commit())
 }
 
-// Abort gives the file up and removes it. After Close or Abort it does nothing.
+// Abort removes the unfinished file. After Close or Abort it does nothing.
 func (w *Writer) Abort() { w.file.Abort() }
 
-// writing keeps the file system's own error, which names the file, and drops the layers around it.
+// writing returns the file system's own error, which names the file, without the layers around it.
 func (w *Writer) writing(err error) error {
 	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
 		return hinted(cause)

@@ -10,16 +10,22 @@ import (
 	"uer/internal/op"
 )
 
-// Embedding declares the parameters of an embedding and adds it to the graph; the result is [tokens, emb_size].
-type Embedding func(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node
+// Embedding is an embedding with the facts that a model is checked by.
+type Embedding struct {
+	// Build declares the parameters and adds the embedding to the graph; the result is [tokens, emb_size].
+	Build func(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node
+
+	Positions bool // it has a vector for each of max_seq_length positions
+	Sinusoids bool // it consists of pairs of sine and cosine, so that emb_size must be even
+}
 
 // ByName holds the embeddings by UER-py's names.
 var ByName = map[string]Embedding{
-	"word":         Word,
-	"word_pos":     WordPosition,
-	"word_pos_seg": WordPositionSegment,
+	"word":         {Build: Word},
+	"word_pos":     {Build: WordPosition, Positions: true},
+	"word_pos_seg": {Build: WordPositionSegment, Positions: true},
 
-	"word_sinusoidalpos": WordSinusoidal,
+	"word_sinusoidalpos": {Build: WordSinusoidal, Positions: true, Sinusoids: true},
 }
 
 // segmentRows is the number of rows of the segment table: padding, first and second segment.

@@ -1,53 +1,56 @@
-// Package encoder turns vectors of tokens into vectors of tokens in context. ByName is the registry of --encoder.
+// Package encoder turns vectors of tokens into vectors of tokens in context. ByName is the registry of --encoder. An
+// encoder is one file, which defines an Encoder, and one line in ByName: models are checked by its facts, not its name.
 package encoder
 
 import (
+	"slices"
+
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
 	"uer/internal/op"
+	"uer/internal/task"
 )
 
-// Encoder declares the parameters of an encoder and puts it on the graph: from the embedding [tokens, emb_size] to
-// [tokens, hidden_size].
-type Encoder func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node
+// Encoder is an encoder with the facts that a model is checked by.
+type Encoder struct {
+	// Build declares the parameters and adds the encoder to the graph: from the embedding x [tokens, emb_size] to
+	// [tokens, hidden_size].
+	Build func(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node
 
-// ByName holds the encoders by their UER-py names.
+	// Context returns what the encoding of a token depends on.
+	Context func(m config.Model) task.Context
+
+	// Blocks returns the number of blocks that Build puts on the graph, whose activations Recompute computes again.
+	Blocks func(m config.Model) int
+
+	Needs []string // settings that it cannot do without, besides emb_size, hidden_size and layers_num
+	Uses  []string // optional settings that change it
+
+	SameWidth bool // emb_size must be hidden_size, unless the embedding is factorized
+	Backward  bool // one half of hidden_size reads from the last token to the first, as with the setting bidirectional
+}
+
+// Reads reports whether the encoder needs or uses a setting.
+func (e Encoder) Reads(setting string) bool {
+	return slices.Contains(e.Needs, setting) || slices.Contains(e.Uses, setting)
+}
+
+// ByName holds the encoders by UER-py's names.
 var ByName = map[string]Encoder{
-	"gatedcnn":    GatedConvolution,
+	"gatedcnn":    gatedConvolution,
 	"rnn":         recurrent(op.TanhCell),
 	"lstm":        recurrent(op.LSTMCell),
 	"gru":         recurrent(op.GRUCell),
-	"birnn":       twoRecurrent(op.TanhCell),
-	"bilstm":      twoRecurrent(op.LSTMCell),
-	"bigru":       twoRecurrent(op.GRUCell),
-	"transformer": Transformer,
-	"bert":        Transformer, // its name in older UER-py
+	"birnn":       splitBidirectional(op.TanhCell),
+	"bilstm":      splitBidirectional(op.LSTMCell),
+	"bigru":       splitBidirectional(op.GRUCell),
+	"transformer": transformer,
+	"bert":        transformer, // its name in older UER-py
 }
 
-// Sight is which tokens the encoding of a token depends on.
-type Sight int
+// past is the context of an encoder that never looks ahead.
+func past(config.Model) task.Context { return task.Past }
 
-// What encoders see from a token, besides the token itself.
-const (
-	SeesBefore Sight = iota // the tokens before it
-	SeesPrefix              // the tokens before it and the whole first segment
-	SeesAll                 // all tokens of the sequence
-	SeesApart               // with one half of the encoding the tokens before it, with the other those after it
-)
-
-// SightOf tells what the encoder of a model sees.
-func SightOf(m config.Model) Sight {
-	switch {
-	case IsTransformer(m.Encoder) && m.Mask == "causal_with_prefix":
-		return SeesPrefix
-	case IsTransformer(m.Encoder) && m.Mask != "causal", m.Bidirectional:
-		return SeesAll
-	case isTwo(m.Encoder):
-		return SeesApart
-	}
-	return SeesBefore
-}
-
-// IsTransformer tells whether the encoder of a name is the transformer.
-func IsTransformer(name string) bool { return name == "transformer" || name == "bert" }
+// layers is the number of blocks of an encoder that makes a block of each layer.
+func layers(m config.Model) int { return m.LayersNumber }

@@ -1,21 +1,39 @@
 package encoder
 
 import (
+	"slices"
 	"strconv"
-	"strings"
 
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
 	"uer/internal/op"
+	"uer/internal/task"
 )
 
-// Transformer is a stack of layers_num transformer layers. With factorized_embedding_parameterization a linear map from
-// emb_size to hidden_size comes first (ALBERT); with parameter_sharing all layers are one; with layernorm_positioning pre
-// a last normalisation follows.
-func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
+// Masks are the values of --mask, with the context that each gives a transformer.
+var Masks = map[string]task.Context{
+	"fully_visible":      task.Full,
+	"causal":             task.Past,
+	"causal_with_prefix": task.PastAndPrefix,
+}
+
+// transformer is a stack of layers_num transformer layers. With factorized_embedding_parameterization, a linear map from
+// emb_size to hidden_size comes first (ALBERT). With parameter_sharing, all layers have the same parameters. With
+// layernorm_positioning pre, a final normalisation follows.
+var transformer = Encoder{
+	Build:   buildTransformer,
+	Context: func(m config.Model) task.Context { return Masks[m.Mask] },
+	Blocks:  layers,
+	Needs:   layer.TransformerNeeds,
+	Uses: slices.Concat([]string{"mask", "parameter_sharing", "factorized_embedding_parameterization"},
+		layer.TransformerUses),
+	SameWidth: true,
+}
+
+func buildTransformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node) *graph.Node {
 	if m.FactorizedEmbeddingParameterization {
-		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize, true).Apply(s.Builder, x, op.Identity)
+		x = layer.NewLinear(s.In("linear"), m.EmbeddingSize, m.HiddenSize).Apply(s.Builder, x, op.Identity)
 	}
 	mask, optional := visibility(m, batch)
 	blocks, err := transformerLayers(s.In("transformer"), m, mask)
@@ -40,19 +58,20 @@ func Transformer(s graph.Scope, m config.Model, batch layer.Batch, x *graph.Node
 	return finish(x)
 }
 
-// visibility says which keys a query sees, and the inputs that attention needs for it.
+// visibility returns the flags that say which keys a query sees, and the inputs that attention needs for them.
 func visibility(m config.Model, batch layer.Batch) (mask op.Attention, optional op.AttentionInputs[*graph.Node]) {
-	mask = op.Attention{Causal: strings.HasPrefix(m.Mask, "causal"), Bias: m.RelativePositionEmbedding}
-	if m.Mask == "causal_with_prefix" {
+	context := Masks[m.Mask]
+	mask = op.Attention{Causal: context != task.Full, Bias: m.RelativePositionEmbedding}
+	if context == task.PastAndPrefix {
 		mask.Prefix, optional.Prefix = true, batch.Prefix
 	}
-	if m.KeepPadding && m.Mask != "causal" { // UER-py's causal mask does not hide padding
+	if m.KeepPadding && context != task.Past { // UER-py's causal mask does not hide padding
 		mask.Lengths, optional.Lengths = true, batch.Lengths
 	}
 	return mask, optional
 }
 
-// transformerLayers declares the layers; with parameter_sharing it is one, layers_num times.
+// transformerLayers declares the layers: with parameter_sharing one, which is returned layers_num times.
 func transformerLayers(s graph.Scope, m config.Model, mask op.Attention) ([]layer.TransformerLayer, error) {
 	blocks := make([]layer.TransformerLayer, m.LayersNumber)
 	for i := range blocks {

@@ -1,27 +1,31 @@
 package instance
 
-import "uer/internal/random"
+import (
+	"uer/internal/random"
+	"uer/internal/task"
+)
 
-// bertSpecials counts [CLS] a [SEP] b [SEP].
+// bertSpecials is the number of special tokens in [CLS] a [SEP] b [SEP].
 const bertSpecials = 3
 
-// chunkLength draws how long the pairs of a document shall be, and returns how long they may be.
-func (w *worker) chunkLength(generator *random.Python) (wanted, longest int) {
-	longest = w.settings.SequenceLength - bertSpecials
+// chunkLength draws the target length of a document's pairs; it also returns the maximum.
+func (w *worker) chunkLength(generator *random.Python) (wanted, maximum int) {
+	maximum = w.settings.SequenceLength - bertSpecials
 	if generator.Float64() < w.settings.ShortSequenceProbability {
-		return generator.Between(2, longest), longest
+		return generator.Between(2, maximum), maximum
 	}
-	return longest, longest
+	return maximum, maximum
 }
 
-// chunk returns the index after the sentences from first on that together have the wanted length, or are all there are.
+// chunk returns the index after the fewest sentences from first on that have the wanted length together, or after the
+// last sentence.
 func (d *document) chunk(first, wanted int) (last int) {
 	for last = first + 1; last < len(d.ends) && len(d.between(first, last)) < wanted; last++ {
 	}
 	return last
 }
 
-// divide draws the index of the sentence that divides a chunk in two; a chunk of one sentence has nothing behind it.
+// divide draws the sentence at which the second half of a chunk starts. A chunk of one sentence has no second half.
 func divide(first, last int, generator *random.Python) int {
 	if last-first < 2 {
 		return last
@@ -30,27 +34,27 @@ func divide(first, last int, generator *random.Python) int {
 }
 
 // buildBERT makes pairs for masked tokens and next-sentence prediction (Devlin et al., 2019). A chunk of sentences is
-// divided in two; half of the time, and always if there is but one sentence, its second part gives way to sentences of
-// another document, and is used for the next chunk.
+// divided in two. Half of the time, and always if it is a single sentence, sentences of another document replace its
+// second half, which then starts the next chunk.
 func buildBERT(w *worker, documents []document, i int, generator *random.Python) {
 	d := &documents[i]
-	wanted, longest := w.chunkLength(generator)
+	wanted, maximum := w.chunkLength(generator)
 	for first := 0; first < len(d.ends); {
 		last := d.chunk(first, wanted)
 		middle := divide(first, last, generator)
 		a := d.between(first, middle)
 		if last-first == 1 || generator.Float64() < 0.5 {
-			w.addPair(a, randomSentences(documents, i, wanted-len(a), generator), longest, 1, generator)
+			w.addPair(a, randomSentences(documents, i, wanted-len(a), generator), maximum, 1, generator)
 			first = middle
 		} else {
-			w.addPair(a, d.between(middle, last), longest, 0, generator)
+			w.addPair(a, d.between(middle, last), maximum, 0, generator)
 			first = last
 		}
 	}
 }
 
-// randomSentences returns consecutive sentences of a document other than documents[i], at least one and until they have
-// the wanted length.
+// randomSentences returns consecutive sentences of a document other than documents[i]: at least one, and enough for the
+// wanted length if the document has them.
 func randomSentences(documents []document, i, wanted int, generator *random.Python) []int32 {
 	const attempts = 10
 	other := i
@@ -67,11 +71,11 @@ func randomSentences(documents []document, i, wanted int, generator *random.Pyth
 	return d.between(first, d.chunk(first, wanted))
 }
 
-// buildALBERT makes pairs for masked tokens and sentence-order prediction (Lan et al., 2020): the two parts of a chunk,
+// buildALBERT makes pairs for masked tokens and sentence-order prediction (Lan et al., 2020): the two halves of a chunk,
 // swapped half of the time.
 func buildALBERT(w *worker, documents []document, i int, generator *random.Python) {
 	d := &documents[i]
-	wanted, longest := w.chunkLength(generator)
+	wanted, maximum := w.chunkLength(generator)
 	for first := 0; first < len(d.ends); {
 		last := d.chunk(first, wanted)
 		middle := divide(first, last, generator)
@@ -79,15 +83,15 @@ func buildALBERT(w *worker, documents []document, i int, generator *random.Pytho
 		if generator.Float64() < 0.5 {
 			a, b, swapped = b, a, 1
 		}
-		w.addPair(a, b, longest, swapped, generator)
+		w.addPair(a, b, maximum, swapped, generator)
 		first = last
 	}
 }
 
-// addPair adds [CLS] a [SEP] b [SEP]. The longer of the two texts, b if they are equal, loses tokens at random ends
-// until both fit.
-func (w *worker) addPair(a, b []int32, longest int, label int32, generator *random.Python) {
-	for len(a)+len(b) > longest {
+// addPair adds [CLS] a [SEP] b [SEP]. Until both texts fit, the longer one, or b if they are equally long, loses a token
+// at a random end.
+func (w *worker) addPair(a, b []int32, maximum int, label int32, generator *random.Python) {
+	for len(a)+len(b) > maximum {
 		cut := &a
 		if len(b) >= len(a) {
 			cut = &b
@@ -102,5 +106,5 @@ func (w *worker) addPair(a, b []int32, longest int, label int32, generator *rand
 	w.sequence = append(append(append(w.sequence[:0], v.Class), a...), v.Separator)
 	end := int32(len(w.sequence))
 	w.sequence = append(append(w.sequence, b...), v.Separator)
-	w.add(Instance{Tokens: w.sequence, Ends: []int32{end, int32(len(w.sequence))}, Label: label}, generator)
+	w.add(task.Instance{Tokens: w.sequence, Ends: []int32{end, int32(len(w.sequence))}, Label: label}, generator)
 }

@@ -1,3 +1,6 @@
+// Package instance turns the documents of a corpus into training examples, one file a target. Build runs the recipe of
+// a target: it reads documents, hands them to workers in groups or, where documents are combined, through a buffer, and
+// emits the instances in an order that does not depend on the number of workers.
 package instance
 
 import (
@@ -7,7 +10,7 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/corpus"
-	"uer/internal/masking"
+	"uer/internal/task"
 )
 
 // Statistics counts what Build made.
@@ -29,31 +32,35 @@ type Progress struct {
 // builder is one run of Build.
 type builder struct {
 	settings   *Settings
-	target     Target
+	task       task.Task
+	recipe     Recipe
 	corpus     *corpus.Corpus
 	workers    []*worker
-	spare      sync.Pool // of batches
-	emit       func(Instance) error
+	spare      sync.Pool // of portions
+	emit       func(task.Instance) error
 	progress   func(Progress)
 	statistics Statistics
 }
 
-// Build makes the instances of a corpus and hands them to emit, one after the other; an instance is valid until emit
-// returns. Progress, which may be nil, is called every few thousand tokens. Both are called in this goroutine.
+// Build makes the instances of a corpus and hands them to emit one by one; an instance is valid until emit returns.
+// Progress, which may be nil, is called every few thousand tokens. Both are called in the caller's goroutine.
 //
-// The instances and their order depend on the corpus and the settings alone, not on the number of workers: each
-// document has random numbers of its own in each pass. One pass follows another; bert and FullSentences make all passes
-// through one buffer of documents before they fill it again.
+// The instances and their order depend only on the corpus and the settings, not on the number of workers: each document
+// has its own random numbers in each pass. Passes follow one another; bert and FullSentences make all passes through one
+// buffer of documents before they fill it again.
 //
-// Errors are those of the settings, of the corpus (with file and line), of emit, and a corpus that gives no instance.
-// The end of ctx ends Build with its cause.
+// Build fails if a setting is wrong, if the corpus cannot be read (with file and line) or makes no instance, and if emit
+// fails. When ctx ends, Build returns its cause.
 func Build(ctx context.Context, settings Settings, c *corpus.Corpus,
-	emit func(Instance) error, progress func(Progress)) (Statistics, error) {
+	emit func(task.Instance) error, progress func(Progress)) (Statistics, error) {
 	if err := settings.Check(); err != nil {
 		return Statistics{}, err
 	}
-	b := &builder{settings: &settings, target: ByTarget[settings.Target], corpus: c, emit: emit, progress: progress}
-	b.spare.New = func() any { return &batch{targets: []masking.Target{}} } // not nil, even where nothing is masked
+	b := &builder{
+		settings: &settings, task: task.ByName[settings.Target], recipe: ByTarget[settings.Target],
+		corpus: c, emit: emit, progress: progress,
+	}
+	b.spare.New = func() any { return &portion{masks: []task.Mask{}} } // not nil, even where nothing is masked
 	for range settings.Workers {
 		w, err := newWorker(&settings)
 		if err != nil {
@@ -62,25 +69,25 @@ func Build(ctx context.Context, settings Settings, c *corpus.Corpus,
 		b.workers = append(b.workers, w)
 	}
 	build := b.stream
-	if b.target.pooled || settings.FullSentences {
-		build = b.pools
+	if b.recipe.needsOthers || settings.FullSentences {
+		build = b.buffered
 	}
 	err := build(ctx)
 	if err == nil && b.statistics.Instances == 0 {
-		err = b.nothing()
+		err = b.errNoInstances()
 	}
 	return b.statistics, err
 }
 
-// newBatch gives a worker an empty batch.
-func (b *builder) newBatch(w *worker) *batch {
-	w.batch = b.spare.Get().(*batch)
-	w.batch.reset()
-	return w.batch
+// newPortion gives a worker an empty portion.
+func (b *builder) newPortion(w *worker) *portion {
+	w.portion = b.spare.Get().(*portion)
+	w.portion.reset()
+	return w.portion
 }
 
-// deliver hands the instances of a batch on. Documents and skipped lines count in the first pass only.
-func (b *builder) deliver(made *batch, pass, done int) error {
+// deliver emits the instances of a portion. Documents and skipped lines count in the first pass only.
+func (b *builder) deliver(made *portion, pass, done int) error {
 	for _, x := range made.instances {
 		if err := b.emit(x); err != nil {
 			return err
@@ -102,12 +109,12 @@ func (b *builder) deliver(made *batch, pass, done int) error {
 	return nil
 }
 
-// nothing explains why a corpus gives no instance.
-func (b *builder) nothing() error {
-	form := fmt.Sprintf("target %s needs %s", b.settings.Target, b.target.Corpus)
+// errNoInstances explains why a corpus makes no instance.
+func (b *builder) errNoInstances() error {
+	form := fmt.Sprintf("target %s needs %s", b.task.Name, b.task.Corpus)
 	if skipped := b.statistics.Skipped; skipped > 0 {
 		err := fmt.Errorf("%s: none of its %s lines can be used; %s", b.corpus.Path, console.Count(skipped), form)
-		return console.Hint(err, "columns are divided by tabs, not spaces; none may be empty or fill seq_length alone")
+		return console.Hint(err, "separate columns with tabs, not spaces; none may be empty or fill seq_length alone")
 	}
 	return console.Hint(fmt.Errorf("%s: no text in %s", b.corpus.Path, console.Bytes(int64(b.corpus.Size))), form)
 }

@@ -17,6 +17,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/masking"
+	"uer/internal/task"
 )
 
 // tb is what testing.T and rapid.T share.
@@ -41,29 +42,28 @@ func openText(t tb, folder, text string) *corpus.Corpus {
 }
 
 // collect copies what Build emits.
-func collect(settings Settings, c *corpus.Corpus) (all []Instance, s Statistics, err error) {
-	s, err = Build(context.Background(), settings, c, func(x Instance) error {
-		x.Tokens, x.Ends, x.Output, x.Targets = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Targets)
+func collect(settings Settings, c *corpus.Corpus) (all []task.Instance, s Statistics, err error) {
+	s, err = Build(context.Background(), settings, c, func(x task.Instance) error {
+		x.Tokens, x.Ends, x.Output, x.Masks = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Masks)
 		all = append(all, x)
 		return nil
 	}, nil)
 	return all, s, err
 }
 
-// corpora are texts in the form of each target.
-var corpora = map[string]string{
-	"mlm": "doc.txt", "t5": "doc.txt", "lm": "doc.txt", "bilm": "doc.txt", "bert": "bert.txt", "albert": "bert.txt",
-	"cls": "cls.txt", "seq2seq": "pair.txt", "prefixlm": "pair.txt",
+// corpora are texts in each form.
+var corpora = map[task.Form]string{
+	task.DocumentLines: "doc.txt", task.SentenceLines: "bert.txt", task.LabelLines: "cls.txt", task.PairLines: "pair.txt",
 }
 
 // repeated returns a corpus long enough to occupy several workers.
 func repeated(t *testing.T, target string) *corpus.Corpus {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("testdata", corpora[target]))
+	data, err := os.ReadFile(filepath.Join("testdata", corpora[task.ByName[target].Corpus]))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return openText(t, t.TempDir(), strings.Repeat(string(data), 5*batchSize/2/len(data)))
+	return openText(t, t.TempDir(), strings.Repeat(string(data), 5*groupSize/2/len(data)))
 }
 
 func TestResultDoesNotDependOnWorkers(t *testing.T) {
@@ -76,6 +76,9 @@ func TestResultDoesNotDependOnWorkers(t *testing.T) {
 		} {
 			settings := defaults(v)
 			settings.Target, settings.SequenceLength, settings.DupFactor = target, 32, 2
+			if testing.Short() {
+				settings.DupFactor = 1
+			}
 			change(&settings)
 			if settings.Check() != nil {
 				continue // full_sentences for another target
@@ -89,7 +92,11 @@ func TestResultDoesNotDependOnWorkers(t *testing.T) {
 				if int(statistics.Instances) != len(want) {
 					t.Errorf("%d instances counted, %d emitted", statistics.Instances, len(want))
 				}
-				for _, settings.Workers = range []int{2, 5} {
+				workers := []int{2, 5}
+				if testing.Short() {
+					workers = workers[1:]
+				}
+				for _, settings.Workers = range workers {
 					got, s, err := collect(settings, c)
 					if err != nil || s != statistics {
 						t.Errorf("%d workers: %+v, error %v; want %+v", settings.Workers, s, err, statistics)
@@ -128,8 +135,8 @@ func TestStatistics(t *testing.T) {
 			t.Errorf("%s of %q: %+v, error %v\nwant %+v", c.target, c.text, got, err, c.want)
 		}
 		for _, x := range instances {
-			if (x.Targets != nil) != ByTarget[c.target].Masks {
-				t.Errorf("%s: masks %v", c.target, x.Targets)
+			if (x.Masks != nil) != task.ByName[c.target].Masked {
+				t.Errorf("%s: masks %v", c.target, x.Masks)
 			}
 		}
 	}
@@ -146,7 +153,7 @@ func TestPassesHaveDifferentMasks(t *testing.T) {
 	for pass := 1; pass < settings.DupFactor; pass++ {
 		same := 0
 		for i := range size {
-			if reflect.DeepEqual(instances[i].Targets, instances[pass*size+i].Targets) {
+			if reflect.DeepEqual(instances[i].Masks, instances[pass*size+i].Masks) {
 				same++
 			}
 		}
@@ -156,7 +163,7 @@ func TestPassesHaveDifferentMasks(t *testing.T) {
 	}
 }
 
-func TestPoolsHoldNoSingleDocument(t *testing.T) {
+func TestBuffersHoldNoSingleDocument(t *testing.T) {
 	for _, c := range []struct {
 		documents, size int
 		want            []int
@@ -227,9 +234,9 @@ func TestBadSettings(t *testing.T) {
 		change func(*Settings)
 		want   string
 	}{
-		{func(s *Settings) { s.Target = "gpt" }, `target "gpt": must be one of albert, bert, bilm, cls, lm, mlm, prefixlm, seq2seq, t5`},
-		{func(s *Settings) { s.Tokenizer = "bpe" }, `tokenizer "bpe": must be one of bert, char, space`},
-		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", "" }, `tgt_tokenizer "": must be one of`},
+		{func(s *Settings) { s.Target = "gpt" }, `target "gpt" is not one of albert, bert, `},
+		{func(s *Settings) { s.Tokenizer = "bpe" }, `tokenizer "bpe" is not one of bert, char, space`},
+		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", "" }, `tgt_tokenizer "" is not one of`},
 		{func(s *Settings) { s.Target, s.TargetVocabulary = "seq2seq", nil }, "target seq2seq needs a tgt_vocab_path"},
 		{func(s *Settings) { s.Target, s.TargetSequenceLength = "seq2seq", 0 }, "tgt_seq_length 0: must be at least 1"},
 		{func(s *Settings) { s.Target, s.FullSentences = "bert", true }, "full_sentences has no meaning for target bert"},
@@ -259,7 +266,7 @@ func TestBuildStops(t *testing.T) {
 		c := repeated(t, target)
 
 		emitted := 0
-		_, err := Build(context.Background(), settings, c, func(Instance) error {
+		_, err := Build(context.Background(), settings, c, func(task.Instance) error {
 			if emitted++; emitted == 1000 {
 				return full
 			}
@@ -271,7 +278,7 @@ func TestBuildStops(t *testing.T) {
 
 		ctx, cancel := context.WithCancelCause(context.Background())
 		stopped := errors.New("stopped")
-		_, err = Build(ctx, settings, c, func(Instance) error { return nil }, func(p Progress) {
+		_, err = Build(ctx, settings, c, func(task.Instance) error { return nil }, func(p Progress) {
 			if p.Instances > 1000 {
 				cancel(stopped)
 			}
@@ -295,7 +302,7 @@ func TestProgress(t *testing.T) {
 		settings.Target, settings.DocumentsBufferSize, settings.Workers = target, 200, 2
 		c := repeated(t, target)
 		var last Progress
-		statistics, err := Build(context.Background(), settings, c, func(Instance) error { return nil }, func(p Progress) {
+		statistics, err := Build(context.Background(), settings, c, func(task.Instance) error { return nil }, func(p Progress) {
 			if p.Done < last.Done || p.Done > p.Total || p.Total != c.Size*settings.passes() {
 				t.Errorf("%s: %+v follows %+v", target, p, last)
 			}

@@ -8,10 +8,10 @@ import (
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/random"
+	"uer/internal/task"
 )
 
-// tokenizeLabelled reads a label and one or two texts, divided by tabs. Lines with another number of columns are
-// skipped.
+// tokenizeLabelled reads a label and one or two texts, separated by tabs. It skips lines with another number of columns.
 func tokenizeLabelled(w *worker, text corpus.Document) error {
 	line := text.Sentences[0]
 	columns := strings.Split(strings.TrimSpace(line), "\t")
@@ -22,7 +22,7 @@ func tokenizeLabelled(w *worker, text corpus.Document) error {
 	label, err := strconv.ParseUint(strings.TrimSpace(columns[0]), 10, 31)
 	if err != nil {
 		err := fmt.Errorf("label %q: must be a number from 0", columns[0])
-		return console.Hint(err, "the form is "+labelLines+", without a line of column names")
+		return console.Hint(err, fmt.Sprintf("the form is %s, without a line of column names", task.LabelLines))
 	}
 	d := &w.document
 	d.label = int32(label)
@@ -52,5 +52,5 @@ func buildCLS(w *worker, documents []document, i int, _ *random.Python) {
 	for i := range ends {
 		ends[i] = min(ends[i], int32(length))
 	}
-	w.add(Instance{Tokens: sequence[:length], Ends: ends, Label: d.label}, nil)
+	w.add(task.Instance{Tokens: sequence[:length], Ends: ends, Label: d.label}, nil)
 }

@@ -13,6 +13,7 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/masking"
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -106,17 +107,17 @@ func defaults(v *vocab.Vocabulary) Settings {
 }
 
 // instance reads a tuple of UER-py's.
-func (s *Settings) instance(t *testing.T, tuple []json.RawMessage) (x Instance) {
+func (s *Settings) instance(t *testing.T, tuple []json.RawMessage) (x task.Instance) {
 	t.Helper()
 	numbers := func(i int) (numbers []int32) { read(t, tuple[i], &numbers); return numbers }
-	masks := func(i int) []masking.Target {
+	masks := func(i int) []task.Mask {
 		var pairs [][2]int32
 		read(t, tuple[i], &pairs)
-		targets := []masking.Target{}
+		list := []task.Mask{}
 		for _, pair := range pairs {
-			targets = append(targets, masking.Target{Position: pair[0], ID: pair[1]})
+			list = append(list, task.Mask{Position: pair[0], ID: pair[1]})
 		}
-		return targets
+		return list
 	}
 	last := len(tuple) - 1
 	x.Tokens = numbers(0)
@@ -124,7 +125,7 @@ func (s *Settings) instance(t *testing.T, tuple []json.RawMessage) (x Instance) 
 	case "mlm", "t5", "bert", "albert":
 		x.Ends = numbers(last)
 		if !s.Dynamic {
-			x.Targets = masks(1)
+			x.Masks = masks(1)
 		}
 		if len(x.Ends) == 2 {
 			read(t, tuple[last-1], &x.Label)
@@ -138,7 +139,7 @@ func (s *Settings) instance(t *testing.T, tuple []json.RawMessage) (x Instance) 
 		n := x.Ends[0]
 		x.Tokens = slices.Concat(backward[:1], x.Tokens[:n], forward[n-1:n])
 		if !slices.Equal(backward[:n], x.Tokens[:n]) || !slices.Equal(forward[:n], x.Tokens[2:]) {
-			t.Errorf("bilm's targets %v and %v are not the neighbours of %v", forward, backward, x.Tokens)
+			t.Errorf("bilm's labels %v and %v are not the neighbours of %v", forward, backward, x.Tokens)
 		}
 	case "cls":
 		read(t, tuple[1], &x.Label)
@@ -194,7 +195,7 @@ func newProcess(t *testing.T, s *Settings, lines []string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.batch.targets = []masking.Target{}
+	w.portion.masks = []task.Mask{}
 	return &process{t, w, random.NewPython(random.Seed(s.Seed)...), lines}
 }
 
@@ -211,7 +212,7 @@ func (p *process) document(sentences ...string) document {
 
 func (p *process) build(documents []document) {
 	for i := range documents {
-		p.target.build(p.worker, documents, i, p.generator)
+		p.recipe.build(p.worker, documents, i, p.generator)
 	}
 }
 
@@ -279,7 +280,7 @@ func (p *process) albert() {
 	}
 }
 
-func (p *process) run() []Instance {
+func (p *process) run() []task.Instance {
 	switch target := p.settings.Target; {
 	case p.settings.FullSentences:
 		p.fullSentences()
@@ -292,7 +293,7 @@ func (p *process) run() []Instance {
 	default:
 		p.eachLine(p.lines)
 	}
-	return p.batch.instances
+	return p.portion.instances
 }
 
 func TestDatasetsOfUER(t *testing.T) {
@@ -313,7 +314,7 @@ func TestDatasetsOfUER(t *testing.T) {
 				t.Fatal(err)
 			}
 			lines := strings.Split(strings.TrimSuffix(string(data), "\n"), "\n")
-			var got, want []Instance
+			var got, want []task.Instance
 			for i := range processes {
 				share := lines[i*len(lines)/processes : (i+1)*len(lines)/processes]
 				got = append(got, newProcess(t, &settings, share).run()...)
@@ -326,7 +327,7 @@ func TestDatasetsOfUER(t *testing.T) {
 	}
 }
 
-func compare(t *testing.T, got, want []Instance) {
+func compare(t *testing.T, got, want []task.Instance) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Errorf("%d instances, want %d", len(got), len(want))
@@ -339,7 +340,7 @@ func compare(t *testing.T, got, want []Instance) {
 }
 
 // normal makes empty outputs equal.
-func normal(x Instance) Instance {
+func normal(x task.Instance) task.Instance {
 	if len(x.Output) == 0 {
 		x.Output = nil
 	}

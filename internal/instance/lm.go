@@ -4,20 +4,21 @@ import (
 	"slices"
 
 	"uer/internal/random"
+	"uer/internal/task"
 )
 
-// buildLM cuts a document into pieces of the sequence length and one, since the last token is only predicted.
+// buildLM cuts a document into pieces one token longer than the sequence length, as the last token is only predicted.
 func buildLM(w *worker, documents []document, i int, _ *random.Python) {
 	for piece := range slices.Chunk(w.enclosed(&documents[i]), w.settings.SequenceLength+1) {
 		inputs := min(len(piece), w.settings.SequenceLength)
-		w.add(Instance{Tokens: piece, Ends: []int32{int32(inputs)}}, nil)
+		w.add(task.Instance{Tokens: piece, Ends: []int32{int32(inputs)}}, nil)
 	}
 }
 
-// buildBiLM cuts a document into pieces of the sequence length. [CLS] and [SEP] around a piece are what its outer
-// tokens predict.
+// buildBiLM cuts a document into pieces of the sequence length, each between [CLS] and [SEP], which its outer tokens
+// predict.
 func buildBiLM(w *worker, documents []document, i int, _ *random.Python) {
 	for piece := range slices.Chunk(documents[i].tokens, w.settings.SequenceLength) {
-		w.add(Instance{Tokens: w.enclosed(&document{tokens: piece}), Ends: []int32{int32(len(piece))}}, nil)
+		w.add(task.Instance{Tokens: w.enclosed(&document{tokens: piece}), Ends: []int32{int32(len(piece))}}, nil)
 	}
 }

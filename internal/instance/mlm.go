@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"uer/internal/random"
+	"uer/internal/task"
 )
 
 // enclosed returns [CLS], the tokens of a document and [SEP].
@@ -20,17 +21,17 @@ func buildMLM(w *worker, documents []document, i int, generator *random.Python) 
 	}
 }
 
-// buildPiece makes an instance of a piece made by join.
+// buildPiece makes an instance of a piece that join made.
 func buildPiece(w *worker, pieces []document, i int, generator *random.Python) {
 	w.addPiece(pieces[i].tokens, generator)
 }
 
 func (w *worker) addPiece(tokens []int32, generator *random.Python) {
-	w.add(Instance{Tokens: tokens, Ends: []int32{int32(len(tokens))}}, generator)
+	w.add(task.Instance{Tokens: tokens, Ends: []int32{int32(len(tokens))}}, generator)
 }
 
-// join returns documents one after the other, each from [CLS] to [SEP], cut into pieces of the sequence length. The
-// pieces are numbered from number on.
+// join concatenates documents, each from [CLS] to [SEP], and cuts the result into pieces of the sequence length, which it
+// numbers from number on.
 func (w *worker) join(documents []document, number int) []document {
 	var text []int32
 	for i := range documents {

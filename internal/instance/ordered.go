@@ -6,16 +6,17 @@ import (
 	"sync"
 )
 
-// task is an item that a worker turns into a result.
-type task[Item, Result any] struct {
+// job is an item that a worker turns into a result.
+type job[Item, Result any] struct {
 	item   Item
-	done   chan struct{} // closed when result and err are there
+	done   chan struct{} // closed when result and err are set
 	result Result
 	err    error
 }
 
-// ordered calls work for each item in one goroutine a worker, and emit for each result, in the order of the items, in
-// this one. It holds a few items a worker at a time. The first error in that order ends it, as does the end of ctx.
+// ordered calls work for each item, in one goroutine per worker, and emit for each result, in the order of the items and
+// in the caller's goroutine. It holds a few items per worker at a time. The first error in that order ends it, as does
+// the end of ctx.
 func ordered[Item, Result any](ctx context.Context, workers []*worker, items iter.Seq2[Item, error],
 	work func(*worker, Item) (Result, error), emit func(Result) error) error {
 	inner, cancel := context.WithCancel(ctx)
@@ -23,41 +24,41 @@ func ordered[Item, Result any](ctx context.Context, workers []*worker, items ite
 	defer group.Wait()
 	defer cancel()
 
-	open := make(chan *task[Item, Result], len(workers))    // to the workers
-	queue := make(chan *task[Item, Result], 2*len(workers)) // to emit
+	open := make(chan *job[Item, Result], len(workers))    // to the workers
+	queue := make(chan *job[Item, Result], 2*len(workers)) // to emit
 	group.Go(func() {
 		defer close(queue)
 		defer close(open)
 		for item, err := range items {
-			t := &task[Item, Result]{item: item, done: make(chan struct{}), err: err}
+			j := &job[Item, Result]{item: item, done: make(chan struct{}), err: err}
 			if err != nil {
-				close(t.done)
-			} else if !send(inner, open, t) {
+				close(j.done)
+			} else if !send(inner, open, j) {
 				return
 			}
-			if !send(inner, queue, t) || err != nil {
+			if !send(inner, queue, j) || err != nil {
 				return
 			}
 		}
 	})
 	for _, w := range workers {
 		group.Go(func() {
-			for t := range open {
-				t.result, t.err = work(w, t.item)
-				close(t.done)
+			for j := range open {
+				j.result, j.err = work(w, j.item)
+				close(j.done)
 			}
 		})
 	}
-	for t := range queue {
+	for j := range queue {
 		select {
-		case <-t.done:
+		case <-j.done:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-		if t.err != nil {
-			return t.err
+		if j.err != nil {
+			return j.err
 		}
-		if err := emit(t.result); err != nil {
+		if err := emit(j.result); err != nil {
 			return err
 		}
 	}

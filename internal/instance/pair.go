@@ -5,10 +5,11 @@ import (
 
 	"uer/internal/corpus"
 	"uer/internal/random"
+	"uer/internal/task"
 )
 
-// tokenizePair reads a source and a target, divided by a tab, as two sentences. Lines with another number of columns,
-// without a source or without a target are skipped.
+// tokenizePair reads a source and a target, separated by a tab, as two sentences. It skips lines with another number of
+// columns, without a source or without a target.
 func tokenizePair(w *worker, text corpus.Document) error {
 	line := text.Sentences[0]
 	source, target, found := strings.Cut(line, "\t")
@@ -23,16 +24,15 @@ func tokenizePair(w *worker, text corpus.Document) error {
 	return nil
 }
 
-// skip drops a line of the wrong form; blank lines are expected anywhere.
+// skip drops a line of the wrong form and counts it unless it is blank: blank lines may stand anywhere.
 func (w *worker) skip(line string) {
 	w.document.tokens = w.document.tokens[:0]
 	if strings.TrimSpace(line) != "" {
-		w.batch.statistics.Skipped++
+		w.portion.statistics.Skipped++
 	}
 }
 
-// buildSeq2Seq makes the source the input of the encoder and the target the output of the decoder, which also has [CLS]
-// to begin with.
+// buildSeq2Seq makes the source the encoder's input and the target the decoder's output, each between [CLS] and [SEP].
 func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
 	d, v, outputs := &documents[i], w.settings.Vocabulary, w.settings.TargetVocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
@@ -41,10 +41,10 @@ func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
 	w.sequence = sequence
 	input := sequence[:min(source, w.settings.SequenceLength)]
 	output := sequence[source:min(len(sequence), source+w.settings.TargetSequenceLength+1)]
-	w.add(Instance{Tokens: input, Ends: []int32{int32(len(input))}, Output: output}, nil)
+	w.add(task.Instance{Tokens: input, Ends: []int32{int32(len(input))}, Output: output}, nil)
 }
 
-// buildPrefixLM makes one sequence of source and target. A source that leaves no room for the target is skipped.
+// buildPrefixLM makes one sequence of source and target. It skips a source that leaves no room for the target.
 func buildPrefixLM(w *worker, documents []document, i int, _ *random.Python) {
 	d, v := &documents[i], w.settings.Vocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
@@ -53,9 +53,9 @@ func buildPrefixLM(w *worker, documents []document, i int, _ *random.Python) {
 	w.sequence = sequence
 	length := w.settings.SequenceLength
 	if source >= length {
-		w.batch.statistics.Skipped++
+		w.portion.statistics.Skipped++
 		return
 	}
 	ends := []int32{int32(source), int32(min(len(sequence), length))}
-	w.add(Instance{Tokens: sequence[:min(len(sequence), length+1)], Ends: ends}, nil)
+	w.add(task.Instance{Tokens: sequence[:min(len(sequence), length+1)], Ends: ends}, nil)
 }

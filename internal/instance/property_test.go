@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"uer/internal/corpus"
+	"uer/internal/task"
 	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
@@ -19,7 +20,7 @@ var texts = rapid.StringOf(rapid.SampledFrom([]rune("今天天气很好我们去
 func drawSettings(t *rapid.T, v *vocab.Vocabulary, target string) Settings {
 	s := defaults(v)
 	s.Target = target
-	s.SequenceLength = rapid.IntRange(ByTarget[target].shortest, 12).Draw(t, "sequence length")
+	s.SequenceLength = rapid.IntRange(ByTarget[target].minLength, 12).Draw(t, "sequence length")
 	s.DupFactor = rapid.IntRange(1, 3).Draw(t, "passes")
 	s.DocumentsBufferSize = rapid.IntRange(2, 5).Draw(t, "buffer")
 	s.FullSentences = ByTarget[target].joinable && rapid.Bool().Draw(t, "full sentences")
@@ -30,10 +31,10 @@ func drawSettings(t *rapid.T, v *vocab.Vocabulary, target string) Settings {
 }
 
 // restored returns the tokens of an instance before masking.
-func restored(x Instance) []int32 {
+func restored(x task.Instance) []int32 {
 	tokens := slices.Clone(x.Tokens)
-	for _, target := range x.Targets {
-		tokens[target.Position] = target.ID
+	for _, mask := range x.Masks {
+		tokens[mask.Position] = mask.ID
 	}
 	return tokens
 }
@@ -66,7 +67,7 @@ func TestNoTokenIsLostOrCountedTwice(t *testing.T) {
 				if target == "bilm" {
 					tokens = tokens[1 : 1+end]
 				}
-				if int(end) > settings.SequenceLength || len(tokens) == 0 || settings.Dynamic && x.Targets != nil {
+				if int(end) > settings.SequenceLength || len(tokens) == 0 || settings.Dynamic && x.Masks != nil {
 					t.Fatalf("instance %+v", x)
 				}
 				got = append(got, tokens...)
@@ -92,7 +93,7 @@ func TestNoTokenIsLostOrCountedTwice(t *testing.T) {
 }
 
 // pairs returns the texts of a bert or albert instance.
-func pairs(x Instance) (a, b []int32) {
+func pairs(x task.Instance) (a, b []int32) {
 	tokens := restored(x)
 	return tokens[1 : x.Ends[0]-1], tokens[x.Ends[0] : x.Ends[1]-1]
 }
@@ -211,7 +212,7 @@ func BenchmarkBuild(b *testing.B) {
 				b.SetBytes(int64(text.Size))
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := Build(b.Context(), settings, text, func(Instance) error { return nil }, nil); err != nil {
+					if _, err := Build(b.Context(), settings, text, func(task.Instance) error { return nil }, nil); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -2,11 +2,10 @@ package instance
 
 import (
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"uer/internal/masking"
+	"uer/internal/registry"
+	"uer/internal/task"
 	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
@@ -20,64 +19,78 @@ type Settings struct {
 	// Of the outputs of seq2seq.
 	TargetVocabulary     *vocab.Vocabulary
 	TargetTokenizer      string
-	TargetSequenceLength int // most inputs of the decoder
+	TargetSequenceLength int // maximum number of the decoder's inputs
 
-	SequenceLength           int     // most inputs of an instance
-	DupFactor                int     // passes through the corpus, each with masks of its own
+	SequenceLength           int     // maximum number of an instance's inputs
+	DupFactor                int     // passes through the corpus, each with its own masks
 	ShortSequenceProbability float64 // share of the documents that bert and albert cut into shorter instances
 	DocumentsBufferSize      int     // documents that bert takes random sentences from, or that FullSentences joins
-	FullSentences            bool    // mlm and t5: documents run on within an instance
-	Dynamic                  bool    // masks are drawn while training, so that one pass is enough
+	FullSentences            bool    // mlm and t5: instances run on from document to document
+	Dynamic                  bool    // masks are drawn during training, so that one pass is enough
 	Masking                  masking.Options
 	Seed                     int64
-	Workers                  int // goroutines, which the instances do not depend on
+	Workers                  int // goroutines; the instances do not depend on their number
 }
 
 // Check returns an error if a setting is missing or out of range.
 func (s *Settings) Check() error {
-	target, known := ByTarget[s.Target]
-	if !known {
-		return fmt.Errorf("target %q: must be one of %s", s.Target, names(ByTarget))
-	}
-	if _, known := tokenizer.ByName[s.Tokenizer]; !known {
-		return fmt.Errorf("tokenizer %q: must be one of %s", s.Tokenizer, names(tokenizer.ByName))
-	}
-	if target.Outputs {
-		if _, known := tokenizer.ByName[s.TargetTokenizer]; !known {
-			return fmt.Errorf("tgt_tokenizer %q: must be one of %s", s.TargetTokenizer, names(tokenizer.ByName))
-		}
-		if s.TargetVocabulary == nil {
-			return fmt.Errorf("target %s needs a tgt_vocab_path", s.Target)
-		}
-		if s.TargetSequenceLength < 1 {
-			return fmt.Errorf("tgt_seq_length %d: must be at least 1", s.TargetSequenceLength)
-		}
-	}
-	if s.FullSentences && !target.joinable {
-		return fmt.Errorf("full_sentences has no meaning for target %s", s.Target)
-	}
-	if _, err := masking.New(s.Vocabulary, s.Masking); err != nil && target.Masks {
+	t, err := registry.Find(task.ByName, "target", s.Target)
+	if err != nil {
 		return err
 	}
-	return s.checkNumbers(target)
+	recipe, err := registry.Find(ByTarget, "target", s.Target)
+	if err != nil {
+		return err
+	}
+	if _, err := registry.Find(tokenizer.ByName, "tokenizer", s.Tokenizer); err != nil {
+		return err
+	}
+	if t.Output {
+		if err := s.checkOutput(); err != nil {
+			return err
+		}
+	}
+	if s.FullSentences && !recipe.joinable {
+		return fmt.Errorf("full_sentences has no meaning for target %s", s.Target)
+	}
+	if t.Masked {
+		if _, err := masking.New(s.Vocabulary, s.Masking); err != nil {
+			return err
+		}
+	}
+	return s.checkNumbers(recipe)
 }
 
-func (s *Settings) checkNumbers(target Target) error {
+// checkOutput checks the settings of the second text.
+func (s *Settings) checkOutput() error {
+	if _, err := registry.Find(tokenizer.ByName, "tgt_tokenizer", s.TargetTokenizer); err != nil {
+		return err
+	}
+	if s.TargetVocabulary == nil {
+		return fmt.Errorf("target %s needs a tgt_vocab_path", s.Target)
+	}
+	if s.TargetSequenceLength < 1 {
+		return fmt.Errorf("tgt_seq_length %d: must be at least 1", s.TargetSequenceLength)
+	}
+	return nil
+}
+
+func (s *Settings) checkNumbers(recipe Recipe) error {
 	buffer := 1
-	if target.pooled {
+	if recipe.needsOthers {
 		buffer = 2
 	}
 	for _, c := range []struct {
-		name         string
-		value, least int
+		name           string
+		value, minimum int
 	}{
-		{"seq_length", s.SequenceLength, target.shortest},
+		{"seq_length", s.SequenceLength, recipe.minLength},
 		{"dup_factor", s.DupFactor, 1},
 		{"docs_buffer_size", s.DocumentsBufferSize, buffer},
 		{"processes_num", s.Workers, 1},
 	} {
-		if c.value < c.least {
-			return fmt.Errorf("%s %d: must be at least %d for target %s", c.name, c.value, c.least, s.Target)
+		if c.value < c.minimum {
+			return fmt.Errorf("%s %d: must be at least %d for target %s", c.name, c.value, c.minimum, s.Target)
 		}
 	}
 	if p := s.ShortSequenceProbability; !(p >= 0 && p <= 1) {
@@ -86,14 +99,10 @@ func (s *Settings) checkNumbers(target Target) error {
 	return nil
 }
 
-// passes returns how often the corpus is gone through: once if no masks are stored.
+// passes returns the number of passes through the corpus: one if no masks are stored.
 func (s *Settings) passes() int {
-	if s.Dynamic || !ByTarget[s.Target].Masks {
+	if s.Dynamic || !task.ByName[s.Target].Masked {
 		return 1
 	}
 	return s.DupFactor
-}
-
-func names[T any](registry map[string]T) string {
-	return strings.Join(slices.Sorted(maps.Keys(registry)), ", ")
 }

@@ -6,14 +6,15 @@ import (
 	"iter"
 
 	"uer/internal/corpus"
+	"uer/internal/task"
 )
 
-// batchSize is the text, in bytes, that a worker takes at a time.
-const batchSize = 1 << 16
+// groupSize is the number of bytes of text that a worker takes at a time.
+const groupSize = 1 << 16
 
-// documents yields the documents of the corpus in the form of the target.
+// documents yields the documents of the corpus: runs of lines where the target needs sentences, else single lines.
 func (b *builder) documents() iter.Seq2[corpus.Document, error] {
-	if b.target.sentences {
+	if b.task.Corpus == task.SentenceLines {
 		return b.corpus.Documents()
 	}
 	return func(yield func(corpus.Document, error) bool) {
@@ -26,8 +27,8 @@ func (b *builder) documents() iter.Seq2[corpus.Document, error] {
 	}
 }
 
-// batches groups documents for the workers.
-func batches(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Document, error] {
+// groups divides documents among the workers.
+func groups(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Document, error] {
 	return func(yield func([]corpus.Document, error) bool) {
 		var group []corpus.Document
 		size := 0
@@ -42,7 +43,7 @@ func batches(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Doc
 			for _, sentence := range document.Sentences {
 				size += len(sentence) + 1
 			}
-			if size >= batchSize {
+			if size >= groupSize {
 				if !yield(group, nil) {
 					return
 				}
@@ -55,24 +56,24 @@ func batches(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Doc
 	}
 }
 
-// stream builds each document by itself.
+// stream builds each document on its own.
 func (b *builder) stream(ctx context.Context) error {
 	for pass := range b.settings.passes() {
-		build := func(w *worker, texts []corpus.Document) (*batch, error) {
+		build := func(w *worker, texts []corpus.Document) (*portion, error) {
 			return b.buildTexts(w, texts, pass)
 		}
-		deliver := func(made *batch) error {
+		deliver := func(made *portion) error {
 			return b.deliver(made, pass, pass*b.corpus.Size+made.end)
 		}
-		if err := ordered(ctx, b.workers, batches(b.documents()), build, deliver); err != nil {
+		if err := ordered(ctx, b.workers, groups(b.documents()), build, deliver); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*batch, error) {
-	made := b.newBatch(w)
+func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*portion, error) {
+	made := b.newPortion(w)
 	for _, text := range texts {
 		found, err := w.read(text)
 		if err != nil {
@@ -83,7 +84,7 @@ func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*bat
 		}
 		before := made.statistics.Instances
 		w.alone[0] = w.document
-		w.target.build(w, w.alone[:], 0, w.random(pass, text.Number))
+		w.recipe.build(w, w.alone[:], 0, w.random(pass, text.Number))
 		if made.statistics.Instances > before {
 			made.statistics.Documents++
 		}

@@ -4,12 +4,13 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/masking"
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/tokenizer"
 )
 
 // document is a document as token ids, sentence after sentence.
 type document struct {
-	number int // chooses its random numbers
+	number int // seeds its random numbers
 	label  int32
 	tokens []int32
 	ends   []int32 // index after the last token of each sentence
@@ -24,52 +25,53 @@ func (d *document) between(first, last int) []int32 {
 	return d.tokens[start:d.ends[last-1]]
 }
 
-// closeSentence ends a sentence behind the tokens added since the last one.
+// closeSentence makes a sentence of the tokens added since the last one.
 func (d *document) closeSentence() { d.ends = append(d.ends, int32(len(d.tokens))) }
 
-// batch is a run of instances on their way to the caller of Build.
-type batch struct {
-	instances  []Instance
-	tokens     []int32 // of all instances, as are the next two
+// portion is a run of instances on their way to the caller of Build.
+type portion struct {
+	instances  []task.Instance
+	tokens     []int32 // of all instances, like ends and masks
 	ends       []int32
-	targets    []masking.Target
+	masks      []task.Mask
 	statistics Statistics
-	end        int // index after the last document, in the corpus or in the pool
+	end        int // where its last document ends: a byte of the corpus, or an index in the buffer
 }
 
-// reset empties a batch, whose instances have been used.
-func (b *batch) reset() {
-	*b = batch{instances: b.instances[:0], tokens: b.tokens[:0], ends: b.ends[:0], targets: b.targets[:0]}
+// reset empties a portion whose instances have been used.
+func (p *portion) reset() {
+	*p = portion{instances: p.instances[:0], tokens: p.tokens[:0], ends: p.ends[:0], masks: p.masks[:0]}
 }
 
 // worker is what one goroutine needs to make instances.
 type worker struct {
 	settings        *Settings
-	target          Target
+	recipe          Recipe
 	tokenizer       tokenizer.Tokenizer
 	targetTokenizer tokenizer.Tokenizer
-	masker          *masking.Masker // nil if masks are drawn while training
+	masker          *masking.Masker // nil if nothing is masked here
 	generator       *random.Python
 	key             []uint32
 	document        document
-	alone           [1]document // document, for builders that need no other
+	alone           [1]document // document, for recipes that need no others
 	sequence        []int32     // an instance being put together
-	batch           *batch
+	portion         *portion
 }
 
 func newWorker(settings *Settings) (*worker, error) {
+	t := task.ByName[settings.Target]
 	w := &worker{
 		settings:  settings,
-		target:    ByTarget[settings.Target],
+		recipe:    ByTarget[settings.Target],
 		tokenizer: tokenizer.ByName[settings.Tokenizer](settings.Vocabulary),
 		generator: random.NewPython(),
-		batch:     new(batch),
+		portion:   new(portion),
 	}
 	w.targetTokenizer = w.tokenizer
-	if w.target.Outputs {
+	if t.Output {
 		w.targetTokenizer = tokenizer.ByName[settings.TargetTokenizer](settings.TargetVocabulary)
 	}
-	if w.target.Masks && !settings.Dynamic {
+	if t.Masked && !settings.Dynamic {
 		var err error
 		if w.masker, err = masking.New(settings.Vocabulary, settings.Masking); err != nil {
 			return nil, err
@@ -78,10 +80,10 @@ func newWorker(settings *Settings) (*worker, error) {
 	return w, nil
 }
 
-// random returns the generator of one document in one pass, so that what is drawn for it depends on nothing else. It is
-// nil if nothing is to be drawn.
+// random returns the generator of one document in one pass, so that its random numbers depend on nothing else. It is
+// nil if none are drawn.
 func (w *worker) random(pass, number int) *random.Python {
-	if w.masker == nil && !w.target.sentences {
+	if w.masker == nil && !w.recipe.draws {
 		return nil
 	}
 	w.key = append(w.key[:0], random.Seed(w.settings.Seed)...)
@@ -92,7 +94,7 @@ func (w *worker) random(pass, number int) *random.Python {
 // read tokenizes a document into w.document and reports whether it has tokens.
 func (w *worker) read(text corpus.Document) (bool, error) {
 	w.document = document{number: text.Number, tokens: w.document.tokens[:0], ends: w.document.ends[:0]}
-	err := w.target.tokenize(w, text)
+	err := w.recipe.tokenize(w, text)
 	return len(w.document.tokens) > 0, err
 }
 
@@ -109,34 +111,34 @@ func tokenizeSentences(w *worker, text corpus.Document) error {
 	return nil
 }
 
-// add adds a copy of an instance to the batch and masks it if masks are not drawn while training.
-func (w *worker) add(x Instance, generator *random.Python) {
-	b := w.batch
-	tokens, ends, targets := len(b.tokens), len(b.ends), len(b.targets)
-	b.tokens = append(append(b.tokens, x.Tokens...), x.Output...)
-	b.ends = append(b.ends, x.Ends...)
+// add adds a copy of an instance to the portion and masks it, unless masks are drawn during training.
+func (w *worker) add(x task.Instance, generator *random.Python) {
+	p := w.portion
+	tokens, ends, masks := len(p.tokens), len(p.ends), len(p.masks)
+	p.tokens = append(append(p.tokens, x.Tokens...), x.Output...)
+	p.ends = append(p.ends, x.Ends...)
 	middle := tokens + len(x.Tokens)
-	added := Instance{
-		Tokens: clip(b.tokens[tokens:middle]),
-		Ends:   clip(b.ends[ends:]),
+	added := task.Instance{
+		Tokens: clip(p.tokens[tokens:middle]),
+		Ends:   clip(p.ends[ends:]),
 		Label:  x.Label,
-		Output: clip(b.tokens[middle:]),
+		Output: clip(p.tokens[middle:]),
 	}
 	w.count(added)
 	if w.masker != nil {
-		b.targets = w.masker.Mask(added.Tokens, generator, b.targets)
-		added.Targets = clip(b.targets[targets:])
-		b.statistics.Masked += int64(len(added.Targets))
+		p.masks = w.masker.Mask(added.Tokens, generator, p.masks)
+		added.Masks = clip(p.masks[masks:])
+		p.statistics.Masked += int64(len(added.Masks))
 	}
-	b.instances = append(b.instances, added)
+	p.instances = append(p.instances, added)
 }
 
-// clip returns a slice whose appends do not reach what follows it.
+// clip returns s without spare capacity, so that an append to it does not overwrite what follows.
 func clip[T any](s []T) []T { return s[:len(s):len(s)] }
 
 // count counts an instance that is not masked yet.
-func (w *worker) count(x Instance) {
-	s := &w.batch.statistics
+func (w *worker) count(x task.Instance) {
+	s := &w.portion.statistics
 	s.Instances++
 	s.Tokens += int64(x.Ends[len(x.Ends)-1]) + int64(len(x.Output))
 	for _, id := range x.Tokens {

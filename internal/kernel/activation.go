@@ -1,37 +1,37 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // Activation names an elementwise function.
-type Activation uint8
+type Activation = routine.Activation
 
+// The activations.
 const (
-	None     Activation = iota // x: no function is applied
-	GELU                       // x Φ(x), Φ the distribution function of the normal distribution
-	GELUFast                   // x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2
-	ReLU                       // max(x, 0)
-	SiLU                       // x σ(x)
-	Linear                     // x: the function is the identity
-	Tanh
-	Sigmoid // σ(x) = 1 / (1 + exp(-x))
+	None     = routine.None
+	GELU     = routine.GELU
+	GELUFast = routine.GELUFast
+	ReLU     = routine.ReLU
+	SiLU     = routine.SiLU
+	Tanh     = routine.Tanh
+	Sigmoid  = routine.Sigmoid
 )
-
-// ActivationForward writes y = a(x). y may be x.
-func (c *CPU) ActivationForward(a Activation, y, x []float32) {
-	requireLength("y", len(y), len(x))
-	c.overElements(len(x), func(i, j int) { c.rows.activationForward(a, y[i:j], x[i:j]) })
-}
 
 // ActivationBackward writes dx = dy a'(x). dx may be dy or x.
 func (c *CPU) ActivationBackward(a Activation, dx, dy, x []float32) {
 	requireLength("dx", len(dx), len(x))
 	requireLength("dy", len(dy), len(x))
-	c.overElements(len(x), func(i, j int) { c.rows.activationBackward(a, dx[i:j], dy[i:j], x[i:j]) })
+	c.overElements(len(x), func(i, j int) {
+		c.table.ActivationBackward(routine.ActivationBackward{Activation: a, DX: dx[i:j], DY: dy[i:j], X: x[i:j]})
+	})
 }
 
-// GatedForward writes y = a(gate) x. y may be gate or x. With Linear it is the elementwise product.
+// GatedForward writes y = a(gate) x. y may be gate or x. With None it is the elementwise product.
 func (c *CPU) GatedForward(a Activation, y, gate, x []float32) {
 	requireLength("y", len(y), len(x))
 	requireLength("gate", len(gate), len(x))
-	c.overElements(len(x), func(i, j int) { c.rows.gatedForward(a, y[i:j], gate[i:j], x[i:j]) })
+	c.overElements(len(x), func(i, j int) {
+		c.table.GatedForward(routine.GatedForward{Activation: a, Y: y[i:j], Gate: gate[i:j], X: x[i:j]})
+	})
 }
 
 // GatedBackward writes dgate = dy x a'(gate) and dx = dy a(gate). dgate and dx may each be any of the inputs.
@@ -41,6 +41,8 @@ func (c *CPU) GatedBackward(a Activation, dgate, dx, dy, gate, x []float32) {
 	requireLength("dy", len(dy), len(x))
 	requireLength("gate", len(gate), len(x))
 	c.overElements(len(x), func(i, j int) {
-		c.rows.gatedBackward(a, dgate[i:j], dx[i:j], dy[i:j], gate[i:j], x[i:j])
+		c.table.GatedBackward(routine.GatedBackward{
+			Activation: a, DGate: dgate[i:j], DX: dx[i:j], DY: dy[i:j], Gate: gate[i:j], X: x[i:j],
+		})
 	})
 }

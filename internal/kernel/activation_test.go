@@ -5,6 +5,8 @@ import (
 	"math"
 	"os"
 	"testing"
+
+	"uer/internal/kernel/portable"
 )
 
 // parts is the form of testdata/parts.json: numbers of UER-py's layer norms and activation functions.
@@ -32,15 +34,22 @@ func readParts(t *testing.T) (p parts) {
 }
 
 var activationNames = map[string]Activation{
-	"linear": Linear, "gelu": GELU, "gelu_fast": GELUFast, "relu": ReLU, "silu": SiLU, "tanh": Tanh, "sigmoid": Sigmoid,
+	"linear": None, "gelu": GELU, "gelu_fast": GELUFast, "relu": ReLU, "silu": SiLU, "tanh": Tanh, "sigmoid": Sigmoid,
+}
+
+// apply writes a(x) to y.
+func apply(c *CPU, a Activation, y, x []float32) {
+	ones := make([]float32, len(x))
+	c.Fill(ones, 1)
+	c.GatedForward(a, y, x, ones)
 }
 
 func TestActivationsAreThoseOfUER(t *testing.T) {
 	for name, part := range readParts(t).Activations {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			c := newTestCPU(t, set, 1)
 			y, dydx := make([]float32, len(part.X)), make([]float32, len(part.X))
-			c.ActivationForward(activationNames[name], y, part.X)
+			apply(c, activationNames[name], y, part.X)
 			requireNear(t, name+" on "+set, y, float64s(part.Y), 3e-7)
 			c.Fill(dydx, 1)
 			c.ActivationBackward(activationNames[name], dydx, dydx, part.X)
@@ -58,13 +67,12 @@ func TestActivationsAgree(t *testing.T) {
 			}
 			t.Run(name, func(t *testing.T) {
 				requireSame(t, 3e-7, func(c *CPU) [][]float32 {
-					y, dx := make([]float32, n), make([]float32, n)
+					dx := make([]float32, n)
 					gated, dgate, dgated := make([]float32, n), make([]float32, n), make([]float32, n)
-					c.ActivationForward(a, y, gate)
 					c.ActivationBackward(a, dx, dy, gate)
 					c.GatedForward(a, gated, gate, x)
 					c.GatedBackward(a, dgate, dgated, dy, gate, x)
-					return [][]float32{y, dx, gated, dgate, dgated}
+					return [][]float32{dx, gated, dgate, dgated}
 				})
 			})
 		}
@@ -106,11 +114,11 @@ func TestActivationErrors(t *testing.T) {
 		x, want := make([]float32, 1<<18), make([]float64, 1<<18)
 		for i := range x {
 			x[i] = float32(c.first + (c.last-c.first)*float64(i)/float64(len(x)-1))
-			want[i] = activate(c.activation, float64(x[i]))
+			want[i] = portable.Activate(c.activation, float64(x[i]))
 		}
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			y := make([]float32, len(x))
-			newTestCPU(t, set, 2).ActivationForward(c.activation, y, x)
+			apply(newTestCPU(t, set, 2), c.activation, y, x)
 			worst, at := 0.0, 0
 			for i, v := range y {
 				if e := math.Abs(float64(v)-want[i]) / ulp(want[i]); e > worst {
@@ -130,11 +138,11 @@ func TestGELUError(t *testing.T) {
 	for i := range x {
 		x[i] = -14 + 28*float32(i)/float32(len(x))
 	}
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		y := make([]float32, len(x))
-		newTestCPU(t, set, 1).ActivationForward(GELU, y, x)
+		apply(newTestCPU(t, set, 1), GELU, y, x)
 		for i, v := range x {
-			if e := math.Abs(float64(y[i]) - activate(GELU, float64(v))); e > 0x1p-22*math.Abs(float64(v)) {
+			if e := math.Abs(float64(y[i]) - portable.Activate(GELU, float64(v))); e > 0x1p-22*math.Abs(float64(v)) {
 				t.Fatalf("%s: GELU(%v) = %v, error %v", set, v, y[i], e)
 			}
 		}
@@ -150,9 +158,9 @@ func ulp(x float64) float64 {
 func TestActivationsPassNaNOn(t *testing.T) {
 	nan := float32(math.NaN())
 	for name, a := range activationNames {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			y := make([]float32, 3)
-			newTestCPU(t, set, 1).ActivationForward(a, y, []float32{1, nan, -1})
+			apply(newTestCPU(t, set, 1), a, y, []float32{1, nan, -1})
 			if y[0] != y[0] || y[1] == y[1] || y[2] != y[2] {
 				t.Errorf("%s of 1, NaN, -1 on %s: %v", name, set, y)
 			}
@@ -160,17 +168,14 @@ func TestActivationsPassNaNOn(t *testing.T) {
 	}
 }
 
-func BenchmarkActivation(b *testing.B) {
+func BenchmarkActivationBackward(b *testing.B) {
 	const n = 4096 * 3072
 	x, y := random(1, n), make([]float32, n)
 	for _, a := range []struct {
 		name string
 		Activation
 	}{{"gelu", GELU}, {"relu", ReLU}, {"tanh", Tanh}} {
-		b.Run(a.name+"/forward", func(b *testing.B) {
-			eachSet(b, 8*n, func(c *CPU) { c.ActivationForward(a.Activation, y, x) })
-		})
-		b.Run(a.name+"/backward", func(b *testing.B) {
+		b.Run(a.name, func(b *testing.B) {
 			eachSet(b, 12*n, func(c *CPU) { c.ActivationBackward(a.Activation, y, y, x) })
 		})
 	}

@@ -1,46 +1,44 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"uer/internal/kernel/routine"
+)
 
 // Adafactor is one update of Adafactor (Shazeer, Stern: Adafactor: adaptive learning rates with sublinear memory cost,
-// 2018) as UER-py applies it: with a rate from outside, clipping at 1 and no first moment. With g = GradientScale
-// gradient, u = g² + 1e-30 and β = 1 - Step^-0.8, a tensor of at least two axes keeps for each matrix of its last two
+// 2018) as UER-py applies it: with a given learning rate, clipping at 1 and no first moment. With g = GradientScale
+// gradient, u = g² + 1e-30 and β = 1 - Step^-0.8, a tensor with at least two axes keeps for each matrix of its last two
 //
 //	R = β R + (1-β) mean over columns of u
 //	C = β C + (1-β) mean over rows of u
 //	d = g / (√(R/mean(R)) √C)
 //
-// and another tensor v = β v + (1-β) u with d = g/√v. Then
+// and any other tensor v = β v + (1-β) u with d = g/√v. Then
 //
 //	p = p - Rate WeightDecay p
 //	p = p - Rate d/max(1, √mean(d²))     the mean is over the whole tensor
 type Adafactor struct {
 	Rate, WeightDecay float64
-	GradientScale     float64 // 1, or the factor of clipping and averaging
+	GradientScale     float64 // for clipping and averaging; 1 for neither
 	Step              int     // number of the update, from 1
 }
 
 const adafactorEpsilon = 1e-30
 
-// factors is a tensor as matrices [count, rows, width], each gradient to be multiplied by the factors of its row and of
-// its column. A tensor with fewer than two axes is one row.
-type factors struct {
-	count, rows, width int
-	gradient           []float32 // [count, rows, width]
-	row                []float32 // [count, rows]
-	column             []float32 // [count, width]
-}
+// factors is a tensor seen as matrices.
+type factors struct{ routine.Factored }
 
-func factorShape(shape []int) (f factors) {
-	f = factors{count: 1, rows: 1, width: 1}
+func factorShape(shape []int) factors {
+	f := factors{routine.Factored{Count: 1, Rows: 1, Width: 1}}
 	axes := len(shape)
 	if axes > 0 {
-		f.width = shape[axes-1]
+		f.Width = shape[axes-1]
 	}
 	if axes > 1 {
-		f.rows = shape[axes-2]
+		f.Rows = shape[axes-2]
 		for _, n := range shape[:axes-2] {
-			f.count *= n
+			f.Count *= n
 		}
 	}
 	return f
@@ -50,23 +48,23 @@ func factorShape(shape []int) (f factors) {
 func AdafactorMoments(shape []int) (first, second int) {
 	f := factorShape(shape)
 	if len(shape) < 2 {
-		return f.width, 0
+		return f.Width, 0
 	}
-	return f.count * f.rows, f.count * f.width
+	return f.Count * f.Rows, f.Count * f.Width
 }
 
-// AdafactorScratch is the length of the scratch of Adafactor.
+// AdafactorScratch is the length of the scratch memory of Adafactor.
 func AdafactorScratch(shape []int) int {
 	f := factorShape(shape)
 	blocks, _ := f.blocks()
-	return f.count*(f.rows+f.width) + blocks*f.width
+	return f.Count*(f.Rows+f.Width) + blocks*f.Width
 }
 
 // Adafactor updates the parameters and moments of a tensor of the given shape in place. The moments have the lengths
-// AdafactorMoments, scratch AdafactorScratch.
+// of AdafactorMoments, scratch that of AdafactorScratch.
 func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []float32, shape []int, scratch []float32) {
 	f := factorShape(shape)
-	size := f.count * f.rows * f.width
+	size := f.Count * f.Rows * f.Width
 	nFirst, nSecond := AdafactorMoments(shape)
 	requireLength("parameters", len(parameters), size)
 	requireLength("gradients", len(gradients), size)
@@ -76,27 +74,30 @@ func (c *CPU) Adafactor(a Adafactor, parameters, gradients, first, second []floa
 	if size == 0 {
 		return
 	}
-	f.gradient = gradients
-	f.row, scratch = scratch[:f.count*f.rows], scratch[f.count*f.rows:]
-	f.column, scratch = scratch[:f.count*f.width], scratch[f.count*f.width:]
+	f.Gradient = gradients
+	f.Row, scratch = scratch[:f.Count*f.Rows], scratch[f.Count*f.Rows:]
+	f.Column, scratch = scratch[:f.Count*f.Width], scratch[f.Count*f.Width:]
 	if len(shape) < 2 {
 		a.moments().updateVector(f, first)
 	} else {
 		c.sumFactors(f, scratch)
 		m := a.moments()
-		c.overRows(f.count, f.rows+f.width, func(i, j int) {
+		c.overRows(f.Count, f.Rows+f.Width, func(i, j int) {
 			for matrix := i; matrix < j; matrix++ {
 				m.updateMatrix(f, matrix, first, second)
 			}
 		})
 	}
 	clip := max(1, math.Sqrt(c.sumUpdates(f)/float64(size)))
-	c.overFactors(f, func(block int, part factors, start int) {
-		c.rows.factoredUpdate(part, parameters[start:start+len(part.gradient)], float32(a.Rate/clip), float32(a.Rate*a.WeightDecay))
+	c.overFactors(f, func(block int, tile factors, start int) {
+		c.table.AdafactorUpdate(routine.FactoredUpdate{
+			Factored: tile.Factored, Parameters: parameters[start : start+len(tile.Gradient)],
+			Rate: float32(a.Rate / clip), Decay: float32(a.Rate * a.WeightDecay),
+		})
 	})
 }
 
-// moments averages squared gradients over the updates.
+// moments averages squared gradients over the updates so far.
 type moments struct{ beta, scale float64 }
 
 func (a Adafactor) moments() moments {
@@ -111,31 +112,31 @@ func (m moments) next(old, squares float32, n int) float64 {
 
 // updateVector updates the moment of a tensor with fewer than two axes and sets its factors.
 func (m moments) updateVector(f factors, moment []float32) {
-	for i, g := range f.gradient {
+	for i, g := range f.Gradient {
 		v := m.next(moment[i], g*g, 1)
 		moment[i] = float32(v)
-		f.column[i] = float32(1 / math.Sqrt(v))
+		f.Column[i] = float32(1 / math.Sqrt(v))
 	}
-	f.row[0] = float32(m.scale)
+	f.Row[0] = float32(m.scale)
 }
 
 // updateMatrix updates the moments of a matrix of f, and turns the sums of squares in f into factors.
 func (m moments) updateMatrix(f factors, matrix int, first, second []float32) {
-	i, j := matrix*f.rows, (matrix+1)*f.rows
-	row, moment := f.row[i:j], first[i:j]
+	i, j := matrix*f.Rows, (matrix+1)*f.Rows
+	row, moment := f.Row[i:j], first[i:j]
 	mean := 0.0
 	for i, squares := range row {
-		r := m.next(moment[i], squares, f.width)
+		r := m.next(moment[i], squares, f.Width)
 		moment[i] = float32(r)
-		mean += r / float64(f.rows)
+		mean += r / float64(f.Rows)
 	}
 	for i, r := range moment {
 		row[i] = float32(m.scale * math.Sqrt(mean/float64(r)))
 	}
-	i, j = matrix*f.width, (matrix+1)*f.width
-	column, moment := f.column[i:j], second[i:j]
+	i, j = matrix*f.Width, (matrix+1)*f.Width
+	column, moment := f.Column[i:j], second[i:j]
 	for i, squares := range column {
-		v := m.next(moment[i], squares, f.rows)
+		v := m.next(moment[i], squares, f.Rows)
 		moment[i] = float32(v)
 		column[i] = float32(1 / math.Sqrt(v))
 	}
@@ -143,54 +144,54 @@ func (m moments) updateMatrix(f factors, matrix int, first, second []float32) {
 
 // blocks cuts the matrices, or the rows of a single one, into at most maxBlocks blocks.
 func (f factors) blocks() (blocks, step int) {
-	units, size := f.count, f.rows*f.width
-	if f.count == 1 {
-		units, size = f.rows, f.width
+	units, size := f.Count, f.Rows*f.Width
+	if f.Count == 1 {
+		units, size = f.Rows, f.Width
 	}
-	step = max(1, tileElements/max(1, size), (units+maxBlocks-1)/maxBlocks)
-	return (units + step - 1) / step, step
+	step = max(1, tileElements/max(1, size), routine.CeilDivide(units, maxBlocks))
+	return routine.CeilDivide(units, step), step
 }
 
-// overFactors calls body for every block of a tensor; start is the place of its first element.
-func (c *CPU) overFactors(f factors, body func(block int, part factors, start int)) {
+// overFactors calls body for every block of a tensor; start is the index of its first element.
+func (c *CPU) overFactors(f factors, body func(block int, tile factors, start int)) {
 	blocks, step := f.blocks()
 	c.parallel(blocks, func(block int) {
-		part, i := f, block*step
-		if f.count > 1 {
-			j := min(i+step, f.count)
-			part.count = j - i
-			part.row, part.column = f.row[i*f.rows:j*f.rows], f.column[i*f.width:j*f.width]
-			i, j = i*f.rows, j*f.rows
-			part.gradient = f.gradient[i*f.width : j*f.width]
+		tile, i := f, block*step
+		if f.Count > 1 {
+			j := min(i+step, f.Count)
+			tile.Count = j - i
+			tile.Row, tile.Column = f.Row[i*f.Rows:j*f.Rows], f.Column[i*f.Width:j*f.Width]
+			i, j = i*f.Rows, j*f.Rows
+			tile.Gradient = f.Gradient[i*f.Width : j*f.Width]
 		} else {
-			j := min(i+step, f.rows)
-			part.rows = j - i
-			part.row = f.row[i:j]
-			part.gradient = f.gradient[i*f.width : j*f.width]
+			j := min(i+step, f.Rows)
+			tile.Rows = j - i
+			tile.Row = f.Row[i:j]
+			tile.Gradient = f.Gradient[i*f.Width : j*f.Width]
 		}
-		body(block, part, i*f.width)
+		body(block, tile, i*f.Width)
 	})
 }
 
-// sumFactors puts the sums of the squares of each row and column into f.
+// sumFactors sets the row and column factors of f to the sums of squared gradients.
 func (c *CPU) sumFactors(f factors, scratch []float32) {
 	blocks, _ := f.blocks()
-	partials := scratch[:blocks*f.width] // [blocks, width], the sums of the columns in blocks of rows
-	c.overFactors(f, func(block int, part factors, _ int) {
-		if f.count == 1 {
-			part.column = partials[block*f.width : (block+1)*f.width]
+	partials := scratch[:blocks*f.Width] // [blocks, width], the sums of the columns in blocks of rows
+	c.overFactors(f, func(block int, tile factors, _ int) {
+		if f.Count == 1 {
+			tile.Column = partials[block*f.Width : (block+1)*f.Width]
 		}
-		c.rows.factoredSums(part)
+		c.table.AdafactorSums(tile.Factored)
 	})
-	if f.count == 1 {
-		c.sumBlocks(f.column, partials, f.width, false)
+	if f.Count == 1 {
+		c.sumBlocks(Output{To: f.Column}, partials, f.Width)
 	}
 }
 
 // sumUpdates is Σ d².
 func (c *CPU) sumUpdates(f factors) float64 {
 	var sums [maxBlocks]float64
-	c.overFactors(f, func(block int, part factors, _ int) { sums[block] = c.rows.factoredSquares(part) })
+	c.overFactors(f, func(block int, tile factors, _ int) { sums[block] = c.table.AdafactorSquares(tile.Factored) })
 	total := 0.0
 	for _, s := range sums {
 		total += s

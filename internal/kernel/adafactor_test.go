@@ -16,7 +16,7 @@ func TestAdafactorIsThatOfUER(t *testing.T) {
 	golden := readSteps(t)
 	for name, decay := range map[string]float64{"adafactor_wd0.0": 0, "adafactor_wd0.01": 0.01} {
 		run := golden.Runs[name]
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			c := newTestCPU(t, set, 1)
 			for i, tensor := range run.Init {
 				p := slices.Clone(tensor.data)

@@ -31,15 +31,15 @@ func BenchmarkAttention(b *testing.B) {
 				c.heads, c.size, c.lengths = 12, 64, lengths[name]
 				r := newAttentionRun(c)
 				work := float64(2 * visiblePairs(c) * c.heads * c.size)
-				scratch := make([]float32, AttentionScratch(r.Attention, threads, true))
+				r.Scratch = make([]float32, r.ScratchSize(threads))
 				b.Run(fmt.Sprintf("threads=%d/forward/%s/%s", threads, c.name, name), func(b *testing.B) {
 					benchmarkAttention(b, cpu, 2*work, func() {
-						cpu.AttentionForward(r.Attention, r.out, r.lse, r.q, r.k, r.v, scratch)
+						cpu.AttentionForward(&r.Attention)
 					})
 				})
 				b.Run(fmt.Sprintf("threads=%d/backward/%s/%s", threads, c.name, name), func(b *testing.B) {
 					benchmarkAttention(b, cpu, 5*work, func() {
-						cpu.AttentionBackward(r.Attention, r.dq, r.dk, r.dv, r.dout, r.out, r.lse, r.q, r.k, r.v, scratch, [3]bool{})
+						cpu.AttentionBackward(&r.AttentionGradient)
 					})
 				})
 			}
@@ -49,13 +49,13 @@ func BenchmarkAttention(b *testing.B) {
 
 func benchmarkAttention(b *testing.B, cpu *CPU, operations float64, run func()) {
 	b.ReportAllocs()
-	best, limit := 0.0, measureLimit(cpu, Float32)
+	best, limit := 0.0, peak(cpu, Float32)
 	for b.Loop() {
 		start := time.Now()
 		run()
 		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
 	}
-	limit = max(limit, measureLimit(cpu, Float32))
+	limit = max(limit, peak(cpu, Float32))
 	b.ReportMetric(best, "GFLOP/s")
 	b.ReportMetric(100*best/limit, "%limit")
 }

@@ -45,14 +45,11 @@ func attentionCases() []attentionCase {
 }
 
 // attentionRun is a case with its operands, inputs and outputs.
-type attentionRun struct {
-	*Attention
-	q, k, v, dout, out, lse, dq, dk, dv []float32
-}
+type attentionRun struct{ AttentionGradient }
 
 func newAttentionRun(c attentionCase) *attentionRun {
 	rng := rand.New(rand.NewPCG(7, uint64(len(c.name))))
-	a := &Attention{Heads: c.heads, Size: c.size, Causal: c.causal, Prefix: c.prefix, Lengths: c.visible,
+	a := Attention{Heads: c.heads, Size: c.size, Causal: c.causal, Prefix: c.prefix, Lengths: c.visible,
 		Scale: float32(1 / math.Sqrt(float64(c.size)))}
 	if c.unscaled {
 		a.Scale = 1
@@ -68,7 +65,6 @@ func newAttentionRun(c attentionCase) *attentionRun {
 	}
 	if c.bias {
 		a.PositionBias = normal(rng, c.heads*(2*a.MaxLength-1))
-		a.DPositionBias = make([]float32, len(a.PositionBias))
 	}
 	if c.dropout > 0 {
 		a.Dropout = Dropout{Probability: c.dropout, Key: 99}
@@ -77,26 +73,35 @@ func newAttentionRun(c attentionCase) *attentionRun {
 		}
 	}
 	width := c.heads * c.size
-	return &attentionRun{
-		Attention: a,
-		q:         normal(rng, tokens*width), k: normal(rng, keys*width), v: normal(rng, keys*width), dout: normal(rng, tokens*width),
-		out: make([]float32, tokens*width), lse: make([]float32, tokens*c.heads),
-		dq: make([]float32, tokens*width), dk: make([]float32, keys*width), dv: make([]float32, keys*width),
+	a.Q, a.K, a.V = normal(rng, tokens*width), normal(rng, keys*width), normal(rng, keys*width)
+	a.Out, a.LSE = make([]float32, tokens*width), make([]float32, tokens*c.heads)
+	r := &attentionRun{AttentionGradient{Attention: a, DOut: normal(rng, tokens*width)}}
+	r.DQ.To, r.DK.To, r.DV.To = make([]float32, tokens*width), make([]float32, keys*width), make([]float32, keys*width)
+	if c.bias {
+		r.DPositionBias.To = make([]float32, len(a.PositionBias))
 	}
+	return r
+}
+
+// run goes forward and back, or only one way.
+func (r *attentionRun) run(cpu *CPU) {
+	r.forward(cpu)
+	r.backward(cpu)
 }
 
 func (r *attentionRun) forward(cpu *CPU) {
-	cpu.AttentionForward(r.Attention, r.out, r.lse, r.q, r.k, r.v, make([]float32, AttentionScratch(r.Attention, cpu.Threads(), false)))
+	r.Scratch = make([]float32, r.Attention.ScratchSize(cpu.Threads()))
+	cpu.AttentionForward(&r.Attention)
 }
 
-func (r *attentionRun) backward(cpu *CPU, accumulate [3]bool) {
-	scratch := make([]float32, AttentionScratch(r.Attention, cpu.Threads(), true))
-	cpu.AttentionBackward(r.Attention, r.dq, r.dk, r.dv, r.dout, r.out, r.lse, r.q, r.k, r.v, scratch, accumulate)
+func (r *attentionRun) backward(cpu *CPU) {
+	r.Scratch = make([]float32, r.ScratchSize(cpu.Threads()))
+	cpu.AttentionBackward(&r.AttentionGradient)
 }
 
 // outputs are the results by name.
 func (r *attentionRun) outputs() map[string][]float32 {
-	return map[string][]float32{"out": r.out, "lse": r.lse, "dq": r.dq, "dk": r.dk, "dv": r.dv, "dbias": r.DPositionBias}
+	return map[string][]float32{"out": r.Out, "lse": r.LSE, "dq": r.DQ.To, "dk": r.DK.To, "dv": r.DV.To, "dbias": r.DPositionBias.To}
 }
 
 func offsets(lengths []int32) []int32 {
@@ -121,11 +126,10 @@ func TestAttentionAgreesWithPaddedBatches(t *testing.T) {
 	for _, c := range attentionCases() {
 		want := newNaiveAttention(newAttentionRun(c))
 		want.run()
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			t.Run(c.name+"/"+set, func(t *testing.T) {
 				cpu, r := newTestCPU(t, set, 2), newAttentionRun(c)
-				r.forward(cpu)
-				r.backward(cpu, [3]bool{})
+				r.run(cpu)
 				for name, got := range r.outputs() {
 					requireNear(t, name, got, want.outputs[name], 1e-5)
 				}
@@ -135,18 +139,16 @@ func TestAttentionAgreesWithPaddedBatches(t *testing.T) {
 }
 
 func TestAttentionBackwardAccumulates(t *testing.T) {
-	c := attentionCase{heads: 2, size: 32, lengths: []int32{70, 33, 5}, causal: true, prefix: []int32{50, 33, 0}}
-	for _, set := range InstructionSets() {
-		for i, name := range []string{"dq", "dk", "dv"} {
+	c := attentionCase{heads: 2, size: 32, lengths: []int32{70, 33, 5}, causal: true, prefix: []int32{50, 33, 0}, bias: true}
+	names := []string{"dq", "dk", "dv", "dbias"}
+	for _, set := range testedSets() {
+		for i, name := range names {
 			cpu, once, twice := newTestCPU(t, set, 2), newAttentionRun(c), newAttentionRun(c)
-			once.forward(cpu)
-			once.backward(cpu, [3]bool{})
-			twice.forward(cpu)
-			twice.backward(cpu, [3]bool{})
-			accumulate := [3]bool{}
-			accumulate[i] = true
-			twice.backward(cpu, accumulate)
-			for _, other := range []string{"dq", "dk", "dv"} {
+			once.run(cpu)
+			twice.run(cpu)
+			[]*Output{&twice.DQ, &twice.DK, &twice.DV, &twice.DPositionBias}[i].Accumulate = true
+			twice.backward(cpu)
+			for _, other := range names {
 				factor := float32(1)
 				if other == name {
 					factor = 2
@@ -166,15 +168,13 @@ func TestAttentionDoesNotDependOnThreads(t *testing.T) {
 		{name: "dropout", heads: 3, size: 20, lengths: []int32{30, 1, 65, 8, 49}, dropout: 0.1, causal: true},
 		{name: "position bias", heads: 3, size: 16, lengths: []int32{30, 1, 65, 8, 49}, bias: true},
 	} {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			one := newAttentionRun(c)
 			cpu := newTestCPU(t, set, 1)
-			one.forward(cpu)
-			one.backward(cpu, [3]bool{})
-			for _, threads := range []int{2, 5} {
+			one.run(cpu)
+			for _, threads := range testedThreads() {
 				r, cpu := newAttentionRun(c), newTestCPU(t, set, threads)
-				r.forward(cpu)
-				r.backward(cpu, [3]bool{})
+				r.run(cpu)
 				for name, want := range one.outputs() {
 					if !slices.Equal(r.outputs()[name], want) {
 						t.Errorf("%s, %s: %s differs between 1 and %d threads", c.name, set, name, threads)
@@ -187,16 +187,16 @@ func TestAttentionDoesNotDependOnThreads(t *testing.T) {
 
 // Large scores must neither overflow nor lose the largest one.
 func TestAttentionWithLargeScores(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		r := newAttentionRun(attentionCase{name: "large", heads: 1, size: 16, lengths: []int32{40, 7}})
-		for i := range r.q {
-			r.q[i] *= 1000
+		for i := range r.Q {
+			r.Q[i] *= 1000
 		}
 		want := newNaiveAttention(r)
 		want.run()
 		r.forward(newTestCPU(t, set, 1))
-		requireNear(t, set+": out", r.out, want.outputs["out"], 1e-3)
-		requireNear(t, set+": lse", r.lse, want.outputs["lse"], 1e-6)
+		requireNear(t, set+": out", r.Out, want.outputs["out"], 1e-3)
+		requireNear(t, set+": lse", r.LSE, want.outputs["lse"], 1e-6)
 	}
 }
 

@@ -1,5 +1,7 @@
 package kernel
 
+import "uer/internal/kernel/routine"
+
 // GatedConvolution is a causal gated convolution over a ragged batch (Dauphin et al., "Language Modeling with Gated
 // Convolutional Networks", 2017): sequence s owns the tokens Starts[s] to Starts[s+1], and with x zero before the first one,
 //
@@ -15,6 +17,11 @@ type GatedConvolution struct {
 	TapsLast          bool
 	Convolution, Gate Filter
 	Precision         Precision // of the factors of the products
+
+	X       []float32 // [tokens, input]
+	Y       []float32 // [tokens, output]
+	Saved   []float32 // GatedConvolutionSaved elements, for the gradient
+	Scratch []float32 // ScratchSize elements
 }
 
 // Filter holds the parameters of one of the two convolutions.
@@ -23,120 +30,132 @@ type Filter struct {
 	Bias, SecondBias []float32 // [output]
 }
 
-// GatedConvolutionGradients says where the gradients go, and which of them are added to what is there.
-type GatedConvolutionGradients struct {
-	X                 []float32 // [tokens, input]; nil if not wanted
-	AccumulateX       bool
-	Convolution, Gate FilterGradients
+// GatedConvolutionGradient is the gradients of a GatedConvolution whose Saved has been computed, given that of Y.
+type GatedConvolutionGradient struct {
+	GatedConvolution
+	DY                  []float32 // [tokens, output]
+	DX                  Output    // [tokens, input]
+	DConvolution, DGate FilterGradient
 }
 
-// FilterGradients are the gradients of a Filter.
-type FilterGradients struct {
-	Filter
-	Accumulate struct{ Weight, Bias, SecondBias bool }
-}
+// FilterGradient is the gradients of a Filter. All are wanted.
+type FilterGradient struct{ Weight, Bias, SecondBias Output }
 
-// GatedConvolutionForward computes y [tokens, output] from x [tokens, input], and saved, which has
-// GatedConvolutionSaved(g, tokens) elements, for GatedConvolutionBackward.
-func (c *CPU) GatedConvolutionForward(g *GatedConvolution, y, saved, x, scratch []float32) {
-	g.check(y, saved, x)
+// GatedConvolutionForward computes Y and Saved.
+func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
+	g.check()
+	requireLength("Y", len(g.Y), g.tokens()*g.Output)
+	requireScratch(g.Scratch, g.ScratchSize())
 	tokens, width := g.tokens(), 2*g.Output
 	if tokens == 0 {
 		return
 	}
-	bias := take(&scratch, width)
+	bias := g.Scratch[:width]
 	for i, filter := range []*Filter{&g.Convolution, &g.Gate} {
 		sum := bias[i*g.Output : (i+1)*g.Output]
 		copy(sum, filter.Bias)
-		addTo(sum, filter.SecondBias, true)
+		addTo(sum, filter.SecondBias)
 	}
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
-		cpu: c, routines: m, depth: g.window(), block: evenShare(g.window(), maxDepth*m.slot, 2*g.Taps),
-		windows: m.factorA(tokens, true, func(to []float32, token, tokens, start, size int) {
-			g.gatherWindows(c, to, x, token, tokens, start, size)
+		cpu: c, matmul: m, depth: g.window(), blockDepth: evenShare(g.window(), maxDepth*m.Slot, 2*g.Taps),
+		windows: factorA(m, tokens, true, func(to []float32, token, tokens, start, size int) {
+			g.gatherWindows(c, to, token, tokens, start, size)
 		}),
 		windowsAreA: true,
-		others:      []windowTerm{{windowFactor: m.factorB(width, true, g.gatherWeights), c: saved, leading: width, bias: bias}},
+		others: []windowTerm{{
+			windowFactor: factorB(m, width, true, g.gatherWeights), c: g.Saved, leading: width, bias: bias,
+		}},
 		done: func(token, tokens int) {
 			for t := token; t < token+tokens; t++ {
-				a, gate := saved[t*width:][:g.Output], saved[t*width+g.Output:][:g.Output]
-				c.rows.gatedForward(Sigmoid, y[t*g.Output:(t+1)*g.Output], gate, a)
+				a, gate := g.Saved[t*width:][:g.Output], g.Saved[t*width+g.Output:][:g.Output]
+				c.table.GatedForward(routine.GatedForward{
+					Activation: Sigmoid, Y: g.Y[t*g.Output : (t+1)*g.Output], Gate: gate, X: a,
+				})
 			}
 		},
 	}
 	p.run()
 }
 
-// GatedConvolutionBackward computes the gradients of x and the parameters from dy, that of y.
-func (c *CPU) GatedConvolutionBackward(g *GatedConvolution, to *GatedConvolutionGradients, dy, saved, x, scratch []float32) {
-	g.check(dy, saved, x)
-	tokens, width := g.tokens(), 2*g.Output
+// GatedConvolutionBackward computes the outputs of a GatedConvolutionGradient.
+func (c *CPU) GatedConvolutionBackward(g *GatedConvolutionGradient) {
+	g.check()
+	requireLength("DY", len(g.DY), g.tokens()*g.Output)
+	requireScratch(g.Scratch, g.ScratchSize())
+	scratch, tokens, width := g.Scratch, g.tokens(), 2*g.Output
 	dsums := take(&scratch, tokens*width) // [tokens, 2 output]: of the convolution and the gate
 	c.overRows(tokens, width, func(first, last int) {
 		for t := first; t < last; t++ {
-			sums, d := saved[t*width:(t+1)*width], dsums[t*width:(t+1)*width]
-			c.rows.gatedBackward(Sigmoid, d[g.Output:], d[:g.Output], dy[t*g.Output:(t+1)*g.Output], sums[g.Output:], sums[:g.Output])
+			sums, d := g.Saved[t*width:(t+1)*width], dsums[t*width:(t+1)*width]
+			c.table.GatedBackward(routine.GatedBackward{
+				Activation: Sigmoid, DGate: d[g.Output:], DX: d[:g.Output], DY: g.DY[t*g.Output : (t+1)*g.Output],
+				Gate: sums[g.Output:], X: sums[:g.Output],
+			})
 		}
 	})
 	sum := take(&scratch, width)
 	c.ColumnSum(sum, dsums, width, scratch, false)
-	for i, filter := range []*FilterGradients{&to.Convolution, &to.Gate} {
+	for i, filter := range g.filters() {
 		sum := sum[i*g.Output : (i+1)*g.Output]
-		addTo(filter.Bias, sum, filter.Accumulate.Bias)
-		addTo(filter.SecondBias, sum, filter.Accumulate.SecondBias)
+		put(filter.Bias, sum)
+		put(filter.SecondBias, sum)
 	}
-	g.weightGradients(c, to, dsums, x)
-	if to.X != nil {
-		g.inputGradient(c, to, dsums)
+	g.weightGradients(c, dsums)
+	if g.DX.To != nil {
+		g.inputGradient(c, dsums)
 	}
 }
 
-// weightGradients computes the gradients of the weights from those of the sums: K is the tokens.
-func (g *GatedConvolution) weightGradients(c *CPU, to *GatedConvolutionGradients, dsums, x []float32) {
+func (g *GatedConvolutionGradient) filters() [2]*FilterGradient {
+	return [2]*FilterGradient{&g.DConvolution, &g.DGate}
+}
+
+// weightGradients computes the gradients of the weights from those of the sums. K is the tokens.
+func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
-		cpu: c, routines: m, depth: g.tokens(), block: m.blockDepth(g.tokens()),
-		windows: m.factorB(g.window(), false, func(to []float32, element, elements, token, tokens int) {
-			g.gatherWindows(c, to, x, token, tokens, element, elements)
+		cpu: c, matmul: m, depth: g.tokens(), blockDepth: blockDepth(m, g.tokens()),
+		windows: factorB(m, g.window(), false, func(to []float32, element, elements, token, tokens int) {
+			g.gatherWindows(c, to, token, tokens, element, elements)
 		}),
-		multiple: m.columns,
+		multiple: m.Columns,
 	}
 	for p.multiple%g.Taps > 0 { // a tile has all taps of an input
-		p.multiple += m.columns
+		p.multiple += m.Columns
 	}
-	for i, filter := range []*FilterGradients{&to.Convolution, &to.Gate} {
+	for i, filter := range g.filters() {
 		p.others = append(p.others, windowTerm{
-			windowFactor: m.factorA(g.Output, false, func(to []float32, output, outputs, token, tokens int) {
+			windowFactor: factorA(m, g.Output, false, func(to []float32, output, outputs, token, tokens int) {
 				g.gatherSums(to, dsums, i, output, outputs, token, tokens)
 			}),
-			c: filter.Weight, leading: g.window(), accumulate: filter.Accumulate.Weight,
+			c: filter.Weight.To, leading: g.window(), accumulate: filter.Weight.Accumulate,
 		})
 	}
 	p.run()
 }
 
-// inputGradient computes the gradient of x. It sums over the tokens that depend on one, and for each over the outputs of
+// inputGradient computes the gradient of X: for each token the sum over the tokens that depend on it and over the outputs of
 // both filters. A block of K holds all taps of some outputs.
-func (g *GatedConvolution) inputGradient(c *CPU, to *GatedConvolutionGradients, dsums []float32) {
+func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
 	m := c.matmulIn(g.Precision)
 	p := windowProduct{
-		cpu: c, routines: m, depth: 2 * g.Output * g.Taps, block: g.Taps * evenShare(2*g.Output, maxDepth*m.slot/g.Taps, 2),
-		windows: m.factorA(g.tokens(), true, func(to []float32, token, tokens, start, size int) {
+		cpu: c, matmul: m, depth: 2 * g.Output * g.Taps, blockDepth: g.Taps * evenShare(2*g.Output, maxDepth*m.Slot/g.Taps, 2),
+		windows: factorA(m, g.tokens(), true, func(to []float32, token, tokens, start, size int) {
 			g.gatherLater(to, dsums, token, tokens, start, size)
 		}),
 		windowsAreA: true,
 		others: []windowTerm{{
-			windowFactor: m.factorB(g.Input, false, func(to []float32, input, inputs, start, size int) {
+			windowFactor: factorB(m, g.Input, false, func(to []float32, input, inputs, start, size int) {
 				g.gatherTaps(c, to, start/g.Taps, size/g.Taps, input, inputs)
 			}),
-			c: to.X, leading: g.Input, accumulate: to.AccumulateX,
+			c: g.DX.To, leading: g.Input, accumulate: g.DX.Accumulate,
 		}},
 	}
 	p.run()
 }
 
-// tokens is the number of rows of x.
+// tokens is the number of rows of X.
 func (g *GatedConvolution) tokens() int { return int(g.Starts[len(g.Starts)-1]) }
 
 // window is the number of elements that a token depends on.
@@ -145,25 +164,32 @@ func (g *GatedConvolution) window() int { return g.Taps * g.Input }
 // GatedConvolutionSaved is the number of elements that GatedConvolutionForward saves.
 func GatedConvolutionSaved(g *GatedConvolution, tokens int) int { return 2 * tokens * g.Output }
 
-// GatedConvolutionScratch is the length of the scratch of GatedConvolutionForward or GatedConvolutionBackward, for at
-// most the given number of tokens.
-func GatedConvolutionScratch(g *GatedConvolution, tokens int, backward bool) int {
-	width := 2 * g.Output
-	if !backward {
-		return takes(width)
-	}
+// ScratchSize is the length of Scratch.
+func (g *GatedConvolution) ScratchSize() int { return 2 * g.Output }
+
+// ScratchSize is the length of Scratch.
+func (g *GatedConvolutionGradient) ScratchSize() int {
+	tokens, width := g.tokens(), 2*g.Output
 	return takes(tokens*width, width, ColumnSumScratch(tokens, width))
 }
 
-// check panics if the operands do not fit each other.
-func (g *GatedConvolution) check(y, saved, x []float32) {
-	tokens := g.tokens()
-	requireLength("x", len(x), tokens*g.Input)
-	requireLength("y", len(y), tokens*g.Output)
-	requireAtLeast("saved", len(saved), GatedConvolutionSaved(g, tokens))
-	for _, filter := range []Filter{g.Convolution, g.Gate} {
-		requireLength("weight", len(filter.Weight), g.Output*g.Input*g.Taps)
-		requireLength("bias", len(filter.Bias), g.Output)
-		requireLength("second bias", len(filter.SecondBias), g.Output)
+// check panics if the operands that both directions read do not fit each other.
+func (g *GatedConvolution) check() {
+	requireLength("X", len(g.X), g.tokens()*g.Input)
+	requireAtLeast("Saved", g.Saved, GatedConvolutionSaved(g, g.tokens()))
+	for _, filter := range []*Filter{&g.Convolution, &g.Gate} {
+		requireLength("Weight", len(filter.Weight), g.Output*g.Input*g.Taps)
+		requireLength("Bias", len(filter.Bias), g.Output)
+		requireLength("SecondBias", len(filter.SecondBias), g.Output)
+	}
+}
+
+func (g *GatedConvolutionGradient) check() {
+	g.GatedConvolution.check()
+	requireOptional("DX", g.DX.To, len(g.X))
+	for _, filter := range g.filters() {
+		requireLength("gradient of Weight", len(filter.Weight.To), g.Output*g.Input*g.Taps)
+		requireLength("gradient of Bias", len(filter.Bias.To), g.Output)
+		requireLength("gradient of SecondBias", len(filter.SecondBias.To), g.Output)
 	}
 }

@@ -1,23 +1,18 @@
 package kernel
 
-// The factors of the products of a gated convolution. K of the sums, and the columns of a gradient of weights, are in the
-// order of the weights, so that these are read and written as they are: only windows are rearranged, in the cache.
+import "uer/internal/kernel/routine"
 
-// convolutionRoutines rearrange elements between [channels, taps] and [taps, channels].
-type convolutionRoutines struct {
-	// windows writes the windows that end at some rows of a matrix x of a width, beginning with row `row`: to[r, i, k] is
-	// x[row+r-(taps-1)+k, i], or 0 if there is no such row.
-	windows func(to, x []float32, width, row, rows, taps, channels int)
-	// splitTaps writes to[k*tapStride + r*channels + i] = weights[r*leading + i*taps + k].
-	splitTaps func(to []float32, tapStride int, weights []float32, leading, rows, taps, channels int)
-}
+// The factors of the products of a gated convolution. K of the sums and the columns of a weight's gradient are in the order
+// of the weights, which can so be read and written as they are. Only windows are rearranged, in the cache.
 
 // gatherWindows copies elements of the windows of some tokens, as [tokens, size].
-func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens, start, size int) {
+func (g *GatedConvolution) gatherWindows(c *CPU, to []float32, token, tokens, start, size int) {
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
-		x := x[int(g.Starts[sequence])*g.Input:]
+		x := g.X[int(g.Starts[sequence])*g.Input:]
 		if g.TapsLast {
-			c.convolution.windows(to[:rows*size], x[start/g.Taps:], g.Input, row, rows, g.Taps, size/g.Taps)
+			c.table.Windows(routine.Windows{
+				To: to[:rows*size], X: x[start/g.Taps:], Width: g.Input, Row: row, Rows: rows, Taps: g.Taps, Channels: size / g.Taps,
+			})
 			to = to[rows*size:]
 			return
 		}
@@ -33,8 +28,8 @@ func (g *GatedConvolution) gatherWindows(c *CPU, to, x []float32, token, tokens,
 	})
 }
 
-// gatherLater copies gradients of the sums that some tokens enter, as [tokens, size]: for each tap, from the first, which
-// takes a token into the sums of the last of them, the same size/Taps outputs.
+// gatherLater copies gradients of the sums that some tokens are part of, as [tokens, size]: for each tap the same size/Taps
+// outputs, beginning with the first tap, by which a token enters the sums of the last token that depends on it.
 func (g *GatedConvolution) gatherLater(to, dsums []float32, token, tokens, start, size int) {
 	output, outputs, width := start/g.Taps, size/g.Taps, 2*g.Output
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
@@ -68,7 +63,10 @@ func (g *GatedConvolution) gatherTaps(c *CPU, to []float32, output, outputs, inp
 	g.overFilters(output, outputs, func(filter, first, n int) {
 		weight := [...][]float32{g.Convolution.Weight, g.Gate.Weight}[filter][first*g.window():]
 		if g.TapsLast {
-			c.convolution.splitTaps(to, outputs*inputs, weight[input*g.Taps:], g.window(), n, g.Taps, inputs)
+			c.table.SplitTaps(routine.SplitTaps{
+				To: to, Weights: weight[input*g.Taps:], TapStride: outputs * inputs, Leading: g.window(),
+				Rows: n, Taps: g.Taps, Channels: inputs,
+			})
 		} else {
 			for tap := range g.Taps {
 				for i := range n {
@@ -88,7 +86,7 @@ func (g *GatedConvolution) gatherSums(to, dsums []float32, filter, output, outpu
 	}
 }
 
-// overTokens calls body for the rows of each sequence that are among some tokens; row 0 is the sequence's first token.
+// overTokens calls body with the rows of each sequence that are among the given tokens; row 0 is its first token.
 func (g *GatedConvolution) overTokens(token, tokens int, body func(sequence, row, rows int)) {
 	for sequence := range len(g.Starts) - 1 {
 		start, end := int(g.Starts[sequence]), int(g.Starts[sequence+1])
@@ -99,7 +97,7 @@ func (g *GatedConvolution) overTokens(token, tokens int, body func(sequence, row
 	}
 }
 
-// overFilters calls body for the outputs of each filter that are among some of both.
+// overFilters calls body with the outputs of each filter that are among the given outputs of both.
 func (g *GatedConvolution) overFilters(output, outputs int, body func(filter, first, outputs int)) {
 	for filter := range 2 {
 		start := filter * g.Output

@@ -1,23 +1,25 @@
 package kernel
 
-// windowProduct is a product of which one factor is made of windows over the rows of a matrix. Windows overlap, and end where
-// a sequence does, so they are no matrix in memory: a tile of work copies what it is about to pack of them.
+import "uer/internal/kernel/routine"
+
+// windowProduct is a product one of whose factors is made of windows over the rows of a matrix. Windows overlap and stop at
+// the ends of sequences, so they do not form a matrix in memory: a tile of work copies the ones it is about to pack.
 //
-// As in a Product, sums are taken over blocks of K, one block after the other. The factor that is not made of windows is
-// packed whole, for all tiles: a tile then goes through all blocks while its part of the result is in the cache. Reading
-// the other factor for each tile takes less than reading and writing the result for each block would.
+// As in a Product, sums are taken over blocks of K, one after the other. The other factor is packed whole, for all tiles, so
+// that a tile can go through all blocks while its part of the result is in the cache. Reading that factor once for each tile
+// costs less than reading and writing the result once for each block would.
 type windowProduct struct {
-	cpu          *CPU
-	routines     *matmulRoutines
-	depth, block int // K and the size of its blocks
-	windows      windowFactor
-	multiple     int  // lines of the windows that a tile does not divide, if more than a panel's
-	windowsAreA  bool // or they are B
-	others       []windowTerm
-	done         func(line, lines int) // called when a tile is complete, for the lines of the windows in it; or nil
+	cpu               *CPU
+	matmul            *routine.Matmul
+	depth, blockDepth int // K and the size of its blocks
+	windows           windowFactor
+	multiple          int  // a tile has a multiple of that many lines of the windows, if more than a panel has
+	windowsAreA       bool // otherwise they are B
+	others            []windowTerm
+	done              func(line, lines int) // called with the lines of each complete tile; or nil
 }
 
-// windowTerm is a matrix that the windows are multiplied by, and what comes of it.
+// windowTerm is a matrix that the windows are multiplied by, and the result.
 type windowTerm struct {
 	windowFactor
 	c          []float32
@@ -30,26 +32,26 @@ type windowTerm struct {
 // windowFactor is a factor of a windowProduct. Its lines are the rows of A or the columns of B.
 type windowFactor struct {
 	lines, width, stride int // of the panels: lines in one, and elements from one index in K to the next
-	// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, else [size, lines].
+	// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, otherwise [size, lines].
 	gather func(to []float32, line, lines, start, size int)
 	across bool
 }
 
-func (m *matmulRoutines) factorA(lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
-	width := evenShare(lines, m.rows, 1)
+func factorA(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
+	width := evenShare(lines, m.Rows, 1)
 	return windowFactor{lines, width, panelStride(width), gather, across}
 }
 
-func (m *matmulRoutines) factorB(lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
-	return windowFactor{lines, m.columns, m.columns, gather, across}
+func factorB(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
+	return windowFactor{lines, m.Columns, m.Columns, gather, across}
 }
 
 // run computes the product.
 func (p *windowProduct) run() {
 	p.packOthers()
-	lines := min(max(minLines, p.windows.lines/tiles), p.cpu.sizes.lines)
+	lines := min(max(minLines, p.windows.lines/wantedTiles), p.cpu.sizes.lines)
 	tileLines := evenShare(p.windows.lines, lines, max(p.multiple, p.windows.width))
-	p.cpu.parallelWorker(ceilDivide(p.windows.lines, tileLines), func(worker, tile int) {
+	p.cpu.parallelWorker(routine.CeilDivide(p.windows.lines, tileLines), func(worker, tile int) {
 		line := tile * tileLines
 		for block := range p.blocks() {
 			p.tile(worker, line, min(tileLines, p.windows.lines-line), block)
@@ -58,12 +60,12 @@ func (p *windowProduct) run() {
 }
 
 // blocks is the number of blocks of K.
-func (p *windowProduct) blocks() int { return max(1, ceilDivide(p.depth, p.block)) }
+func (p *windowProduct) blocks() int { return max(1, routine.CeilDivide(p.depth, p.blockDepth)) }
 
 // extent is where a block of K starts, and its size.
 func (p *windowProduct) extent(block int) (start, size int) {
-	start = block * p.block
-	return start, min(p.block, p.depth-start)
+	start = block * p.blockDepth
+	return start, min(p.blockDepth, p.depth-start)
 }
 
 // tile multiplies some lines of the windows in a block of K.
@@ -74,18 +76,18 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 	for i := range p.others {
 		o := &p.others[i]
 		panels := p.panels(o, block)
-		t := productTile{leading: o.leading, accumulate: o.accumulate || start > 0, depth: ceilDivide(size, p.routines.slot)}
+		t := routine.Multiply{Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Slot)}
 		if p.windowsAreA {
-			t.rows, t.columns, t.a, t.b, t.c = lines, o.lines, windows, panels, o.c[line*o.leading:]
-			t.height, t.stride = p.windows.width, p.windows.stride
+			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, o.c[line*o.leading:]
+			t.Height, t.Stride = p.windows.width, p.windows.stride
 		} else {
-			t.rows, t.columns, t.a, t.b, t.c = o.lines, lines, panels, windows, o.c[line:]
-			t.height, t.stride, t.byRows = o.width, o.stride, true
+			t.Rows, t.Columns, t.A, t.B, t.C = o.lines, lines, panels, windows, o.c[line:]
+			t.Height, t.Stride, t.ByRows = o.width, o.stride, true
 		}
 		if last {
-			t.bias = o.bias
+			t.Bias = o.bias
 		}
-		p.routines.multiply(t)
+		p.matmul.Multiply(t)
 	}
 	if last && p.done != nil {
 		p.done(line, lines)
@@ -105,7 +107,7 @@ func (p *windowProduct) packOthers() {
 		n := p.packedLength(o)
 		o.panels, memory = memory[:n], memory[n:]
 		group := max(1, p.cpu.sizes.lines/o.width) * o.width
-		groups := ceilDivide(o.lines, group)
+		groups := routine.CeilDivide(o.lines, group)
 		p.cpu.parallelWorker(groups*p.blocks(), func(worker, tile int) {
 			line, block := tile%groups*group, tile/groups
 			start, size := p.extent(block)
@@ -117,18 +119,18 @@ func (p *windowProduct) packOthers() {
 
 // panels are the packed lines of a factor in a block of K.
 func (p *windowProduct) panels(o *windowTerm, block int) []float32 {
-	return o.panels[block*p.panelsLength(&o.windowFactor, o.lines, p.block):]
+	return o.panels[block*p.panelsLength(&o.windowFactor, o.lines, p.blockDepth):]
 }
 
 // packedLength is the number of elements of all panels of a factor.
 func (p *windowProduct) packedLength(o *windowTerm) int {
 	_, last := p.extent(p.blocks() - 1)
-	return (p.blocks()-1)*p.panelsLength(&o.windowFactor, o.lines, p.block) + p.panelsLength(&o.windowFactor, o.lines, last)
+	return (p.blocks()-1)*p.panelsLength(&o.windowFactor, o.lines, p.blockDepth) + p.panelsLength(&o.windowFactor, o.lines, last)
 }
 
 // pack packs some lines of a factor in a block of K, into memory of the worker if panels is nil.
 func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line, lines, start, size int) []float32 {
-	gathered, packed := roundUp(lines*size, scratchLine), p.panelsLength(f, lines, size)
+	gathered, packed := routine.RoundUp(lines*size, routine.CacheLine), p.panelsLength(f, lines, size)
 	memory := grow(p.cpu.product.workers[worker], gathered+packed)
 	p.cpu.product.workers[worker] = memory
 	if panels == nil {
@@ -142,11 +144,14 @@ func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line
 	if f.across {
 		leading = size
 	}
-	p.routines.pack(panels, memory[:lines*size], leading, f.across, size, lines, f.width, f.stride)
+	p.matmul.Pack(routine.Pack{
+		Panels: panels, X: memory[:lines*size], Leading: leading, Transpose: f.across,
+		Depth: size, Count: lines, Width: f.width, Stride: f.stride,
+	})
 	return panels
 }
 
 // panelsLength is the number of elements of the panels of some lines in a block of K.
 func (p *windowProduct) panelsLength(f *windowFactor, lines, size int) int {
-	return ceilDivide(lines, f.width) * f.stride * ceilDivide(size, p.routines.slot)
+	return routine.CeilDivide(lines, f.width) * f.stride * routine.CeilDivide(size, p.matmul.Slot)
 }

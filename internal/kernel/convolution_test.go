@@ -10,10 +10,8 @@ import (
 
 // convolutionRun is a gated convolution with its operands, inputs and outputs.
 type convolutionRun struct {
-	*GatedConvolution
-	name            string
-	x, dy, y, saved []float32
-	to              GatedConvolutionGradients
+	GatedConvolutionGradient
+	name string
 }
 
 func newConvolutionRun(input, output, taps int, tapsLast bool, lengths ...int32) *convolutionRun {
@@ -25,17 +23,18 @@ func newConvolutionRun(input, output, taps int, tapsLast bool, lengths ...int32)
 		}
 		return f
 	}
-	like := func() FilterGradients {
-		return FilterGradients{Filter: Filter{make([]float32, output*input*taps), make([]float32, output), make([]float32, output)}}
+	zeros := func(n int) Output { return Output{To: make([]float32, n)} }
+	like := func() FilterGradient {
+		return FilterGradient{zeros(output * input * taps), zeros(output), zeros(output)}
 	}
-	g := &GatedConvolution{Input: input, Output: output, Taps: taps, TapsLast: tapsLast, Starts: offsets(lengths), Convolution: filter(), Gate: filter()}
-	tokens := int(g.Starts[len(lengths)])
-	return &convolutionRun{
-		GatedConvolution: g, name: fmt.Sprintf("%d to %d, %d taps, last %v", input, output, taps, tapsLast),
-		x: normal(rng, tokens*input), dy: normal(rng, tokens*output), y: make([]float32, tokens*output),
-		saved: make([]float32, GatedConvolutionSaved(g, tokens)),
-		to:    GatedConvolutionGradients{X: make([]float32, tokens*input), Convolution: like(), Gate: like()},
-	}
+	r := &convolutionRun{name: fmt.Sprintf("%d to %d, %d taps, last %v", input, output, taps, tapsLast)}
+	r.GatedConvolution = GatedConvolution{Input: input, Output: output, Taps: taps, TapsLast: tapsLast, Starts: offsets(lengths),
+		Convolution: filter(), Gate: filter()}
+	tokens := r.tokens()
+	r.X, r.DY, r.Y = normal(rng, tokens*input), normal(rng, tokens*output), make([]float32, tokens*output)
+	r.Saved = make([]float32, GatedConvolutionSaved(&r.GatedConvolution, tokens))
+	r.DX, r.DConvolution, r.DGate = zeros(tokens*input), like(), like()
+	return r
 }
 
 func convolutionRuns() []*convolutionRun {
@@ -55,29 +54,37 @@ func convolutionRuns() []*convolutionRun {
 }
 
 func (r *convolutionRun) run(cpu *CPU) {
-	tokens := int(r.Starts[len(r.Starts)-1])
-	g := r.GatedConvolution
-	cpu.GatedConvolutionForward(g, r.y, r.saved, r.x, make([]float32, GatedConvolutionScratch(g, tokens, false)))
-	cpu.GatedConvolutionBackward(g, &r.to, r.dy, r.saved, r.x, make([]float32, GatedConvolutionScratch(g, tokens, true)))
+	r.Scratch = make([]float32, r.GatedConvolution.ScratchSize())
+	cpu.GatedConvolutionForward(&r.GatedConvolution)
+	r.Scratch = make([]float32, r.ScratchSize())
+	cpu.GatedConvolutionBackward(&r.GatedConvolutionGradient)
 }
 
-// inputs are what the result depends on, gradients the gradients, both by name.
+// inputs are what the result depends on, by name.
 func (r *convolutionRun) inputs() map[string][]float32 {
-	return r.byName(r.x, r.Convolution, r.Gate)
+	return map[string][]float32{"x": r.X,
+		"weight": r.Convolution.Weight, "bias": r.Convolution.Bias, "second bias": r.Convolution.SecondBias,
+		"gate weight": r.Gate.Weight, "gate bias": r.Gate.Bias, "second gate bias": r.Gate.SecondBias}
+}
+
+// outputs are the outputs of the inputs' gradients, by the names of the inputs, and gradients what was written there.
+func (r *convolutionRun) outputs() map[string]*Output {
+	return map[string]*Output{"x": &r.DX,
+		"weight": &r.DConvolution.Weight, "bias": &r.DConvolution.Bias, "second bias": &r.DConvolution.SecondBias,
+		"gate weight": &r.DGate.Weight, "gate bias": &r.DGate.Bias, "second gate bias": &r.DGate.SecondBias}
 }
 
 func (r *convolutionRun) gradients() map[string][]float32 {
-	return r.byName(r.to.X, r.to.Convolution.Filter, r.to.Gate.Filter)
-}
-
-func (r *convolutionRun) byName(x []float32, convolution, gate Filter) map[string][]float32 {
-	return map[string][]float32{"x": x, "weight": convolution.Weight, "bias": convolution.Bias, "second bias": convolution.SecondBias,
-		"gate weight": gate.Weight, "gate bias": gate.Bias, "second gate bias": gate.SecondBias}
+	gradients := map[string][]float32{}
+	for name, output := range r.outputs() {
+		gradients[name] = output.To
+	}
+	return gradients
 }
 
 // naive is the layer by its definition, in float64.
 func (r *convolutionRun) naive(in map[string][]float64) []float64 {
-	y := make([]float64, len(r.y))
+	y := make([]float64, len(r.Y))
 	x, weight, gateWeight := in["x"], in["weight"], in["gate weight"]
 	for s := range len(r.Starts) - 1 {
 		for t := int(r.Starts[s]); t < int(r.Starts[s+1]); t++ {
@@ -107,18 +114,18 @@ func (r *convolutionRun) naive(in map[string][]float64) []float64 {
 func TestGatedConvolutionAgreesWithTheDefinition(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for i := range convolutionRuns() {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			r := convolutionRuns()[i]
 			r.run(newTestCPU(t, set, 2))
 			in := map[string][]float64{}
 			for name, x := range r.inputs() {
 				in[name] = widen(x)
 			}
-			requireNear(t, set+", "+r.name+": y", r.y, r.naive(in), 1e-6)
+			requireNear(t, set+", "+r.name+": y", r.Y, r.naive(in), 1e-6)
 			loss := func() float64 {
 				sum := 0.0
 				for i, y := range r.naive(in) {
-					sum += y * float64(r.dy[i])
+					sum += y * float64(r.DY[i])
 				}
 				return sum
 			}
@@ -133,13 +140,13 @@ func TestGatedConvolutionAgreesWithTheDefinition(t *testing.T) {
 }
 
 func TestGatedConvolutionDoesNotDependOnThreads(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		for i, one := range convolutionRuns() {
 			one.run(newTestCPU(t, set, 1))
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				r := convolutionRuns()[i]
 				r.run(newTestCPU(t, set, threads))
-				if !slices.Equal(r.y, one.y) {
+				if !slices.Equal(r.Y, one.Y) {
 					t.Errorf("%s, %s: y differs between 1 and %d threads", set, r.name, threads)
 				}
 				for name, want := range one.gradients() {
@@ -163,9 +170,8 @@ func TestGatedConvolutionBackwardAccumulates(t *testing.T) {
 				want[name][i] *= 2
 			}
 		}
-		r.to.AccumulateX = true
-		for _, f := range []*FilterGradients{&r.to.Convolution, &r.to.Gate} {
-			f.Accumulate.Weight, f.Accumulate.Bias, f.Accumulate.SecondBias = true, true, true
+		for _, output := range r.outputs() {
+			output.Accumulate = true
 		}
 		r.run(cpu)
 		for name, x := range r.gradients() {
@@ -183,27 +189,26 @@ func BenchmarkGatedConvolution(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer cpu.Close()
-		limit := measureLimit(cpu, Float32)
+		limit := peak(cpu, Float32)
 		lengths := slices.Repeat([]int32{128}, 16)
 		r := newConvolutionRun(807, 807, 4, true, lengths...)
-		g, tokens := r.GatedConvolution, int(r.Starts[len(lengths)])
-		scratch := make([]float32, GatedConvolutionScratch(g, tokens, true))
+		r.Scratch = make([]float32, r.ScratchSize())
 		report := func(b *testing.B, passes int) {
-			rate := float64(passes*4*tokens*g.Input*g.Output*g.Taps) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+			rate := float64(passes*4*r.tokens()*r.Input*r.Output*r.Taps) * float64(b.N) / b.Elapsed().Seconds() / 1e9
 			b.ReportMetric(rate, "GFLOP/s")
 			b.ReportMetric(rate/limit, "of-limit")
 		}
 		b.Run(fmt.Sprintf("forward/threads=%d", threads), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				cpu.GatedConvolutionForward(g, r.y, r.saved, r.x, scratch)
+				cpu.GatedConvolutionForward(&r.GatedConvolution)
 			}
 			report(b, 1)
 		})
 		b.Run(fmt.Sprintf("backward/threads=%d", threads), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				cpu.GatedConvolutionBackward(g, &r.to, r.dy, r.saved, r.x, scratch)
+				cpu.GatedConvolutionBackward(&r.GatedConvolutionGradient)
 			}
 			report(b, 2)
 		})

@@ -5,20 +5,26 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
+
+	"uer/internal/kernel/native"
+	"uer/internal/kernel/portable"
+	"uer/internal/kernel/routine"
+	"uer/internal/kernel/workers"
 )
 
 // CPU runs operations with one instruction set on a pool of threads. It belongs to one goroutine at a time.
 type CPU struct {
-	*routines
-	pool      *pool
+	table     *routine.Table
+	pool      *workers.Pool
 	sizes     productSizes
 	product   productScratch
 	order     sequenceOrder // of recurrent layers
-	attention attentionWork
+	attention attentionTiles
 }
 
-// New returns a CPU with the best instruction set of this machine, or the one that the environment variable UER_CPU
-// names, and the given number of threads; 0 threads means all cores.
+// New returns a CPU with the given number of threads, 0 for all cores, and the best instruction set of this machine or the
+// one that the environment variable UER_CPU names.
 func New(threads int) (*CPU, error) {
 	set := os.Getenv("UER_CPU")
 	if set == "" {
@@ -40,44 +46,55 @@ func NewWith(set string, threads int) (*CPU, error) {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	for _, table := range tables() {
-		if table.name == set {
+		if table.Name == set {
 			return &CPU{
-				routines: table,
-				pool:     newPool(threads),
-				sizes:    machineSizes(),
-				product:  productScratch{workers: make([][]float32, threads)},
+				table:   table,
+				pool:    workers.New(threads),
+				sizes:   machineSizes(),
+				product: productScratch{workers: make([][]float32, threads)},
 			}, nil
 		}
 	}
 	return nil, fmt.Errorf("instruction set %q: this machine has %s", set, strings.Join(InstructionSets(), ", "))
 }
 
-// InstructionSets names the instruction sets that this program can use on this machine, the best first.
+// tables lists the tables that this machine can run, best first.
+var tables = sync.OnceValue(func() (list []*routine.Table) {
+	for _, set := range native.Sets() {
+		table := portable.Table()
+		native.Fill(set, &table)
+		list = append(list, &table)
+	}
+	table := portable.Table()
+	return append(list, &table)
+})
+
+// InstructionSets names the instruction sets that this program can use on this machine, best first.
 func InstructionSets() []string {
 	var names []string
 	for _, table := range tables() {
-		names = append(names, table.name)
+		names = append(names, table.Name)
 	}
 	return names
 }
 
 // Name is the name of the instruction set.
-func (c *CPU) Name() string { return c.name }
+func (c *CPU) Name() string { return c.table.Name }
 
-// Threads is the number of threads that share the work of an operation.
-func (c *CPU) Threads() int { return c.pool.threads }
+// Threads is the number of threads that share the work.
+func (c *CPU) Threads() int { return c.pool.Threads() }
 
 // Close stops the threads. The CPU must be idle, and cannot be used afterwards.
-func (c *CPU) Close() { c.pool.close() }
+func (c *CPU) Close() { c.pool.Close() }
 
 // parallel calls body once for every tile in [0, tiles), on all threads, and returns when all calls have.
 // The body must not call parallel. A panic in body is raised again here.
 func (c *CPU) parallel(tiles int, body func(tile int)) {
-	c.pool.run(tiles, func(_, tile int) { body(tile) })
+	c.pool.Run(tiles, func(_, tile int) { body(tile) })
 }
 
 // parallelWorker is parallel for bodies that need scratch memory of their own: worker is in [0, Threads()), and no two
 // calls with one worker run at the same time.
 func (c *CPU) parallelWorker(tiles int, body func(worker, tile int)) {
-	c.pool.run(tiles, body)
+	c.pool.Run(tiles, body)
 }

@@ -3,6 +3,8 @@ package kernel
 import (
 	"math"
 	"testing"
+
+	"uer/internal/kernel/routine"
 )
 
 // dropped tells which elements of a matrix of ones dropout drops.
@@ -38,7 +40,11 @@ func TestDropoutIsRandom(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	const rows, width = 1000, 768
+	const width = 768
+	rows, offsets := 1000, 66
+	if testing.Short() {
+		rows, offsets = 300, 20
+	}
 	for _, p := range []float64{0.1, 0.5} {
 		d := Dropout{Probability: float32(p), Key: DropoutKey(7, 1, 0)}
 		a := dropped(c, rows, width, 0, d)
@@ -53,13 +59,14 @@ func TestDropoutIsRandom(t *testing.T) {
 			count += sum
 			squares += (sum - width*p) * (sum - width*p)
 		}
-		if z := (count - rows*width*p) / math.Sqrt(rows*width*p*(1-p)); math.Abs(z) > 4 {
+		elements := float64(rows * width)
+		if z := (count - elements*p) / math.Sqrt(elements*p*(1-p)); math.Abs(z) > 4 {
 			t.Errorf("p %v: the number dropped is %.1f deviations off", p, z)
 		}
-		if v := squares / (rows * width * p * (1 - p)); math.Abs(v-1) > 5*math.Sqrt(2.0/rows) {
+		if v := squares / (elements * p * (1 - p)); math.Abs(v-1) > 5*math.Sqrt(2/float64(rows)) {
 			t.Errorf("p %v: the variance of the number dropped in a row is %v of what it should be", p, v)
 		}
-		for offset := 1; offset <= 66; offset++ {
+		for offset := 1; offset <= offsets; offset++ {
 			if z := agreement(a, a, width, offset, p); math.Abs(z) > 5 {
 				t.Errorf("p %v: neighbours at distance %d are %.1f deviations from independent", p, offset, z)
 			}
@@ -67,10 +74,10 @@ func TestDropoutIsRandom(t *testing.T) {
 		for name, b := range map[string][]bool{
 			"the next row":   dropped(c, rows, width, 1, d),
 			"a row far away": dropped(c, rows, width, 1<<20, d),
-			"the next step":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(7, 2, 0)}),
-			"the next site":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(7, 1, 1)}),
-			"the next seed":  dropped(c, rows, width, 0, Dropout{d.Probability, DropoutKey(8, 1, 0)}),
-			"the next key":   dropped(c, rows, width, 0, Dropout{d.Probability, d.Key + 1}),
+			"the next step":  dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: DropoutKey(7, 2, 0)}),
+			"the next site":  dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: DropoutKey(7, 1, 1)}),
+			"the next seed":  dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: DropoutKey(8, 1, 0)}),
+			"the next key":   dropped(c, rows, width, 0, Dropout{Probability: d.Probability, Key: d.Key + 1}),
 		} {
 			for offset := range 3 {
 				if z := agreement(a, b, width, offset, p); math.Abs(z) > 5 {
@@ -86,7 +93,7 @@ func TestDropoutAgrees(t *testing.T) {
 		n := 2*rowTile(width) + 5
 		x, residual := random(1, n*width), random(2, n*width)
 		rows := counting(1<<30, n)
-		for _, d := range []Dropout{{}, {0.1, 1}, {0.5, math.MaxUint64}, {0.999, 3}, {1, 4}} {
+		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 1}, {Probability: 0.5, Key: math.MaxUint64}, {Probability: 0.999, Key: 3}, {Probability: 1, Key: 4}} {
 			requireSame(t, 0, func(c *CPU) [][]float32 {
 				y, sum, added := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 				copy(added, residual)
@@ -104,7 +111,7 @@ func TestDropoutScalesWhatStays(t *testing.T) {
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8}
 	y := make([]float32, 8)
 	for p, scale := range map[float32]float32{0: 1, 0.25: 1 / float32(0.75), 1: 0} {
-		c.DropoutForward(y, x, 4, []int32{5, 9}, Dropout{p, 3}, false)
+		c.DropoutForward(y, x, 4, []int32{5, 9}, Dropout{Probability: p, Key: 3}, false)
 		for i := range y {
 			if y[i] != 0 && y[i] != x[i]*scale {
 				t.Errorf("probability %v: %v becomes %v", p, x[i], y[i])
@@ -116,8 +123,8 @@ func TestDropoutScalesWhatStays(t *testing.T) {
 // TestDropoutHash pins the hash: changing it would change what a resumed run drops.
 func TestDropoutHash(t *testing.T) {
 	key := DropoutKey(1, 2, 3)
-	row := Dropout{Key: key}.rowKey(4)
-	if got := dropoutHash(row, 5); key != 0x6ae515c1c0ac7e37 || got != 0x949b7592 {
+	row := Dropout{Key: key}.RowKey(4)
+	if got := routine.DropoutHash(row, 5); key != 0x6ae515c1c0ac7e37 || got != 0x949b7592 {
 		t.Errorf("key %#x, hash %#x", key, got)
 	}
 }
@@ -127,7 +134,7 @@ func BenchmarkDropout(b *testing.B) {
 	x, residual, y := random(1, rows*width), random(2, rows*width), make([]float32, rows*width)
 	numbers := counting(0, rows)
 	b.Run("add", func(b *testing.B) {
-		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{0.1, 5}) })
+		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{Probability: 0.1, Key: 5}) })
 	})
 	b.Run("none", func(b *testing.B) {
 		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{}) })

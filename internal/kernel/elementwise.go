@@ -1,18 +1,24 @@
 package kernel
 
-import "math"
+import (
+	"math"
+
+	"uer/internal/kernel/routine"
+)
 
 // Add writes out = a + b. out may be a or b.
 func (c *CPU) Add(out, a, b []float32) {
 	requireLength("a", len(a), len(out))
 	requireLength("b", len(b), len(out))
-	c.overElements(len(out), func(i, j int) { c.rows.add(out[i:j], a[i:j], b[i:j]) })
+	c.overElements(len(out), func(i, j int) { c.table.Add(routine.Add{Out: out[i:j], A: a[i:j], B: b[i:j]}) })
 }
 
 // Scale writes out = scale*x, or adds it to out. out may be x.
 func (c *CPU) Scale(out, x []float32, scale float32, accumulate bool) {
 	requireLength("x", len(x), len(out))
-	c.overElements(len(out), func(i, j int) { c.rows.scale(out[i:j], x[i:j], scale, accumulate) })
+	c.overElements(len(out), func(i, j int) {
+		c.table.Scale(routine.Scale{Out: out[i:j], X: x[i:j], Factor: scale, Accumulate: accumulate})
+	})
 }
 
 // Fill writes value to every element.

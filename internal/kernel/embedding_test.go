@@ -24,9 +24,9 @@ func TestEmbeddingsAgree(t *testing.T) {
 		dout, before := random(3, n*width), random(4, 50*width)
 		requireSame(t, 1e-6, func(c *CPU) [][]float32 {
 			out, dwords, added := make([]float32, n*width), slices.Clone(before), slices.Clone(before)
-			c.EmbeddingForward(out, width, 3, [][]float32{words, positions}, ids)
-			c.EmbeddingBackward(dwords, width, ids[0], dout, 3, false)
-			c.EmbeddingBackward(added, width, ids[0], dout, 1, true)
+			c.EmbeddingForward(&Embedding{Width: width, Scale: 3, Tables: [][]float32{words, positions}, IDs: ids, Out: out})
+			c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 3, IDs: ids[0], DOut: dout, DTable: Output{To: dwords}})
+			c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 1, IDs: ids[0], DOut: dout, DTable: Output{To: added, Accumulate: true}})
 			return [][]float32{out, dwords, added}
 		})
 	}
@@ -39,18 +39,18 @@ func TestEmbeddingGradients(t *testing.T) {
 	ids := [][]int32{draws(1, n, 8), draws(2, n, 3)}
 	out, dwords, dpositions := make([]float32, n*width), make([]float32, 8*width), make([]float32, 3*width)
 	loss := func() float64 {
-		c.EmbeddingForward(out, width, 2, [][]float32{words, positions}, ids)
+		c.EmbeddingForward(&Embedding{Width: width, Scale: 2, Tables: [][]float32{words, positions}, IDs: ids, Out: out})
 		return weighted(out, dout)
 	}
-	c.EmbeddingBackward(dwords, width, ids[0], dout, 2, false)
-	c.EmbeddingBackward(dpositions, width, ids[1], dout, 1, false)
+	c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 2, IDs: ids[0], DOut: dout, DTable: Output{To: dwords}})
+	c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 1, IDs: ids[1], DOut: dout, DTable: Output{To: dpositions}})
 	requireGradient(t, "words", words, dwords, loss)
 	requireGradient(t, "positions", positions, dpositions, loss)
 }
 
 func TestEmbeddingRefusesNumbersOutsideTheTable(t *testing.T) {
 	for _, id := range []int32{-1, 4} {
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			c := newTestCPU(t, set, 1)
 			func() {
 				defer func() {
@@ -58,49 +58,8 @@ func TestEmbeddingRefusesNumbersOutsideTheTable(t *testing.T) {
 						t.Errorf("%s: number %d of a table of 4 rows was taken", set, id)
 					}
 				}()
-				c.EmbeddingForward(make([]float32, 3), 3, 1, [][]float32{make([]float32, 12)}, [][]int32{{id}})
+				c.EmbeddingForward(&Embedding{Width: 3, Scale: 1, Tables: [][]float32{make([]float32, 12)}, IDs: [][]int32{{id}}, Out: make([]float32, 3)})
 			}()
-		}
-	}
-}
-
-func TestScatterIsTheGradientOfGather(t *testing.T) {
-	for _, width := range []int{1, 17, 768} {
-		rows := 3*rowTile(width) + 2
-		var index []int32
-		for i := range int32(rows) {
-			if i%7 < 3 {
-				index = append(index, i)
-			}
-		}
-		x, dout, before := random(1, rows*width), random(2, len(index)*width), random(3, rows*width)
-		requireSame(t, 0, func(c *CPU) [][]float32 {
-			out, dx, added := make([]float32, len(dout)), slices.Clone(before), slices.Clone(before)
-			c.GatherRows(out, x, width, index)
-			c.ScatterAddRows(dx, dout, width, index, false)
-			c.ScatterAddRows(added, dout, width, index, true)
-			return [][]float32{out, dx, added}
-		})
-		c := newTestCPU(t, "portable", 1)
-		out, dx, added := make([]float32, len(dout)), slices.Clone(before), slices.Clone(before)
-		c.GatherRows(out, x, width, index)
-		c.ScatterAddRows(dx, dout, width, index, false)
-		c.ScatterAddRows(added, dout, width, index, true)
-		want := make([]float32, rows*width)
-		for i, row := range index {
-			for j := range width {
-				if out[i*width+j] != x[int(row)*width+j] {
-					t.Fatalf("row %d of the gathered rows is not row %d", i, row)
-				}
-				want[int(row)*width+j] = dout[i*width+j]
-			}
-		}
-		if !slices.Equal(dx, want) {
-			t.Error("scattered rows are not in their places")
-		}
-		c.Add(want, want, before)
-		if !slices.Equal(added, want) {
-			t.Error("rows are not added to what was there")
 		}
 	}
 }
@@ -116,13 +75,14 @@ func BenchmarkEmbedding(b *testing.B) {
 	out := make([]float32, n*width)
 	b.Run("forward", func(b *testing.B) {
 		eachSet(b, 8*n*width, func(c *CPU) {
-			c.EmbeddingForward(out, width, 1, [][]float32{words, positions, segments}, ids)
+			c.EmbeddingForward(&Embedding{Width: width, Scale: 1, Tables: [][]float32{words, positions, segments}, IDs: ids, Out: out})
 		})
 	})
 	for i, name := range []string{"words", "positions", "segments"} {
 		table := [][]float32{words, positions, segments}[i]
 		b.Run("backward/"+name, func(b *testing.B) {
-			eachSet(b, 8*n*width, func(c *CPU) { c.EmbeddingBackward(table, width, ids[i], out, 1, true) })
+			g := &EmbeddingGradient{Width: width, Scale: 1, IDs: ids[i], DOut: out, DTable: Output{To: table, Accumulate: true}}
+			eachSet(b, 8*n*width, func(c *CPU) { c.EmbeddingBackward(g) })
 		})
 	}
 }

@@ -4,57 +4,58 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"uer/internal/kernel/routine"
 )
 
-// Product is a matrix product and what is applied to its result while it is in the cache:
+// Product is a matrix product, and what is applied to its result while that is in the cache:
 //
-//	Before = A B + Bias, added to C if Accumulate
-//	C = dropout(Activation(Before)) + Residual
+//	PreActivation = A B + Bias, plus C if Accumulate
+//	C = dropout(Activation(PreActivation)) + Residual
 //
 // Matrices are row-major. A leading dimension is the distance between rows in elements; 0 means that rows are adjacent.
-// C and Before must not overlap the other operands. Rows of A and B may overlap: a leading dimension below the number of
-// columns makes rows of the windows of a longer row, as convolutions need them.
+// C and PreActivation must not overlap the other operands.
 type Product struct {
-	M, N, K    int
-	A          []float32 // [M, K], or [K, M] if TransposeA
-	LDA        int
-	TransposeA bool
-	B          []float32 // [K, N], or [N, K] if TransposeB
-	LDB        int
-	TransposeB bool
-	Packed     *Packed   // takes the place of B, LDB and TransposeB unless nil
-	C          []float32 // [M, N]
-	LDC        int
-	Accumulate bool
-	Bias       []float32 // [N], added to every row; nil for none
-	Activation Activation
-	Before     []float32 // [M, N] with the leading dimension of C; nil if not wanted
-	Dropout    Dropout
-	Rows       []int32   // [M], numbers the rows for Dropout; not read if nothing is dropped
-	Residual   []float32 // [M, N] with the leading dimension of C; nil for none
-	Precision  Precision // of A and B, and of Packed
+	M, N, K       int
+	A             []float32 // [M, K], or [K, M] if TransposeA
+	LDA           int
+	TransposeA    bool
+	B             []float32 // [K, N], or [N, K] if TransposeB
+	LDB           int
+	TransposeB    bool
+	Packed        *Packed   // replaces B, LDB and TransposeB unless nil
+	C             []float32 // [M, N]
+	LDC           int
+	Accumulate    bool
+	Bias          []float32 // [N], added to every row; nil for none
+	Activation    Activation
+	PreActivation []float32 // [M, N] with the leading dimension of C; nil if not wanted
+	Dropout       Dropout
+	Rows          []int32   // [M], row numbers for Dropout; not read if nothing is dropped
+	Residual      []float32 // [M, N] with the leading dimension of C; nil for none
+	Precision     Precision // of A and B, and of Packed
 }
 
-// Precision is the format in which a product reads its factors. Sums and all else are in float32.
-type Precision uint8
+// Precision is the format in which a product reads its factors.
+type Precision = routine.Precision
 
+// The precisions.
 const (
-	Float32  Precision = iota
-	BFloat16           // factors are rounded to the upper half of a float32, to the nearest and at a tie to even
+	Float32  = routine.Float32
+	BFloat16 = routine.BFloat16
 )
 
-// SupportsBF16 says whether products can have the precision BFloat16.
-func (c *CPU) SupportsBF16() bool { return c.matmul[BFloat16].rows > 0 }
+// SupportsBF16 reports whether products can have the precision BFloat16.
+func (c *CPU) SupportsBF16() bool { return c.table.Matmul[BFloat16].Rows > 0 }
 
-func (c *CPU) matmulIn(p Precision) *matmulRoutines {
-	if c.matmul[p].rows == 0 {
-		panic("kernel: product in bfloat16, which " + c.name + " on this machine does not support")
+func (c *CPU) matmulIn(p Precision) *routine.Matmul {
+	if c.table.Matmul[p].Rows == 0 {
+		panic("kernel: product in bfloat16, which " + c.Name() + " on this machine does not support")
 	}
-	return &c.matmul[p]
+	return &c.table.Matmul[p]
 }
 
-// MatMul computes a product. Its sums are in float32, taken over blocks of K of a size that K determines, one
-// block after the other.
+// MatMul computes a product. It sums in float32 over blocks of K, one after the other; their size depends on K alone.
 func (c *CPU) MatMul(p *Product) {
 	q := *p
 	q.complete()
@@ -69,17 +70,17 @@ func (c *CPU) MatMul(p *Product) {
 	}
 }
 
-// MeasureLimit returns the floating-point operations per second, in units of 10⁹, that all threads together do in a loop
-// of multiply-adds that touches no memory: the limit of any product in a precision. It is the mean over a duration, in
-// which the threads run at once: where cores share their clock, or a processor with other machines, several threads do
-// less than several times what one does for a moment.
-func (c *CPU) MeasureLimit(precision Precision, duration time.Duration) float64 {
-	const rounds, tilesOfThread = 1 << 15, 16
-	limit := c.matmulIn(precision).limit
+// PeakGFLOPS measures how many billion floating-point operations per second all threads together reach in a loop of
+// multiply-adds that touches no memory: the limit of any product in that precision. It is the mean over the duration, with
+// all threads running: cores may share a power budget, and a virtual machine its processor, so n threads can be slower than
+// n times one.
+func (c *CPU) PeakGFLOPS(precision Precision, duration time.Duration) float64 {
+	const rounds, tilesPerThread = 1 << 15, 16
+	peak := c.matmulIn(precision).Peak
 	var operations atomic.Int64
 	start := time.Now()
 	for time.Since(start) < duration {
-		c.parallel(tilesOfThread*c.Threads(), func(int) { operations.Add(int64(limit(rounds))) })
+		c.parallel(tilesPerThread*c.Threads(), func(int) { operations.Add(int64(peak(rounds))) })
 	}
 	return float64(operations.Load()) / float64(time.Since(start).Nanoseconds())
 }
@@ -100,19 +101,16 @@ func (p *Product) complete() {
 	if p.LDC < p.N {
 		panic(fmt.Sprintf("kernel: C has %d columns and the leading dimension %d", p.N, p.LDC))
 	}
-	if p.Before != nil {
-		requireMatrix("Before", p.Before, p.M, p.N, p.LDC, false)
+	if p.PreActivation != nil {
+		requireMatrix("PreActivation", p.PreActivation, p.M, p.N, p.LDC, false)
 	}
 	if p.Residual != nil {
 		requireMatrix("Residual", p.Residual, p.M, p.N, p.LDC, false)
 	}
 	requireOptional("Bias", p.Bias, p.N)
 	p.Rows = dropoutRows(p.Rows, p.M, p.Dropout)
-	if p.Activation == Linear {
-		p.Activation = None
-	}
-	if p.Activation == None && p.Before != nil {
-		panic("kernel: Before without an activation")
+	if p.Activation == None && p.PreActivation != nil {
+		panic("kernel: PreActivation without an activation")
 	}
 }
 

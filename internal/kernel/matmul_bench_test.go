@@ -21,18 +21,18 @@ func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 		start := time.Now()
 		c.MatMul(&q)
 		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
-		limit = max(limit, measureLimit(c, p.precision))
+		limit = max(limit, peak(c, p.precision))
 	}
 	b.ReportMetric(best, "GFLOP/s")
 	b.ReportMetric(100*best/limit, "%limit")
 	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
 }
 
-// measureLimit is the best of some moments, as benchmarks of kernels report their best run.
-func measureLimit(c *CPU, precision Precision) float64 {
+// peak is the best of some moments, as benchmarks of kernels report their best run.
+func peak(c *CPU, precision Precision) float64 {
 	best := 0.0
 	for range 5 {
-		best = max(best, c.MeasureLimit(precision, 5*time.Millisecond))
+		best = max(best, c.PeakGFLOPS(precision, 5*time.Millisecond))
 	}
 	return best
 }

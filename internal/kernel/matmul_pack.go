@@ -1,35 +1,39 @@
 package kernel
 
-import "math/bits"
+import (
+	"math/bits"
 
-// panels is a packed matrix, or a part of it: blocks of K one after the other, in each the panels of all lines.
+	"uer/internal/kernel/routine"
+)
+
+// panels is a packed matrix or a part of one: blocks of K one after the other, each holding the panels of all lines.
 type panels struct {
 	data         []float32
 	count        int // of panels
 	width        int // lines in a panel
 	stride       int // elements from one index in K to the next in a panel
 	slot         int // indices in K that share an element
-	first, depth int // the line, and the index in K, that the data begins with
+	first, depth int // the line and the index in K at which the data begins
 }
 
-// panels describes packed lines of a factor; the memory is yet to be given.
-func (m *matmulRoutines) panels(f *factor, lines int) panels {
-	return panels{count: ceilDivide(lines, f.width), width: f.width, stride: f.stride, slot: m.slot}
+// newPanels describes packed lines of a factor. The caller supplies the memory.
+func newPanels(m *routine.Matmul, f *factor, lines int) panels {
+	return panels{count: routine.CeilDivide(lines, f.width), width: f.width, stride: f.stride, slot: m.Slot}
 }
 
 // size is the length of the data for a range of K.
-func (p *panels) size(depth int) int { return p.count * p.stride * ceilDivide(depth, p.slot) }
+func (p *panels) size(depth int) int { return p.count * p.stride * routine.CeilDivide(depth, p.slot) }
 
-// at gives the panels from a line on, which begins a panel, in the block [depth, depth+size) of K.
+// at returns the panels from the one that begins with line, in the block [depth, depth+size) of K.
 func (p *panels) at(line, depth, size int) []float32 {
-	return p.data[p.size(depth-p.depth)+(line-p.first)/p.width*p.stride*ceilDivide(size, p.slot):]
+	return p.data[p.size(depth-p.depth)+(line-p.first)/p.width*p.stride*routine.CeilDivide(size, p.slot):]
 }
 
-// panelStride lets the lines of a panel at one index in K lie in one line of the cache.
+// panelStride makes the elements of a panel at one index in K fall into one cache line.
 func panelStride(width int) int { return 1 << bits.Len(uint(width-1)) }
 
-// Packed is a matrix [K, N] in the layout in which products read it. A matrix that stays the same for many products, such
-// as the weights of a recurrent step, is packed once.
+// Packed is a matrix [K, N] in the layout that products read. It pays for a matrix that many products use unchanged, such as
+// weights that layers share.
 type Packed struct {
 	panels    panels
 	k, n      int
@@ -39,35 +43,35 @@ type Packed struct {
 // PackedSize is the number of elements that Pack needs for a matrix [k, n].
 func (c *CPU) PackedSize(k, n int, precision Precision) int {
 	m := c.matmulIn(precision)
-	return ceilDivide(k, m.slot) * roundUp(n, m.columns)
+	return routine.CeilDivide(k, m.Slot) * routine.RoundUp(n, m.Columns)
 }
 
-// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements. The result is
-// for products of this instruction set and precision. It holds until B changes or the memory is used otherwise.
+// Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements, for products
+// of this instruction set and precision. The result is valid until B changes or the memory is reused.
 func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, precision Precision) Packed {
 	m := c.matmulIn(precision)
 	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
 	leading = requireMatrix("B", b, k, n, leading, transpose)
-	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: m.columns, stride: m.columns}
-	p := Packed{m.panels(&f, n), k, n, precision}
+	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: m.Columns, stride: m.Columns}
+	p := Packed{newPanels(m, &f, n), k, n, precision}
 	p.panels.data = memory
-	c.packChunk(m, &f, &p.panels, n, k, m.blockDepth(k))
+	c.packChunk(m, &f, &p.panels, n, k, blockDepth(m, k))
 	return p
 }
 
 // packChunk packs lines of a factor over a range of K on all threads.
-func (c *CPU) packChunk(m *matmulRoutines, f *factor, into *panels, lines, depth, blockDepth int) {
+func (c *CPU) packChunk(m *routine.Matmul, f *factor, into *panels, lines, depth, blockDepth int) {
 	group := c.sizes.lines / f.width * f.width
-	groups, blocks := ceilDivide(lines, group), ceilDivide(depth, blockDepth)
+	groups, blocks := routine.CeilDivide(lines, group), routine.CeilDivide(depth, blockDepth)
 	c.parallel(groups*blocks, func(tile int) {
 		line, start := into.first+tile%groups*group, into.depth+tile/groups*blockDepth
 		size := min(blockDepth, into.depth+depth-start)
-		m.packBlock(f, into.at(line, start, size), line, min(group, into.first+lines-line), start, size)
+		packBlock(m, f, into.at(line, start, size), line, min(group, into.first+lines-line), start, size)
 	})
 }
 
 // packBlock packs lines of a factor in one block of K.
-func (m *matmulRoutines) packBlock(f *factor, panels []float32, line, lines, depth, size int) {
+func packBlock(m *routine.Matmul, f *factor, panels []float32, line, lines, depth, size int) {
 	if lines == 0 || size == 0 {
 		return
 	}
@@ -75,22 +79,23 @@ func (m *matmulRoutines) packBlock(f *factor, panels []float32, line, lines, dep
 	if f.transpose {
 		start = line*f.leading + depth
 	}
-	m.pack(panels, f.x[start:], f.leading, f.transpose, size, lines, f.width, f.stride)
+	m.Pack(routine.Pack{
+		Panels: panels, X: f.x[start:], Leading: f.leading, Transpose: f.transpose,
+		Depth: size, Count: lines, Width: f.width, Stride: f.stride,
+	})
 }
 
-// blockDepth is the number of products that are summed before they are added to an element of C.
-func (m *matmulRoutines) blockDepth(k int) int { return evenShare(k, maxDepth*m.slot, 2) }
+// blockDepth is the size of the blocks of K.
+func blockDepth(m *routine.Matmul, k int) int { return evenShare(k, maxDepth*m.Slot, 2) }
 
-// evenShare divides a total into the fewest parts of at most the limit, and returns the size of a part, rounded up to a
+// evenShare divides a total into as few equal shares as the limit allows and returns the size of one, rounded up to a
 // multiple.
 func evenShare(total, limit, multiple int) int {
-	parts := max(1, ceilDivide(total, max(1, limit)))
-	return max(multiple, roundUp(ceilDivide(total, parts), multiple))
+	shares := max(1, routine.CeilDivide(total, max(1, limit)))
+	return max(multiple, routine.RoundUp(routine.CeilDivide(total, shares), multiple))
 }
 
-func ceilDivide(a, b int) int { return (a + b - 1) / b }
-
-// grow returns memory for n elements, the given one if it is large enough.
+// grow returns memory for n elements, reusing what it is given if that is large enough.
 func grow(memory []float32, n int) []float32 {
 	if cap(memory) >= n {
 		return memory[:n]

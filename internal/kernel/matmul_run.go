@@ -1,66 +1,31 @@
 package kernel
 
-// A product is cut three times, each time for a level of the memory:
+import "uer/internal/kernel/routine"
+
+// A product is cut up three times, once for each level of memory:
 //
-//   - A register tile, a few rows of A by a few vectors of B's columns, is summed over a block of K in registers. The
-//     operands are packed into panels as wide as the tile, in the order in which the tile reads them.
-//   - A tile of work packs a few panels of one operand, which stay in the second-level cache, and multiplies them by all
+//   - A register tile, a few rows of A by a few vectors of columns of B, is summed over a block of K in registers. Both
+//     factors are packed into panels as wide as the tile, in the order in which the tile reads them.
+//   - A tile of work packs a few panels of one factor, which stay in the second-level cache, and multiplies them by all
 //     panels of the other.
-//   - Of that other operand, the smaller one, a chunk is packed at a time and shared by all threads in the third-level
-//     cache.
+//   - That other factor, the smaller one, is packed a chunk at a time, which all threads share in the third-level cache.
 //
-// Of these only the blocks of K affect the result: an element is summed within a block, then block after block. They
-// depend on K alone, so the result depends neither on the threads nor on whether B came packed.
+// Only the blocks of K affect the result: an element is summed within a block, then block after block. They depend on K
+// alone, so the result depends neither on the threads nor on whether B was packed in advance.
 const (
-	maxDepth  = 768     // of a panel; no matter how large caches are, or results would differ between machines
-	minLines  = 64      // of a tile; reading fewer from a row costs as much
-	tiles     = 32      // wanted if that leaves minLines, so that threads finish together
-	leastTile = 1 << 16 // multiply-adds that are worth a tile
+	maxDepth    = 768     // of a panel; whatever the size of the caches, or results would differ between machines
+	minLines    = 64      // of a tile; reading fewer elements from a row costs as much
+	wantedTiles = 32      // unless that leaves fewer than minLines; so many let threads finish together
+	minTile     = 1 << 16 // multiply-adds that are worth a tile
 )
 
-// matmulRoutines are the parts of a product that depend on the instruction set. The register tile is [rows, columns].
-type matmulRoutines struct {
-	rows, columns int
-	slot          int // elements of K that a float32 of a panel holds: 1, or 2 in bfloat16
-
-	// pack copies a matrix [depth, count] into panels [depth/slot, stride] of width lines each, filled up with zeros.
-	// Element (k, i) is x[k*leading+i], or x[i*leading+k] if transpose.
-	pack func(panels, x []float32, leading int, transpose bool, depth, count, width, stride int)
-
-	// multiply adds the product of packed panels to a block of C, or stores it there.
-	multiply func(t productTile)
-
-	// limit does multiply-adds in registers and returns how many floating-point operations these were.
-	limit func(rounds int) int
-}
-
-// productTile is the work of multiply: C = dropout(activation(A B + bias)) + residual, with C added to the sum if
-// accumulate.
-type productTile struct {
-	rows, columns, depth int       // depth: of the panels
-	height, stride       int       // of a panel of A: height rows, at most matmulRoutines.rows
-	a                    []float32 // panels [depth, stride]
-	b                    []float32 // panels [depth, matmulRoutines.columns]
-	byRows               bool      // takes the panels of A one after the other, with each all of B; else the other way round
-	c                    []float32 // [rows, columns]
-	leading              int       // of c, before and residual
-	accumulate           bool
-	bias                 []float32 // [columns], or nil
-	activation           Activation
-	before               []float32 // as c, or nil
-	dropout              Dropout
-	numbers              []int32   // [rows], the numbers of the rows for dropout; nil if nothing is dropped
-	firstColumn          int       // of c, among the columns of the whole
-	residual             []float32 // as c, or nil
-}
-
-// productScratch holds packed operands. Its size is bounded, whatever the product.
+// productScratch holds packed factors. Its size is bounded, whatever the product.
 type productScratch struct {
 	shared  []float32
 	workers [][]float32
 }
 
-// factor is an operand of a product as packing sees it. Its lines are the rows of A or the columns of B.
+// factor is a factor of a product as packing sees it. Its lines are the rows of A or the columns of B.
 type factor struct {
 	x         []float32
 	leading   int
@@ -68,15 +33,14 @@ type factor struct {
 	lines     int
 	width     int     // lines in a panel
 	stride    int     // elements from one index in K to the next in a panel
-	packed    *panels // if it has been packed before the product
+	packed    *panels // nil unless it was packed in advance
 }
 
-// productRun is a product under way. One factor is shared by all tiles of a chunk; each tile has its own lines of the
-// other.
+// productRun is a product being computed. All tiles of a chunk share one factor; each has its own lines of the other.
 type productRun struct {
 	Product
 	cpu         *CPU
-	routines    *matmulRoutines
+	matmul      *routine.Matmul
 	shared, own factor
 	sharesA     bool
 	blockDepth  int // of a block of K
@@ -84,7 +48,7 @@ type productRun struct {
 	chunkLines, chunkDepth int // of the shared factor
 	tileLines              int // of the other
 
-	// The chunk in work.
+	// The current chunk.
 	panels      panels
 	line, lines int // of the shared factor
 	start, end  int // in K
@@ -92,14 +56,14 @@ type productRun struct {
 
 func (c *CPU) newProductRun(p Product) *productRun {
 	m := c.matmulIn(p.Precision)
-	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.rows, 1)}
+	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.Rows, 1)}
 	a.stride = panelStride(a.width)
-	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.columns, stride: m.columns}
+	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.Columns, stride: m.Columns}
 	if p.Packed != nil {
 		b.packed = &p.Packed.panels
 	}
-	run := &productRun{Product: p, cpu: c, routines: m, blockDepth: m.blockDepth(p.K)}
-	// A packed matrix is best left to be shared, unless there are too few rows for as many tiles as there are threads.
+	run := &productRun{Product: p, cpu: c, matmul: m, blockDepth: blockDepth(m, p.K)}
+	// A packed matrix is best shared, unless there are too few rows to give every thread a tile.
 	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= c.sizes.lines)
 	if run.shared, run.own = b, a; run.sharesA {
 		run.shared, run.own = a, b
@@ -112,30 +76,30 @@ func (c *CPU) newProductRun(p Product) *productRun {
 func (r *productRun) cut() {
 	r.chunkLines, r.chunkDepth = r.shared.lines, max(1, r.K)
 	if r.shared.packed == nil {
-		elements := r.cpu.sizes.chunk * r.routines.slot
+		elements := r.cpu.sizes.chunk * r.matmul.Slot
 		blocks := max(1, elements/(r.shared.lines*r.blockDepth))
-		r.chunkDepth = evenShare(ceilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
+		r.chunkDepth = evenShare(routine.CeilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
 		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
-	lines := min(max(minLines, r.own.lines/tiles), r.cpu.sizes.lines)
-	lines = max(lines, leastTile/max(1, r.shared.lines*r.K))
+	lines := min(max(minLines, r.own.lines/wantedTiles), r.cpu.sizes.lines)
+	lines = max(lines, minTile/max(1, r.shared.lines*r.K))
 	r.tileLines = evenShare(r.own.lines, lines, r.own.width)
 }
 
-// chunk adds what comes of the lines of the shared factor from one on, and of K from one index on.
+// chunk computes the chunk that begins with a line of the shared factor and an index in K.
 func (r *productRun) chunk(line, start int) {
 	r.line, r.lines = line, min(r.chunkLines, r.shared.lines-line)
 	r.start, r.end = start, min(start+r.chunkDepth, r.K)
 	if r.shared.packed != nil {
 		r.panels = *r.shared.packed
 	} else {
-		r.panels = r.routines.panels(&r.shared, r.lines)
+		r.panels = newPanels(r.matmul, &r.shared, r.lines)
 		r.panels.first, r.panels.depth = line, start
 		r.cpu.product.shared = grow(r.cpu.product.shared, r.panels.size(r.end-start))
 		r.panels.data = r.cpu.product.shared
-		r.cpu.packChunk(r.routines, &r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
+		r.cpu.packChunk(r.matmul, &r.shared, &r.panels, r.lines, r.end-start, r.blockDepth)
 	}
-	r.cpu.parallelWorker(ceilDivide(r.own.lines, r.tileLines), r.tile)
+	r.cpu.parallelWorker(routine.CeilDivide(r.own.lines, r.tileLines), r.tile)
 }
 
 // tile multiplies a range of lines by the chunk.
@@ -146,48 +110,48 @@ func (r *productRun) tile(worker, tile int) {
 	if r.sharesA {
 		row, rows, column, columns = r.line, r.lines, first, count
 	}
-	t := productTile{rows: rows, columns: columns, byRows: r.sharesA, c: r.C[row*r.LDC+column:], leading: r.LDC}
+	t := routine.Multiply{Rows: rows, Columns: columns, ByRows: r.sharesA, C: r.C[row*r.LDC+column:], Leading: r.LDC}
 	for depth := r.start; depth == r.start || depth < r.end; depth += r.blockDepth {
 		size := min(r.blockDepth, r.end-depth)
-		t.b, t.a = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
-		t.height, t.stride = r.own.width, r.own.stride
+		t.B, t.A = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
+		t.Height, t.Stride = r.own.width, r.own.stride
 		if r.sharesA {
-			t.a, t.b, t.height, t.stride = t.b, t.a, r.shared.width, r.shared.stride
+			t.A, t.B, t.Height, t.Stride = t.B, t.A, r.shared.width, r.shared.stride
 		}
-		t.depth = ceilDivide(size, r.routines.slot)
-		t.accumulate = r.Accumulate || depth > 0
+		t.Depth = routine.CeilDivide(size, r.matmul.Slot)
+		t.Accumulate = r.Accumulate || depth > 0
 		if depth+size == r.K {
 			r.finish(&t, row, column)
 		}
-		r.routines.multiply(t)
+		r.matmul.Multiply(t)
 	}
 }
 
-// finish adds to the last block of K what is done to the sums.
-func (r *productRun) finish(t *productTile, row, column int) {
-	t.activation = r.Activation
+// finish makes the last block of K apply what follows the sums.
+func (r *productRun) finish(t *routine.Multiply, row, column int) {
+	t.Activation = r.Activation
 	if r.Bias != nil {
-		t.bias = r.Bias[column : column+t.columns]
+		t.Bias = r.Bias[column : column+t.Columns]
 	}
-	if r.Before != nil {
-		t.before = r.Before[row*r.LDC+column:]
+	if r.PreActivation != nil {
+		t.PreActivation = r.PreActivation[row*r.LDC+column:]
 	}
 	if r.Rows != nil {
-		t.dropout, t.numbers, t.firstColumn = r.Dropout, r.Rows[row:row+t.rows], column
+		t.Dropout, t.RowNumbers, t.FirstColumn = r.Dropout, r.Rows[row:row+t.Rows], column
 	}
 	if r.Residual != nil {
-		t.residual = r.Residual[row*r.LDC+column:]
+		t.Residual = r.Residual[row*r.LDC+column:]
 	}
 }
 
-// ownPanels gives a tile's lines of its own factor in one block of K.
+// ownPanels returns the tile's lines of its own factor, packed, in one block of K.
 func (r *productRun) ownPanels(worker, first, count, depth, size int) []float32 {
 	if r.own.packed != nil {
 		return r.own.packed.at(first, depth, size)
 	}
-	p := r.routines.panels(&r.own, count)
+	p := newPanels(r.matmul, &r.own, count)
 	memory := &r.cpu.product.workers[worker]
 	*memory = grow(*memory, p.size(size))
-	r.routines.packBlock(&r.own, *memory, first, count, depth, size)
+	packBlock(r.matmul, &r.own, *memory, first, count, depth, size)
 	return *memory
 }

@@ -5,32 +5,36 @@ import (
 	"testing"
 )
 
+// TestSizesForCaches: what is packed at a time fits into the caches where these are not tiny, is worth a tile, and does not
+// shrink with larger caches. Unknown sizes are no problem.
 func TestSizesForCaches(t *testing.T) {
-	const kilo, mega = 1 << 10, 1 << 20
-	for _, test := range []struct {
-		second, third int
-		want          productSizes
-	}{
-		{256 * kilo, 6 * mega, productSizes{32, 384 * kilo}},
-		{384 * kilo, 8 * mega, productSizes{64, 512 * kilo}},
-		{512 * kilo, 16 * mega, productSizes{96, mega}},
-		{1 * mega, 32 * mega, productSizes{96, mega}},
-		{2 * mega, 105 * mega, productSizes{96, mega}},
-		{12 * mega, -1, productSizes{96, mega}},
-		{-1, 0, productSizes{96, mega}},
-		{64 * kilo, 1 * mega, productSizes{32, 64 * kilo}},
-	} {
-		if got := sizesFor(test.second, test.third); got != test.want {
-			t.Errorf("caches of %d and %d bytes: %+v, not %+v", test.second, test.third, got, test.want)
-		}
-	}
-	for _, set := range InstructionSets() {
-		c := newTestCPU(t, set, 1)
-		for precision := range c.matmul {
-			if m := c.matmul[precision]; c.sizes.lines < max(m.rows, m.columns) {
-				t.Errorf("%s: a tile of %d lines is less than a register tile of %d, %d", set, c.sizes.lines, m.rows, m.columns)
+	const kilo, mega, float = 1 << 10, 1 << 20, 4
+	before := productSizes{}
+	for second := 16 * kilo; second <= 64*mega; second *= 2 {
+		for _, third := range []int{-1, 0, second, 4 * second, 64 * second} {
+			sizes := sizesFor(second, third)
+			for _, set := range testedSets() {
+				for _, m := range newTestCPU(t, set, 1).table.Matmul {
+					if sizes.lines < max(m.Rows, m.Columns) {
+						t.Errorf("caches of %d and %d bytes: tiles of %d lines, fewer than in a register tile of %s", second, third, sizes.lines, set)
+					}
+					if panel := m.Columns * maxDepth * float; second >= 256*kilo && sizes.lines*maxDepth*float+panel > second {
+						t.Errorf("caches of %d and %d bytes: %d lines and a panel of %s do not fit", second, third, sizes.lines, set)
+					}
+				}
+			}
+			if sizes.chunk <= 0 || third > 0 && sizes.chunk*float > third/2 {
+				t.Errorf("caches of %d and %d bytes: chunk of %d elements", second, third, sizes.chunk)
 			}
 		}
+		sizes := sizesFor(second, 4*second)
+		if sizes.lines < before.lines || sizes.chunk < before.chunk {
+			t.Errorf("second-level cache of %d bytes: %+v, for a smaller one %+v", second, sizes, before)
+		}
+		before = sizes
+	}
+	if unknown := sizesFor(-1, 0); unknown.lines <= 0 || unknown.chunk <= 0 {
+		t.Errorf("unknown caches: %+v", unknown)
 	}
 }
 
@@ -41,7 +45,10 @@ func TestMatMulSizesDoNotChangeBits(t *testing.T) {
 		{m: 300, n: 150, k: 1700, transposeA: true, accumulate: true},
 		{m: 90, n: 200, k: 900, packed: true, dropout: 0.1, residual: true},
 	}
-	for _, set := range InstructionSets() {
+	if testing.Short() {
+		cases = cases[2:]
+	}
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, p := range cases {
 			for _, p.precision = range []Precision{Float32, BFloat16} {
@@ -55,7 +62,7 @@ func TestMatMulSizesDoNotChangeBits(t *testing.T) {
 					multiplyCase(c, p, &got)
 					if i == 0 {
 						want = got
-					} else if !identical(got.C, want.C) || !identical(got.Before, want.Before) {
+					} else if !identical(got.C, want.C) || !identical(got.PreActivation, want.PreActivation) {
 						t.Errorf("%s, %v: differs with %+v", set, p, sizes)
 					}
 				}

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"uer/internal/kernel/portable"
 )
 
 // productCase is a product with its operands spread out as their leading dimensions say.
@@ -42,7 +44,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		return x, columns + p.padding
 	}
 	q := Product{M: p.m, N: p.n, K: p.k, TransposeA: p.transposeA, TransposeB: p.transposeB, Accumulate: p.accumulate,
-		Activation: p.activation, Dropout: Dropout{p.dropout, 5}, Rows: counting(1<<30, p.m), Precision: p.precision}
+		Activation: p.activation, Dropout: Dropout{Probability: p.dropout, Key: 5}, Rows: counting(1<<30, p.m), Precision: p.precision}
 	q.A, q.LDA = matrix(p.m, p.k, p.transposeA)
 	q.B, q.LDB = matrix(p.k, p.n, p.transposeB)
 	q.C, q.LDC = matrix(p.m, p.n, false)
@@ -51,7 +53,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 		q.Bias = q.Bias[:p.n]
 	}
 	if p.before {
-		q.Before = slices.Clone(q.C)
+		q.PreActivation = slices.Clone(q.C)
 	}
 	if p.residual {
 		q.Residual, _ = matrix(p.m, p.n, false)
@@ -118,11 +120,11 @@ func expect(p *Product, step int) []expectation {
 	for e := 0; e < p.M*p.N; e += step {
 		i, j := e/p.N, e%p.N
 		before, magnitude := reference(p, i, j)
-		limit, value := tolerance(p.K, magnitude), activate(p.Activation, before)
+		limit, value := tolerance(p.K, magnitude), portable.Activate(p.Activation, before)
 		within := limit*slope + 1e-6*math.Abs(value) + 1e-7
 		if d := p.Dropout; d.Probability > 0 {
 			factor := 0.0
-			if dropoutHash(d.rowKey(uint64(p.Rows[i])), uint32(j)) >= d.threshold() {
+			if !d.Drops(d.RowKey(uint64(p.Rows[i])), j) {
 				factor = 1 / (1 - float64(d.Probability))
 			}
 			value, within = value*factor, (within+1e-7*math.Abs(value))*factor
@@ -140,8 +142,8 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	t.Helper()
 	for _, w := range want {
 		e := w.row*got.LDC + w.column
-		if got.Before != nil && !(math.Abs(float64(got.Before[e])-w.before) <= w.beforeLimit) {
-			t.Fatalf("%s: Before[%d, %d] is %g, not %g", name, w.row, w.column, got.Before[e], w.before)
+		if got.PreActivation != nil && !(math.Abs(float64(got.PreActivation[e])-w.before) <= w.beforeLimit) {
+			t.Fatalf("%s: PreActivation[%d, %d] is %g, not %g", name, w.row, w.column, got.PreActivation[e], w.before)
 		}
 		if !(math.Abs(float64(got.C[e])-w.value) <= w.within) {
 			t.Fatalf("%s: C[%d, %d] is %g, not %g within %g", name, w.row, w.column, got.C[e], w.value, w.within)
@@ -149,7 +151,7 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	}
 	for e := range got.C {
 		between := e%got.LDC >= got.N
-		if between != math.IsNaN(float64(got.C[e])) || got.Before != nil && between != math.IsNaN(float64(got.Before[e])) {
+		if between != math.IsNaN(float64(got.C[e])) || got.PreActivation != nil && between != math.IsNaN(float64(got.PreActivation[e])) {
 			t.Fatalf("%s: wrote between the rows", name)
 		}
 	}
@@ -173,12 +175,12 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 		for i, c := range set {
 			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
 			got := q
-			got.C, got.Before = slices.Clone(q.C), slices.Clone(q.Before)
+			got.C, got.PreActivation = slices.Clone(q.C), slices.Clone(q.PreActivation)
 			multiplyCase(c, p, &got)
 			if i == 0 {
 				checkProduct(t, name, want, &got)
 				first = got
-			} else if !identical(first.C, got.C) || !identical(first.Before, got.Before) {
+			} else if !identical(first.C, got.C) || !identical(first.PreActivation, got.PreActivation) {
 				t.Fatalf("%s: differs from %d threads", name, set[0].Threads())
 			}
 		}
@@ -198,7 +200,7 @@ func multiplyCase(c *CPU, p productCase, q *Product) {
 // cpusOf gives a CPU for every number of threads, for every instruction set of which keep is true.
 func cpusOf(t *testing.T, keep func(set string) bool, threads ...int) [][]*CPU {
 	var list [][]*CPU
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		if keep(set) {
 			var cpus []*CPU
 			for _, n := range threads {
@@ -227,7 +229,7 @@ func TestMatMul(t *testing.T) {
 				p.packed = (number+flags/2)%2 == 0
 				if (number+flags/4)%2 == 0 {
 					p.activation = Activation((number + flags) % int(Sigmoid+1))
-					p.before = p.activation != None && p.activation != Linear && flags%3 == 0
+					p.before = p.activation != None && flags%3 == 0
 				}
 				p.residual = (number+flags/3)%2 == 0
 				if (number+flags/5)%2 == 0 {
@@ -245,7 +247,11 @@ func TestMatMul(t *testing.T) {
 func TestMatMulChunks(t *testing.T) {
 	native := func(set string) bool { return set != "portable" } // which is slow, and cut in the same way
 	cpus := cpusOf(t, native, 1, 2)
-	for _, size := range [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {1400, 1101, 1000}, {9, 300, 3500}} {
+	sizes := [][3]int{{120, 1100, 1700}, {1500, 70, 800}, {9, 300, 3500}, {1400, 1101, 1000}}
+	if testing.Short() {
+		sizes = sizes[:2]
+	}
+	for _, size := range sizes {
 		p := productCase{m: size[0], n: size[1], k: size[2], transposeB: true, bias: true, activation: ReLU}
 		testProduct(t, cpus, p, 1001)
 		p.transposeA, p.transposeB, p.accumulate, p.precision = true, false, true, BFloat16
@@ -256,7 +262,7 @@ func TestMatMulChunks(t *testing.T) {
 
 // One term is not rounded after its factors, so this shows how factors are rounded.
 func TestMatMulRoundsToBF16(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		if !c.SupportsBF16() {
 			continue
@@ -295,7 +301,7 @@ func TestMatMulWithoutDepth(t *testing.T) {
 
 // A weight that is not finite must reach the outputs that use it, and only those.
 func TestMatMulNotFinite(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		p := productCase{m: 5, n: 37, k: 20}.product(rand.New(rand.NewPCG(1, 2)))
 		p.B[3*p.LDB+36] = float32(math.Inf(1))
 		p.A[2*p.LDA+7] = float32(math.NaN())
@@ -349,9 +355,9 @@ func TestMatMulMemoryDoesNotGrow(t *testing.T) {
 
 // Dropout and residual in a product give the bits that they give after it.
 func TestMatMulDropsAsDropoutDoes(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
-		for _, d := range []Dropout{{}, {0.1, 3}, {1, 4}} {
+		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 3}, {Probability: 1, Key: 4}} {
 			p := productCase{m: 37, n: 75, k: 800, bias: true}.product(rand.New(rand.NewPCG(1, 2)))
 			rows, residual := counting(40, p.M), random(5, len(p.C))
 			c.MatMul(&p)

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// adviseLargePages is a wish: a system without large pages refuses it, and nothing but speed is lost. The memory holds
-// zeros. Where the runtime has written them, because it uses memory again, the pages are given back: they are zeros again
-// when they are first touched.
+// adviseLargePages is best effort: a system without large pages refuses, and only speed is lost. The memory, which must hold
+// zeros, is first given back to the system, which supplies zeros again when it is touched: where the runtime has cleared
+// reused memory, small pages are already there, and untouched memory would count as used.
 func adviseLargePages(memory []float32) {
 	bytes := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(memory))), 4*len(memory))
 	_ = unix.Madvise(bytes, unix.MADV_DONTNEED)

@@ -22,8 +22,8 @@ func newNaiveAttention(r *attentionRun) *naiveAttention {
 		n.length = max(n.length, int(r.Starts[s+1]-r.Starts[s]))
 		n.keyLength = max(n.keyLength, int(r.keyStarts()[s+1]-r.keyStarts()[s]))
 	}
-	n.q, n.dout = n.pad(r.q, r.Starts, n.length), n.pad(r.dout, r.Starts, n.length)
-	n.k, n.v = n.pad(r.k, r.keyStarts(), n.keyLength), n.pad(r.v, r.keyStarts(), n.keyLength)
+	n.q, n.dout = n.pad(r.Q, r.Starts, n.length), n.pad(r.DOut, r.Starts, n.length)
+	n.k, n.v = n.pad(r.K, r.keyStarts(), n.keyLength), n.pad(r.V, r.keyStarts(), n.keyLength)
 	n.bias = make([]float64, r.Heads*(2*r.MaxLength-1))
 	for i, x := range r.PositionBias {
 		n.bias[i] = float64(x)
@@ -78,7 +78,7 @@ func (n *naiveAttention) kept(s, h, i, j int) float64 {
 		return 1
 	}
 	row := n.Rows[int(n.Starts[s])+i]
-	if dropoutHash(n.Dropout.rowKey(uint64(int(row)*n.Heads+h)), uint32(j)) < n.Dropout.threshold() {
+	if n.Dropout.Drops(n.Dropout.RowKey(uint64(int(row)*n.Heads+h)), j) {
 		return 0
 	}
 	return 1 / (1 - float64(n.Dropout.Probability))
@@ -95,7 +95,7 @@ func (n *naiveAttention) run() {
 			}
 		}
 	}
-	if n.DPositionBias == nil {
+	if n.DPositionBias.To == nil {
 		dbias = nil
 	}
 	n.outputs = map[string][]float64{
@@ -151,7 +151,7 @@ func (n *naiveAttention) loss() float64 {
 	n.run()
 	sum := 0.0
 	for i, x := range n.outputs["out"] {
-		sum += x * float64(n.attentionRun.dout[i])
+		sum += x * float64(n.DOut[i])
 	}
 	return sum
 }

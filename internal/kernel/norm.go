@@ -1,91 +1,88 @@
 package kernel
 
-// NormKind is the formula of a normalisation.
-type NormKind uint8
+import "uer/internal/kernel/routine"
 
+// NormKind is the formula of a normalisation.
+type NormKind = routine.NormKind
+
+// The formulas.
 const (
-	// NormUER is layer normalisation as UER-py does it: y = γ (x-μ)/(s+ε) + β with the sample deviation
-	// s = √(Σ(x-μ)²/(width-1)) and ε = 1e-6 outside the root.
-	NormUER NormKind = iota
-	// NormRMS is the T5 form: y = γ x/√(mean(x²)+ε).
-	NormRMS
+	NormUER = routine.NormUER
+	NormRMS = routine.NormRMS
 )
 
-const normEpsilon = 1e-6
+// Norm normalises the rows of a matrix: sum = dropout(x) + residual, y = norm(sum). Rows is not read if nothing is
+// dropped. Stats is for the gradient.
+type Norm = routine.NormForward
 
-// Norm normalises the rows of a matrix.
-type Norm struct {
-	Kind        NormKind
-	Width       int
-	Gamma, Beta []float32 // [width]; nil Beta: none
-}
-
-// NormForward writes sum = dropout(x) + residual and y = norm(sum). x, residual, sum, y are [n, width], rows [n]
-// numbers the rows for dropout. With a nil sum (then no residual and no dropout) y = norm(x). residual may be nil;
-// sum may be x or residual. stats [n, 2] receives what NormBackward needs: the mean of a row (0 for NormRMS) and its
-// deviation s, or its root.
-func (c *CPU) NormForward(n Norm, y, sum, stats, x, residual []float32, rows []int32, d Dropout) {
-	count := c.checkNorm(n, "x", x)
-	requireLength("y", len(y), len(x))
-	requireLength("stats", len(stats), 2*count)
-	requireOptional("residual", residual, len(x))
-	requireOptional("sum", sum, len(x))
-	if sum == nil && (residual != nil || d.Probability > 0) {
-		panic("kernel: NormForward needs a sum for its residual or dropout")
+// NormForward computes Y, Stats and, unless it is nil, Sum.
+func (c *CPU) NormForward(n *Norm) {
+	count := checkNorm(n.Width, n.Gamma, "X", n.X)
+	requireOptional("Beta", n.Beta, n.Width)
+	requireLength("Y", len(n.Y), len(n.X))
+	requireLength("Stats", len(n.Stats), 2*count)
+	requireOptional("Residual", n.Residual, len(n.X))
+	requireOptional("Sum", n.Sum, len(n.X))
+	if n.Sum == nil && (n.Residual != nil || n.Dropout.Probability > 0) {
+		panic("kernel: a norm of a residual or dropout needs a Sum")
 	}
-	rows = dropoutRows(rows, count, d)
+	rows := dropoutRows(n.Rows, count, n.Dropout)
 	c.overRows(count, n.Width, func(first, last int) {
 		i, j := first*n.Width, last*n.Width
-		c.rows.normForward(n, y[i:j], part(sum, i, j), stats[2*first:2*last], x[i:j], part(residual, i, j),
-			part(rows, first, last), d)
+		t := *n
+		t.X, t.Residual, t.Rows = n.X[i:j], cut(n.Residual, i, j), cut(rows, first, last)
+		t.Y, t.Sum, t.Stats = n.Y[i:j], cut(n.Sum, i, j), n.Stats[2*first:2*last]
+		c.table.NormForward(t)
 	})
 }
 
-// checkNorm checks the parameters and returns the number of rows of x.
-func (c *CPU) checkNorm(n Norm, operand string, x []float32) int {
-	requireLength("Gamma", len(n.Gamma), n.Width)
-	requireOptional("Beta", n.Beta, n.Width)
-	return rowCount(operand, x, n.Width)
+// NormGradient is the gradients of a Norm, given that of its result.
+type NormGradient struct {
+	Kind                         NormKind
+	Width                        int
+	Gamma                        []float32 // [width]
+	DY                           []float32 // [rows, width]
+	Sum                          []float32 // [rows, width] of the Norm, its X if it had none
+	Stats                        []float32 // [rows, 2] of the Norm
+	Rows                         []int32   // [rows]; not read if nothing is dropped
+	Dropout                      Dropout
+	DX, DResidual, DGamma, DBeta Output    // as the operands of the Norm; DX or DResidual may be DY
+	Scratch                      []float32 // NormGradientScratch elements
 }
 
-// normGradient is what a tile of NormBackward writes.
-type normGradient struct {
-	dx, dresidual []float32 // [n, width], nil if not wanted
-	parameters    []float32 // [2, width]: dgamma and dbeta summed over the tile
-	accumulate    [2]bool   // dx, dresidual
-}
-
-// NormBackward writes the gradients of NormForward given dy and its sum (x where there was no sum) and stats:
-// dresidual, dx = dropout(dresidual), dgamma and dbeta. Each may be nil, and is added to if its flag in accumulate is
-// set. dx or dresidual may be dy. scratch has NormBackwardScratch elements.
-func (c *CPU) NormBackward(n Norm, dx, dresidual, dgamma, dbeta, dy, sum, stats []float32, rows []int32, d Dropout,
-	scratch []float32, accumulate [4]bool) {
-	count := c.checkNorm(n, "sum", sum)
-	requireLength("dy", len(dy), len(sum))
-	requireLength("stats", len(stats), 2*count)
-	requireOptional("dx", dx, len(sum))
-	requireOptional("dresidual", dresidual, len(sum))
-	rows = dropoutRows(rows, count, d)
-	requireScratch(scratch, NormBackwardScratch(count, n.Width))
+// NormBackward computes the outputs of a NormGradient.
+func (c *CPU) NormBackward(g *NormGradient) {
+	count := checkNorm(g.Width, g.Gamma, "Sum", g.Sum)
+	requireLength("DY", len(g.DY), len(g.Sum))
+	requireLength("Stats", len(g.Stats), 2*count)
+	requireOptional("DX", g.DX.To, len(g.Sum))
+	requireOptional("DResidual", g.DResidual.To, len(g.Sum))
+	requireOptional("DGamma", g.DGamma.To, g.Width)
+	requireOptional("DBeta", g.DBeta.To, g.Width)
+	requireScratch(g.Scratch, NormGradientScratch(count, g.Width))
+	rows := dropoutRows(g.Rows, count, g.Dropout)
 	blocks, step := rowBlocks(count)
-	partials := scratch[:blocks*2*n.Width] // [blocks, 2, width]
+	partials := g.Scratch[:blocks*2*g.Width] // [blocks, 2, width]
 	c.parallel(blocks, func(block int) {
 		first, last := block*step, min((block+1)*step, count)
-		i, j := first*n.Width, last*n.Width
-		c.rows.normBackward(n, normGradient{
-			dx:         part(dx, i, j),
-			dresidual:  part(dresidual, i, j),
-			parameters: partials[block*2*n.Width : (block+1)*2*n.Width],
-			accumulate: [2]bool{accumulate[0], accumulate[1]},
-		}, dy[i:j], sum[i:j], stats[2*first:2*last], part(rows, first, last), d)
+		i, j := first*g.Width, last*g.Width
+		c.table.NormBackward(routine.NormBackward{
+			Kind: g.Kind, Width: g.Width, Gamma: g.Gamma,
+			DY: g.DY[i:j], Sum: g.Sum[i:j], Stats: g.Stats[2*first : 2*last],
+			Rows: cut(rows, first, last), Dropout: g.Dropout,
+			DX: g.DX.Slice(i, j), DResidual: g.DResidual.Slice(i, j),
+			DParameters: partials[block*2*g.Width : (block+1)*2*g.Width],
+		})
 	})
-	if dgamma != nil {
-		c.sumBlocks(dgamma, partials, 2*n.Width, accumulate[2])
-	}
-	if dbeta != nil {
-		c.sumBlocks(dbeta, partials[min(n.Width, len(partials)):], 2*n.Width, accumulate[3])
-	}
+	c.sumBlocks(g.DGamma, partials, 2*g.Width)
+	c.sumBlocks(g.DBeta, from(partials, g.Width), 2*g.Width)
 }
 
-// NormBackwardScratch is the length of the scratch of NormBackward; that for many rows is enough for fewer.
-func NormBackwardScratch(rows, width int) int { return mostBlocks(rows) * 2 * width }
+// NormGradientScratch is the length of the scratch memory of a NormGradient. That for many rows is enough for fewer.
+func NormGradientScratch(rows, width int) int { return maxRowBlocks(rows) * 2 * width }
+
+// checkNorm returns the number of rows of x.
+func checkNorm(width int, gamma []float32, operand string, x []float32) int {
+	requireLength("Gamma", len(gamma), width)
+	return rowCount(operand, x, width)
+}

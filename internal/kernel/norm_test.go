@@ -8,21 +8,24 @@ import (
 
 func TestNormsAreThoseOfUER(t *testing.T) {
 	golden := readParts(t).LayerNorm
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
 		for name, kind := range map[string]NormKind{"normal": NormUER, "t5": NormRMS} {
 			part := golden[name]
 			x, dy := slices.Concat(part.X...), slices.Concat(part.DY...)
 			width := len(part.X[0])
-			n := Norm{Kind: kind, Width: width, Gamma: part.Params["gamma"], Beta: part.Params["beta"]}
+			gamma := part.Params["gamma"]
 			if kind == NormRMS {
-				n.Gamma = part.Params["weight"]
+				gamma = part.Params["weight"]
 			}
 			y, dx, stats := make([]float32, len(x)), make([]float32, len(x)), make([]float32, 2*len(part.X))
 			dgamma, dbeta := make([]float32, width), make([]float32, width)
-			scratch := make([]float32, NormBackwardScratch(len(part.X), width))
-			c.NormForward(n, y, nil, stats, x, nil, nil, Dropout{})
-			c.NormBackward(n, dx, nil, dgamma, dbeta, dy, x, stats, nil, Dropout{}, scratch, [4]bool{})
+			c.NormForward(&Norm{Kind: kind, Width: width, Gamma: gamma, Beta: part.Params["beta"], X: x, Y: y, Stats: stats})
+			c.NormBackward(&NormGradient{
+				Kind: kind, Width: width, Gamma: gamma, DY: dy, Sum: x, Stats: stats,
+				DX: Output{To: dx}, DGamma: Output{To: dgamma}, DBeta: Output{To: dbeta},
+				Scratch: make([]float32, NormGradientScratch(len(part.X), width)),
+			})
 			requireNear(t, set+" "+name+" y", y, float64s(slices.Concat(part.Y...)), 3e-7)
 			for r, want := range part.DX { // the rows differ in size: one has the deviation 0
 				requireNear(t, set+" "+name+" dx", dx[r*width:(r+1)*width], float64s(want), 5e-7)
@@ -37,43 +40,48 @@ func TestNormsAreThoseOfUER(t *testing.T) {
 	}
 }
 
-// normRun is a norm with its operands.
+// normRun is a norm with its operands, and its gradient.
 type normRun struct {
 	Norm
-	x, residual, dy, y, sum, stats, dx, dresidual, dgamma, dbeta []float32
-	rows                                                         []int32
-	Dropout
+	gradient NormGradient
 }
 
 func newNormRun(kind NormKind, rows, width int, p float32) *normRun {
 	n := rows * width
-	r := &normRun{
-		Norm: Norm{Kind: kind, Width: width, Gamma: random(1, width), Beta: random(2, width)},
-		x:    random(3, n), residual: random(4, n), dy: random(5, n),
-		y: make([]float32, n), sum: make([]float32, n), stats: make([]float32, 2*rows),
-		dx: random(6, n), dresidual: random(7, n), dgamma: random(8, width), dbeta: random(9, width),
-		rows: counting(3, rows), Dropout: Dropout{p, 11},
+	r := &normRun{Norm: Norm{
+		Kind: kind, Width: width, Gamma: random(1, width), Beta: random(2, width),
+		X: random(3, n), Residual: random(4, n), Rows: counting(3, rows), Dropout: Dropout{Probability: p, Key: 11},
+		Y: make([]float32, n), Sum: make([]float32, n), Stats: make([]float32, 2*rows),
+	}}
+	r.gradient = NormGradient{
+		Kind: kind, Width: width, Gamma: r.Gamma, DY: random(5, n), Sum: r.Sum, Stats: r.Stats, Rows: r.Rows, Dropout: r.Dropout,
+		DX: Output{To: random(6, n)}, DResidual: Output{To: random(7, n)},
+		DGamma: Output{To: random(8, width)}, DBeta: Output{To: random(9, width)},
+		Scratch: make([]float32, NormGradientScratch(rows, width)),
 	}
 	if kind == NormRMS {
-		r.Beta, r.dbeta = nil, nil
+		r.Beta, r.gradient.DBeta.To = nil, nil
 	}
-	for i := range r.x {
-		r.x[i] += 1
+	for i := range r.X {
+		r.X[i] += 1
 	}
 	return r
 }
 
-func (r *normRun) forward(c *CPU) {
-	c.NormForward(r.Norm, r.y, r.sum, r.stats, r.x, r.residual, r.rows, r.Dropout)
-}
+func (r *normRun) forward(c *CPU) { c.NormForward(&r.Norm) }
 
+// backward adds to those of DX, DResidual, DGamma, DBeta that are said to accumulate.
 func (r *normRun) backward(c *CPU, accumulate [4]bool) {
-	scratch := make([]float32, NormBackwardScratch(len(r.rows), r.Width))
-	c.NormBackward(r.Norm, r.dx, r.dresidual, r.dgamma, r.dbeta, r.dy, r.sum, r.stats, r.rows, r.Dropout, scratch, accumulate)
+	g := &r.gradient
+	for i, output := range []*Output{&g.DX, &g.DResidual, &g.DGamma, &g.DBeta} {
+		output.Accumulate = accumulate[i]
+	}
+	c.NormBackward(g)
 }
 
 func (r *normRun) outputs() [][]float32 {
-	return [][]float32{r.y, r.sum, r.stats, r.dx, r.dresidual, r.dgamma, r.dbeta}
+	g := &r.gradient
+	return [][]float32{r.Y, r.Sum, r.Stats, g.DX.To, g.DResidual.To, g.DGamma.To, g.DBeta.To}
 }
 
 func TestNormsAgree(t *testing.T) {
@@ -101,28 +109,31 @@ func TestNormGradients(t *testing.T) {
 		r := newNormRun(kind, 4, 9, 0.3)
 		r.forward(c)
 		r.backward(c, [4]bool{})
-		loss := func() float64 { r.forward(c); return weighted(r.y, r.dy) }
-		requireGradient(t, "x", r.x, r.dx, loss)
-		requireGradient(t, "residual", r.residual, r.dresidual, loss)
-		requireGradient(t, "gamma", r.Gamma, r.dgamma, loss)
-		requireGradient(t, "beta", r.Beta, r.dbeta, loss)
+		g := &r.gradient
+		loss := func() float64 { r.forward(c); return weighted(r.Y, g.DY) }
+		requireGradient(t, "x", r.X, g.DX.To, loss)
+		requireGradient(t, "residual", r.Residual, g.DResidual.To, loss)
+		requireGradient(t, "gamma", r.Gamma, g.DGamma.To, loss)
+		requireGradient(t, "beta", r.Beta, g.DBeta.To, loss)
 	}
 }
 
 func TestNormWithoutSumReadsX(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		r := newNormRun(NormUER, 70, 100, 0)
-		c.Fill(r.residual, 0)
+		c.Fill(r.Residual, 0)
 		r.forward(c)
-		want := slices.Clone(r.y)
-		x := slices.Clone(r.x)
-		c.NormForward(r.Norm, r.y, nil, r.stats, r.x, nil, nil, Dropout{})
-		if !slices.Equal(r.y, want) || !slices.Equal(r.x, x) {
+		want := slices.Clone(r.Y)
+		x := slices.Clone(r.X)
+		r.Sum, r.Residual = nil, nil
+		r.forward(c)
+		if !slices.Equal(r.Y, want) || !slices.Equal(r.X, x) {
 			t.Errorf("%s: norm of x differs from norm of x + 0, or x changed", set)
 		}
-		c.NormForward(r.Norm, r.x, nil, r.stats, r.x, nil, nil, Dropout{})
-		if !slices.Equal(r.x, want) {
+		r.Y = r.X
+		r.forward(c)
+		if !slices.Equal(r.Y, want) {
 			t.Errorf("%s: norm in place differs", set)
 		}
 	}
@@ -132,14 +143,11 @@ func BenchmarkNorm(b *testing.B) {
 	const rows, width = 4096, 768
 	for _, p := range []float32{0, 0.1} {
 		r := newNormRun(NormUER, rows, width, p)
-		scratch := make([]float32, NormBackwardScratch(rows, width))
 		b.Run(fmt.Sprintf("forward/dropout=%v", p), func(b *testing.B) {
 			eachSet(b, 16*rows*width, r.forward)
 		})
 		b.Run(fmt.Sprintf("backward/dropout=%v", p), func(b *testing.B) {
-			eachSet(b, 16*rows*width, func(c *CPU) {
-				c.NormBackward(r.Norm, r.dx, r.dresidual, r.dgamma, r.dbeta, r.dy, r.sum, r.stats, r.rows, r.Dropout, scratch, [4]bool{})
-			})
+			eachSet(b, 16*rows*width, func(c *CPU) { r.backward(c, [4]bool{}) })
 		})
 	}
 }

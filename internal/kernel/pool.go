@@ -1,184 +1,82 @@
 package kernel
 
-import (
-	"fmt"
-	"runtime"
-	"runtime/debug"
-	"sync/atomic"
+import "uer/internal/kernel/routine"
+
+// Pooling makes one row of the rows of a sequence.
+type Pooling uint8
+
+// The ways of pooling.
+const (
+	PoolMean Pooling = iota
+	PoolMax
 )
 
-// spins is how often a waiting thread looks before it sleeps. That takes about as long as waking it again, some tens of
-// microseconds, and more than there is between two operations of a training step.
-const spins = 20000
-
-// pool runs the tiles of one job at a time on persistent goroutines and on the caller.
-type pool struct {
-	threads int
-	workers []worker
-	done    chan struct{} // wakes the caller when the last worker leaves a job
-	busy    atomic.Bool
-	closed  atomic.Bool
-
-	// state counts in its upper half the openings and closings of jobs (odd while a job is open), and in its
-	// lower half the workers inside the job. A worker enters only an open job, so the caller never waits for a
-	// worker that has not woken up yet.
-	state  atomic.Uint64
-	body   func(worker, tile int)
-	tiles  int64
-	next   atomic.Int64 // the first tile that nobody has taken
-	failed atomic.Pointer[tilePanic]
+// Pool takes the mean or the maximum of the rows of each sequence: row s of Y from the rows Starts[s] to Starts[s+1] of X.
+// A sequence without rows gives zeros.
+type Pool struct {
+	Pooling Pooling
+	Width   int
+	Starts  []int32   // [sequences+1] offsets into the tokens
+	X       []float32 // [tokens, width]
+	Y       []float32 // [sequences, width]
 }
 
-const opening = 1 << 32
-
-type worker struct {
-	asleep atomic.Bool
-	wake   chan struct{}
-}
-
-// tilePanic carries a panic from the goroutine of a worker to the caller.
-type tilePanic struct {
-	value any
-	stack []byte
-}
-
-func (p *tilePanic) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.stack) }
-
-func newPool(threads int) *pool {
-	p := &pool{threads: threads, workers: make([]worker, threads-1), done: make(chan struct{}, 1)}
-	for i := range p.workers {
-		p.workers[i].wake = make(chan struct{}, 1)
-		go p.serve(i)
-	}
-	return p
-}
-
-func (p *pool) close() {
-	p.closed.Store(true)
-	p.wakeWorkers(len(p.workers))
-}
-
-// run calls body for every tile; the caller is the last worker.
-func (p *pool) run(tiles int, body func(worker, tile int)) {
-	if !p.busy.CompareAndSwap(false, true) {
-		panic("kernel: operation started while another one runs on the same CPU")
-	}
-	defer p.busy.Store(false)
-	if tiles <= 1 || p.threads == 1 {
-		for tile := range tiles {
-			body(p.threads-1, tile)
+// PoolForward computes Y.
+func (c *CPU) PoolForward(p *Pool) {
+	width := p.Width
+	requireLength("Y", len(p.Y), (len(p.Starts)-1)*width)
+	c.parallel(len(p.Starts)-1, func(s int) {
+		pooled := p.Y[s*width : (s+1)*width]
+		clear(pooled)
+		rows := p.X[int(p.Starts[s])*width : int(p.Starts[s+1])*width]
+		scale := float32(width) / float32(len(rows))
+		for i := 0; i < len(rows); i += width {
+			row := rows[i : i+width]
+			switch {
+			case p.Pooling == PoolMean:
+				c.table.Scale(routine.Scale{Out: pooled, X: row, Factor: scale, Accumulate: true})
+			case i == 0:
+				copy(pooled, row)
+			default:
+				for j, v := range row {
+					pooled[j] = max(pooled[j], v)
+				}
+			}
 		}
-		return
-	}
-	p.body, p.tiles = body, int64(tiles)
-	p.next.Store(0)
-	p.state.Add(opening)
-	p.wakeWorkers(tiles - 1)
-	p.work(p.threads - 1)
-	p.state.Add(opening)
-	p.await()
-	p.body = nil
-	if failed := p.failed.Swap(nil); failed != nil {
-		panic(failed)
-	}
+	})
 }
 
-// work takes tiles until none is left.
-func (p *pool) work(worker int) {
-	defer func() {
-		if value := recover(); value != nil {
-			p.failed.CompareAndSwap(nil, &tilePanic{value, debug.Stack()})
-			p.next.Store(p.tiles)
+// PoolGradient is the gradient of a Pool, given that of its result. Of several maxima the first receives the gradient.
+type PoolGradient struct {
+	Pool
+	DY []float32 // [sequences, width]
+	DX Output    // [tokens, width]
+}
+
+// PoolBackward computes DX.
+func (c *CPU) PoolBackward(g *PoolGradient) {
+	width, dx := g.Width, g.DX.To
+	requireLength("DY", len(g.DY), (len(g.Starts)-1)*width)
+	c.parallel(len(g.Starts)-1, func(s int) {
+		first, last := int(g.Starts[s])*width, int(g.Starts[s+1])*width
+		if !g.DX.Accumulate {
+			clear(dx[first:last])
 		}
-	}()
-	for {
-		tile := p.next.Add(1) - 1
-		if tile >= p.tiles {
+		dpooled := g.DY[s*width : (s+1)*width]
+		if g.Pooling == PoolMean {
+			scale := float32(width) / float32(last-first)
+			for i := first; i < last; i += width {
+				c.table.Scale(routine.Scale{Out: dx[i : i+width], X: dpooled, Factor: scale, Accumulate: true})
+			}
 			return
 		}
-		p.body(worker, int(tile))
-	}
-}
-
-// await returns when no worker is inside the closed job.
-func (p *pool) await() {
-	idle := func() bool { return uint32(p.state.Load()) == 0 }
-	for !spin(idle) {
-		<-p.done
-	}
-}
-
-func (p *pool) wakeWorkers(limit int) {
-	for i := range p.workers[:min(limit, len(p.workers))] {
-		if w := &p.workers[i]; w.asleep.CompareAndSwap(true, false) {
-			w.wake <- struct{}{}
+		for j, largest := range g.Y[s*width : (s+1)*width] {
+			for i := first + j; i < last; i += width {
+				if g.X[i] == largest {
+					dx[i] += dpooled[j]
+					break
+				}
+			}
 		}
-	}
-}
-
-// serve is the life of a worker: wait for a job, enter it, work, leave it.
-func (p *pool) serve(number int) {
-	w := &p.workers[number]
-	for seen := uint64(0); ; {
-		news := func() bool {
-			state := p.state.Load()
-			return state/opening%2 == 1 && state/opening != seen || p.closed.Load()
-		}
-		for !spin(news) {
-			w.sleep(news)
-		}
-		if p.closed.Load() {
-			return
-		}
-		if job, ok := p.enter(seen); ok {
-			seen = job
-			p.work(number)
-			p.leave()
-		}
-	}
-}
-
-// sleep returns when the caller wakes the worker, or at once if there is news already.
-func (w *worker) sleep(news func() bool) {
-	w.asleep.Store(true)
-	if news() && w.asleep.CompareAndSwap(true, false) {
-		return
-	}
-	<-w.wake
-}
-
-// enter counts the worker into the open job unless it is the one that the worker has seen.
-func (p *pool) enter(seen uint64) (job uint64, ok bool) {
-	for {
-		state := p.state.Load()
-		job = state / opening
-		if job%2 == 0 || job == seen {
-			return 0, false
-		}
-		if p.state.CompareAndSwap(state, state+1) {
-			return job, true
-		}
-	}
-}
-
-func (p *pool) leave() {
-	if state := p.state.Add(^uint64(0)); uint32(state) == 0 && state/opening%2 == 0 {
-		select {
-		case p.done <- struct{}{}:
-		default:
-		}
-	}
-}
-
-// spin reports whether the condition came true within the spinning time.
-func spin(condition func() bool) bool {
-	for i := range spins {
-		if condition() {
-			return true
-		}
-		if i%64 == 63 {
-			runtime.Gosched()
-		}
-	}
-	return condition()
+	})
 }

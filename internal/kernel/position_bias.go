@@ -2,13 +2,13 @@ package kernel
 
 import "math"
 
-// positionBiasReach is the distance from which on all keys share the last bucket.
+// positionBiasReach is the distance beyond which all keys share the last bucket.
 const positionBiasReach = 128
 
 // PositionBucket is the number of the bucket of a key that lies offset tokens after its query (before it, if
-// negative): one bucket a distance at first, then logarithmically wider ones (Raffel et al., "T5", 2020, with the
+// negative): one bucket per distance at first, then logarithmically wider ones (Raffel et al., "T5", 2020, with the
 // rounding of UER-py). In the bidirectional form the upper half of the buckets belongs to the keys after the query;
-// otherwise all of these share the query's own bucket.
+// otherwise all of those share the query's own bucket.
 func PositionBucket(offset, buckets int, bidirectional bool) int {
 	base, distance := 0, max(-offset, 0)
 	if bidirectional {
@@ -21,8 +21,8 @@ func PositionBucket(offset, buckets int, bidirectional bool) int {
 	if distance < exact {
 		return base + distance
 	}
-	part := float32(math.Log(float64(float32(distance)/float32(exact)))) / float32(math.Log(positionBiasReach/float64(exact)))
-	return base + min(buckets-1, exact+int(part*float32(buckets-exact)))
+	share := float32(math.Log(float64(float32(distance)/float32(exact)))) / float32(math.Log(positionBiasReach/float64(exact)))
+	return base + min(buckets-1, exact+int(share*float32(buckets-exact)))
 }
 
 // PositionBiasForward spreads a table [buckets, heads] into the bias [heads, 2*maxLength-1] of Attention.
@@ -38,7 +38,7 @@ func (c *CPU) PositionBiasForward(bias, table []float32, heads, maxLength int, b
 	}
 }
 
-// PositionBiasBackward gathers the gradient dbias [heads, 2*maxLength-1] into that of the table, or adds it.
+// PositionBiasBackward sums the gradient dbias [heads, 2*maxLength-1] into that of the table [buckets, heads], or adds to it.
 func (c *CPU) PositionBiasBackward(dtable, dbias []float32, heads, maxLength int, bidirectional, accumulate bool) {
 	offsets := 2*maxLength - 1
 	requireLength("dbias", len(dbias), heads*offsets)

@@ -44,7 +44,7 @@ func TestPositionBiasBackwardIsTheTranspose(t *testing.T) {
 		cpu.PositionBiasForward(bias, table, heads, maxLength, bidirectional)
 		cpu.PositionBiasBackward(dtable, d, heads, maxLength, bidirectional, false)
 		cpu.PositionBiasBackward(dtable, d, heads, maxLength, bidirectional, true)
-		if left, right := dot(bias, d), dot(table, dtable); 2*left != right {
+		if left, right := weighted(bias, d), weighted(table, dtable); 2*left != right {
 			t.Errorf("bidirectional %v: <forward(table), d> = %v, half of <table, backward(d)> = %v", bidirectional, left, right/2)
 		}
 	}

@@ -1,41 +1,44 @@
 package kernel
 
-import "slices"
+import (
+	"slices"
 
-// Cell names a recurrent cell. With the sums a = W_ih x_t + b_ih and b = W_hh h_{t-1} + b_hh, whose blocks of rows belong to
-// the gates in the order given (that of PyTorch), and h_{-1} = c_{-1} = 0:
-type Cell uint8
-
-const (
-	// TanhCell: h = tanh(a + b).
-	TanhCell Cell = iota
-	// LSTMCell, gates i, f, g, o of a + b: c = σ(f) c_{t-1} + σ(i) tanh(g), h = σ(o) tanh(c).
-	LSTMCell
-	// GRUCell, gates r, z, n: R = σ(a_r + b_r), Z = σ(a_z + b_z), N = tanh(a_n + R b_n), h = (1-Z) N + Z h_{t-1}.
-	GRUCell
+	"uer/internal/kernel/routine"
 )
 
-// Gates is the number of blocks of rows in the weights of a cell.
-func (c Cell) Gates() int { return [...]int{TanhCell: 1, LSTMCell: 4, GRUCell: 3}[c] }
+// Cell names a recurrent cell.
+type Cell = routine.Cell
+
+// The cells.
+const (
+	TanhCell = routine.TanhCell
+	LSTMCell = routine.LSTMCell
+	GRUCell  = routine.GRUCell
+)
 
 // Recurrent is one layer over a ragged batch, in one direction or in both: sequence s owns the tokens Starts[s] to Starts[s+1],
 // in this order for the first direction, and from the last to the first for the second.
 //
 // The products with the input and those of the weights' gradients are done for all tokens at once. Only the products
-// with the previous state go step by step; a step works through the sequences that are long enough for it, in both
-// directions at once.
+// with the previous state go step by step; a step covers the sequences that are long enough for it, in both directions
+// at once.
 type Recurrent struct {
 	Cell          Cell
 	Input, Hidden int     // of a direction
 	Starts        []int32 // [sequences+1] offsets into the tokens
-	Apart         bool    // the directions read one half of x each, [tokens, 2*input]; else both read x [tokens, input]
+	SplitInput    bool    // each direction reads its own half of X [tokens, 2*input]; otherwise both read X [tokens, input]
 
 	Precision Precision // of the factors of all products but those of single steps
 
-	Weights []RecurrentWeights // of the directions, one or two, whose states lie side by side in a row of y
+	Weights []RecurrentWeights // of the directions, one or two
+
+	X       []float32
+	Y       []float32 // [tokens, directions*hidden], the states of the directions side by side
+	Saved   []float32 // RecurrentSaved elements, for the gradient
+	Scratch []float32 // ScratchSize elements
 }
 
-// RecurrentWeights are the parameters of one direction, or their gradients.
+// RecurrentWeights are the parameters of one direction.
 type RecurrentWeights struct {
 	WeightIH []float32 // [gates*hidden, input]
 	WeightHH []float32 // [gates*hidden, hidden]
@@ -43,155 +46,115 @@ type RecurrentWeights struct {
 	BiasHH   []float32 // [gates*hidden]
 }
 
-// RecurrentGradients says where the gradients of a layer go, and which of them are added to what is there.
-type RecurrentGradients struct {
-	X           []float32 // as x; nil if not wanted
-	AccumulateX bool
-	Weights     []RecurrentWeights    // of the directions
-	Accumulate  []RecurrentAccumulate // of the directions
+// RecurrentGradient is the gradients of a Recurrent, whose Y and Saved have been computed, given that of Y.
+type RecurrentGradient struct {
+	Recurrent
+	DY       []float32 // [tokens, directions*hidden]
+	DX       Output    // as X
+	DWeights []RecurrentWeightGradients
 }
 
-// RecurrentAccumulate says for each of RecurrentWeights whether to add to it.
-type RecurrentAccumulate struct{ WeightIH, WeightHH, BiasIH, BiasHH bool }
+// RecurrentWeightGradients are the gradients of the RecurrentWeights of a direction. All are wanted.
+type RecurrentWeightGradients struct{ WeightIH, WeightHH, BiasIH, BiasHH Output }
 
-// recurrentUnits is the number of hidden units whose step is one tile of work. Native routines pack weights in blocks of it.
-const recurrentUnits = 32
-
-// recurrentStep is one step in one direction, of all sequences that are long enough for it. Slices that belong to tokens are
-// indexed by token, those that belong to sequences by row: rows are in order of length, longest first.
-type recurrentStep struct {
-	cell     Cell
-	hidden   int
-	tokens   []int32 // [rows] what each row is at
-	previous int     // distance to the token of the step before
-	start    bool    // whether this is the first step
-	weights  []float32
-	packed   []float32 // the weights, tile after tile, as the routine pack made them
-	bias     []float32 // [hidden] of the product that a GRU's gate r acts on
-
-	gates      []float32 // [tokens, gates*hidden], rows gateStride apart
-	gateStride int
-	extra      []float32 // [tokens, hidden] lstm: c; gru: b_n
-	y          []float32 // [tokens, hidden], rows stride apart
-	stride     int
-
-	// Forward: the state before and after the step.
-	before, after []float32 // [rows, hidden]
-	// Backward: the gradients of the sums with the state, of the next step and this one. The first `carried` rows have a
-	// next step.
-	carried   int
-	next, now []float32 // [rows, gates*hidden]
-	// Forward: c of an lstm. Backward: what reaches the state before other than through the weights, for an lstm of c.
-	memory []float32 // [rows, hidden]
-	dy     []float32 // [tokens, hidden], rows stride apart
-	dgates []float32 // [tokens, gates*hidden]
-	dextra []float32 // [tokens, hidden] gru: gradient of b_n
-}
-
-// recurrentRoutines work through one tile of the units: lay out the weights for it, or take a step.
-type recurrentRoutines struct {
-	packForward, packBackward, forward, backward func(t *recurrentStep, tile int)
-}
-
-// RecurrentForward computes the states y [tokens, directions*hidden] from x, and saved, of RecurrentSaved
-// elements, for RecurrentBackward.
-func (c *CPU) RecurrentForward(r *Recurrent, y, saved, x, scratch []float32) {
-	tokens := r.check(x, y)
-	width, sequences := r.Cell.Gates()*r.Hidden, len(r.Starts)-1
+// RecurrentForward computes Y and Saved.
+func (c *CPU) RecurrentForward(r *Recurrent) {
+	r.check()
+	requireScratch(r.Scratch, r.ScratchSize())
+	scratch, width := r.Scratch, r.Cell.Gates()*r.Hidden
 	bias := take(&scratch, width)
-	directions := make([]recurrentStep, len(r.Weights))
+	directions := make([]routine.RecurrentStep, len(r.Weights))
 	for d, w := range r.Weights {
 		t := &directions[d]
-		*t = r.direction(d, y, saved)
-		t.packed = take(&scratch, r.packedSize())
-		t.before, t.after = take(&scratch, sequences*r.Hidden), take(&scratch, sequences*r.Hidden)
-		t.memory = take(&scratch, sequences*r.Hidden)
+		*t = r.direction(d)
+		t.Packed = take(&scratch, r.packedSize())
+		t.Before, t.After = take(&scratch, r.sequences()*r.Hidden), take(&scratch, r.sequences()*r.Hidden)
+		t.Memory = take(&scratch, r.sequences()*r.Hidden)
 		copy(bias, w.BiasIH)
-		addTo(bias[:r.shared()*r.Hidden], w.BiasHH, true)
+		addTo(bias[:r.shared()*r.Hidden], w.BiasHH)
 		if r.Cell == GRUCell {
-			t.bias = w.BiasHH[2*r.Hidden:]
+			t.Bias = w.BiasHH[2*r.Hidden:]
 		}
-		c.MatMul(&Product{Precision: r.Precision, M: tokens, N: width, K: r.Input, A: from(x, r.column(d)), LDA: r.inputWidth(),
-			B: w.WeightIH, TransposeB: true, C: t.gates, LDC: t.gateStride, Bias: bias})
+		c.MatMul(&Product{Precision: r.Precision, M: r.tokens(), N: width, K: r.Input, A: from(r.X, r.column(d)), LDA: r.inputWidth(),
+			B: w.WeightIH, TransposeB: true, C: t.Gates, LDC: t.GateStride, Bias: bias})
 	}
-	c.forTiles(directions, c.routines.recurrent.packForward)()
-	step := c.forTiles(directions, c.routines.recurrent.forward)
+	c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackForward))
+	tiles, step := unitTiles(directions, c.table.Recurrent.Forward)
 	order := c.order.sort(r.Starts)
 	for i, alive := range order.alive {
 		for d := range directions {
 			t := &directions[d]
-			t.tokens, t.start = order.tokens[d][:alive], i == 0
-			t.before, t.after = t.after, t.before
+			t.Tokens, t.Start = order.tokens[d][:alive], i == 0
+			t.Before, t.After = t.After, t.Before
 		}
-		step()
+		c.parallelWorker(tiles, step)
 		order.advance(1)
 	}
 }
 
-// RecurrentBackward computes the gradients of x and the parameters from dy, that of y.
-func (c *CPU) RecurrentBackward(r *Recurrent, g *RecurrentGradients, dy, y, saved, x, scratch []float32) {
-	tokens := r.check(x, y)
-	requireLength("dy", len(dy), len(y))
-	width, sequences := r.Cell.Gates()*r.Hidden, len(r.Starts)-1
-	directions := make([]recurrentStep, len(r.Weights))
+// RecurrentBackward computes the outputs of a RecurrentGradient.
+func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
+	g.check()
+	requireScratch(g.Scratch, g.ScratchSize())
+	scratch, width := g.Scratch, g.Cell.Gates()*g.Hidden
+	directions := make([]routine.RecurrentStep, len(g.Weights))
 	for d := range directions {
 		t := &directions[d]
-		*t = r.direction(d, y, saved)
-		t.packed = take(&scratch, r.packedSize())
-		t.next, t.now = take(&scratch, sequences*width), take(&scratch, sequences*width)
-		t.memory = take(&scratch, sequences*r.Hidden)
-		t.dy, t.dgates = from(dy, d*r.Hidden), take(&scratch, tokens*width)
-		if r.Cell == GRUCell {
-			t.dextra = take(&scratch, tokens*r.Hidden)
+		*t = g.direction(d)
+		t.Packed = take(&scratch, g.packedSize())
+		t.Next, t.Now = take(&scratch, g.sequences()*width), take(&scratch, g.sequences()*width)
+		t.Memory = take(&scratch, g.sequences()*g.Hidden)
+		t.DY, t.DGates = from(g.DY, d*g.Hidden), take(&scratch, g.tokens()*width)
+		if g.Cell == GRUCell {
+			t.DExtra = take(&scratch, g.tokens()*g.Hidden)
 		}
 	}
-	c.forTiles(directions, c.routines.recurrent.packBackward)()
-	step := c.forTiles(directions, c.routines.recurrent.backward)
-	order := c.order.sort(r.Starts)
+	c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackBackward))
+	tiles, step := unitTiles(directions, c.table.Recurrent.Backward)
+	order := c.order.sort(g.Starts)
 	order.advance(len(order.alive) - 1)
 	for i, alive := range slices.Backward(order.alive) {
 		for d := range directions {
 			t := &directions[d]
-			t.carried = len(t.tokens)
-			t.tokens, t.start = order.tokens[d][:alive], i == 0
-			t.next, t.now = t.now, t.next
+			t.Carried = len(t.Tokens)
+			t.Tokens, t.Start = order.tokens[d][:alive], i == 0
+			t.Next, t.Now = t.Now, t.Next
 		}
-		step()
+		c.parallelWorker(tiles, step)
 		order.advance(-1)
 	}
 	for d := range directions {
-		r.products(c, g, d, &directions[d], x, scratch)
+		g.products(c, d, &directions[d], scratch)
 	}
 }
 
-// products computes the gradients of x and the parameters of a direction from those of the gates.
-func (r *Recurrent) products(c *CPU, g *RecurrentGradients, d int, t *recurrentStep, x, scratch []float32) {
-	h, width := r.Hidden, r.Cell.Gates()*r.Hidden
-	tokens := len(t.dgates) / width
-	w, to, add := &r.Weights[d], &g.Weights[d], &g.Accumulate[d]
+// products computes the gradients of X and the parameters of a direction from those of the gates.
+func (g *RecurrentGradient) products(c *CPU, d int, t *routine.RecurrentStep, scratch []float32) {
+	h, width, tokens := g.Hidden, g.Cell.Gates()*g.Hidden, g.tokens()
+	dw := &g.DWeights[d]
 	sum, before := take(&scratch, width), take(&scratch, tokens*h)
-	r.shift(c, before, t)
-	if g.X != nil {
-		c.MatMul(&Product{Precision: r.Precision, M: tokens, N: r.Input, K: width, A: t.dgates, B: w.WeightIH, C: from(g.X, r.column(d)),
-			LDC: r.inputWidth(), Accumulate: g.AccumulateX || d > 0 && !r.Apart})
+	g.shift(c, before, t)
+	if g.DX.To != nil {
+		c.MatMul(&Product{Precision: g.Precision, M: tokens, N: g.Input, K: width, A: t.DGates, B: g.Weights[d].WeightIH,
+			C: from(g.DX.To, g.column(d)), LDC: g.inputWidth(), Accumulate: g.DX.Accumulate || d > 0 && !g.SplitInput})
 	}
-	c.MatMul(&Product{Precision: r.Precision, M: width, N: r.Input, K: tokens, A: t.dgates, TransposeA: true, B: from(x, r.column(d)),
-		LDB: r.inputWidth(), C: to.WeightIH, Accumulate: add.WeightIH})
-	c.ColumnSum(sum, t.dgates, width, scratch, false)
-	addTo(to.BiasIH, sum, add.BiasIH)
+	c.MatMul(&Product{Precision: g.Precision, M: width, N: g.Input, K: tokens, A: t.DGates, TransposeA: true,
+		B: from(g.X, g.column(d)), LDB: g.inputWidth(), C: dw.WeightIH.To, Accumulate: dw.WeightIH.Accumulate})
+	c.ColumnSum(sum, t.DGates, width, scratch, false)
+	put(dw.BiasIH, sum)
 
-	shared := r.shared() * h
-	c.MatMul(&Product{Precision: r.Precision, M: shared, N: h, K: tokens, A: t.dgates, LDA: width, TransposeA: true, B: before,
-		C: to.WeightHH, Accumulate: add.WeightHH})
-	addTo(to.BiasHH[:shared], sum, add.BiasHH)
+	shared := g.shared() * h
+	c.MatMul(&Product{Precision: g.Precision, M: shared, N: h, K: tokens, A: t.DGates, LDA: width, TransposeA: true, B: before,
+		C: dw.WeightHH.To, Accumulate: dw.WeightHH.Accumulate})
+	put(dw.BiasHH.Slice(0, shared), sum)
 	if shared < width {
-		c.MatMul(&Product{Precision: r.Precision, M: h, N: h, K: tokens, A: t.dextra, TransposeA: true, B: before,
-			C: to.WeightHH[shared*h:], Accumulate: add.WeightHH})
-		c.ColumnSum(to.BiasHH[shared:], t.dextra, h, scratch, add.BiasHH)
+		c.MatMul(&Product{Precision: g.Precision, M: h, N: h, K: tokens, A: t.DExtra, TransposeA: true, B: before,
+			C: dw.WeightHH.To[shared*h:], Accumulate: dw.WeightHH.Accumulate})
+		c.ColumnSum(dw.BiasHH.To[shared:], t.DExtra, h, scratch, dw.BiasHH.Accumulate)
 	}
 }
 
-// shared is the number of gates whose sums with the input and with the state are just added, and so have one gradient.
+// shared is the number of gates that simply add their sums with the input and with the state, which so have one gradient.
 func (r *Recurrent) shared() int {
 	if r.Cell == GRUCell {
 		return 2
@@ -199,77 +162,74 @@ func (r *Recurrent) shared() int {
 	return r.Cell.Gates()
 }
 
-// shift copies the state that each token starts from.
-func (r *Recurrent) shift(c *CPU, before []float32, t *recurrentStep) {
+// shift copies the state from which each token starts.
+func (r *Recurrent) shift(c *CPU, before []float32, t *routine.RecurrentStep) {
 	h := r.Hidden
 	c.parallel(len(r.Starts)-1, func(s int) {
 		first, last := int(r.Starts[s]), int(r.Starts[s+1])-1
 		for token := first; token <= last; token++ {
 			row := before[token*h : (token+1)*h]
-			if from := token + t.previous; from < first || from > last {
+			if from := token + t.Previous; from < first || from > last {
 				clear(row)
 			} else {
-				copy(row, t.y[from*t.stride:])
+				copy(row, t.Y[from*t.Stride:])
 			}
 		}
 	})
 }
 
 // direction describes the operands that all steps of a direction share.
-func (r *Recurrent) direction(d int, y, saved []float32) recurrentStep {
-	tokens, width := int(r.Starts[len(r.Starts)-1]), r.Cell.Gates()*r.Hidden
-	t := recurrentStep{cell: r.Cell, hidden: r.Hidden, weights: r.Weights[d].WeightHH, previous: 2*d - 1,
-		y: from(y, d*r.Hidden), stride: len(r.Weights) * r.Hidden}
-	requireAtLeast("saved", len(saved), RecurrentSaved(r.Cell, tokens, t.stride))
+func (r *Recurrent) direction(d int) routine.RecurrentStep {
+	tokens, width := r.tokens(), r.Cell.Gates()*r.Hidden
+	t := routine.RecurrentStep{Cell: r.Cell, Hidden: r.Hidden, Weights: r.Weights[d].WeightHH, Previous: 2*d - 1,
+		Y: from(r.Y, d*r.Hidden), Stride: len(r.Weights) * r.Hidden}
 	if r.Cell == TanhCell {
-		t.gates, t.gateStride = t.y, t.stride
+		t.Gates, t.GateStride = t.Y, t.Stride
 	} else {
-		saved = saved[d*tokens*(width+r.Hidden):]
-		t.gates, t.gateStride, t.extra = saved[:tokens*width], width, saved[tokens*width:]
+		saved := r.Saved[d*tokens*(width+r.Hidden):]
+		t.Gates, t.GateStride, t.Extra = saved[:tokens*width], width, saved[tokens*width:]
 	}
 	return t
 }
 
-// forTiles returns a function that calls a routine for all tiles of all directions, which share the work of one step.
-func (c *CPU) forTiles(directions []recurrentStep, routine func(t *recurrentStep, tile int)) func() {
-	tiles := ceilDivide(directions[0].hidden, recurrentUnits)
-	body := func(_, tile int) { routine(&directions[tile/tiles], tile%tiles) }
-	return func() { c.parallelWorker(len(directions)*tiles, body) }
-}
-
-// units are those of a tile.
-func (t *recurrentStep) units(tile int) (first, count int) {
-	first = tile * recurrentUnits
-	return first, min(recurrentUnits, t.hidden-first)
-}
-
-// packedTile is the part of the packed weights that a tile reads.
-func (t *recurrentStep) packedTile(tile int) []float32 {
-	size := recurrentUnits * t.cell.Gates() * t.hidden
-	return t.packed[tile*size : (tile+1)*size]
+// unitTiles returns the number of tiles of a step in all directions, and a function that calls a routine for one of them.
+func unitTiles(directions []routine.RecurrentStep, call func(routine.RecurrentStep)) (tiles int, body func(worker, tile int)) {
+	const units = routine.RecurrentUnits
+	each := routine.CeilDivide(directions[0].Hidden, units)
+	return len(directions) * each, func(_, tile int) {
+		t := directions[tile/each]
+		tile %= each
+		t.First, t.Units = tile*units, min(units, t.Hidden-tile*units)
+		size := units * t.Cell.Gates() * t.Hidden
+		t.Packed = t.Packed[tile*size : (tile+1)*size]
+		call(t)
+	}
 }
 
 func (r *Recurrent) packedSize() int {
-	return roundUp(r.Hidden, recurrentUnits) * r.Cell.Gates() * r.Hidden
+	return routine.RoundUp(r.Hidden, routine.RecurrentUnits) * r.Cell.Gates() * r.Hidden
 }
 
-// inputWidth is the length of a row of x.
+func (r *Recurrent) tokens() int    { return int(r.Starts[len(r.Starts)-1]) }
+func (r *Recurrent) sequences() int { return len(r.Starts) - 1 }
+
+// inputWidth is the length of a row of X.
 func (r *Recurrent) inputWidth() int {
-	if r.Apart {
+	if r.SplitInput {
 		return len(r.Weights) * r.Input
 	}
 	return r.Input
 }
 
-// column is the column of x from which on a direction reads.
+// column is the first column of X that a direction reads.
 func (r *Recurrent) column(d int) int {
-	if r.Apart {
+	if r.SplitInput {
 		return d * r.Input
 	}
 	return 0
 }
 
-// RecurrentSaved is the number of elements that RecurrentForward saves for states y [tokens, width]: of each direction the
+// RecurrentSaved is the number of elements that RecurrentForward saves for states [tokens, width]: of each direction the
 // gates, and of an LSTM c, of a GRU what its gate r acts on.
 func RecurrentSaved(cell Cell, tokens, width int) int {
 	if cell == TanhCell {
@@ -278,59 +238,41 @@ func RecurrentSaved(cell Cell, tokens, width int) int {
 	return tokens * (cell.Gates() + 1) * width
 }
 
-// RecurrentScratch is the length of the scratch of RecurrentForward or RecurrentBackward, for at most the given numbers.
-func RecurrentScratch(r *Recurrent, tokens, sequences int, backward bool) int {
-	h, width := r.Hidden, r.Cell.Gates()*r.Hidden
-	if !backward {
-		return takes(width) + len(r.Weights)*takes(r.packedSize(), sequences*h, sequences*h, sequences*h)
-	}
-	return len(r.Weights)*takes(r.packedSize(), sequences*width, sequences*width, sequences*h, tokens*width, tokens*h) +
+// ScratchSize is the length of Scratch.
+func (r *Recurrent) ScratchSize() int {
+	states := r.sequences() * r.Hidden
+	return takes(r.Cell.Gates()*r.Hidden) + len(r.Weights)*takes(r.packedSize(), states, states, states)
+}
+
+// ScratchSize is the length of Scratch.
+func (g *RecurrentGradient) ScratchSize() int {
+	h, width, tokens, sequences := g.Hidden, g.Cell.Gates()*g.Hidden, g.tokens(), g.sequences()
+	return len(g.Weights)*takes(g.packedSize(), sequences*width, sequences*width, sequences*h, tokens*width, tokens*h) +
 		takes(width, tokens*h, ColumnSumScratch(tokens, width))
 }
 
-// check panics if the operands do not fit each other, and returns the number of tokens.
-func (r *Recurrent) check(x, y []float32) int {
-	tokens, width := int(r.Starts[len(r.Starts)-1]), r.Cell.Gates()*r.Hidden
-	requireLength("x", len(x), tokens*r.inputWidth())
-	requireLength("y", len(y), tokens*len(r.Weights)*r.Hidden)
+// check panics if the operands do not fit each other.
+func (r *Recurrent) check() {
+	width := r.Cell.Gates() * r.Hidden
+	requireLength("X", len(r.X), r.tokens()*r.inputWidth())
+	requireLength("Y", len(r.Y), r.tokens()*len(r.Weights)*r.Hidden)
+	requireAtLeast("Saved", r.Saved, RecurrentSaved(r.Cell, r.tokens(), len(r.Weights)*r.Hidden))
 	for _, w := range r.Weights {
 		requireLength("WeightIH", len(w.WeightIH), width*r.Input)
 		requireLength("WeightHH", len(w.WeightHH), width*r.Hidden)
 		requireLength("BiasIH", len(w.BiasIH), width)
 		requireLength("BiasHH", len(w.BiasHH), width)
 	}
-	return tokens
 }
 
-// from is x from a column of its first row on; without rows there is nothing.
-func from(x []float32, column int) []float32 { return x[min(column, len(x)):] }
-
-// take cuts n elements off scratch memory, which stays aligned.
-func take(scratch *[]float32, n int) []float32 {
-	taken := (*scratch)[:n]
-	*scratch = (*scratch)[min(roundUp(n, scratchLine), len(*scratch)):]
-	return taken
-}
-
-// takes is the length of the scratch memory that some calls of take need.
-func takes(sizes ...int) int {
-	total := 0
-	for _, n := range sizes {
-		total += roundUp(n, scratchLine)
-	}
-	return total
-}
-
-// scratchLine is the number of elements of a cache line.
-const scratchLine = 16
-
-// addTo writes y = x, or adds x to y.
-func addTo(y, x []float32, accumulate bool) {
-	if !accumulate {
-		copy(y, x)
-		return
-	}
-	for i := range y {
-		y[i] += x[i]
+func (g *RecurrentGradient) check() {
+	g.Recurrent.check()
+	requireLength("DY", len(g.DY), len(g.Y))
+	requireOptional("DX", g.DX.To, len(g.X))
+	for d, w := range g.DWeights {
+		requireLength("gradient of WeightIH", len(w.WeightIH.To), len(g.Weights[d].WeightIH))
+		requireLength("gradient of WeightHH", len(w.WeightHH.To), len(g.Weights[d].WeightHH))
+		requireLength("gradient of BiasIH", len(w.BiasIH.To), len(g.Weights[d].BiasIH))
+		requireLength("gradient of BiasHH", len(w.BiasHH.To), len(g.Weights[d].BiasHH))
 	}
 }

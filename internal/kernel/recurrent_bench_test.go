@@ -15,7 +15,7 @@ func BenchmarkRecurrent(b *testing.B) {
 			b.Fatal(err)
 		}
 		defer cpu.Close()
-		limit := measureLimit(cpu, Float32)
+		limit := peak(cpu, Float32)
 		for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
 			for _, shape := range []struct {
 				layout                   layout
@@ -24,7 +24,7 @@ func BenchmarkRecurrent(b *testing.B) {
 				lengths := slices.Repeat([]int32{128}, shape.sequences)
 				r := newRecurrentRun(cell, shape.layout, shape.input, shape.hidden, lengths...)
 				tokens := int(r.Starts[len(lengths)])
-				scratch := make([]float32, RecurrentScratch(r.Recurrent, tokens, len(lengths), true))
+				r.Scratch = make([]float32, max(r.Recurrent.ScratchSize(), r.ScratchSize()))
 				report := func(b *testing.B, passes int) {
 					work := float64(2*passes*tokens*len(r.Weights)*cell.Gates()*r.Hidden) * float64(r.Input+r.Hidden)
 					rate := work * float64(b.N) / b.Elapsed().Seconds() / 1e9
@@ -36,14 +36,14 @@ func BenchmarkRecurrent(b *testing.B) {
 				b.Run("forward/"+name, func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						cpu.RecurrentForward(r.Recurrent, r.y, r.saved, r.x, scratch)
+						cpu.RecurrentForward(&r.Recurrent)
 					}
 					report(b, 1)
 				})
 				b.Run("backward/"+name, func(b *testing.B) {
 					b.ReportAllocs()
 					for b.Loop() {
-						cpu.RecurrentBackward(r.Recurrent, &r.g, r.dy, r.y, r.saved, r.x, scratch)
+						cpu.RecurrentBackward(&r.RecurrentGradient)
 					}
 					report(b, 2)
 				})

@@ -10,10 +10,8 @@ import (
 
 // recurrentRun is a layer with its operands, inputs and outputs.
 type recurrentRun struct {
-	*Recurrent
-	name            string
-	x, dy, y, saved []float32
-	g               RecurrentGradients
+	RecurrentGradient
+	name string
 }
 
 // layout is which directions a layer has, and what they read.
@@ -22,16 +20,17 @@ type layout int
 const (
 	oneDirection layout = iota
 	together            // two directions that read the same
-	apart               // two directions that read one half each
+	split               // two directions that read one half each
 )
 
 func newRecurrentRun(cell Cell, l layout, input, hidden int, lengths ...int32) *recurrentRun {
 	rng := rand.New(rand.NewPCG(3, uint64(hidden)))
 	width := cell.Gates() * hidden
-	r := &Recurrent{Cell: cell, Apart: l == apart, Input: input, Hidden: hidden, Starts: offsets(lengths)}
-	run := &recurrentRun{Recurrent: r, name: fmt.Sprintf("%s, %s, %d to %d, %d sequences", [...]string{"tanh", "lstm", "gru"}[cell],
-		[...]string{"one direction", "two directions", "two directions apart"}[l], input, hidden, len(lengths))}
-	for range map[layout]int{oneDirection: 1, together: 2, apart: 2}[l] {
+	run := &recurrentRun{name: fmt.Sprintf("%s, %s, %d to %d, %d sequences", [...]string{"tanh", "lstm", "gru"}[cell],
+		[...]string{"one direction", "two directions", "two directions, split input"}[l], input, hidden, len(lengths))}
+	run.Recurrent = Recurrent{Cell: cell, SplitInput: l == split, Input: input, Hidden: hidden, Starts: offsets(lengths)}
+	r := &run.Recurrent
+	for range map[layout]int{oneDirection: 1, together: 2, split: 2}[l] {
 		w := RecurrentWeights{WeightIH: normal(rng, width*input), WeightHH: normal(rng, width*hidden), BiasIH: normal(rng, width), BiasHH: normal(rng, width)}
 		for i := range w.WeightHH {
 			w.WeightHH[i] *= float32(1 / math.Sqrt(float64(hidden)))
@@ -40,21 +39,21 @@ func newRecurrentRun(cell Cell, l layout, input, hidden int, lengths ...int32) *
 			w.WeightIH[i] *= float32(1 / math.Sqrt(float64(input)))
 		}
 		r.Weights = append(r.Weights, w)
-		run.g.Weights = append(run.g.Weights, RecurrentWeights{WeightIH: make([]float32, width*input),
-			WeightHH: make([]float32, width*hidden), BiasIH: make([]float32, width), BiasHH: make([]float32, width)})
+		output := func(n int) Output { return Output{To: make([]float32, n)} }
+		run.DWeights = append(run.DWeights, RecurrentWeightGradients{WeightIH: output(width * input), WeightHH: output(width * hidden),
+			BiasIH: output(width), BiasHH: output(width)})
 	}
-	run.g.Accumulate = make([]RecurrentAccumulate, len(r.Weights))
 	tokens, outputs := int(r.Starts[len(lengths)]), len(r.Weights)*hidden
-	run.x, run.dy = normal(rng, tokens*r.inputWidth()), normal(rng, tokens*outputs)
-	run.y, run.saved = make([]float32, tokens*outputs), make([]float32, RecurrentSaved(cell, tokens, outputs))
-	run.g.X = make([]float32, len(run.x))
+	r.X, run.DY = normal(rng, tokens*r.inputWidth()), normal(rng, tokens*outputs)
+	r.Y, r.Saved = make([]float32, tokens*outputs), make([]float32, RecurrentSaved(cell, tokens, outputs))
+	run.DX.To = make([]float32, len(r.X))
 	return run
 }
 
 func recurrentRuns() []*recurrentRun {
 	var runs []*recurrentRun
 	for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
-		for _, l := range []layout{oneDirection, together, apart} {
+		for _, l := range []layout{oneDirection, together, split} {
 			runs = append(runs,
 				newRecurrentRun(cell, l, 7, 5, 3, 1, 9, 0, 9),
 				newRecurrentRun(cell, l, 20, 33, 6, 2, 2))
@@ -62,31 +61,46 @@ func recurrentRuns() []*recurrentRun {
 		many := append(slices.Repeat([]int32{3}, 22), 1, 2, 2, 1, 3, 2, 3) // more sequences than are multiplied at a time
 		runs = append(runs, newRecurrentRun(cell, oneDirection, 16, 64, many...))
 	}
-	return append(runs, newRecurrentRun(LSTMCell, apart, 3, 4, 0), newRecurrentRun(GRUCell, oneDirection, 3, 4, 0, 1))
+	return append(runs, newRecurrentRun(LSTMCell, split, 3, 4, 0), newRecurrentRun(GRUCell, oneDirection, 3, 4, 0, 1))
 }
 
 func (r *recurrentRun) run(cpu *CPU) {
-	tokens, sequences := int(r.Starts[len(r.Starts)-1]), len(r.Starts)-1
-	cpu.RecurrentForward(r.Recurrent, r.y, r.saved, r.x, make([]float32, RecurrentScratch(r.Recurrent, tokens, sequences, false)))
-	cpu.RecurrentBackward(r.Recurrent, &r.g, r.dy, r.y, r.saved, r.x, make([]float32, RecurrentScratch(r.Recurrent, tokens, sequences, true)))
+	r.Scratch = make([]float32, r.Recurrent.ScratchSize())
+	cpu.RecurrentForward(&r.Recurrent)
+	r.Scratch = make([]float32, r.ScratchSize())
+	cpu.RecurrentBackward(&r.RecurrentGradient)
 }
 
-// operands are the inputs by name, outputs the results.
-func (r *recurrentRun) operands() map[string][]float32 { return named(r.x, r.Weights) }
-func (r *recurrentRun) outputs() map[string][]float32 {
-	outputs := named(r.g.X, r.g.Weights)
-	outputs["y"] = r.y
-	return outputs
-}
-
-func named(x []float32, weights []RecurrentWeights) map[string][]float32 {
-	names := map[string][]float32{"x": x}
-	for d, w := range weights {
+// operands are the inputs by name.
+func (r *recurrentRun) operands() map[string][]float32 {
+	x := map[string][]float32{"x": r.X}
+	for d, w := range r.Weights {
 		for name, values := range map[string][]float32{"WeightIH": w.WeightIH, "WeightHH": w.WeightHH, "BiasIH": w.BiasIH, "BiasHH": w.BiasHH} {
-			names[fmt.Sprint(name, " ", d)] = values
+			x[fmt.Sprint(name, " ", d)] = values
 		}
 	}
-	return names
+	return x
+}
+
+// gradients are the outputs of the operands' gradients, by the names of the operands.
+func (r *recurrentRun) gradients() map[string]*Output {
+	x := map[string]*Output{"x": &r.DX}
+	for d := range r.DWeights {
+		w := &r.DWeights[d]
+		for name, output := range map[string]*Output{"WeightIH": &w.WeightIH, "WeightHH": &w.WeightHH, "BiasIH": &w.BiasIH, "BiasHH": &w.BiasHH} {
+			x[fmt.Sprint(name, " ", d)] = output
+		}
+	}
+	return x
+}
+
+// outputs are the results by name.
+func (r *recurrentRun) outputs() map[string][]float32 {
+	x := map[string][]float32{"y": r.Y}
+	for name, output := range r.gradients() {
+		x[name] = output.To
+	}
+	return x
 }
 
 // naive is the layer as PyTorch defines it, in float64, with one operand perhaps replaced.
@@ -98,7 +112,7 @@ func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
 	if replaced != "" {
 		operands[replaced] = by
 	}
-	y := make([]float64, len(r.y))
+	y := make([]float64, len(r.Y))
 	for d := range r.Weights {
 		operand := func(name string) []float64 { return operands[fmt.Sprint(name, " ", d)] }
 		for s := range len(r.Starts) - 1 {
@@ -111,7 +125,7 @@ func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
 				x := operands["x"][token*r.inputWidth()+r.column(d):][:r.Input]
 				a := naiveLinear(operand("WeightIH"), operand("BiasIH"), x)
 				b := naiveLinear(operand("WeightHH"), operand("BiasHH"), h)
-				h = r.Cell.naive(a, b, h, c)
+				h = naiveCell(r.Cell, a, b, h, c)
 				copy(y[(token*len(r.Weights)+d)*r.Hidden:], h)
 			}
 		}
@@ -119,7 +133,7 @@ func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
 	return y
 }
 
-func (cell Cell) naive(a, b, h, c []float64) []float64 {
+func naiveCell(cell Cell, a, b, h, c []float64) []float64 {
 	n := len(h)
 	next := make([]float64, n)
 	for u := range n {
@@ -160,18 +174,22 @@ func widen(x []float32) []float64 {
 func TestRecurrentAgreesWithTheDefinition(t *testing.T) {
 	for i, r := range recurrentRuns() {
 		r.run(newTestCPU(t, "portable", 1))
-		requireNear(t, r.name+": y", r.y, r.naive("", nil), 1e-6)
+		requireNear(t, r.name+": y", r.Y, r.naive("", nil), 1e-6)
 		rng := rand.New(rand.NewPCG(5, uint64(i)))
 		for name, x := range r.operands() {
 			values, gradient := widen(x), r.outputs()[name]
 			loss := func() float64 {
 				sum := 0.0
 				for i, y := range r.naive(name, values) {
-					sum += y * float64(r.dy[i])
+					sum += y * float64(r.DY[i])
 				}
 				return sum
 			}
-			for range min(8, len(x)*min(1, 40/r.Hidden)) { // the largest layers would take long
+			samples := 8
+			if testing.Short() {
+				samples = 2
+			}
+			for range min(samples, len(x)*min(1, 40/r.Hidden)) { // the largest layers would take long
 				i := rng.IntN(len(x))
 				requireSlope(t, r.name+": gradient of "+name, loss, &values[i], float64(gradient[i]))
 			}
@@ -182,7 +200,7 @@ func TestRecurrentAgreesWithTheDefinition(t *testing.T) {
 func TestRecurrentInstructionSetsAgree(t *testing.T) {
 	for i, want := range recurrentRuns() {
 		want.run(newTestCPU(t, "portable", 2))
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			got := recurrentRuns()[i]
 			got.run(newTestCPU(t, set, 2))
 			for name, x := range want.outputs() {
@@ -193,10 +211,10 @@ func TestRecurrentInstructionSetsAgree(t *testing.T) {
 }
 
 func TestRecurrentDoesNotDependOnThreads(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		for i, one := range recurrentRuns() {
 			one.run(newTestCPU(t, set, 1))
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				r := recurrentRuns()[i]
 				r.run(newTestCPU(t, set, threads))
 				for name, want := range one.outputs() {
@@ -223,9 +241,8 @@ func TestRecurrentBackwardAccumulates(t *testing.T) {
 				}
 			}
 		}
-		r.g.AccumulateX = true
-		for d := range r.g.Accumulate {
-			r.g.Accumulate[d] = RecurrentAccumulate{true, true, true, true}
+		for _, output := range r.gradients() {
+			output.Accumulate = true
 		}
 		r.run(cpu)
 		for name, x := range r.outputs() {

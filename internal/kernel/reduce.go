@@ -1,22 +1,25 @@
 package kernel
 
-import "slices"
+import (
+	"slices"
 
-// A sum over everything is taken in blocks, whose sums are added in order, so that it does not depend on the number of
-// threads.
+	"uer/internal/kernel/routine"
+)
+
+// A sum over everything is taken in blocks whose sums are added in order, so that it does not depend on the threads.
 const (
 	maxBlocks = 256
-	blockRows = 32 // at least, but for the last block
+	blockRows = 32 // at least, except in the last block
 )
 
 // rowBlocks cuts rows into blocks.
 func rowBlocks(rows int) (blocks, step int) {
-	step = max(blockRows, (rows+maxBlocks-1)/maxBlocks)
-	return (rows + step - 1) / step, step
+	step = max(blockRows, routine.CeilDivide(rows, maxBlocks))
+	return routine.CeilDivide(rows, step), step
 }
 
-// mostBlocks is the largest number of blocks of this number of rows or fewer.
-func mostBlocks(rows int) int { return min(maxBlocks, (rows+blockRows-1)/blockRows) }
+// maxRowBlocks is the largest number of blocks that this many rows, or fewer, make.
+func maxRowBlocks(rows int) int { return min(maxBlocks, routine.CeilDivide(rows, blockRows)) }
 
 // ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
 func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumulate bool) {
@@ -27,27 +30,27 @@ func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumula
 	partials := scratch[:blocks*width] // [blocks, width]
 	c.parallel(blocks, func(block int) {
 		first, last := block*step, min((block+1)*step, n)
-		c.rows.columnSum(partials[block*width:(block+1)*width], x[first*width:last*width], width, false)
+		c.table.ColumnSum(routine.ColumnSum{Out: partials[block*width : (block+1)*width], X: x[first*width : last*width], Stride: width})
 	})
-	c.sumBlocks(out, partials, width, accumulate)
+	c.sumBlocks(Output{To: out, Accumulate: accumulate}, partials, width)
 }
 
-// ColumnSumScratch is the length of the scratch of ColumnSum; that for many rows is enough for fewer.
-func ColumnSumScratch(n, width int) int { return mostBlocks(n) * width }
+// ColumnSumScratch is the length of the scratch memory of ColumnSum. That for many rows is enough for fewer.
+func ColumnSumScratch(n, width int) int { return maxRowBlocks(n) * width }
 
 // sumBlocks writes out[j] = Σ partials[b, j], or adds it to out, in order of b. The rows of partials are stride apart.
-func (c *CPU) sumBlocks(out, partials []float32, stride int, accumulate bool) {
+func (c *CPU) sumBlocks(out Output, partials []float32, stride int) {
 	const strip = 256
-	c.parallel((len(out)+strip-1)/strip, func(tile int) {
-		i, j := tile*strip, min((tile+1)*strip, len(out))
-		c.rows.columnSum(out[i:j], partials[min(i, len(partials)):], stride, accumulate)
+	c.parallel(routine.CeilDivide(len(out.To), strip), func(tile int) {
+		i, j := tile*strip, min((tile+1)*strip, len(out.To))
+		c.table.ColumnSum(routine.ColumnSum{Out: out.To[i:j], X: from(partials, i), Stride: stride, Accumulate: out.Accumulate})
 	})
 }
 
 // elementBlocks cuts elements into blocks.
 func elementBlocks(n int) (blocks, step int) {
-	step = max(tileElements, (n+maxBlocks-1)/maxBlocks)
-	return (n + step - 1) / step, step
+	step = max(tileElements, routine.CeilDivide(n, maxBlocks))
+	return routine.CeilDivide(n, step), step
 }
 
 // SumSquares is Σ x².
@@ -55,7 +58,7 @@ func (c *CPU) SumSquares(x []float32) float64 {
 	var sums [maxBlocks]float64
 	blocks, step := elementBlocks(len(x))
 	c.parallel(blocks, func(block int) {
-		sums[block] = c.rows.sumSquares(x[block*step : min((block+1)*step, len(x))])
+		sums[block] = c.table.SumSquares(x[block*step : min((block+1)*step, len(x))])
 	})
 	total := 0.0
 	for _, s := range sums[:blocks] {
@@ -64,12 +67,12 @@ func (c *CPU) SumSquares(x []float32) float64 {
 	return total
 }
 
-// AllFinite reports whether x has neither infinities nor NaN.
+// AllFinite reports whether x holds neither infinities nor NaN.
 func (c *CPU) AllFinite(x []float32) bool {
 	var finite [maxBlocks]bool
 	blocks, step := elementBlocks(len(x))
 	c.parallel(blocks, func(block int) {
-		finite[block] = c.rows.allFinite(x[block*step : min((block+1)*step, len(x))])
+		finite[block] = c.table.AllFinite(x[block*step : min((block+1)*step, len(x))])
 	})
 	return !slices.Contains(finite[:blocks], false)
 }

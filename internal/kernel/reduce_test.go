@@ -28,10 +28,10 @@ func TestColumnSumsAgree(t *testing.T) {
 
 func TestScratchForManyRowsIsEnoughForFewer(t *testing.T) {
 	for rows := range 20_000 {
-		if blocks, _ := rowBlocks(rows); blocks > mostBlocks(rows) {
-			t.Fatalf("%d rows make %d blocks, more than %d", rows, blocks, mostBlocks(rows))
+		if blocks, _ := rowBlocks(rows); blocks > maxRowBlocks(rows) {
+			t.Fatalf("%d rows make %d blocks, more than %d", rows, blocks, maxRowBlocks(rows))
 		}
-		if ColumnSumScratch(rows, 7) > ColumnSumScratch(rows+1, 7) || NormBackwardScratch(rows, 7) > NormBackwardScratch(rows+1, 7) ||
+		if ColumnSumScratch(rows, 7) > ColumnSumScratch(rows+1, 7) || NormGradientScratch(rows, 7) > NormGradientScratch(rows+1, 7) ||
 			CrossEntropyScratch(rows, 7, 21128) > CrossEntropyScratch(rows+1, 7, 21128) {
 			t.Fatalf("scratch for %d rows is longer than for one more", rows)
 		}
@@ -41,46 +41,16 @@ func TestScratchForManyRowsIsEnoughForFewer(t *testing.T) {
 	}
 }
 
-func TestElementwiseAgrees(t *testing.T) {
-	for _, n := range []int{0, 1, 3, 17, 63, 65, 2*tileElements + 7} {
-		a, b := random(1, n), random(2, n)
-		requireSame(t, 1e-7, func(c *CPU) [][]float32 {
-			sum, scaled, added, filled := make([]float32, n), make([]float32, n), slices.Clone(b), make([]float32, n)
-			c.Add(sum, a, b)
-			c.Scale(scaled, a, 3, false)
-			c.Scale(added, a, 3, true)
-			c.Fill(filled, 2)
-			return [][]float32{sum, scaled, added, filled}
-		})
-		c := newTestCPU(t, "portable", 1)
-		out := slices.Clone(b)
-		c.Scale(out, a, 3, true)
-		for i := range out {
-			if out[i] != b[i]+3*a[i] {
-				t.Errorf("%v + 3 %v = %v", b[i], a[i], out[i])
-			}
-		}
-		for _, value := range []float32{2, 0, float32(math.Copysign(0, -1))} {
-			c.Fill(out, value)
-			for _, v := range out {
-				if !sameBits(v, value) {
-					t.Fatalf("filled with %v: %v", value, v)
-				}
-			}
-		}
-	}
-}
-
 func TestSumSquares(t *testing.T) {
 	for _, n := range []int{0, 1, 3, 17, 63, 65, 100_000, maxBlocks*tileElements + 3} {
 		x := random(1, n)
 		want := weighted(x, x)
-		for _, set := range InstructionSets() {
+		for _, set := range testedSets() {
 			first := newTestCPU(t, set, 1).SumSquares(x)
 			if math.Abs(first-want) > 1e-12*want {
 				t.Errorf("%s: sum of %d squares is %v, want %v", set, n, first, want)
 			}
-			for _, threads := range []int{2, 5} {
+			for _, threads := range testedThreads() {
 				if got := newTestCPU(t, set, threads).SumSquares(x); got != first {
 					t.Errorf("%s: sum of %d squares with %d threads is %v, with one %v", set, n, threads, got, first)
 				}
@@ -90,7 +60,7 @@ func TestSumSquares(t *testing.T) {
 }
 
 func TestAllFinite(t *testing.T) {
-	for _, set := range InstructionSets() {
+	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, n := range []int{0, 1, 17, 3 * tileElements} {
 			x := random(1, n)

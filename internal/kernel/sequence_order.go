@@ -2,15 +2,15 @@ package kernel
 
 import "slices"
 
-// sequenceOrder walks through the sequences of a ragged batch side by side, one token of each a step. Longer sequences come
-// first, so that those that are long enough for a step are the first ones.
+// sequenceOrder walks through the sequences of a ragged batch side by side, one token each per step. Longer sequences come
+// first, so those that are long enough for a step are at the front.
 type sequenceOrder struct {
 	sequences []int32    // [sequences] longest first
-	tokens    [2][]int32 // [sequences] the token that each is at going forward, and in reverse; past its end once it is over
+	tokens    [2][]int32 // [sequences] the current token of each, going forward and in reverse; past its end once it is over
 	alive     []int32    // [steps] number of sequences that are long enough
 }
 
-// sort puts the sequences in order, each at its first token, and in reverse at its last one.
+// sort orders the sequences and puts each at its first token, or in reverse at its last.
 func (o *sequenceOrder) sort(starts []int32) *sequenceOrder {
 	length := func(s int32) int { return int(starts[s+1] - starts[s]) }
 	o.sequences, o.tokens, o.alive = o.sequences[:0], [2][]int32{o.tokens[0][:0], o.tokens[1][:0]}, o.alive[:0]

@@ -7,14 +7,14 @@ import (
 )
 
 // DecoderLayer is causal self-attention, attention to the encoder's output, and feed-forward, with residual connections
-// normalised as in TransformerLayer.
+// and normalisations as in TransformerLayer.
 type DecoderLayer struct {
 	self, context Attention
 	feedForward   FeedForward
 	residuals     [3]residual
 }
 
-// NewDecoderLayer declares a layer. With bias its self-attention takes a bias by position.
+// NewDecoderLayer declares a layer.
 func NewDecoderLayer(s graph.Scope, m config.Model) (DecoderLayer, error) {
 	l := DecoderLayer{
 		self:    NewAttention(s.In("self_attn"), m, op.Attention{Causal: true, Bias: m.RelativePositionEmbedding}),
@@ -30,18 +30,18 @@ func NewDecoderLayer(s graph.Scope, m config.Model) (DecoderLayer, error) {
 	return l, nil
 }
 
-// Apply maps x [output tokens, hidden] to [output tokens, hidden], looking at memory [tokens, hidden], the encoder's
-// output for the batch source. bias is that of the self-attention, nil if it has none.
+// Apply maps x [output tokens, hidden] to [output tokens, hidden]. It attends to memory [tokens, hidden], the encoder's
+// output for source. bias is the position bias of self-attention, nil unless relative_position_embedding is set.
 func (l DecoderLayer) Apply(b *graph.Builder, batch, source Batch, x, memory, bias *graph.Node) *graph.Node {
 	own := op.AttentionInputs[*graph.Node]{Bias: bias}
 	context := op.AttentionInputs[*graph.Node]{KeyStarts: source.Starts, Lengths: source.Lengths}
-	parts := [3]func(x *graph.Node) part{
-		func(x *graph.Node) part { return l.self.apply(b, batch, x, x, own) },
-		func(x *graph.Node) part { return l.context.apply(b, batch, x, memory, context) },
-		func(x *graph.Node) part { return l.feedForward.apply(b, x) },
+	branches := [3]func(x *graph.Node) branch{
+		func(x *graph.Node) branch { return l.self.apply(b, batch, x, x, own) },
+		func(x *graph.Node) branch { return l.context.apply(b, batch, x, memory, context) },
+		func(x *graph.Node) branch { return l.feedForward.apply(b, x) },
 	}
-	for i, around := range parts {
-		x = l.residuals[i].apply(b, batch, x, around) // [output tokens, hidden]
+	for i, branchOf := range branches {
+		x = l.residuals[i].apply(b, batch, x, branchOf) // [output tokens, hidden]
 	}
 	return x
 }

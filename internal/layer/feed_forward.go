@@ -1,14 +1,10 @@
 package layer
 
 import (
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/op"
+	"uer/internal/registry"
 )
 
 // Activations are the values of hidden_act.
@@ -22,11 +18,7 @@ var Activations = map[string]op.Activation{
 
 // Activation finds an activation by its UER-py name.
 func Activation(name string) (op.Activation, error) {
-	if activation, ok := Activations[name]; ok {
-		return activation, nil
-	}
-	names := slices.Sorted(maps.Keys(Activations))
-	return op.Identity, fmt.Errorf("hidden_act %q is not one of %s", name, strings.Join(names, ", "))
+	return registry.Find(Activations, "hidden_act", name)
 }
 
 // FeedForward is linear_2(activation(linear_1(x))), or gated linear_2(activation(linear_gate(x))·linear_1(x)).
@@ -43,23 +35,22 @@ func NewFeedForward(s graph.Scope, m config.Model) (FeedForward, error) {
 		return FeedForward{}, err
 	}
 	f := FeedForward{activation: activation}
-	bias := !m.RemoveTransformerBias
 	if m.FeedForward == "gated" {
-		gate := NewLinear(s.In("linear_gate"), m.HiddenSize, m.FeedForwardSize, bias)
+		gate := NewTransformerLinear(s.In("linear_gate"), m, m.HiddenSize, m.FeedForwardSize)
 		f.gate = &gate
 	}
-	f.first = NewLinear(s.In("linear_1"), m.HiddenSize, m.FeedForwardSize, bias)
-	f.second = NewLinear(s.In("linear_2"), m.FeedForwardSize, m.HiddenSize, bias)
+	f.first = NewTransformerLinear(s.In("linear_1"), m, m.HiddenSize, m.FeedForwardSize)
+	f.second = NewTransformerLinear(s.In("linear_2"), m, m.FeedForwardSize, m.HiddenSize)
 	return f, nil
 }
 
-// apply maps x [tokens, width].
-func (f FeedForward) apply(b *graph.Builder, x *graph.Node) part {
+// apply maps x [tokens, hidden].
+func (f FeedForward) apply(b *graph.Builder, x *graph.Node) branch {
 	if f.gate == nil {
-		return part{f.first.Apply(b, x, f.activation), f.second}
+		return branch{f.first.Apply(b, x, f.activation), f.second}
 	}
 	gate := f.gate.Apply(b, x, op.Identity)   // [tokens, feed-forward]
 	inner := f.first.Apply(b, x, op.Identity) // [tokens, feed-forward]
 	inner = b.Apply(op.Gated{Activation: f.activation}, gate, inner)
-	return part{inner, f.second}
+	return branch{inner, f.second}
 }

@@ -1,6 +1,7 @@
 package layer
 
 import (
+	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
@@ -12,12 +13,16 @@ type Linear struct {
 }
 
 // NewLinear declares weight and bias.
-func NewLinear(s graph.Scope, in, out int, bias bool) Linear {
-	l := Linear{weight: s.Parameter("weight", out, in)}
-	if bias {
-		l.bias = s.Parameter("bias", out)
+func NewLinear(s graph.Scope, in, out int) Linear {
+	return Linear{weight: s.Parameter("weight", out, in), bias: s.Parameter("bias", out)}
+}
+
+// NewTransformerLinear declares a map inside a transformer, which remove_transformer_bias leaves without bias.
+func NewTransformerLinear(s graph.Scope, m config.Model, in, out int) Linear {
+	if m.RemoveTransformerBias {
+		return Linear{weight: s.Parameter("weight", out, in)}
 	}
-	return l
+	return NewLinear(s, in, out)
 }
 
 // Apply maps x [tokens, in] to [tokens, out] and applies the activation.

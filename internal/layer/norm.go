@@ -17,7 +17,7 @@ func NewNorm(s graph.Scope, width int) Norm {
 	return Norm{kind: op.NormUER, gamma: s.Parameter("gamma", width), beta: s.Parameter("beta", width)}
 }
 
-// NewTransformerNorm declares the normalisation that --layernorm names, for the inside of transformers.
+// NewTransformerNorm declares the normalisation inside a transformer, which layernorm names.
 func NewTransformerNorm(s graph.Scope, m config.Model) Norm {
 	if m.LayerNorm == "t5" {
 		return Norm{kind: op.NormRMS, gamma: s.Parameter("weight", m.HiddenSize)}

@@ -7,7 +7,7 @@ import (
 	"uer/internal/op"
 )
 
-// Recurrent holds the parameters of one layer of a recurrent network in one direction.
+// Recurrent is one direction of one layer of a recurrent network.
 type Recurrent struct {
 	cell                 op.Cell
 	weightInput          *graph.Node // [gates·hidden, in]
@@ -15,13 +15,17 @@ type Recurrent struct {
 	biasInput, biasState *graph.Node // [gates·hidden]
 }
 
-// NewRecurrent declares layer number index of a stack, by PyTorch's names; those of a bidirectional stack tell which of
-// its layers is reverse.
-func NewRecurrent(s graph.Scope, cell op.Cell, index, in, hidden int, reverse bool) Recurrent {
-	suffix := fmt.Sprintf("_l%d", index)
-	if reverse {
-		suffix += "_reverse"
-	}
+// NewRecurrent declares layer number index of a stack, under PyTorch's names.
+func NewRecurrent(s graph.Scope, cell op.Cell, index, in, hidden int) Recurrent {
+	return newRecurrent(s, cell, fmt.Sprintf("_l%d", index), in, hidden)
+}
+
+// NewReverseRecurrent declares the reverse direction of layer number index of a bidirectional stack.
+func NewReverseRecurrent(s graph.Scope, cell op.Cell, index, in, hidden int) Recurrent {
+	return newRecurrent(s, cell, fmt.Sprintf("_l%d_reverse", index), in, hidden)
+}
+
+func newRecurrent(s graph.Scope, cell op.Cell, suffix string, in, hidden int) Recurrent {
 	width := cell.Gates() * hidden
 	return Recurrent{
 		cell:        cell,
@@ -38,9 +42,14 @@ func (r Recurrent) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.No
 }
 
 // ApplyBoth maps x [tokens, in] to [tokens, 2·hidden]: the states of r, from the first token to the last, beside those of
-// reverse, from the last to the first. If apart, x is [tokens, 2·in], one half for each.
-func (r Recurrent) ApplyBoth(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent, apart bool) *graph.Node {
-	return applyRecurrent(b, op.Recurrent{SplitInput: apart}, batch, x, r, reverse)
+// reverse, from the last to the first.
+func (r Recurrent) ApplyBoth(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent) *graph.Node {
+	return applyRecurrent(b, op.Recurrent{}, batch, x, r, reverse)
+}
+
+// ApplySplit is ApplyBoth for x [tokens, 2·in], of which each direction reads its own half.
+func (r Recurrent) ApplySplit(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent) *graph.Node {
+	return applyRecurrent(b, op.Recurrent{SplitInput: true}, batch, x, r, reverse)
 }
 
 func applyRecurrent(b *graph.Builder, o op.Recurrent, batch Batch, x *graph.Node, directions ...Recurrent) *graph.Node {

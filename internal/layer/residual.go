@@ -6,17 +6,17 @@ import (
 	"uer/internal/op"
 )
 
-// residual is the connection around a part of a layer (He et al. 2016): the part's result, with dropout, is added to the
-// part's input. Normalised is the sum (post) or what the part reads (pre).
+// residual is the connection around a branch of a layer (He et al. 2016): the branch's result, after dropout, is added to
+// its input. Either the sum (post) or the branch's input (pre) is normalised.
 type residual struct {
 	norm    Norm
 	pre     bool
 	dropout float64
 }
 
-// part is attention or feed-forward but for its last linear map, which takes the connection in when it is applied.
-type part struct {
-	inner *graph.Node // [tokens, inner], read by the last map
+// branch is attention or feed-forward without its last linear map, which adds the connection when it is applied.
+type branch struct {
+	inner *graph.Node // [tokens, inner], the last map's input
 	last  Linear
 }
 
@@ -25,11 +25,11 @@ func newResidual(s graph.Scope, m config.Model) residual {
 }
 
 // apply maps x [tokens, hidden] to [tokens, hidden].
-func (r residual) apply(b *graph.Builder, batch Batch, x *graph.Node, around func(x *graph.Node) part) *graph.Node {
+func (r residual) apply(b *graph.Builder, batch Batch, x *graph.Node, branchOf func(x *graph.Node) branch) *graph.Node {
 	if r.pre {
-		p := around(r.norm.Apply(b, x))
-		return p.last.ApplyResidual(b, batch, r.dropout, p.inner, x)
+		y := branchOf(r.norm.Apply(b, x))
+		return y.last.ApplyResidual(b, batch, r.dropout, y.inner, x)
 	}
-	p := around(x)
-	return r.norm.ApplyResidual(b, batch, r.dropout, p.last.Apply(b, p.inner, op.Identity), x)
+	y := branchOf(x)
+	return r.norm.ApplyResidual(b, batch, r.dropout, y.last.Apply(b, y.inner, op.Identity), x)
 }

@@ -11,14 +11,9 @@ import (
 	"slices"
 
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
-
-// Target is a token to be predicted.
-type Target struct {
-	Position int32 // index within the sequence
-	ID       int32 // the token before masking
-}
 
 // Options control how tokens are chosen.
 type Options struct {
@@ -67,11 +62,11 @@ func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 	return m, nil
 }
 
-// Mask hides some of the tokens in place and appends the original ones to targets, sorted by position. Not counting
+// Mask hides some of the tokens in place and appends the original ones to masks, sorted by position. Not counting
 // padding at the end, it chooses 15 % of the tokens, at least one; a span that would exceed this number is skipped.
 // [CLS], [SEP] and padding are not chosen, except that a span may extend over [SEP]. Each chosen token, or each span as
 // a whole, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %). Random numbers are drawn in UER-py's order.
-func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target) []Target {
+func (m *Masker) Mask(tokens []int32, generator *random.Python, masks []task.Mask) []task.Mask {
 	n := len(tokens)
 	for n > 0 && tokens[n-1] == m.Vocabulary.Padding {
 		n--
@@ -80,22 +75,22 @@ func (m *Masker) Mask(tokens []int32, generator *random.Python, targets []Target
 	units := m.units
 	generator.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
 
-	before := len(targets)
+	before := len(masks)
 	wanted := before + predicted(n)
 	for _, u := range units {
-		if len(targets) >= wanted {
+		if len(masks) >= wanted {
 			break
 		}
-		if len(targets)+int(u.length) > wanted {
+		if len(masks)+int(u.length) > wanted {
 			continue
 		}
 		for position := u.start; position < u.start+u.length; position++ {
-			targets = append(targets, Target{position, tokens[position]})
+			masks = append(masks, task.Mask{Position: position, ID: tokens[position]})
 		}
 		m.hide(tokens[u.start:u.start+u.length], generator)
 	}
-	slices.SortFunc(targets[before:], func(a, b Target) int { return cmp.Compare(a.Position, b.Position) })
-	return targets
+	slices.SortFunc(masks[before:], func(a, b task.Mask) int { return cmp.Compare(a.Position, b.Position) })
+	return masks
 }
 
 // predicted returns how many of n tokens are chosen. Halves are rounded to even, as by Python's round.

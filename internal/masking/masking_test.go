@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"uer/internal/random"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -77,9 +78,9 @@ func TestMaskOfUER(t *testing.T) {
 		generator := random.NewPython(random.Seed(c.Seed)...)
 		tokens := slices.Clone(c.In)
 		got := m.Mask(tokens, generator, nil)
-		want := []Target{}
+		want := []task.Mask{}
 		for _, target := range c.Targets {
-			want = append(want, Target{target[0], target[1]})
+			want = append(want, task.Mask{Position: target[0], ID: target[1]})
 		}
 		if !slices.Equal(got, want) || !slices.Equal(tokens, c.Out) {
 			t.Errorf("%s, seed %d, span %v:\n got %v %v\nwant %v %v", c.Name, c.Seed, c.Span, got, tokens, want, c.Out)
@@ -145,7 +146,7 @@ func TestMaskProperties(t *testing.T) {
 		}
 		before := rapid.SliceOfN(rapid.Int32Range(0, int32(v.Size()-1)), 0, 150).Draw(t, "tokens")
 		after := slices.Clone(before)
-		kept := []Target{{99, 99}}
+		kept := []task.Mask{{Position: 99, ID: 99}}
 		targets := m.Mask(after, random.NewPython(rapid.Uint32().Draw(t, "seed")), kept)
 		if targets[0] != kept[0] {
 			t.Fatal("Mask did not keep the targets it was given")
@@ -228,7 +229,7 @@ func BenchmarkMask(b *testing.B) {
 			m := masker(b, options)
 			generator := random.NewPython(7)
 			tokens := make([]int32, 128)
-			var targets []Target
+			var targets []task.Mask
 			for b.Loop() {
 				for i := range tokens {
 					tokens[i] = int32(9 + i)

@@ -2,19 +2,20 @@ package model
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
-	"slices"
+	"strings"
 	"testing"
 
 	"uer/internal/config"
 	"uer/internal/embedding"
+	"uer/internal/encoder"
 	"uer/internal/layer"
+	"uer/internal/registry"
 	"uer/internal/target"
 )
 
-// changed is a tiny model with further settings.
+// changed returns a tiny model with other settings.
 func changed(embedding, encoder, target string, change func(m *config.Model)) config.Model {
 	m := tiny(embedding, encoder, target)
 	change(&m)
@@ -23,17 +24,19 @@ func changed(embedding, encoder, target string, change func(m *config.Model)) co
 
 func none(*config.Model) {}
 
-// refusedSettings is what is refused beside the combinations of parts.
+func list[T any](r map[string]T) string { return strings.Join(registry.Names(r), ", ") }
+
+// refusedSettings are rejected for other reasons than the combination of parts.
 var refusedSettings = []struct {
 	embedding, encoder, target string
 	change                     func(m *config.Model)
 	want                       string
 }{
-	{"letter", "lstm", "lm", none, `there is no embedding "letter"`},
-	{"word", "mamba", "lm", none, `there is no encoder "mamba"`},
-	{"word", "lstm", "gsg", none, `there is no target "gsg"`},
-	{"word", "lstm", "seq2seq", func(m *config.Model) { m.TargetEmbedding = "" }, `there is no tgt_embedding ""`},
-	{"word", "bilstm", "cls", func(m *config.Model) { m.Pooling = "min" }, `there is no pooling "min"`},
+	{"letter", "lstm", "lm", none, `embedding "letter" is not one of ` + list(embedding.ByName)},
+	{"word", "mamba", "lm", none, `encoder "mamba" is not one of ` + list(encoder.ByName)},
+	{"word", "lstm", "gsg", none, `target "gsg" is not one of ` + list(target.ByName)},
+	{"word", "lstm", "seq2seq", func(m *config.Model) { m.TargetEmbedding = "" }, `tgt_embedding "" is not one of ` + list(embedding.ByName)},
+	{"word", "bilstm", "cls", func(m *config.Model) { m.Pooling = "min" }, `pooling "min" is not one of ` + list(target.Poolings)},
 
 	{"word", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize, m.LayersNumber = 0, 0 },
 		"encoder lstm with target lm needs emb_size, layers_num, which nothing sets\n" +
@@ -67,7 +70,7 @@ var refusedSettings = []struct {
 		"recompute has no effect: the activations of the last layer are kept, and there is no other\n" +
 			"hint: leave it out; it is for models of several layers"},
 	{"word_sinusoidalpos", "lstm", "lm", func(m *config.Model) { m.EmbeddingSize = 5 },
-		"emb_size 5 is odd: word_sinusoidalpos is made of pairs of sine and cosine\nhint: pass --emb_size 6"},
+		"emb_size 5 is odd: word_sinusoidalpos consists of pairs of sine and cosine\nhint: pass --emb_size 6"},
 	{"word", "transformer", "mlm", func(m *config.Model) { m.EmbeddingSize = 4 },
 		"emb_size 4 differs from hidden_size 8: encoder transformer does not map one to the other\n" +
 			"hint: pass --factorized_embedding_parameterization, or --emb_size 8"},
@@ -83,40 +86,40 @@ var refusedSettings = []struct {
 			"hint: leave out --tie_weights, or pass sizes that agree"},
 	{"word", "bilstm", "cls", func(m *config.Model) { m.TieWeights = true },
 		"tie_weights has no effect with encoder bilstm and target cls\n" +
-			"hint: leave it out; it is for targets with an output layer over the vocabulary"},
+			"hint: leave it out; it is for targets albert, bert, bilm, lm, mlm, prefixlm, seq2seq and t5"},
 
 	{"word", "lstm causal", "lm", none, "mask causal has no effect with encoder lstm and target lm\n" +
-		"hint: leave it out; it is for encoder transformer"},
+		"hint: leave it out; it is for encoders bert and transformer"},
 	{"word", "transformer bidirectional", "mlm", none, "bidirectional has no effect with encoder transformer and target mlm\n" +
-		"hint: leave it out; it is for encoders rnn, lstm and gru"},
+		"hint: leave it out; it is for encoders gru, lstm and rnn"},
 	{"word", "bilstm bidirectional", "bilm", none, "bidirectional has no effect with encoder bilstm and target bilm\n" +
-		"hint: leave it out; it is for encoders rnn, lstm and gru"},
+		"hint: leave it out; it is for encoders gru, lstm and rnn"},
 	{"word", "gru", "lm", func(m *config.Model) { m.ParameterSharing = true },
-		"parameter_sharing has no effect with encoder gru and target lm\nhint: leave it out; it is for encoder transformer"},
+		"parameter_sharing has no effect with encoder gru and target lm\nhint: leave it out; it is for encoders bert and transformer"},
 	{"word", "gru", "lm", func(m *config.Model) { m.LayerNormPositioning = "pre" },
 		"layernorm_positioning pre has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.LayerNorm = "t5" },
 		"layernorm t5 has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.FeedForward = "gated" },
 		"feed_forward gated has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.RelativePositionEmbedding = true },
 		"relative_position_embedding has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.RemoveTransformerBias = true },
 		"remove_transformer_bias has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.RemoveAttentionScale = true },
 		"remove_attention_scale has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets seq2seq and t5"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.FactorizedEmbeddingParameterization = true },
 		"factorized_embedding_parameterization has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoder transformer and targets mlm, bert and albert"},
+			"hint: leave it out; it is for encoders bert and transformer, and for targets albert, bert and mlm"},
 	{"word", "transformer", "mlm", func(m *config.Model) { m.HasLMTargetBias = true },
 		"has_lmtarget_bias has no effect with encoder transformer and target mlm\n" +
-			"hint: leave it out; it is for targets lm, bilm, prefixlm, seq2seq and t5"},
+			"hint: leave it out; it is for targets bilm, lm, prefixlm, seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.ShareEmbedding = true },
 		"share_embedding has no effect with encoder gru and target lm\nhint: leave it out; it is for targets seq2seq and t5"},
 	{"word", "gru", "lm", func(m *config.Model) { m.TargetEmbedding = "word" },
@@ -129,10 +132,10 @@ var refusedSettings = []struct {
 		"labels_num has no effect with encoder gru and target lm\nhint: leave it out; it is for target cls"},
 	{"word", "gru", "lm", func(m *config.Model) { m.KeepPadding = true },
 		"keep_padding has no effect with encoder gru and target lm\n" +
-			"hint: leave it out; it is for encoders that read backwards, target t5, and pooling last, mean and max: elsewhere no text sees padding"},
+			"hint: leave it out; with them, no prediction depends on padding"},
 	{"word", "transformer", "cls", func(m *config.Model) { m.KeepPadding = true },
 		"keep_padding has no effect with encoder transformer and target cls\n" +
-			"hint: leave it out; it is for encoders that read backwards, target t5, and pooling last, mean and max: elsewhere no text sees padding"},
+			"hint: leave it out; with them, no prediction depends on padding"},
 }
 
 func TestRefusedSettings(t *testing.T) {
@@ -142,7 +145,7 @@ func TestRefusedSettings(t *testing.T) {
 	}
 }
 
-// settings trains tiny models with further settings.
+// settings trains tiny models with other settings.
 type settings struct {
 	*testing.T
 	text *demo
@@ -175,6 +178,9 @@ func TestTransformerSettings(t *testing.T) {
 	}
 	for name, change := range changes {
 		s.train(name, "word_pos_seg", "transformer", "bert", change)
+		if testing.Short() {
+			continue
+		}
 		s.train(name, "word_pos", "transformer causal", "lm", change)
 		s.train(name, "word", "lstm", "seq2seq", change)
 	}
@@ -184,7 +190,7 @@ func TestTransformerSettings(t *testing.T) {
 	s.train("another name", "word_pos_seg", "bert", "mlm", none)
 }
 
-// TestSharedSettings trains with weights that several parts share, and with sizes that differ.
+// TestSharedSettings trains with weights that several parts share, and with different sizes.
 func TestSharedSettings(t *testing.T) {
 	s := newSettings(t)
 	tie := func(m *config.Model) { m.TieWeights = true }
@@ -234,19 +240,22 @@ func TestTargetSettings(t *testing.T) {
 	}
 }
 
-// TestWhatPassesTrains draws settings: those that Check does not refuse train.
+// TestWhatPassesTrains checks that random settings which pass Check can be trained.
 func TestWhatPassesTrains(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 1}
 	generator := rand.New(rand.NewPCG(1, 2))
 	pick := func(names []string) string { return names[generator.IntN(len(names))] }
-	embeddings, targets := keys(embedding.ByName), keys(target.ByName)
-	trained := 0
-	for trained < 60 {
+	embeddings, targets := registry.Names(embedding.ByName), registry.Names(target.ByName)
+	models := 60
+	if testing.Short() {
+		models = 15
+	}
+	for trained := 0; trained < models; {
 		m := tiny(pick(embeddings), pick(encoders()), pick(targets))
 		m.EmbeddingSize, m.HiddenSize = 2+generator.IntN(3), 4
-		m.Pooling = pick(keys(target.Poolings))
-		m.HiddenActivation = pick(keys(layer.Activations))
+		m.Pooling = pick(registry.Names(target.Poolings))
+		m.HiddenActivation = pick(registry.Names(layer.Activations))
 		m.LayerNormPositioning = pick([]string{"pre", "post"})
 		m.LayerNorm = pick([]string{"normal", "t5"})
 		m.FeedForward = pick([]string{"dense", "gated"})
@@ -262,7 +271,7 @@ func TestWhatPassesTrains(t *testing.T) {
 		}
 		trained++
 		loader := text.loader(t, m, demoBatch)
-		r := text.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+		r := text.newTraining(t, on, m, Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
 		for range 2 {
 			b, err := loader.Next()
 			if err != nil {
@@ -276,5 +285,3 @@ func TestWhatPassesTrains(t *testing.T) {
 		loader.Close()
 	}
 }
-
-func keys[T any](registry map[string]T) []string { return slices.Sorted(maps.Keys(registry)) }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"bytes"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -12,11 +11,13 @@ import (
 	"uer/internal/console"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
+	"uer/internal/registry"
 	"uer/internal/target"
+	"uer/internal/task"
 )
 
-// tiny is a small model of the given parts, with everything that any of them needs. An encoder is written with its mask,
-// or with bidirectional, after a space.
+// tiny returns a small model of the given parts, with all settings that any of them needs. The name of an encoder may be
+// followed by a space and its mask, or by bidirectional.
 func tiny(embeddingName, encoderName, targetName string) config.Model {
 	m := config.Model{
 		EmbeddingSize: 8, HiddenSize: 8, FeedForwardSize: 12, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: demoLength,
@@ -33,27 +34,32 @@ func tiny(embeddingName, encoderName, targetName string) config.Model {
 	default:
 		m.Mask = variant
 	}
-	switch targetName {
-	case "seq2seq", "t5":
+	if task.ByName[targetName].Decoder {
 		m.TargetEmbedding = embeddingName
-	case "cls":
+	}
+	if target.ByName[targetName].Reads("labels_num") {
 		m.LabelsNumber = demoLabels
 	}
 	return m
 }
 
-// encoders lists the encoders with all that changes what they see.
+// encoders lists the encoders with every setting that changes their context.
 func encoders() []string {
 	var list []string
-	for _, name := range slices.Sorted(maps.Keys(encoder.ByName)) {
-		switch {
-		case name == "bert": // another name of the transformer
-		case encoder.IsTransformer(name):
-			list = append(list, name+" fully_visible", name+" causal", name+" causal_with_prefix")
-		case isRecurrent(name):
-			list = append(list, name, name+" bidirectional")
-		default:
-			list = append(list, name)
+	for _, name := range registry.Names(encoder.ByName) {
+		if name == "bert" { // another name of the transformer
+			continue
+		}
+		e := encoder.ByName[name]
+		if e.Reads("mask") {
+			for _, mask := range registry.Names(encoder.Masks) {
+				list = append(list, name+" "+mask)
+			}
+			continue
+		}
+		list = append(list, name)
+		if e.Reads("bidirectional") {
+			list = append(list, name+" bidirectional")
 		}
 	}
 	return list
@@ -66,12 +72,13 @@ const (
 	before  = " sees only the tokens before"
 	forward = "target bilm predicts in both directions: "
 	nothing = "target cls would see nothing of the text: pooling first takes the first token, and "
-	two     = "\nhint: pass --encoder bilstm, bigru or birnn"
-	pool    = "\nhint: pass --pooling last, mean or max"
+	two     = "\nhint: pass --encoder bigru, bilstm or birnn"
+	one     = "\nhint: pass --encoder gatedcnn, gru, lstm or rnn"
+	pool    = "\nhint: pass --pooling last, max or mean"
 )
 
-// refused holds the combinations of target and encoder that are refused, with the message, whatever the embedding. The
-// others train.
+// refused holds the combinations of target and encoder that are rejected with any embedding, and the messages. All others
+// can be trained.
 var refused = map[string]map[string]string{
 	"lm": {
 		"transformer fully_visible":      "target lm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal",
@@ -79,18 +86,18 @@ var refused = map[string]map[string]string{
 		"rnn bidirectional":              "target lm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"lstm bidirectional":             "target lm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"gru bidirectional":              "target lm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
-		"birnn":                          "target lm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
-		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
-		"bigru":                          "target lm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+		"birnn":                          "target lm" + copies + "encoder birnn" + follow + one,
+		"bilstm":                         "target lm" + copies + "encoder bilstm" + follow + one,
+		"bigru":                          "target lm" + copies + "encoder bigru" + follow + one,
 	},
 	"prefixlm": {
 		"transformer fully_visible": "target prefixlm" + copies + "encoder transformer with mask fully_visible" + follow + "\nhint: pass --mask causal_with_prefix",
 		"rnn bidirectional":         "target prefixlm" + copies + "encoder rnn with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"lstm bidirectional":        "target prefixlm" + copies + "encoder lstm with bidirectional" + follow + "\nhint: leave out --bidirectional",
 		"gru bidirectional":         "target prefixlm" + copies + "encoder gru with bidirectional" + follow + "\nhint: leave out --bidirectional",
-		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + "\nhint: pass --encoder rnn",
-		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + "\nhint: pass --encoder lstm",
-		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + "\nhint: pass --encoder gru",
+		"birnn":                     "target prefixlm" + copies + "encoder birnn" + follow + one,
+		"bilstm":                    "target prefixlm" + copies + "encoder bilstm" + follow + one,
+		"bigru":                     "target prefixlm" + copies + "encoder bigru" + follow + one,
 	},
 	"bilm": {
 		"transformer fully_visible":      mixes + "encoder transformer with mask fully_visible mixes them" + two,
@@ -113,14 +120,21 @@ var refused = map[string]map[string]string{
 	},
 }
 
-// TestCombinations builds every combination of embedding, encoder, mask and target. Each is refused as the table says, or
-// trains for two steps.
+// TestCombinations builds every combination of embedding, encoder, mask and target. Each must be rejected as refused
+// says, or train for two steps. In short mode a target meets a third of the encoders, and each pair one embedding.
 func TestCombinations(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 1}
-	for targetName := range target.ByName {
-		for _, encoderName := range encoders() {
-			for embeddingName := range embedding.ByName {
+	for i, targetName := range registry.Names(target.ByName) {
+		for j, encoderName := range encoders() {
+			embeddings := registry.Names(embedding.ByName)
+			if testing.Short() {
+				if (i+j)%3 > 0 {
+					continue
+				}
+				embeddings = embeddings[j%len(embeddings):][:1]
+			}
+			for _, embeddingName := range embeddings {
 				m := tiny(embeddingName, encoderName, targetName)
 				name := embeddingName + ", " + encoderName + ", " + targetName
 				if want, refuses := refused[targetName][encoderName]; refuses {
@@ -133,10 +147,10 @@ func TestCombinations(t *testing.T) {
 	}
 }
 
-// checkRefusal compares what is printed about a model that cannot be built.
+// checkRefusal checks the message about a model that cannot be built.
 func checkRefusal(t *testing.T, name string, m config.Model, want string) {
 	t.Helper()
-	_, err := New(m, 10, Shape{Sequences: 1, Length: demoLength, Output: demoLength})
+	_, err := New(m, 10, Limits{Sequences: 1, Length: demoLength, Output: demoLength})
 	if err == nil {
 		t.Errorf("%s is not refused", name)
 		return
@@ -154,7 +168,7 @@ func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	t.Helper()
 	loader := d.loader(t, m, demoBatch)
 	defer loader.Close()
-	r := d.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
 	start := r.parameters(t)
 	for step := range 2 {
 		b, err := loader.Next()
@@ -175,8 +189,8 @@ func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	}
 }
 
-// stays tells the parameters that have no gradient: a constant added to all keys changes no probability; and where only
-// the first token of a text counts, no state came before it.
+// stays reports whether a parameter has no gradient: a constant added to all keys changes no probability, and if only the
+// first token of a text counts, it has no previous state.
 func stays(name, target string) bool {
 	return strings.HasSuffix(name, "_attn.linear_layers.1.bias") || target == "cls" && strings.Contains(name, "weight_hh_")
 }

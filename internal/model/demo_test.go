@@ -16,6 +16,7 @@ import (
 	"uer/internal/instance"
 	"uer/internal/masking"
 	"uer/internal/optimizer"
+	"uer/internal/task"
 	"uer/internal/vocab"
 )
 
@@ -27,7 +28,7 @@ const (
 	demoLabels    = 8
 )
 
-// demo holds the vocabulary, a dataset for each target, and the learning rate and precision of the trainings on them.
+// demo holds the vocabulary, a dataset for each target, and the learning rate and precision to train with.
 type demo struct {
 	vocabulary *vocab.Vocabulary
 	datasets   map[string]*dataset.Dataset
@@ -49,20 +50,20 @@ func openDemo(t testing.TB) *demo {
 		t.Fatal(err)
 	}
 	d := &demo{vocabulary: vocabulary, datasets: map[string]*dataset.Dataset{}, rate: 0.03}
-	for target := range instance.ByTarget {
-		d.datasets[target] = d.dataset(t, target)
+	for _, target := range task.All {
+		d.datasets[target.Name] = d.dataset(t, target)
 	}
 	return d
 }
 
-// demoText is a corpus of the form that a target needs.
-func demoText(t testing.TB, target string) string {
+// demoText returns a corpus in the form that a target needs.
+func demoText(t testing.TB, target task.Task) string {
 	t.Helper()
 	name, end := "demo.txt", "\n"
-	switch target {
-	case "bert", "albert":
+	switch target.Corpus {
+	case task.SentenceLines:
 		name, end = "demo_bert.txt", "\n\n"
-	case "cls":
+	case task.LabelLines:
 		name = "demo_cls.tsv"
 	}
 	data, err := os.ReadFile(filepath.Join("../../corpora", name))
@@ -70,7 +71,7 @@ func demoText(t testing.TB, target string) string {
 		t.Fatal(err)
 	}
 	documents := strings.SplitAfterN(string(data), end, demoDocuments+1)[:demoDocuments]
-	if target == "prefixlm" || target == "seq2seq" {
+	if target.Corpus == task.PairLines {
 		for i, document := range documents {
 			before, after, _ := strings.Cut(document, "，")
 			documents[i] = before + "\t" + after
@@ -80,10 +81,10 @@ func demoText(t testing.TB, target string) string {
 }
 
 // dataset preprocesses the text for a target.
-func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
+func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 	t.Helper()
 	folder := t.TempDir()
-	path := filepath.Join(folder, target+".txt")
+	path := filepath.Join(folder, target.Name+".txt")
 	if err := os.WriteFile(path, []byte(demoText(t, target)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -93,18 +94,18 @@ func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
 	}
 	defer text.Close()
 	settings := instance.Settings{
-		Target: target, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
-		DocumentsBufferSize: demoDocuments, Dynamic: target == "mlm" || target == "t5", Workers: 1,
+		Target: target.Name, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
+		DocumentsBufferSize: demoDocuments, Dynamic: target.Masked && !target.Labelled, Workers: 1,
 		TargetVocabulary: d.vocabulary, TargetTokenizer: "bert", TargetSequenceLength: demoLength,
 	}
 	metadata := dataset.Metadata{
-		Target: target, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
+		Target: target.Name, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
 		Dynamic: settings.Dynamic,
 	}
-	if target == "seq2seq" {
+	if target.Output {
 		metadata.TargetSequenceLength = demoLength
 	}
-	path = filepath.Join(folder, target+".uer")
+	path = filepath.Join(folder, target.Name+".uer")
 	writer, err := dataset.Create(path, metadata)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +114,7 @@ func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
 	if _, err := instance.Build(context.Background(), settings, text, writer.Append, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := writer.Close(metadata); err != nil {
+	if err := writer.Close(metadata.Totals); err != nil {
 		t.Fatal(err)
 	}
 	made, err := dataset.Open(path)
@@ -124,7 +125,7 @@ func (d *demo) dataset(t testing.TB, target string) *dataset.Dataset {
 	return made
 }
 
-// loader gives the batches of a target.
+// loader returns the batches for a target.
 func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
 	t.Helper()
 	masker, err := masking.New(d.vocabulary, masking.Options{})
@@ -132,7 +133,7 @@ func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
 		t.Fatal(err)
 	}
 	l, err := batch.New(d.datasets[m.Target], batch.Options{
-		Target: m.Target, Vocabulary: d.vocabulary, Labels: demoLabels, BatchSize: size, BufferSize: 64, WorldSize: 1,
+		Target: m.Target, Vocabulary: d.vocabulary, BatchSize: size, BufferSize: 64, WorldSize: 1,
 		Masker: masker, KeepPadding: m.KeepPadding,
 	})
 	if err != nil {
@@ -151,9 +152,9 @@ type training struct {
 	step      uint64
 }
 
-func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Shape) *training {
+func (d *demo) newTraining(t testing.TB, on processor, m config.Model, limits Limits) *training {
 	t.Helper()
-	made, err := New(m, d.vocabulary.Size(), shape)
+	made, err := New(m, d.vocabulary.Size(), limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +174,7 @@ func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Sha
 	return r
 }
 
-// train trains one step on the present inputs and returns the loss.
+// train trains one step on the current inputs and returns the loss.
 func (r *training) train(t testing.TB) float64 {
 	t.Helper()
 	r.step++

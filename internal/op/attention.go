@@ -6,21 +6,21 @@ import (
 	"uer/internal/graph"
 )
 
-// Attention is scaled dot-product attention inside each sequence, by heads: softmax((q·kᵀ + bias)·Scale) v, with dropout
+// Attention is multi-head scaled dot-product attention inside each sequence: softmax((q·kᵀ + bias)·Scale) v, with dropout
 // on the probabilities (Vaswani et al. 2017).
-// Inputs: those of [AttentionInputs]. Outputs: [tokens, Heads·size] and, for the gradient, the logarithm of the softmax
+// Inputs: those of [AttentionInputs]. Outputs: [tokens, Heads·size] and, for the gradient, the logarithms of the softmax
 // denominators [tokens, Heads].
 type Attention struct {
 	Heads     int
 	Scale     float32
-	Causal    bool // a query sees no later key
+	Causal    bool // a query does not see later keys
 	Cross     bool // keys and values belong to other tokens than the queries
 	Prefix    bool // the first tokens of a sequence are visible to all its queries
-	Lengths   bool // keys from a length on are hidden: padding that is processed
-	Bias      bool // scores have a bias by the offset of the key from the query
+	Lengths   bool // keys beyond the length of their sequence are hidden: they are padding
+	Bias      bool // scores have a bias that depends on the offset of the key from the query
 	Dropout   float32
 	Site      int
-	MaxLength int // the longest sequence
+	MaxLength int // length of the longest sequence
 }
 
 // AttentionInputs are the inputs of Attention.
@@ -35,26 +35,29 @@ type AttentionInputs[T any] struct {
 	Bias       T // [Heads, 2·MaxLength−1], if Bias
 }
 
-func (a *AttentionInputs[T]) slots(o Attention) (s slots[T]) {
-	s.add(true, &a.Query, &a.Key, &a.Value, &a.Starts, &a.Rows)
-	s.add(o.Cross, &a.KeyStarts)
-	s.add(o.Prefix, &a.Prefix)
-	s.add(o.Lengths, &a.Lengths)
-	s.add(o.Bias, &a.Bias)
-	return s
-}
-
 // AttentionInputsOf names the inputs of an instruction.
 func AttentionInputsOf[T any](o Attention, in []T) (a AttentionInputs[T]) {
-	s := a.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	a.Query = r.next(true)
+	a.Key = r.next(true)
+	a.Value = r.next(true)
+	a.Starts = r.next(true)
+	a.Rows = r.next(true)
+	a.KeyStarts = r.next(o.Cross)
+	a.Prefix = r.next(o.Prefix)
+	a.Lengths = r.next(o.Lengths)
+	a.Bias = r.next(o.Bias)
 	return a
 }
 
 // List orders the inputs for an instruction.
 func (a AttentionInputs[T]) List(o Attention) []T {
-	s := a.slots(o)
-	return s.list()
+	list := []T{a.Query, a.Key, a.Value, a.Starts, a.Rows}
+	list = appendIf(list, o.Cross, a.KeyStarts)
+	list = appendIf(list, o.Prefix, a.Prefix)
+	list = appendIf(list, o.Lengths, a.Lengths)
+	list = appendIf(list, o.Bias, a.Bias)
+	return list
 }
 
 // Name implements graph.Op.
@@ -107,7 +110,7 @@ func (o Attention) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 // Outputs: dq [tokens, Heads·size]; dk, dv [keys, Heads·size]; dbias [Heads, 2·MaxLength−1] if Bias.
 type AttentionGradient Attention
 
-// AttentionSaved is the number of inputs of AttentionGradient before those of Attention.
+// AttentionSaved is the number of inputs of AttentionGradient that precede those of Attention.
 const AttentionSaved = 3
 
 // Name implements graph.Op.
@@ -121,43 +124,4 @@ func (o AttentionGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error)
 		outs = append(outs, a.Bias)
 	}
 	return outs, nil
-}
-
-// PositionBias spreads a table of biases by bucket of the offset to all offsets (Raffel et al. 2020).
-// Input: table [buckets, heads]. Output: [heads, 2·MaxLength−1].
-type PositionBias struct {
-	MaxLength     int
-	Bidirectional bool // keys after the query have buckets of their own
-}
-
-// Name implements graph.Op.
-func (PositionBias) Name() string { return "position bias" }
-
-// OutputShapes implements graph.Op.
-func (o PositionBias) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
-	_, heads, err := matrix("the table", in[0])
-	return []graph.Shape{{heads, 2*o.MaxLength - 1}}, err
-}
-
-// HasGradient implements graph.Differentiable.
-func (PositionBias) HasGradient() []bool { return []bool{true} }
-
-// Grad implements graph.Differentiable.
-func (o PositionBias) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
-	gradient := PositionBiasGradient{PositionBias: o, Buckets: graph.Dimensions(in[0])[0]}
-	return []*graph.Node{b.Apply(gradient, dy)}
-}
-
-// PositionBiasGradient is the gradient of PositionBias. Input: dy [heads, 2·MaxLength−1]. Output: [Buckets, heads].
-type PositionBiasGradient struct {
-	PositionBias
-	Buckets int
-}
-
-// Name implements graph.Op.
-func (PositionBiasGradient) Name() string { return "position bias gradient" }
-
-// OutputShapes implements graph.Op.
-func (o PositionBiasGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
-	return []graph.Shape{{o.Buckets, in[0][0]}}, nil
 }

@@ -6,12 +6,11 @@ import (
 	"uer/internal/graph"
 )
 
-// CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label]. It computes its gradients together with the loss,
-// while the logits of a chunk of rows are at hand, so that logits are never held whole nor computed twice. Without rows
-// the loss is 0.
+// CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label], or 0 if there are no rows. It computes the gradients
+// together with the loss, chunk by chunk of the rows, so that the logits are neither stored as a whole nor computed twice.
 // Inputs: those of [CrossEntropyInputs].
-// Outputs: the loss, the number of rows whose largest logit is the label's, dh [rows, width], dW [classes, width], and db
-// [classes] if Bias.
+// Outputs: the loss, the number of rows whose largest logit is that of the label, dh [rows, width], dW [classes, width],
+// and db [classes] if Bias.
 type CrossEntropy struct{ Bias bool }
 
 // CrossEntropyInputs are the inputs of CrossEntropy.
@@ -22,24 +21,22 @@ type CrossEntropyInputs[T any] struct {
 	Labels T // [rows]
 }
 
-func (c *CrossEntropyInputs[T]) slots(o CrossEntropy) (s slots[T]) {
-	s.add(true, &c.Hidden, &c.Weight)
-	s.add(o.Bias, &c.Bias)
-	s.add(true, &c.Labels)
-	return s
-}
-
 // CrossEntropyInputsOf names the inputs of an instruction.
 func CrossEntropyInputsOf[T any](o CrossEntropy, in []T) (c CrossEntropyInputs[T]) {
-	s := c.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	c.Hidden = r.next(true)
+	c.Weight = r.next(true)
+	c.Bias = r.next(o.Bias)
+	c.Labels = r.next(true)
 	return c
 }
 
 // List orders the inputs for an instruction.
 func (c CrossEntropyInputs[T]) List(o CrossEntropy) []T {
-	s := c.slots(o)
-	return s.list()
+	list := []T{c.Hidden, c.Weight}
+	list = appendIf(list, o.Bias, c.Bias)
+	list = append(list, c.Labels)
+	return list
 }
 
 // Name implements graph.Op.
@@ -83,7 +80,7 @@ func (o CrossEntropy) Grad(b *graph.Builder, in []*graph.Node, out func(int) *gr
 	return grads
 }
 
-// Scale is x times a scalar. Inputs: x, the scalar. Output: of x's shape.
+// Scale is x times a scalar. Inputs: x, the scalar. Output: the shape of x.
 type Scale struct{}
 
 // Name implements graph.Op.

@@ -1,33 +1,20 @@
 package op
 
-// Operations with optional inputs have a struct that names them: of nodes where a model is built, of shapes, or of
-// operands where a device binds a kernel. slots is the order in which an instruction lists the inputs that are there.
-type slots[T any] struct {
-	fields [maxInputs]*T
-	count  int
+// reader reads the inputs of an instruction one after another.
+type reader[T any] struct{ rest []T }
+
+// next returns the next input, or the zero value if that input is left out.
+func (r *reader[T]) next(present bool) (x T) {
+	if present && len(r.rest) > 0 {
+		x, r.rest = r.rest[0], r.rest[1:]
+	}
+	return x
 }
 
-const maxInputs = 12
-
-// add appends inputs that are there only if present is set.
-func (s *slots[T]) add(present bool, fields ...*T) {
+// appendIf appends optional inputs.
+func appendIf[T any](list []T, present bool, x ...T) []T {
 	if present {
-		s.count += copy(s.fields[s.count:], fields)
+		return append(list, x...)
 	}
-}
-
-// read sets the inputs from an instruction's list.
-func (s *slots[T]) read(in []T) {
-	for i := range min(s.count, len(in)) {
-		*s.fields[i] = in[i]
-	}
-}
-
-// list is the inputs as an instruction lists them.
-func (s *slots[T]) list() []T {
-	in := make([]T, s.count)
-	for i := range in {
-		in[i] = *s.fields[i]
-	}
-	return in
+	return list
 }

@@ -6,15 +6,14 @@ import (
 	"uer/internal/graph"
 )
 
-// Linear is y = activation(x Wᵀ + b), with W stored [out, in] as PyTorch does; or with Residual
+// Linear is y = activation(x Wᵀ + b), with W stored as [out, in] like in PyTorch, or, if Residual,
 // y = dropout(activation(x Wᵀ + b)) + residual.
-// Inputs: those of [LinearInputs]. Outputs: y [tokens, out] and, if there is an activation, the value before it
-// [tokens, out].
+// Inputs: those of [LinearInputs]. Outputs: y [tokens, out] and, if there is an activation, its input [tokens, out].
 type Linear struct {
 	Bias       bool
 	Activation Activation
 	Residual   bool
-	Dropout    float32 // used with Residual
+	Dropout    float32 // only with Residual
 	Site       int
 }
 
@@ -27,24 +26,23 @@ type LinearInputs[T any] struct {
 	Rows     T // [tokens], if Residual
 }
 
-func (l *LinearInputs[T]) slots(o Linear) (s slots[T]) {
-	s.add(true, &l.X, &l.Weight)
-	s.add(o.Bias, &l.Bias)
-	s.add(o.Residual, &l.Residual, &l.Rows)
-	return s
-}
-
 // LinearInputsOf names the inputs of an instruction.
 func LinearInputsOf[T any](o Linear, in []T) (l LinearInputs[T]) {
-	s := l.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	l.X = r.next(true)
+	l.Weight = r.next(true)
+	l.Bias = r.next(o.Bias)
+	l.Residual = r.next(o.Residual)
+	l.Rows = r.next(o.Residual)
 	return l
 }
 
 // List orders the inputs for an instruction.
 func (l LinearInputs[T]) List(o Linear) []T {
-	s := l.slots(o)
-	return s.list()
+	list := []T{l.X, l.Weight}
+	list = appendIf(list, o.Bias, l.Bias)
+	list = appendIf(list, o.Residual, l.Residual, l.Rows)
+	return list
 }
 
 // Name implements graph.Op.
@@ -116,23 +114,21 @@ type LinearGradientInputs[T any] struct {
 	PreActivation T // [tokens, out], if there is an activation
 }
 
-func (l *LinearGradientInputs[T]) slots(o LinearGradient) (s slots[T]) {
-	s.add(true, &l.X, &l.Weight, &l.DY)
-	s.add(o.Activation != Identity, &l.PreActivation)
-	return s
-}
-
 // LinearGradientInputsOf names the inputs of an instruction.
 func LinearGradientInputsOf[T any](o LinearGradient, in []T) (l LinearGradientInputs[T]) {
-	s := l.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	l.X = r.next(true)
+	l.Weight = r.next(true)
+	l.DY = r.next(true)
+	l.PreActivation = r.next(o.Activation != Identity)
 	return l
 }
 
 // List orders the inputs for an instruction.
 func (l LinearGradientInputs[T]) List(o LinearGradient) []T {
-	s := l.slots(o)
-	return s.list()
+	list := []T{l.X, l.Weight, l.DY}
+	list = appendIf(list, o.Activation != Identity, l.PreActivation)
+	return list
 }
 
 // Name implements graph.Op.

@@ -6,21 +6,21 @@ import (
 	"uer/internal/graph"
 )
 
-// NormKind is the formula of a normalisation.
+// NormKind is a formula of normalisation.
 type NormKind uint8
 
-// The normalisations.
+// The kinds of normalisation.
 const (
-	// NormUER is layer normalisation as UER-py does it: y = γ (x−μ)/(s+ε) + β with the sample deviation
+	// NormUER is layer normalisation as in UER-py: y = γ (x−μ)/(s+ε) + β with the sample standard deviation
 	// s = √(Σ(x−μ)²/(width−1)) and ε = 1e-6 outside the root.
 	NormUER NormKind = iota
 	// NormRMS is T5's: y = γ x/√(mean(x²)+ε) (Zhang, Sennrich 2019).
 	NormRMS
 )
 
-// Norm normalises rows: y = norm(x), or with Residual y = norm(dropout(x) + residual).
-// Inputs: those of [NormInputs]. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that
-// was normalised [tokens, width].
+// Norm normalises rows: y = norm(x), or, if Residual, y = norm(dropout(x) + residual).
+// Inputs: those of [NormInputs]. Outputs: y [tokens, width], the statistics of the rows [tokens, 2] and, if Residual, the
+// sum before normalisation [tokens, width].
 type Norm struct {
 	Kind     NormKind
 	Residual bool
@@ -37,25 +37,24 @@ type NormInputs[T any] struct {
 	Beta     T // [width], unless Kind is NormRMS
 }
 
-func (n *NormInputs[T]) slots(o Norm) (s slots[T]) {
-	s.add(true, &n.X)
-	s.add(o.Residual, &n.Residual, &n.Rows)
-	s.add(true, &n.Gamma)
-	s.add(o.Kind != NormRMS, &n.Beta)
-	return s
-}
-
 // NormInputsOf names the inputs of an instruction.
 func NormInputsOf[T any](o Norm, in []T) (n NormInputs[T]) {
-	s := n.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	n.X = r.next(true)
+	n.Residual = r.next(o.Residual)
+	n.Rows = r.next(o.Residual)
+	n.Gamma = r.next(true)
+	n.Beta = r.next(o.Kind != NormRMS)
 	return n
 }
 
 // List orders the inputs for an instruction.
 func (n NormInputs[T]) List(o Norm) []T {
-	s := n.slots(o)
-	return s.list()
+	list := []T{n.X}
+	list = appendIf(list, o.Residual, n.Residual, n.Rows)
+	list = append(list, n.Gamma)
+	list = appendIf(list, o.Kind != NormRMS, n.Beta)
+	return list
 }
 
 // Name implements graph.Op.
@@ -101,7 +100,7 @@ func (o Norm) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node
 	return NormInputs[*graph.Node]{X: d.X, Residual: d.Residual, Gamma: d.Gamma, Beta: d.Beta}.List(o)
 }
 
-// Restore implements graph.Restorable: y = norm(sum).
+// Restore implements graph.Restorable with y = norm(sum).
 func (o Norm) Restore(in, out []int) (op graph.Op, restoreIn, restoreOut []int) {
 	if !o.Residual {
 		return nil, nil, nil
@@ -115,30 +114,29 @@ type NormGradient Norm
 
 // NormGradientInputs are the inputs of NormGradient.
 type NormGradientInputs[T any] struct {
-	Sum   T // [tokens, width], what was normalised
+	Sum   T // [tokens, width], what was normalised: x, or dropout(x) + residual
 	Stats T // [tokens, 2]
 	Gamma T // [width]
 	DY    T // [tokens, width]
 	Rows  T // [tokens], if Residual
 }
 
-func (n *NormGradientInputs[T]) slots(o NormGradient) (s slots[T]) {
-	s.add(true, &n.Sum, &n.Stats, &n.Gamma, &n.DY)
-	s.add(o.Residual, &n.Rows)
-	return s
-}
-
 // NormGradientInputsOf names the inputs of an instruction.
 func NormGradientInputsOf[T any](o NormGradient, in []T) (n NormGradientInputs[T]) {
-	s := n.slots(o)
-	s.read(in)
+	r := reader[T]{in}
+	n.Sum = r.next(true)
+	n.Stats = r.next(true)
+	n.Gamma = r.next(true)
+	n.DY = r.next(true)
+	n.Rows = r.next(o.Residual)
 	return n
 }
 
 // List orders the inputs for an instruction.
 func (n NormGradientInputs[T]) List(o NormGradient) []T {
-	s := n.slots(o)
-	return s.list()
+	list := []T{n.Sum, n.Stats, n.Gamma, n.DY}
+	list = appendIf(list, o.Residual, n.Rows)
+	return list
 }
 
 // NormGradientOutputs are the outputs of NormGradient: the gradients of Norm's inputs.
@@ -151,12 +149,11 @@ type NormGradientOutputs[T any] struct {
 
 // NormGradientOutputsOf names the outputs of an instruction.
 func NormGradientOutputsOf[T any](o NormGradient, out []T) (n NormGradientOutputs[T]) {
-	var s slots[T]
-	s.add(true, &n.X)
-	s.add(o.Residual, &n.Residual)
-	s.add(true, &n.Gamma)
-	s.add(o.Kind != NormRMS, &n.Beta)
-	s.read(out)
+	r := reader[T]{out}
+	n.X = r.next(true)
+	n.Residual = r.next(o.Residual)
+	n.Gamma = r.next(true)
+	n.Beta = r.next(o.Kind != NormRMS)
 	return n
 }
 

@@ -7,9 +7,17 @@ import (
 	"uer/internal/op"
 )
 
-// BidirectionalLanguageModel predicts each next token from the first half of the encoding, which must not look ahead, and
-// each previous token from the second half, which must not look back (ELMo). One output layer serves both.
-func BidirectionalLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
+// bidirectionalLanguageModel predicts each next token from the first half of the encoding, which must not look ahead, and
+// each previous token from the second half, which must not look back (ELMo). Both share one output layer.
+var bidirectionalLanguageModel = Target{
+	Build:       buildBidirectionalLanguageModel,
+	Uses:        outputLayerUses,
+	OutputWidth: func(m config.Model) int { return m.HiddenSize / 2 },
+}
+
+func buildBidirectionalLanguageModel(
+	s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node,
+) Losses {
 	half := m.HiddenSize / 2
 	weight, bias := outputLayer(s, m, vocabularySize, half)
 	forward := s.Apply(op.Columns{Count: half}, x)              // [tokens, hidden/2]
@@ -18,9 +26,9 @@ func BidirectionalLanguageModel(s graph.Scope, m config.Model, vocabularySize in
 	picked, labels := predicted(s, batch, forward)
 	first := classify(s, "forward", picked, weight, bias, labels)
 
-	most := batch.Size * batch.Length
-	index := s.Input("backward_predicted", graph.Int32, most)
-	labels = s.Input("backward_labels", graph.Int32, most)
+	maximum := batch.Size * batch.Length
+	index := s.Input("backward_predicted", graph.Int32, maximum)
+	labels = s.Input("backward_labels", graph.Int32, maximum)
 	picked = s.Apply(op.Gather{}, backward, index, batch.Rows) // [predicted, hidden/2]
 	second := classify(s, "backward", picked, weight, bias, labels)
 	return Losses{Total: s.Apply(op.Total{}, first.Loss, second.Loss), Heads: []Head{first, second}}

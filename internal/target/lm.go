@@ -7,23 +7,28 @@ import (
 	"uer/internal/op"
 )
 
-// LanguageModel predicts each next token from those before it (GPT). The encoder must not look ahead.
-func LanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
+// languageModel predicts each next token from those before it (GPT). The encoder must not look ahead.
+var languageModel = Target{Build: buildLanguageModel, Uses: outputLayerUses, OutputWidth: hiddenSize}
+
+func hiddenSize(m config.Model) int { return m.HiddenSize }
+
+func buildLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
 	weight, bias := outputLayer(s, m, vocabularySize, m.HiddenSize)
 	x, labels := predicted(s, batch, x) // [predicted, hidden], [predicted]
 	head := classify(s, "lm", x, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}
 }
 
-// predicted declares the inputs that say where tokens are predicted and which, and picks those rows of x.
+// predicted declares the inputs that say which tokens are predicted and where, and returns the rows of x
+// [predicted, width] that predict them and their ids [predicted].
 func predicted(s graph.Scope, batch layer.Batch, x *graph.Node) (rows, labels *graph.Node) {
-	most := batch.Size * batch.Length
-	index := s.Input("predicted", graph.Int32, most)
-	labels = s.Input("labels", graph.Int32, most)
+	maximum := batch.Size * batch.Length
+	index := s.Input("predicted", graph.Int32, maximum)
+	labels = s.Input("labels", graph.Int32, maximum)
 	return s.Apply(op.Gather{}, x, index, batch.Rows), labels
 }
 
-// classify puts a softmax over x Wᵀ + b and its cross-entropy on the graph; bias may be nil.
+// classify adds a softmax over x Wᵀ + b and its cross-entropy to the graph; bias may be nil.
 func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) Head {
 	entropy := op.CrossEntropy{Bias: bias != nil}
 	inputs := op.CrossEntropyInputs[*graph.Node]{Hidden: x, Weight: weight, Bias: bias, Labels: labels}
@@ -34,8 +39,11 @@ func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) H
 	return Head{Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name()}
 }
 
-// outputLayer declares the layer that scores the vocabulary: its weight [vocabulary, width] and its bias [vocabulary], nil
-// unless has_lmtarget_bias asks for one.
+// outputLayerUses are the optional settings that outputLayer uses.
+var outputLayerUses = []string{"tie_weights", "has_lmtarget_bias"}
+
+// outputLayer declares the layer that scores the vocabulary: its weight [vocabulary, width] and its bias [vocabulary],
+// which is nil unless has_lmtarget_bias is set.
 func outputLayer(s graph.Scope, m config.Model, vocabularySize, width int) (weight, bias *graph.Node) {
 	output := s.In("output_layer")
 	weight = outputWeight(output, m, vocabularySize, width)
@@ -45,7 +53,7 @@ func outputLayer(s graph.Scope, m config.Model, vocabularySize, width int) (weig
 	return weight, bias
 }
 
-// outputWeight is the weight of the scores over the vocabulary [vocabulary, width]: the word table if weights are tied.
+// outputWeight is the weight of the layer that scores the vocabulary, [vocabulary, width]: the word table with tie_weights.
 func outputWeight(s graph.Scope, m config.Model, vocabularySize, width int) *graph.Node {
 	if m.TieWeights {
 		return s.Share("weight", s.Named("embedding.word_embedding.weight"))

@@ -7,25 +7,28 @@ import (
 	"uer/internal/op"
 )
 
-// BERT is the masked language model and next sentence prediction.
-func BERT(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
-	return withSentencePair(s, m, vocabularySize, batch, x, "nsp")
+// maskedSentencePair is the masked language model together with a prediction about the pair of sentences: whether the
+// second one follows the first ("nsp", BERT), or whether they are swapped ("sop", ALBERT). The parameters of this
+// prediction have names that begin with prefix.
+func maskedSentencePair(prefix string) Target {
+	return Target{
+		Build: func(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
+			masked := maskedHead(s, m, vocabularySize, batch, x)
+			pair := sentencePairHead(s, prefix, m, batch, x)
+			return Losses{Total: s.Apply(op.Total{}, masked.Loss, pair.Loss), Heads: []Head{masked, pair}}
+		},
+		Needs: maskedHeadNeeds, Uses: maskedHeadUses, OutputWidth: maskedHeadWidth,
+	}
 }
 
-// ALBERT is the masked language model and sentence order prediction.
-func ALBERT(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
-	return withSentencePair(s, m, vocabularySize, batch, x, "sop")
-}
-
-func withSentencePair(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node, task string) Losses {
-	masked := maskedHead(s, m, vocabularySize, batch, x)
-	first := layer.NewLinear(s.In(task+"_linear_1"), m.HiddenSize, m.HiddenSize, true)
-	second := s.In(task + "_linear_2")
+// sentencePairHead scores the two labels by the encoding of the first token.
+func sentencePairHead(s graph.Scope, prefix string, m config.Model, batch layer.Batch, x *graph.Node) Head {
+	first := layer.NewLinear(s.In(prefix+"_linear_1"), m.HiddenSize, m.HiddenSize)
+	second := s.In(prefix + "_linear_2")
 	weight, bias := second.Parameter("weight", 2, m.HiddenSize), second.Parameter("bias", 2)
 
 	labels := s.Input("sentence_labels", graph.Int32, batch.Size)
 	pooled := s.Apply(op.Gather{}, x, batch.First, batch.Rows) // [sequences, hidden]
 	pooled = first.Apply(s.Builder, pooled, op.Tanh)           // [sequences, hidden]
-	pair := classify(s, "sp", pooled, weight, bias, labels)
-	return Losses{Total: s.Apply(op.Total{}, masked.Loss, pair.Loss), Heads: []Head{masked, pair}}
+	return classify(s, "sp", pooled, weight, bias, labels)
 }

@@ -1,16 +1,40 @@
-// Package target turns encoded tokens into losses. ByName is the registry of --target.
+// Package target turns encoded tokens into losses. ByName is the registry of --target. What a target trains on is in
+// package task; here is what it computes.
 package target
 
 import (
+	"slices"
+
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
 )
 
-// Target declares the parameters of a target and puts it on the graph, from the encoder's output [tokens, hidden_size].
-type Target func(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses
+// Target is the computation of a target with the facts that a model is checked by.
+type Target struct {
+	// Build declares the parameters and adds the target to the graph, from the encoder's output x [tokens, hidden_size].
+	Build func(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses
 
-// Losses are what a target computes.
+	Needs []string // settings that it cannot do without
+	Uses  []string // optional settings that change it
+
+	// OutputWidth returns the width of the layer that scores the vocabulary; nil if there is none.
+	OutputWidth func(m config.Model) int
+
+	// Blocks returns the number of blocks that Build puts on the graph; nil if there are none.
+	Blocks func(m config.Model) int
+
+	// ReadsPadding reports whether padding that is kept changes the losses, even where it does not change the encoding of
+	// other tokens; nil if it never does.
+	ReadsPadding func(m config.Model) bool
+}
+
+// Reads reports whether the target needs or uses a setting.
+func (t Target) Reads(setting string) bool {
+	return slices.Contains(t.Needs, setting) || slices.Contains(t.Uses, setting)
+}
+
+// Losses are the results of a target.
 type Losses struct {
 	Total *graph.Node // scalar, what training minimises
 	Heads []Head
@@ -20,19 +44,19 @@ type Losses struct {
 type Head struct {
 	Name    string      // tells the heads of one target apart in reports
 	Loss    *graph.Node // scalar, mean over the predictions
-	Correct *graph.Node // scalar, number of right predictions
+	Correct *graph.Node // scalar, number of correct predictions
 	Labels  string      // the input that holds the labels; their number is the number of predictions
 }
 
-// ByName holds the targets by their UER-py names.
+// ByName holds the targets by UER-py's names.
 var ByName = map[string]Target{
-	"mlm":      MaskedLanguageModel,
-	"lm":       LanguageModel,
-	"bilm":     BidirectionalLanguageModel,
-	"cls":      Classification,
-	"prefixlm": LanguageModel,
-	"seq2seq":  SequenceToSequence,
-	"t5":       SequenceToSequence,
-	"bert":     BERT,
-	"albert":   ALBERT,
+	"mlm":      maskedLanguageModel,
+	"lm":       languageModel,
+	"bilm":     bidirectionalLanguageModel,
+	"cls":      classification,
+	"prefixlm": languageModel,
+	"seq2seq":  sequenceToSequence,
+	"t5":       collapsedToSequence,
+	"bert":     maskedSentencePair("nsp"),
+	"albert":   maskedSentencePair("sop"),
 }

@@ -8,36 +8,34 @@ import (
 )
 
 func gatedConvolutionKernel(d *Device, o op.GatedConvolution) compute {
+	var g kernel.GatedConvolution
 	return func(_ *device.Run, out, in []operand, _ []bool) {
-		g := gatedConvolution(o, in, d.precision)
-		tokens := in[0].Shape[0]
-		scratch := d.floats(kernel.GatedConvolutionScratch(&g, tokens, false))
-		saved := out[1].Floats[:kernel.GatedConvolutionSaved(&g, tokens)]
-		d.kernel.GatedConvolutionForward(&g, out[0].Floats, saved, in[0].Floats, scratch)
+		g = gatedConvolution(o, in, d.precision)
+		g.Y, g.Saved = out[0].Floats, out[1].Floats
+		g.Scratch = d.floats(g.ScratchSize())
+		d.kernel.GatedConvolutionForward(&g)
 	}
 }
 
 func gatedConvolutionGradientKernel(d *Device, o op.GatedConvolutionGradient) compute {
+	var g kernel.GatedConvolutionGradient
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
-		saved, dy, in := in[0].Floats, in[1].Floats, in[2:]
-		g := gatedConvolution(op.GatedConvolution(o), in, d.precision)
-		tokens := in[0].Shape[0]
-		to := kernel.GatedConvolutionGradients{
-			X: out[0].Floats, AccumulateX: accumulate[0],
-			Convolution: filterGradients(out[1:4], accumulate[1:4]),
-			Gate:        filterGradients(out[4:7], accumulate[4:7]),
+		g = kernel.GatedConvolutionGradient{
+			GatedConvolution: gatedConvolution(op.GatedConvolution(o), in[2:], d.precision), DY: in[1].Floats, DX: out[0].output(accumulate[0]),
+			DConvolution: filterGradient(out[1:4], accumulate[1:4]), DGate: filterGradient(out[4:7], accumulate[4:7]),
 		}
-		scratch := d.floats(kernel.GatedConvolutionScratch(&g, tokens, true))
-		d.kernel.GatedConvolutionBackward(&g, &to, dy, saved[:kernel.GatedConvolutionSaved(&g, tokens)],
-			in[0].Floats, scratch)
+		g.Saved = in[0].Floats
+		g.Scratch = d.floats(g.ScratchSize())
+		d.kernel.GatedConvolutionBackward(&g)
 	}
 }
 
-// gatedConvolution describes the layer over the present batch. The inputs are those of op.GatedConvolution.
+// gatedConvolution describes the layer over the current batch, without its outputs. The inputs are those of
+// op.GatedConvolution.
 func gatedConvolution(o op.GatedConvolution, in []operand, precision kernel.Precision) kernel.GatedConvolution {
 	return kernel.GatedConvolution{
 		Input: in[0].Shape[1], Output: in[1].Shape[0], Taps: o.Taps, TapsLast: o.TapsLast, Starts: in[7].Integers,
-		Convolution: filter(in[1:4]), Gate: filter(in[4:7]), Precision: precision,
+		Convolution: filter(in[1:4]), Gate: filter(in[4:7]), Precision: precision, X: in[0].Floats,
 	}
 }
 
@@ -45,13 +43,13 @@ func filter(parameters []operand) kernel.Filter {
 	return kernel.Filter{Weight: parameters[0].Floats, Bias: parameters[1].Floats, SecondBias: parameters[2].Floats}
 }
 
-func filterGradients(out []operand, accumulate []bool) kernel.FilterGradients {
-	f := kernel.FilterGradients{Filter: filter(out)}
-	f.Accumulate.Weight, f.Accumulate.Bias, f.Accumulate.SecondBias = accumulate[0], accumulate[1], accumulate[2]
-	return f
+func filterGradient(out []operand, accumulate []bool) kernel.FilterGradient {
+	return kernel.FilterGradient{
+		Weight: out[0].output(accumulate[0]), Bias: out[1].output(accumulate[1]), SecondBias: out[2].output(accumulate[2]),
+	}
 }
 
-// gatedConvolutionSaved is the size of what the kernel saves, for the inputs of op.GatedConvolution.
+// gatedConvolutionSaved returns the number of elements that the kernel saves, given the inputs of op.GatedConvolution.
 func gatedConvolutionSaved(o op.GatedConvolution, in []graph.Shape) int {
 	g := kernel.GatedConvolution{Input: in[0][1], Output: in[1][0], Taps: o.Taps}
 	return kernel.GatedConvolutionSaved(&g, in[0][0])

@@ -13,11 +13,10 @@ func crossEntropyKernel(d *Device, o op.CrossEntropy) compute {
 		p = kernel.CrossEntropy{
 			Rows: c.Hidden.Shape[0], Width: c.Hidden.Shape[1], Classes: c.Weight.Shape[0],
 			Hidden: c.Hidden.Floats, Weight: c.Weight.Floats, Labels: c.Labels.Integers,
-			DHidden: out[2].Floats, DWeight: out[3].Floats,
-			Accumulate: [3]bool{accumulate[2], accumulate[3]}, Precision: d.precision,
+			DHidden: out[2].output(accumulate[2]), DWeight: out[3].output(accumulate[3]), Precision: d.precision,
 		}
 		if o.Bias {
-			p.Bias, p.DBias, p.Accumulate[2] = c.Bias.Floats, out[4].Floats, accumulate[4]
+			p.Bias, p.DBias = c.Bias.Floats, out[4].output(accumulate[4])
 		}
 		p.Scratch = d.floats(kernel.CrossEntropyScratch(p.Rows, p.Width, p.Classes))
 		loss, correct := d.kernel.CrossEntropy(&p)

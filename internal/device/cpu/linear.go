@@ -17,7 +17,7 @@ func linearKernel(d *Device, o op.Linear) compute {
 			Bias: l.Bias.Floats, Activation: activations[o.Activation],
 		}
 		if o.Activation != op.Identity {
-			p.Before = out[1].Floats
+			p.PreActivation = out[1].Floats
 		}
 		if o.Residual {
 			p.Residual, p.Rows, p.Dropout = l.Residual.Floats, l.Rows.Integers, dropout(run, o.Dropout, o.Site)

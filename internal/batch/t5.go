@@ -1,0 +1,86 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+
+	"uer/internal/console"
+	"uer/internal/task"
+	"uer/internal/vocab"
+)
+
+// t5 is what addCollapsed needs beside the assembler.
+type t5 struct {
+	sentinels []int32 // the tokens <extra_id_0>, <extra_id_1> and so on
+	collapsed []int32 // the text with sentinels
+	output    []int32
+}
+
+// prepareT5 finds the sentinels.
+func prepareT5(a *assembler) error {
+	a.t5.sentinels = sentinels(a.Vocabulary)
+	if len(a.t5.sentinels) == 0 {
+		return console.Hint(errors.New("the vocabulary has no token <extra_id_0>, which t5 puts in place of masked text"),
+			"add the lines <extra_id_0> to <extra_id_99> to the vocabulary, in place of unused tokens")
+	}
+	a.outputLength = maxCollapsedOutput(a.dataset.Metadata.SequenceLength)
+	return nil
+}
+
+// addCollapsed replaces each run of masked tokens by one sentinel. The output is [CLS], each sentinel followed by the
+// tokens that it stands for, one more sentinel, and [SEP] (Raffel et al., 2020).
+func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
+	masks, s := a.masks(x), &a.t5
+	s.collapsed = s.collapsed[:0]
+	s.output = append(s.output[:0], a.Vocabulary.Class)
+	runs, after := 0, int32(-1) // after: the position after the last masked token
+	for position, token := range x.Tokens {
+		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID <= 0 {
+			s.collapsed = append(s.collapsed, token)
+		} else {
+			if int32(position) != after {
+				if runs+1 >= len(s.sentinels) {
+					return fmt.Errorf("the vocabulary has only %d tokens from <extra_id_0> on, too few for its masks",
+						len(s.sentinels))
+				}
+				s.collapsed = append(s.collapsed, s.sentinels[runs])
+				s.output = append(s.output, s.sentinels[runs])
+				runs++
+			}
+			s.output = append(s.output, masks[0].ID)
+			after = int32(position) + 1
+		}
+		if len(masks) > 0 && int(masks[0].Position) == position {
+			masks = masks[1:]
+		}
+	}
+	s.output = append(s.output, s.sentinels[runs], a.Vocabulary.Separator)
+	if len(s.output) > a.outputLength {
+		return fmt.Errorf("%d masks in %d tokens, more than 15 %%", len(x.Masks), len(x.Tokens))
+	}
+	// UER-py pads the text to its old length, and the encoder takes this padding for text.
+	for a.KeepPadding && len(s.collapsed) < len(x.Tokens) {
+		s.collapsed = append(s.collapsed, a.Vocabulary.Padding)
+	}
+	x.Ends[0] = int32(len(s.collapsed))
+	a.addInputs(b, s.collapsed, x.Ends)
+	a.addOutput(b, s.output)
+	return nil
+}
+
+// sentinels returns the tokens <extra_id_0>, <extra_id_1> and so on.
+func sentinels(vocabulary *vocab.Vocabulary) []int32 {
+	var ids []int32
+	for {
+		id, present := vocabulary.Lookup(fmt.Sprintf("<extra_id_%d>", len(ids)))
+		if !present {
+			return ids
+		}
+		ids = append(ids, id)
+	}
+}
+
+// maxCollapsedOutput bounds the output: 15 % of the tokens, at least one, each with its own sentinel, and three more.
+func maxCollapsedOutput(sequenceLength int) int {
+	return 2*(sequenceLength*15/100+1) + 3
+}

@@ -1,0 +1,26 @@
+//go:build cgo
+
+package native
+
+// #include "call.h"
+import "C"
+
+import "uer/internal/kernel/routine"
+
+func fillAttention(s *C.struct_set, t *routine.Table) {
+	put(&t.AttentionForward, s.attention_forward, func(t routine.AttentionHeads) { C.call_attention_forward(s, attentionHeads(&t)) })
+	put(&t.AttentionBackward, s.attention_backward, func(t routine.AttentionHeads) { C.call_attention_backward(s, attentionHeads(&t)) })
+}
+
+func attentionHeads(t *routine.AttentionHeads) C.struct_attention_heads {
+	return C.struct_attention_heads{
+		queries: C.size_t(t.Queries), keys: C.size_t(t.Keys), size: C.size_t(t.Size), width: C.size_t(t.Width),
+		head: C.size_t(t.Head), count: C.size_t(t.Count), heads: C.size_t(t.Heads),
+		prefix: C.size_t(t.Prefix), visible_keys: C.size_t(t.VisibleKeys),
+		scale: C.float(t.Scale), bias: floats(t.Bias), dbias: floats(t.DBias), centre: C.size_t(t.Centre),
+		dropout: dropout(t.Dropout), rows: integers(t.Rows),
+		q: floats(t.Q), k: floats(t.K), v: floats(t.V), out: floats(t.Out), lse: floats(t.LSE),
+		dout: floats(t.DOut), dq: output(t.DQ), dk: output(t.DK), dv: output(t.DV),
+		scratch: floats(t.Scratch),
+	}
+}

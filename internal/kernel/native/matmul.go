@@ -1,0 +1,53 @@
+//go:build cgo
+
+package native
+
+// #include "call.h"
+import "C"
+
+import "uer/internal/kernel/routine"
+
+func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
+	if m.multiply == nil {
+		return
+	}
+	tileColumns, slot := int(m.columns), int(m.slot)
+	*t = routine.Matmul{
+		Rows: int(m.rows), Columns: tileColumns, Slot: slot,
+		Pack: func(p routine.Pack) {
+			panels := p.Panels[:routine.CeilDivide(p.Count, p.Width)*p.Stride*routine.CeilDivide(p.Depth, slot)]
+			rows, columns := p.Depth, p.Count
+			if p.Transpose {
+				rows, columns = columns, rows
+			}
+			x := p.X[:(rows-1)*p.Leading+columns]
+			C.call_pack(m, C.struct_pack{
+				panels: floats(panels), x: floats(x), leading: C.size_t(p.Leading), transpose: flag(p.Transpose),
+				depth: C.size_t(p.Depth), count: C.size_t(p.Count), width: C.size_t(p.Width), stride: C.size_t(p.Stride),
+			})
+		},
+		Multiply: func(t routine.Multiply) {
+			a := t.A[:routine.CeilDivide(t.Rows, t.Height)*t.Stride*t.Depth]
+			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*t.Depth]
+			length := (t.Rows-1)*t.Leading + t.Columns
+			c, preActivation, residual := t.C[:length], t.PreActivation, t.Residual
+			if preActivation != nil {
+				preActivation = preActivation[:length]
+			}
+			if residual != nil {
+				residual = residual[:length]
+			}
+			C.call_multiply(m, C.struct_multiply{
+				rows: C.size_t(t.Rows), columns: C.size_t(t.Columns), depth: C.size_t(t.Depth), height: C.size_t(t.Height),
+				stride: C.size_t(t.Stride), a: floats(a), b: floats(b), by_rows: flag(t.ByRows), c: floats(c), leading: C.size_t(t.Leading),
+				accumulate: flag(t.Accumulate), bias: floats(t.Bias), activation: C.int(t.Activation),
+				pre_activation: floats(preActivation), dropout: dropout(t.Dropout), row_numbers: integers(t.RowNumbers),
+				first_column: C.size_t(t.FirstColumn), residual: floats(residual),
+			})
+		},
+		Peak: func(rounds int) int {
+			var sink C.float
+			return int(C.call_peak(m, C.size_t(rounds), &sink))
+		},
+	}
+}

@@ -1,0 +1,32 @@
+//go:build cgo
+
+package native
+
+// #include "call.h"
+import "C"
+
+import "uer/internal/kernel/routine"
+
+func fillRecurrent(r *C.struct_recurrent, t *routine.Recurrent) {
+	if r.forward == nil {
+		return
+	}
+	*t = routine.Recurrent{
+		PackForward:  func(t routine.RecurrentStep) { C.call_pack_forward(r, recurrentStep(&t)) },
+		PackBackward: func(t routine.RecurrentStep) { C.call_pack_backward(r, recurrentStep(&t)) },
+		Forward:      func(t routine.RecurrentStep) { C.call_forward(r, recurrentStep(&t)) },
+		Backward:     func(t routine.RecurrentStep) { C.call_backward(r, recurrentStep(&t)) },
+	}
+}
+
+func recurrentStep(t *routine.RecurrentStep) C.struct_recurrent_step {
+	return C.struct_recurrent_step{
+		cell: C.int(t.Cell), hidden: C.size_t(t.Hidden), first: C.size_t(t.First), units: C.size_t(t.Units),
+		rows: C.size_t(len(t.Tokens)), tokens: integers(t.Tokens), previous: C.ptrdiff_t(t.Previous), start: flag(t.Start),
+		weights: floats(t.Weights), packed: floats(t.Packed), bias: floats(t.Bias),
+		gates: floats(t.Gates), gate_stride: C.size_t(t.GateStride), extra: floats(t.Extra), y: floats(t.Y), stride: C.size_t(t.Stride),
+		before: floats(t.Before), after: floats(t.After),
+		carried: C.size_t(t.Carried), next: floats(t.Next), now: floats(t.Now), memory: floats(t.Memory),
+		dy: floats(t.DY), dgates: floats(t.DGates), dextra: floats(t.DExtra),
+	}
+}

@@ -1,0 +1,58 @@
+// Sums of columns and of elements.
+#ifndef UER_REDUCE_INC_H
+#define UER_REDUCE_INC_H
+
+#include "elementwise.inc.h"
+
+// Four rows at a time: out is read and written a quarter as often.
+static void column_sum(struct column_sum a) {
+	if (!a.accumulate) memset(a.out, 0, a.width * sizeof(float));
+	size_t r = 0;
+	for (; r + 4 <= a.rows; r += 4) {
+		const float *row0 = a.x + r * a.stride, *row1 = row0 + a.stride, *row2 = row1 + a.stride, *row3 = row2 + a.stride;
+		for (size_t j = 0; j < a.width; j += LANES) {
+			size_t left = a.width - j;
+			vfloat v = load_some(a.out + j, left) + load_some(row0 + j, left);
+			v = v + load_some(row1 + j, left) + load_some(row2 + j, left) + load_some(row3 + j, left);
+			store_some(a.out + j, v, left);
+		}
+	}
+	for (; r < a.rows; r++) add_loop(a.out, a.out, a.x + r * a.stride, a.width);
+}
+
+typedef float vhalf __attribute__((vector_size(VECTOR_BYTES / 2)));
+typedef double vdouble __attribute__((vector_size(VECTOR_BYTES)));
+
+INLINE vdouble widen(const float *p) {
+	vhalf v;
+	memcpy(&v, p, sizeof v);
+	return __builtin_convertvector(v, vdouble);
+}
+
+static double sum_squares(struct elements e) {
+	const float *x = e.x;
+	const size_t n = e.n;
+	vdouble sums[4] = {0};
+	size_t i = 0;
+	for (; i + 2 * LANES <= n; i += 2 * LANES)
+		for (int k = 0; k < 4; k++) {
+			vdouble v = widen(x + i + k * (LANES / 2));
+			sums[k] += v * v;
+		}
+	vdouble pair = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+	double total = 0;
+	for (int k = 0; k < LANES / 2; k++) total += pair[k];
+	for (; i < n; i++) total += (double)x[i] * x[i];
+	return total;
+}
+
+static int all_finite(struct elements e) {
+	const vint exponent = (vint)splat(0) | 0x7f800000; // all its bits are set in infinities and NaN
+	vint bad = {0};
+	for (size_t i = 0; i < e.n; i += LANES) bad |= ((vint)load_some(e.x + i, e.n - i) & exponent) == exponent;
+	for (int k = 0; k < LANES; k++)
+		if (bad[k]) return 0;
+	return 1;
+}
+
+#endif

@@ -1,0 +1,295 @@
+// The routines as C sees them: their arguments, and the set compiled for one instruction set. Package routine says what each
+// does. A struct here mirrors the one of the same name there, with a pointer, and a length where needed, for a slice, and
+// NULL for nil.
+//
+// Arguments are passed by value all the way: Go must not pass C a pointer to memory that holds Go pointers, and the compiler
+// need not assume that a store changes a local copy.
+#ifndef UER_ROUTINES_H
+#define UER_ROUTINES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+// Enumerations, numbered as in package routine.
+enum activation {
+	ACTIVATION_NONE,
+	ACTIVATION_GELU,
+	ACTIVATION_GELU_FAST,
+	ACTIVATION_RELU,
+	ACTIVATION_SILU,
+	ACTIVATION_TANH,
+	ACTIVATION_SIGMOID,
+};
+enum precision { FLOAT32, BFLOAT16 };
+enum norm_kind { NORM_UER, NORM_RMS };
+enum cell { CELL_TANH, CELL_LSTM, CELL_GRU };
+
+// Sizes, as in package routine.
+enum {
+	RECURRENT_UNITS = 32,
+	ATTENTION_BLOCK = 32,
+	CACHE_LINE = 16, // floats
+};
+
+struct output {
+	float *to;
+	int accumulate;
+};
+
+// Elements whose hash is below the threshold are dropped; none if it is 0.
+struct dropout {
+	uint64_t key;
+	uint32_t threshold;
+	float scale;
+};
+
+struct pack {
+	float *panels;
+	const float *x;
+	size_t leading;
+	int transpose;
+	size_t depth, count, width, stride;
+};
+
+struct multiply {
+	size_t rows, columns, depth, height, stride;
+	const float *a, *b;
+	int by_rows;
+	float *c;
+	size_t leading;
+	int accumulate;
+	const float *bias;
+	int activation;
+	float *pre_activation;
+	struct dropout dropout;
+	const int32_t *row_numbers;
+	size_t first_column;
+	const float *residual;
+};
+
+struct recurrent_step {
+	int cell;
+	size_t hidden, first, units;
+	size_t rows;
+	const int32_t *tokens;
+	ptrdiff_t previous;
+	int start;
+	const float *weights;
+	float *packed;
+	const float *bias;
+	float *gates;
+	size_t gate_stride;
+	float *extra, *y;
+	size_t stride;
+	const float *before;
+	float *after;
+	size_t carried;
+	const float *next;
+	float *now, *memory;
+	const float *dy;
+	float *dgates, *dextra;
+};
+
+struct attention_heads {
+	size_t queries, keys, size, width, head, count, heads, prefix, visible_keys;
+	float scale;
+	const float *bias;
+	float *dbias;
+	size_t centre;
+	struct dropout dropout;
+	const int32_t *rows;
+	const float *q, *k, *v;
+	float *out, *lse;
+	const float *dout;
+	struct output dq, dk, dv;
+	float *scratch;
+};
+
+struct windows {
+	float *to;
+	const float *x;
+	size_t width, row, rows, taps, channels;
+};
+
+struct split_taps {
+	float *to;
+	const float *weights;
+	size_t tap_stride, leading, rows, taps, channels;
+};
+
+struct activation_backward {
+	int activation;
+	float *dx;
+	const float *dy, *x;
+	size_t n;
+};
+
+struct gated_forward {
+	int activation;
+	float *y;
+	const float *gate, *x;
+	size_t n;
+};
+
+struct gated_backward {
+	int activation;
+	float *dgate, *dx;
+	const float *dy, *gate, *x;
+	size_t n;
+};
+
+struct dropout_add {
+	float *y;
+	const float *x, *residual;
+	size_t count, width; // count: of rows
+	const int32_t *rows;
+	struct dropout dropout;
+};
+
+struct norm_forward {
+	int kind;
+	float epsilon;
+	size_t count, width; // count: of rows
+	const float *gamma, *beta;
+	float *y, *sum, *stats; // sum may be x
+	const float *x, *residual;
+	const int32_t *rows;
+	struct dropout dropout;
+};
+
+struct norm_backward {
+	int kind;
+	float epsilon;
+	size_t count, width; // count: of rows
+	const float *gamma;
+	struct output dx, dresidual;
+	float *dparameters;
+	const float *dy, *sum, *stats;
+	const int32_t *rows;
+	struct dropout dropout;
+};
+
+struct embedding_forward {
+	float *out;
+	const float *table;
+	size_t width;
+	const int32_t *ids;
+	size_t n;
+	float scale;
+	int accumulate;
+};
+
+struct embedding_backward {
+	float *dtable;
+	size_t width;
+	const int32_t *ids;
+	size_t n;
+	const float *dout;
+	float scale;
+	size_t first, last;
+};
+
+struct cross_entropy {
+	size_t rows, classes;
+	float *logits;
+	const int32_t *labels;
+	float scale;
+	float *dbias, *results;
+};
+
+struct add {
+	float *out;
+	const float *a, *b;
+	size_t n;
+};
+
+struct scale {
+	float *out;
+	const float *x;
+	size_t n;
+	float factor;
+	int accumulate;
+};
+
+struct column_sum {
+	float *out;
+	size_t width;
+	const float *x;
+	size_t rows, stride;
+	int accumulate;
+};
+
+struct elements {
+	const float *x;
+	size_t n;
+};
+
+struct adamw {
+	float rate, beta1, rest1, beta2, rest2, epsilon, decay, gradient_scale; // rest = 1 - beta, decay = rate * weight decay
+	float *parameters;
+	const float *gradients;
+	float *first, *second;
+	size_t n;
+};
+
+struct factored {
+	size_t count, rows, width;
+	const float *gradient;
+	float *row, *column;
+};
+
+struct factored_update {
+	struct factored factored;
+	float *parameters;
+	float rate, decay;
+};
+
+// Matrix products in one precision.
+struct matmul {
+	int rows, columns, slot; // rows, columns: of the register tile
+	void (*pack)(struct pack);
+	void (*multiply)(struct multiply);
+	size_t (*peak)(size_t rounds, float *sink);
+};
+
+struct recurrent {
+	void (*pack_forward)(struct recurrent_step);
+	void (*pack_backward)(struct recurrent_step);
+	void (*forward)(struct recurrent_step);
+	void (*backward)(struct recurrent_step);
+};
+
+// The routines that were compiled for an instruction set; NULL for those that were not.
+struct set {
+	struct matmul matmul[BFLOAT16 + 1]; // by precision
+	struct recurrent recurrent;
+	void (*attention_forward)(struct attention_heads);
+	void (*attention_backward)(struct attention_heads);
+	void (*windows)(struct windows);
+	void (*split_taps)(struct split_taps);
+	void (*activation_backward)(struct activation_backward);
+	void (*gated_forward)(struct gated_forward);
+	void (*gated_backward)(struct gated_backward);
+	void (*dropout_add)(struct dropout_add);
+	void (*norm_forward)(struct norm_forward);
+	void (*norm_backward)(struct norm_backward);
+	void (*embedding_forward)(struct embedding_forward);
+	void (*embedding_backward)(struct embedding_backward);
+	void (*cross_entropy)(struct cross_entropy);
+	void (*add)(struct add);
+	void (*scale)(struct scale);
+	void (*column_sum)(struct column_sum);
+	double (*sum_squares)(struct elements);
+	int (*all_finite)(struct elements);
+	void (*adamw)(struct adamw);
+	void (*adafactor_sums)(struct factored);
+	double (*adafactor_squares)(struct factored);
+	void (*adafactor_update)(struct factored_update);
+};
+
+extern const struct set uer_set_baseline;
+#if defined(__x86_64__)
+extern const struct set uer_set_avx2, uer_set_avx512, uer_set_avx512bf16;
+#endif
+
+#endif

@@ -1,5 +1,0 @@
-//go:build !cgo
-
-package kernel
-
-func nativeTables() []*routines { return nil }

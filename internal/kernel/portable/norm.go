@@ -1,0 +1,105 @@
+package portable
+
+import (
+	"math"
+
+	"uer/internal/kernel/routine"
+)
+
+func normForward(n routine.NormForward) {
+	sum := n.Sum
+	if sum == nil {
+		sum = n.X
+	} else {
+		dropoutAdd(routine.DropoutAdd{Y: sum, X: n.X, Residual: n.Residual, Width: n.Width, Rows: n.Rows, Dropout: n.Dropout})
+	}
+	for r := range len(n.X) / n.Width {
+		i, j := r*n.Width, (r+1)*n.Width
+		mean, deviation := normStatistics(n.Kind, sum[i:j])
+		n.Stats[2*r], n.Stats[2*r+1] = mean, deviation
+		divisor := normDivisor(n.Kind, deviation)
+		for k, v := range sum[i:j] {
+			n.Y[i+k] = n.Gamma[k]*((v-mean)/divisor) + at(n.Beta, k)
+		}
+	}
+}
+
+// normStatistics is the mean and sample deviation of a row, or 0 and the root of its mean square plus epsilon.
+func normStatistics(kind routine.NormKind, x []float32) (mean, deviation float32) {
+	if kind == routine.NormUER {
+		sum := 0.0
+		for _, v := range x {
+			sum += float64(v)
+		}
+		mean = float32(sum / float64(len(x)))
+	}
+	squares := 0.0
+	for _, v := range x {
+		squares += float64(v-mean) * float64(v-mean)
+	}
+	if kind == routine.NormRMS {
+		return 0, float32(math.Sqrt(squares/float64(len(x)) + routine.NormEpsilon))
+	}
+	return mean, float32(math.Sqrt(squares / float64(max(1, len(x)-1))))
+}
+
+// normDivisor is what the centred row is divided by.
+func normDivisor(kind routine.NormKind, deviation float32) float32 {
+	if kind == routine.NormUER {
+		return deviation + routine.NormEpsilon
+	}
+	return deviation
+}
+
+// With c = x-μ, q the divisor and g = γ dy:
+//
+//	NormUER: dx = (g - mean(g))/q - c Σ(g c)/(q² s (width-1)), without the second term where s = 0
+//	NormRMS: dx = g/q - c Σ(g c)/(q³ width)
+func normBackward(n routine.NormBackward) {
+	clear(n.DParameters)
+	dgamma, dbeta := n.DParameters[:n.Width], n.DParameters[n.Width:]
+	dsum := make([]float32, n.Width)
+	for r := range len(n.DY) / n.Width {
+		i, j := r*n.Width, (r+1)*n.Width
+		mean, deviation := n.Stats[2*r], n.Stats[2*r+1]
+		q := normDivisor(n.Kind, deviation)
+		slope, product := 0.0, 0.0 // Σ g, Σ g c
+		for k, v := range n.DY[i:j] {
+			centred := n.Sum[i+k] - mean
+			dgamma[k] += v * (centred / q)
+			dbeta[k] += v
+			slope += float64(n.Gamma[k]) * float64(v)
+			product += float64(n.Gamma[k]) * float64(v) * float64(centred)
+		}
+		shift, factor := backwardTerms(&n, slope, product, float64(deviation))
+		for k, v := range n.DY[i:j] {
+			dsum[k] = (n.Gamma[k]*v-shift)/q - (n.Sum[i+k]-mean)*factor
+		}
+		if out := n.DResidual.Slice(i, j); out.To != nil {
+			scale(routine.Scale{Out: out.To, X: dsum, Factor: 1, Accumulate: out.Accumulate})
+		}
+		if out := n.DX.Slice(i, j); out.To != nil {
+			a := routine.DropoutAdd{Y: out.To, X: dsum, Width: n.Width, Dropout: n.Dropout}
+			if n.Rows != nil {
+				a.Rows = n.Rows[r : r+1]
+			}
+			if out.Accumulate {
+				a.Residual = out.To
+			}
+			dropoutAdd(a)
+		}
+	}
+}
+
+// backwardTerms are mean(g) and the factor of c, in the terms of normBackward.
+func backwardTerms(n *routine.NormBackward, slope, product, deviation float64) (shift, factor float32) {
+	width := float64(n.Width)
+	if n.Kind == routine.NormRMS {
+		return 0, float32(product / (deviation * deviation * deviation * width))
+	}
+	if deviation != 0 {
+		q := deviation + routine.NormEpsilon
+		factor = float32(product / (q * q * deviation * max(1, width-1)))
+	}
+	return float32(slope / width), factor
+}

@@ -1,0 +1,45 @@
+package routine
+
+// AttentionHeads is some heads of one sequence, to be computed one after another. Slices begin at the first element of the
+// first head in the sequence's first token. The formulas are those of Attention in package kernel.
+type AttentionHeads struct {
+	Queries, Keys       int // tokens
+	Size, Width         int // of a head; elements from one token to the next
+	Head, Count         int // the first head, and how many
+	Heads               int // of the layer: elements from one token to the next in LSE
+	Prefix, VisibleKeys int // query i sees the keys from 0 to min(VisibleKeys, max(Prefix, i+1)) - 1
+
+	Scale  float32
+	Bias   []float32 // element j-i+Centre belongs to query i and key j, rows of 2*Centre+1; or nil
+	DBias  []float32 // as Bias; is added to, or nil
+	Centre int
+
+	Dropout Dropout
+	Rows    []int32 // [queries], numbers of the tokens; nil without dropout
+
+	Q, K, V []float32
+	Out     []float32 // forward writes it
+	LSE     []float32 // [queries], Heads apart: the logarithm of the sum of exponentials of the scores; forward writes it
+
+	DOut       []float32
+	DQ, DK, DV Output
+
+	Scratch []float32 // AttentionScratch elements
+}
+
+// Visible is the number of keys that query i sees.
+func (t *AttentionHeads) Visible(i int) int { return min(t.VisibleKeys, max(t.Prefix, i+1)) }
+
+// AttentionBlock is the number of queries that routines in C process at a time.
+const AttentionBlock = 32
+
+// AttentionScratch is the number of elements that a call may use, for heads of a size and sequences up to a length: room for
+// a block of queries, its scores and the position bias in reverse order, and for backward also the gradients of each,
+// beginning on a cache line.
+func AttentionScratch(size, maxLength int, backward bool) int {
+	need := AttentionBlock*(size+maxLength) + 2*(maxLength+CacheLine)
+	if backward {
+		need *= 2
+	}
+	return CacheLine + need
+}
