@@ -86,6 +86,8 @@ var bindings = table(
 	bindingOf(bindLinearGradient).addsToAll(),
 	bindingOf(bindRecurrent).saves(recurrentSaved),
 	bindingOf(bindRecurrentGradient).addsToAll(),
+	bindingOf(bindGatedConvolution).saves(gatedConvolutionSaved),
+	bindingOf(bindGatedConvolutionGradient).addsToAll(),
 	bindingOf(bindCrossEntropy).addsFrom(2), // the gradients; not the loss and the hits
 	bindingOf(bindSumSquares),
 	bindingOf(bindClip),

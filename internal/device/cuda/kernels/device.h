@@ -1,6 +1,6 @@
-// What every kernel file includes first: the part of CUDA C++ that the kernels use. clang compiles them without NVIDIA's
-// headers, so what these declare stands here; a C++ compiler (UER_VGPU) takes it from a stand-in that runs kernels on the
-// CPU. Kernels use nothing else, and of floating-point functions only those that are rounded exactly.
+// What every kernel file includes first: the part of CUDA C++ that the kernels use. clang compiles them without
+// NVIDIA's headers, so what these declare stands here; a C++ compiler (UER_VGPU) takes it from a stand-in that runs
+// kernels on the CPU. Kernels use nothing else, and of floating-point functions only those that are rounded exactly.
 #pragma once
 
 #if defined(UER_VGPU)

@@ -98,7 +98,7 @@ func macrosOf(t *testing.T) map[string]string {
 	return macros
 }
 
-var kernelPattern = regexp.MustCompile(`(?m)((?:^//.*\n)*)^KERNEL_OF\(\w+, (\w+),([^{]*)\) \{`)
+var kernelPattern = regexp.MustCompile(`(?m)((?:^//.*\n)*)^KERNEL_OF\(\s*\w+, (\w+),([^{]*)\) \{`)
 
 // listKernels writes the entries of a module: the comment above the kernel, and its parameters.
 func listKernels(t *testing.T, to *bytes.Buffer, module string, macros map[string]string, entries map[string]entry) {
@@ -111,12 +111,28 @@ func listKernels(t *testing.T, to *bytes.Buffer, module string, macros map[strin
 	fmt.Fprintf(to, "\n%s\n", regexp.MustCompile(`^(//.*\n)+`).FindString(text)) // what the file says of itself
 	for _, m := range found {
 		comment, name, parameters := m[1], m[2], m[3]
-		if !strings.Contains(comment, "Grid: ") {
+		if !strings.Contains(comment, "Grid:") {
 			t.Errorf("%s: nothing above %s tells its grid", module, name)
 		}
 		signature := strings.Join(strings.Fields(expand(parameters, macros)), " ")
-		fmt.Fprintf(to, "%s{%q, %q, %d, %q},\n", comment, module, name, entries[name].threads, signature)
+		signature = strings.ReplaceAll(wrap(signature, 100), "\n", "\" +\n\"")
+		fmt.Fprintf(to, "%s{%q, %q, %d,\n\"%s\"},\n", comment, module, name, entries[name].threads, signature)
 	}
+}
+
+// wrap breaks a list into lines of at most so many characters, each of which ends in a space but for the last.
+func wrap(list string, most int) string {
+	var text strings.Builder
+	line := 0
+	for _, item := range strings.SplitAfter(list, ", ") {
+		if line > 0 && line+len(item) > most {
+			text.WriteByte('\n')
+			line = 0
+		}
+		text.WriteString(item)
+		line += len(item)
+	}
+	return text.String()
 }
 
 // expand puts what macros stand for in their places.

@@ -4,59 +4,60 @@
 enum Pooling { POOL_MEAN, POOL_MAX }; // as package op numbers them
 
 template <class T> DEVFN void pool(T *y, const T *x, const int *starts, int sequences, int width, int kind) {
-  Cell c = cell_of(sequences, width);
-  if (!c.left) return;
-  int first = starts[c.row], last = starts[c.row + 1];
-  float scale = 1.0f / (float)(last - first);
-  Four pooled = all_four(0);
+	Cell c = cell_of(sequences, width);
+	if (!c.left) return;
+	int first = starts[c.row], last = starts[c.row + 1];
+	float scale = 1.0f / (float)(last - first);
+	Four pooled = all_four(0);
 #pragma unroll 4
-  for (int token = first; token < last; token++) {
-    Four f = read4(x + (size_t)token * width + c.column, c.left);
-    for (int j = 0; j < 4; j++) {
-      float v = f.at[j];
-      if (kind == POOL_MEAN) pooled.at[j] += scale * v;
-      else if (token == first || v > pooled.at[j] || v != v) pooled.at[j] = v; // NaN stays
-    }
-  }
-  write4(y + c.at, pooled, c.left);
+	for (int token = first; token < last; token++) {
+		Four f = read4(x + (size_t)token * width + c.column, c.left);
+		for (int j = 0; j < 4; j++) {
+			float v = f.at[j];
+			if (kind == POOL_MEAN) pooled.at[j] += scale * v;
+			else if (token == first || v > pooled.at[j] || v != v) pooled.at[j] = v; // NaN stays
+		}
+	}
+	write4(y + c.at, pooled, c.left);
 }
 
-// y[s] = the mean (kind 0) or maximum (kind 1) of x over the tokens of sequence s; 0 if it has none. y [sequences, width];
-// x [tokens, width]; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
+// y[s] = the mean (kind 0) or maximum (kind 1) of x over the tokens of sequence s; 0 if it has none. y [sequences,
+// width]; x [tokens, width]; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
 KERNEL_OF(THREADS, pool_float, float *y, const float *x, const int *starts, int sequences, int width, int kind) {
-  pool(y, x, starts, sequences, width, kind);
+	pool(y, x, starts, sequences, width, kind);
 }
 
-template <class T>
-DEVFN void pool_gradient(T *dx, const T *dy, const T *y, const T *x, const int *starts, int sequences, int width, int kind, int accumulate) {
-  Cell c = cell_of(sequences, width);
-  if (!c.left) return;
-  int first = starts[c.row], last = starts[c.row + 1];
-  Four d = read4(dy + c.at, c.left), pooled = all_four(0);
-  if (kind == POOL_MEAN) {
-    float scale = 1.0f / (float)(last - first);
-    for (int j = 0; j < 4; j++) d.at[j] *= scale;
-  } else {
-    pooled = read4(y + c.at, c.left);
-  }
-  for (int token = first; token < last; token++) {
-    size_t at = (size_t)token * width + c.column;
-    Four g = d;
-    if (kind == POOL_MAX) {
-      Four f = read4(x + at, c.left);
-      for (int j = 0; j < 4; j++) {
-        bool here = f.at[j] == pooled.at[j];
-        g.at[j] = here ? d.at[j] : 0;
-        if (here) d.at[j] = 0; // the first of several maxima has it all
-      }
-    }
-    put4(dx + at, g, c.left, accumulate);
-  }
+template <class T> DEVFN void pool_gradient(
+	T *dx, const T *dy, const T *y, const T *x, const int *starts, int sequences, int width, int kind, int accumulate) {
+	Cell c = cell_of(sequences, width);
+	if (!c.left) return;
+	int first = starts[c.row], last = starts[c.row + 1];
+	Four d = read4(dy + c.at, c.left), pooled = all_four(0);
+	if (kind == POOL_MEAN) {
+		float scale = 1.0f / (float)(last - first);
+		for (int j = 0; j < 4; j++) d.at[j] *= scale;
+	} else {
+		pooled = read4(y + c.at, c.left);
+	}
+	for (int token = first; token < last; token++) {
+		size_t at = (size_t)token * width + c.column;
+		Four g = d;
+		if (kind == POOL_MAX) {
+			Four f = read4(x + at, c.left);
+			for (int j = 0; j < 4; j++) {
+				bool here = f.at[j] == pooled.at[j];
+				g.at[j] = here ? d.at[j] : 0;
+				if (here) d.at[j] = 0; // the first of several maxima has it all
+			}
+		}
+		put4(dx + at, g, c.left, accumulate);
+	}
 }
 
-// dx = dy/length for the mean (kind 0); for the maximum (kind 1) dy where x first equals y, else 0; or += it. dx, x [tokens,
-// width]; dy, y [sequences, width], y and x not read for the mean; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
-KERNEL_OF(THREADS, pool_gradient_float, float *dx, const float *dy, const float *y, const float *x, const int *starts, int sequences, int width,
-          int kind, int accumulate) {
-  pool_gradient(dx, dy, y, x, starts, sequences, width, kind, accumulate);
+// dx = dy/length for the mean (kind 0); for the maximum (kind 1) dy where x first equals y, else 0; or += it. dx, x
+// [tokens, width]; dy, y [sequences, width], y and x not read for the mean; starts [sequences+1]. Grid:
+// ⌈sequences·⌈width/4⌉/256⌉.
+KERNEL_OF(THREADS, pool_gradient_float, float *dx, const float *dy, const float *y, const float *x, const int *starts,
+	int sequences, int width, int kind, int accumulate) {
+	pool_gradient(dx, dy, y, x, starts, sequences, width, kind, accumulate);
 }

@@ -15,18 +15,17 @@ template <int CELL> DEVFN constexpr int gates_of() { return CELL == LSTM_CELL ? 
 
 // Step is where a step takes place.
 struct Step {
-  const int *starts, *order;
-  int alive, tokens, hidden, directions, step;
+	const int *starts, *order;
+	int alive, tokens, hidden, directions, step;
 };
 
 #define STEP const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step
-#define STEP_OF \
-  { starts, order, alive, tokens, hidden, directions, step }
+#define STEP_OF {starts, order, alive, tokens, hidden, directions, step}
 
 // token_of is where a row is at.
 DEVFN int token_of(const Step &s, int row, int direction) {
-  int sequence = s.order[row];
-  return direction == 0 ? s.starts[sequence] + s.step : s.starts[sequence + 1] - 1 - s.step;
+	int sequence = s.order[row];
+	return direction == 0 ? s.starts[sequence] + s.step : s.starts[sequence + 1] - 1 - s.step;
 }
 
 DEVFN int own_row() { return blockIdx.y * ROWS + threadIdx.x / UNITS; }
@@ -34,16 +33,16 @@ DEVFN int own_unit() { return blockIdx.x * UNITS + threadIdx.x % UNITS; }
 
 // dot adds the product of a thread's lines of two tiles to a sum.
 DEVFN float dot(float sum, const float *a, const float *b, int depth) {
-#pragma unroll 4
-  for (int k = 0; k < depth; k += 4) {
-    Four x = load4(a + k), y = load4(b + k);
-    for (int j = 0; j < 4; j++) sum = fmaf(x.at[j], y.at[j], sum);
-  }
-  return sum;
+#pragma unroll 2
+	for (int k = 0; k < depth; k += 4) {
+		Four x = load4(a + k), y = load4(b + k);
+		for (int j = 0; j < 4; j++) sum = fmaf(x.at[j], y.at[j], sum);
+	}
+	return sum;
 }
 
-// A tile of 32 rows in shared memory is copied by all threads, four groups of four columns each. copy_line and copy_column say
-// which the i-th of these is.
+// A tile of 32 rows in shared memory is copied by all threads, four groups of four columns each. copy_line and
+// copy_column say which the i-th of these is.
 const int COPIES = ROWS * DEPTH / 4 / THREADS;
 DEVFN int copy_line(int i) { return (i * THREADS + threadIdx.x) / (DEPTH / 4); }
 DEVFN int copy_column(int i) { return (i * THREADS + threadIdx.x) % (DEPTH / 4) * 4; }
@@ -51,18 +50,20 @@ DEVFN int copy_column(int i) { return (i * THREADS + threadIdx.x) % (DEPTH / 4) 
 // find_tokens gives the tokens of the rows that a thread copies, moved by a distance, and -1 past the last row.
 DEVFN void find_tokens(int (&tokens)[COPIES], const Step &s, int rows, int direction, int distance) {
 #pragma unroll
-  for (int i = 0; i < COPIES; i++) {
-    int row = blockIdx.y * ROWS + copy_line(i);
-    tokens[i] = row < rows ? token_of(s, row, direction) + distance : -1;
-  }
+	for (int i = 0; i < COPIES; i++) {
+		int row = blockIdx.y * ROWS + copy_line(i);
+		tokens[i] = row < rows ? token_of(s, row, direction) + distance : -1;
+	}
 }
 
 // fetch_rows reads columns of x from `from` on; its rows are stride apart and have so many columns.
-DEVFN void fetch_rows(Four (&fetched)[COPIES], const float *x, const int (&tokens)[COPIES], int stride, int from, int columns) {
+DEVFN void fetch_rows(
+	Four (&fetched)[COPIES], const float *x, const int (&tokens)[COPIES], int stride, int from, int columns) {
 #pragma unroll
-  for (int i = 0; i < COPIES; i++) {
-    int column = from + copy_column(i);
-    fetched[i] = all_four(0);
-    if (tokens[i] >= 0 && column < columns) fetched[i] = read4(x + (size_t)tokens[i] * stride + column, columns - column);
-  }
+	for (int i = 0; i < COPIES; i++) {
+		int column = from + copy_column(i);
+		fetched[i] = all_four(0);
+		if (tokens[i] >= 0 && column < columns)
+			fetched[i] = read4(x + (size_t)tokens[i] * stride + column, columns - column);
+	}
 }

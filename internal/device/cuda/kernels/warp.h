@@ -3,11 +3,11 @@
 #include "device.h"
 
 DEVFN float warp_sum(float x) {
-  for (int d = 16; d > 0; d >>= 1) x += __shfl_xor_sync(0xffffffffu, x, d);
-  return x;
+	for (int d = 16; d > 0; d >>= 1) x += __shfl_xor_sync(0xffffffffu, x, d);
+	return x;
 }
 
 DEVFN float warp_largest(float x) {
-  for (int d = 16; d > 0; d >>= 1) x = larger(x, __shfl_xor_sync(0xffffffffu, x, d));
-  return x;
+	for (int d = 16; d > 0; d >>= 1) x = larger(x, __shfl_xor_sync(0xffffffffu, x, d));
+	return x;
 }
