@@ -6,6 +6,7 @@ import (
 
 	"uer/internal/device"
 	"uer/internal/device/cpu"
+	"uer/internal/device/cuda"
 	"uer/internal/graph"
 )
 
@@ -13,11 +14,15 @@ import (
 type processor struct {
 	set     string // the best one if empty
 	threads int
+	gpu     bool // the first GPU instead
 }
 
 // open returns a device.
-func (p processor) open(t testing.TB, precision string) (*cpu.Device, error) {
+func (p processor) open(t testing.TB, precision string) (device.Device, error) {
 	t.Helper()
+	if p.gpu {
+		return cuda.New(cuda.Options{Precision: precision})
+	}
 	if p.set != "" {
 		t.Setenv("UER_CPU", p.set)
 	}

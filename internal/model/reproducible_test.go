@@ -95,7 +95,7 @@ func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	}
 	var want []float32
 	for _, threads := range counts {
-		on := processor{set, threads}
+		on := processor{set: set, threads: threads}
 		on.need(t, d.precision)
 		got := d.twoSteps(t, on, m)
 		if want == nil {

@@ -48,7 +48,9 @@ func (c *convolution) windows(r *run, kernel *function) driver.Pointer {
 }
 
 // gatedConvolutionSaved is both convolutions before the gate, side by side [tokens, 2·out].
-func gatedConvolutionSaved(_ op.GatedConvolution, in []graph.Shape) int { return 2 * in[0][0] * in[1][0] }
+func gatedConvolutionSaved(_ op.GatedConvolution, in []graph.Shape) int {
+	return 2 * in[0][0] * in[1][0]
+}
 
 func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
 	windows, add, gate := b.kernel("convolution_windows_float"), b.kernel("add_float"), b.kernel("convolution_gate_float")

@@ -1,0 +1,70 @@
+package model
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"uer/internal/npz"
+	"uer/internal/registry"
+)
+
+// openGPU opens a golden model for the first GPU, or skips the test and says why there is none.
+func openGPU(t *testing.T, name string) *golden {
+	t.Helper()
+	g := openGolden(t, name)
+	g.on = processor{gpu: true}
+	g.on.need(t, "fp32")
+	return g
+}
+
+// TestGPUGradients compares losses and gradients that a GPU computes with those of UER-py, within the tolerances of the
+// CPU.
+func TestGPUGradients(t *testing.T) {
+	for _, name := range registry.Names(goldenModels) {
+		t.Run(name, func(t *testing.T) { openGPU(t, name).compareGradients(t) })
+	}
+}
+
+// TestGPUUpdates compares the parameters after three updates on a GPU with those of UER-py.
+func TestGPUUpdates(t *testing.T) {
+	for _, name := range registry.Names(goldenModels) {
+		for _, run := range registry.Names(goldenRuns) {
+			file := filepath.Join("testdata", name, "after3_"+run+".npz")
+			if _, err := os.Stat(file); err == nil {
+				t.Run(name+"/"+run, func(t *testing.T) { openGPU(t, name).compareUpdates(t, run, npz.Read(t, file)) })
+			}
+		}
+	}
+}
+
+// TestGPUSteps trains every encoder and every target with dropout for two steps, twice: losses follow the CPU's, and both
+// runs on the GPU give the same bits, also when activations are recomputed.
+func TestGPUSteps(t *testing.T) {
+	text := openDemo(t)
+	gpu := processor{gpu: true}
+	gpu.need(t, "fp32")
+	models := middling()
+	for _, name := range registry.Names(models) {
+		t.Run(name, func(t *testing.T) {
+			m := models[name]
+			m.LayersNumber = max(m.LayersNumber, 2)
+			_, want := text.trainSteps(t, processor{threads: 2}, m, 2)
+			r, got := text.trainSteps(t, gpu, m, 2)
+			for step := range want {
+				if difference := got[step] - want[step]; max(difference, -difference) > 2e-5*want[step] {
+					t.Errorf("step %d: loss %v, on the CPU %v", step, got[step], want[step])
+				}
+			}
+			first := slices.Concat(got, r.gradients(t), r.parameters(t))
+			if !slices.Equal(text.twoSteps(t, gpu, m), first) {
+				t.Error("a second run gives other numbers")
+			}
+			m.Recompute = true
+			if !slices.Equal(text.twoSteps(t, gpu, m), first) {
+				t.Error("recomputed activations give other numbers")
+			}
+		})
+	}
+}
