@@ -1,5 +1,5 @@
 # Only Go is required. With a C compiler, the kernels are faster, `make check` works, and on Linux the program can use GPUs.
-.PHONY: build demo test check race fuzz vgpu lint bench clean
+.PHONY: build demo test check race fuzz vgpu lint gpu-flags bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
 # replaces what Go compiles C with otherwise.
@@ -41,6 +41,10 @@ lint:
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(GPU) ./...
 	go list $(GPU) -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native ./internal/cuda | xargs -r cc -fsyntax-only -Wextra -Werror
 	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run; fi
+
+# The environment that the tag gpu needs, for scripts.
+gpu-flags:
+	@echo 'export CGO_CFLAGS="$(subst ",,$(CGO_CFLAGS))" CGO_LDFLAGS="$(subst ",,$(CGO_LDFLAGS))"'
 
 bench:
 	go test $(GPU) -p 1 -run '^$$' -bench . -benchmem ./...

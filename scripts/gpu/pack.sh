@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Packs what check.sh needs into a directory, for a machine that has a GPU and neither Go nor a network: the program, the
+# test binaries with their data, and datasets.
+#
+#   scripts/gpu/pack.sh [DIRECTORY]        .gpu by default
+#
+# CORPUS and VOCAB name a text and its vocabulary to train on; by default the demo corpus.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+to=${1:-.gpu}
+corpus=${CORPUS:-corpora/demo.txt} vocab=${VOCAB:-models/demo_vocab.txt}
+
+rm -rf "$to" && mkdir -p "$to/bin"
+make --silent build
+strip -o "$to/bin/uer" bin/uer
+# The flags that make compiles with.
+flags=$(make --silent --no-print-directory gpu-flags)
+eval "$flags"
+for package in cuda device/cuda model; do
+	go test -c -tags gpu -ldflags '-s -w' -o "$to/bin/${package//\//_}.test" "./internal/$package"
+done
+tar -cf "$to/testdata.tar" internal/model/testdata internal/cuda/testdata models/demo_vocab.txt corpora
+cp "$vocab" "$to/vocab.txt"
+cp -r models/bert models/gpt2 models/rnn models/cnn models/albert "$to/"
+cp models/*_config.json "$to/"
+for shape in ragged dense; do
+	extra=()
+	[[ $shape == ragged ]] || extra=(--full_sentences)
+	bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/$shape.pt" \
+		--dynamic_masking --target mlm "${extra[@]}" 2>/dev/null
+done
+bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>/dev/null
+bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>/dev/null
+cp scripts/gpu/check.sh "$to/"
+gzip -9 "$to"/bin/* "$to"/*.pt
+du -sh "$to"
