@@ -1,5 +1,5 @@
-# Go is all that this needs. With a C compiler too, the kernels are faster and `make race` works.
-.PHONY: build demo test race lint bench clean
+# Only Go is required. With a C compiler, the kernels are faster and `make check` works.
+.PHONY: build demo test check race fuzz lint bench clean
 
 build:
 	go build -o bin/uer ./cmd/uer
@@ -12,8 +12,15 @@ demo: build
 test:
 	go test ./...
 
+check: race fuzz
+
+# The race detector does not see what C code accesses, so models are also trained with the portable kernels.
 race:
-	go test -race ./...
+	go test -race -short ./...
+	UER_CPU=portable go test -race -short -skip TestAllocations ./internal/model ./internal/trainer
+
+fuzz:
+	scripts/fuzz.sh
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"

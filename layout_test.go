@@ -25,6 +25,7 @@ var levels = [][]string{
 	{"trainer"},
 	{"cli"},
 	{"uer"},
+	{"npz"}, // for tests only
 }
 
 // importers lists the modules that only one package may import.

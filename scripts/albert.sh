@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# ALBERT: predict masked tokens and the order of two passages, with one set of parameters for all layers. The corpus is
-# as BERT's. CONFIG chooses another size: models/albert_{base,large,xlarge,xxlarge}_config.json.
+# ALBERT: predict masked tokens and the order of two passages, with one set of parameters for all layers. The corpus has the
+# same form as for BERT. CONFIG selects another size: models/albert_{base,large,xlarge,xxlarge}_config.json.
 demo=corpora/demo_bert.txt
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# BERT: predict masked tokens, and whether the second part of an instance follows the first. The corpus has a sentence a
-# line and a blank line after each document. PRETRAINED may be a RoBERTa.
+# BERT: predict masked tokens, and whether the second segment of an instance follows the first. The corpus has one sentence
+# per line and a blank line after each document. PRETRAINED may be a RoBERTa model.
 demo=corpora/demo_bert.txt
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 

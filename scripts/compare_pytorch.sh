@@ -1,19 +1,19 @@
 #!/usr/bin/env bash
-# Compares the speed of uer pretrain with that of a PyTorch program that trains the same models, and prints a table:
+# Compares the speed of uer pretrain with a PyTorch program that trains the same models, and prints a table:
 #
 #   scripts/compare_pytorch.sh PROGRAM.py [RECIPE...]
 #
-# PROGRAM.py takes --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads, --dense and
-# --bf16, and ends with a line of JSON that holds step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb.
-# The two programs run in turns, ROUNDS times; the table gives medians, with the least and the greatest in brackets, and
-# how many times the tokens of PyTorch uer trains on in the same precision, and in float32. Both warm up for a step. The
-# machine must be idle otherwise: on a busy one PyTorch's threads wait for each other and the ratios say nothing. Settings
-# from the environment, with their defaults:
+# PROGRAM.py accepts --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads, --dense and
+# --bf16. The last line of its output is JSON with step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb.
+# The two programs run alternately, ROUNDS times, each with a warm-up step. The table shows medians, with minimum and
+# maximum in brackets, and the ratios of uer's tokens per second to PyTorch's in the same precision and in float32. The
+# machine must be idle otherwise: on a busy one PyTorch's threads wait for each other, and the ratios mean nothing.
+# Environment variables and their defaults:
 #
 #   CORPUS=corpora/demo.txt VOCAB=models/demo_vocab.txt SIZE=base BATCH=32 SEQ=128
 #   ROUNDS=5 STEPS=5 THREADS=(the number of cores) PYTHON=python3
 #   PRECISIONS="fp32"   or "fp32 bf16"
-#   DENSE=              1 makes long documents of the corpus, so that no batch has padding
+#   DENSE=              1 joins the corpus to long documents, so that batches have no padding
 
 set -euo pipefail
 program=$(realpath "${1:?give the path of a PyTorch program}")
@@ -28,8 +28,8 @@ files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 go build -o bin/uer ./cmd/uer
 
-# flags_of RECIPE sets the flags that make its dataset and those that train on it. The models are the program's: its ALBERT
-# has BERT's sizes but for the embedding, and predicts masked tokens only.
+# flags_of RECIPE sets dataset and model, the flags of preprocess and pretrain. The models are those of the PyTorch program: its
+# ALBERT has the sizes of BERT, except for the embedding, and only predicts masked tokens.
 flags_of() {
 	local transformer=models/bert/${SIZE}_config.json
 	[[ $SIZE != small ]] || transformer=models/bert_small_config.json # with 6 layers
@@ -65,7 +65,7 @@ flags_of() {
 	esac
 }
 
-# run_uer PRECISION FILE appends to FILE: seconds a step, padded tokens/s, real tokens/s, MB at the peak.
+# run_uer PRECISION FILE appends a line to FILE: seconds per step, padded tokens/s, real tokens/s, peak MB.
 run_uer() {
 	"$PYTHON" -c '
 import resource, subprocess, sys
@@ -87,7 +87,7 @@ sys.exit(status)' \
 		sort -n | awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }' >>"$2"
 }
 
-# run_program PRECISION FILE appends the same figures of the PyTorch program to FILE.
+# run_program PRECISION FILE appends the same line for the PyTorch program.
 run_program() {
 	local further=()
 	[[ $1 != bf16 ]] || further+=(--bf16)
@@ -100,7 +100,7 @@ figures = json.load(sys.stdin)
 print(*(figures[key] for key in ("step_s_median", "padded_tokens_per_s", "real_tokens_per_s", "peak_rss_mb")))' >>"$2"
 }
 
-# median COLUMN FILE; spread COLUMN FILE FORMAT adds the least and the greatest.
+# median COLUMN FILE prints a median; spread COLUMN FILE FORMAT adds the minimum and the maximum.
 median() {
 	spread "$1" "$2" %g | cut -d ' ' -f 1
 }
@@ -113,12 +113,12 @@ spread() {
 		}'
 }
 
-# ratio COLUMN FILE OF_FILE is the quotient of two medians.
+# ratio COLUMN FILE OF_FILE prints the ratio of two medians.
 ratio() {
 	awk -v a="$(median "$1" "$2")" -v b="$(median "$1" "$3")" 'BEGIN { printf "%.2f", a / b }'
 }
 
-text=$CORPUS kind="texts as they are"
+text=$CORPUS kind="ragged texts"
 if [[ -n $DENSE ]]; then
 	text=$files/corpus.txt kind="no padding"
 	awk '{ printf "%s%s", $0, NR % 1000 ? " " : "\n" }' "$CORPUS" >"$text"
@@ -126,8 +126,8 @@ fi
 echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS, $kind; $ROUNDS rounds of $STEPS steps; load before" \
 	"$(cut -d ' ' -f 1 /proc/loadavg); $(date -I)"
 echo
-echo "| recipe | uer, s a step | PyTorch, s a step | uer, real tokens/s | PyTorch, real tokens/s | ratio |" \
-	"to PyTorch in float32 | uer, MB | PyTorch, MB |"
+echo "| recipe | uer, s per step | PyTorch, s per step | uer, real tokens/s | PyTorch, real tokens/s | ratio |" \
+	"ratio to PyTorch in float32 | uer, MB | PyTorch, MB |"
 echo "|---|---|---|---|---|---|---|---|---|"
 for recipe in "${recipes[@]}"; do
 	flags_of "$recipe"

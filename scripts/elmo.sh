@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# ELMo: predict the next token and the one before, each with an LSTM of its own. The corpus has a document a line.
+# ELMo: predict the next and the previous token, each with its own LSTM. The corpus has one document per line.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 preprocess --target bilm

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Predict the next token with convolutions over the tokens before, whose gates learn what passes. The corpus has a
-# document a line. CONFIG may be models/gatedcnn_13_config.json, which has more layers.
+# Gated CNN: predict the next token with gated convolutions over the previous ones. The corpus has one document per line.
+# CONFIG may be models/gatedcnn_13_config.json, which has more layers.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 preprocess --target lm

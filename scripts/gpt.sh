@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# GPT: predict the next token with a transformer that sees only what is before. The corpus has a document a line.
+# GPT: predict the next token with a transformer that sees only the previous ones. The corpus has one document per line.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 preprocess --target lm

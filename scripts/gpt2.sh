@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# GPT-2: GPT with the norms before attention and feed-forward, and the word table as the output layer. The corpus has a
-# document a line.
+# GPT-2: GPT with normalisation before attention and feed-forward, and the word table as the output layer. The corpus has one
+# document per line.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 preprocess --target lm

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Predict the next token with an LSTM. The corpus has a document a line.
+# Predict the next token with an LSTM. The corpus has one document per line.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 preprocess --target lm

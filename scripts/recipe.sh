@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# Sourced by the recipes beside it: their settings, which come from the environment, and the two commands they give.
-# Paths are relative to the top of the project.
+# Sourced by the recipes in this folder. It reads their settings from environment variables and defines preprocess and
+# pretrain, the two commands of a recipe. Paths are relative to the root of the repository.
 #
-#   CORPUS      text to train on. Without it, or with SMOKE=1, the recipe makes a short trial on the demo corpus with a
-#               tiny model; its files go to build/.
+#   CORPUS      text to train on. Without it, or with SMOKE=1, the recipe is a short trial of a tiny model on the demo
+#               corpus, with its files in build/.
 #   VOCAB       vocabulary (models/google_zh_vocab.txt)
-#   DATASET     dataset to write, then to train on (dataset.pt)
-#   OUTPUT      checkpoints are named OUTPUT-STEP (models/output_model.bin)
-#   CONFIG      file with the sizes of the model (the recipe's)
+#   DATASET     dataset to write and to train on (dataset.pt)
+#   OUTPUT      path prefix of checkpoints, which are named OUTPUT-STEP (models/output_model.bin)
+#   CONFIG      file with the sizes of the model (that of the recipe)
 #   PRETRAINED  checkpoint to continue from, with a learning rate of 2e-5 (none: random parameters)
-#   RATE        learning rate (the recipe's)
-#   STEPS       batches to train on (the recipe's)
-#   PROCESSES   workers of uer preprocess (the number of cores)
+#   RATE        learning rate (that of the recipe)
+#   STEPS       number of batches to train on (that of the recipe)
+#   PROCESSES   number of workers of uer preprocess (the number of cores)
 #   DEVICE, WORLD_SIZE, GPU_RANKS   where to train, for example WORLD_SIZE=8 GPU_RANKS="0 1 2 3 4 5 6 7" (the CPU)
-#   UER         program to run (bin/uer, which is built first)
+#   UER         program to run (bin/uer, built first)
 #
-# The recipe's own arguments go to uer pretrain, after all others: scripts/roberta.sh --batch_size 64
+# Arguments of a recipe are appended to those of uer pretrain: scripts/roberta.sh --batch_size 64
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -42,7 +42,7 @@ preprocess() {
 		--processes_num "$PROCESSES" "$@"
 }
 
-# pretrain FLAG... trains on it. Of a flag given twice the last value counts, so the environment beats the recipe.
+# pretrain FLAG... trains on it. The last value of a repeated flag counts, so the environment overrides the recipe.
 pretrain() {
 	local flags=(--dataset_path "$DATASET" --vocab_path "$VOCAB" --output_model_path "$OUTPUT" "$@" "${trial[@]}")
 	[[ -z ${PRETRAINED:-} ]] || flags+=(--pretrained_model_path "$PRETRAINED" --learning_rate 2e-5)
@@ -58,7 +58,7 @@ pretrain() {
 	run pretrain "${flags[@]}" "${arguments[@]}"
 }
 
-# run COMMAND FLAG... shows the command, then runs it.
+# run COMMAND FLAG... prints a command of uer, then runs it.
 run() {
 	echo "\$ $UER $*" >&2
 	"$UER" "$@"

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# RoBERTa: predict masked tokens, masked anew in each pass. The corpus has a document a line. PRETRAINED may be a BERT.
+# RoBERTa: predict masked tokens, with new masks in each pass. The corpus has one document per line. PRETRAINED may be a BERT
+# model.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 preprocess --dynamic_masking --target mlm

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# SpanBERT: predict masked spans of tokens. The corpus has a document a line. PRETRAINED may be a BERT or a RoBERTa.
-# MASKING=static masks 20 copies of the corpus in preprocess; MASKING=dynamic (the default) masks anew in each pass.
+# SpanBERT: predict masked spans of tokens. The corpus has one document per line. PRETRAINED may be a BERT or RoBERTa
+# model. MASKING=static masks 20 copies of the corpus in preprocess; MASKING=dynamic (the default) draws new masks in each
+# pass.
 source "$(dirname "${BASH_SOURCE[0]}")/recipe.sh"
 
 spans=(--span_masking --span_geo_prob 0.3 --span_max_length 5)

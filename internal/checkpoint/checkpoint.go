@@ -70,11 +70,8 @@ func shapeError(path string, t *statedict.Tensor, want graph.Shape) error {
 }
 
 func noMatchError(path string, tensors []statedict.Tensor, program *graph.Program) error {
-	found := "it is empty"
-	if len(tensors) > 0 {
-		found = "it holds " + tensors[0].Name
-	}
-	err := fmt.Errorf("%s: no tensor of this model: %s, the model has %s", path, found, program.Parameters[0].Name)
+	err := fmt.Errorf("%s: no tensor of this model: it holds %s, the model has %s",
+		path, tensors[0].Name, program.Parameters[0].Name)
 	return console.Hint(err, "give a state dict of UER-py or uer; files of other programs must be converted first")
 }
 

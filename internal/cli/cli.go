@@ -1,4 +1,9 @@
-// Package cli holds the commands of uer, one file each: an options struct, and a function that runs the command with it.
+// Package cli holds the commands of uer, one file each.
+//
+// [Main] runs a command line. Each command has an options struct, whose addFlags declares the flags, and a function that
+// runs the command with these options. Package config reads the options from the command line, the environment and a
+// configuration file. Results go to [Streams].Out, everything else to Streams.Err; package console prints errors and turns
+// them into exit codes. Settings are checked before anything slow begins.
 package cli
 
 import (
@@ -16,10 +21,10 @@ import (
 	"uer/internal/console"
 )
 
-// Streams are where a command writes: results to Out, talk to Err.
+// Streams are the outputs of a command: Out for results, Err for everything else.
 type Streams struct{ Out, Err io.Writer }
 
-// Main runs uer with the arguments after the program's name and returns its exit code.
+// Main runs uer with the arguments after the program name and returns the exit code.
 func Main(arguments []string, streams Streams) int {
 	ctx, stop := console.NotifyContext(context.Background())
 	defer stop()
@@ -40,8 +45,9 @@ func execute(ctx context.Context, arguments []string, streams Streams) error {
 	return root.ExecuteContext(ctx)
 }
 
-// rewrite brings the arguments of a command from the forms that argparse takes into those that cobra takes. The shell
-// asks for completions with a command whose name begins with "__"; its arguments are incomplete and stay as they are.
+// rewrite converts the arguments of a command from the forms that Python's argparse accepts to those that cobra accepts.
+// The shell asks for completions by commands whose names begin with "__"; their arguments are incomplete and left as they
+// are.
 func rewrite(root *cobra.Command, arguments []string) ([]string, error) {
 	if len(arguments) > 0 && strings.HasPrefix(arguments[0], "__") {
 		return arguments, nil
@@ -59,10 +65,18 @@ func rewrite(root *cobra.Command, arguments []string) ([]string, error) {
 	return append(strings.Fields(command.CommandPath())[1:], flags...), nil
 }
 
+const rootExamples = `  # the demo: a small Chinese corpus, a small RoBERTa
+  mkdir -p build
+  uer preprocess --corpus_path corpora/demo.txt \
+                 --vocab_path models/demo_vocab.txt \
+                 --dataset_path build/demo.pt --dynamic_masking --target mlm
+  uer pretrain --config_path configs/demo.yaml`
+
 func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "uer",
 		Short:         "Pre-train language models: an embedding, an encoder and a target, chosen by name",
+		Example:       rootExamples,
 		Version:       version(),
 		Args:          knownCommand,
 		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
@@ -100,7 +114,7 @@ func noArguments(_ *cobra.Command, arguments []string) error {
 	return console.UsageError{Err: fmt.Errorf("unexpected argument %q", arguments[0])}
 }
 
-// newCommand makes a command whose flags fill its options and whose settings may come from anywhere.
+// newCommand returns a command whose settings come from flags, environment variables and a configuration file.
 func newCommand(name, short, long string, run func(command *cobra.Command) error) *cobra.Command {
 	command := &cobra.Command{
 		Use:                   name + " --FLAG VALUE ...",
@@ -119,7 +133,7 @@ func newCommand(name, short, long string, run func(command *cobra.Command) error
 	return command
 }
 
-// completeChoices lets the shell complete the values of flags that are one of a set of names.
+// completeChoices makes the shell complete the values of flags that are one of a set of names.
 func completeChoices(command *cobra.Command) {
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
 		choices := config.Choices(flag)

@@ -28,16 +28,16 @@ type deviceOptions struct {
 
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
-	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu"}, "where to train")
-	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cpu.Precisions), "number format of the factors of matrix products")
-	group.Int(&o.Threads, "threads", 0, 0, "threads of the CPU; all cores by default")
-	group.Int(&o.WorldSize, "world_size", 1, 1, "processes that train together")
-	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start here, such as 0 1 2 or 0..7")
-	group.Text(&o.MasterIP, "master_ip", "tcp://localhost:12345", "where the processes meet")
+	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu"}, "device to train on")
+	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cpu.Precisions), "number format of the factors in matrix products")
+	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
+	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
+	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7")
+	group.Text(&o.MasterIP, "master_ip", "tcp://localhost:12345", "address where the processes meet")
 	group.Choice(&o.Backend, "backend", "nccl", []string{"nccl", "gloo"}, "how the processes exchange gradients")
 }
 
-// check refuses ranks that contradict each other, and what this machine cannot do.
+// check rejects contradictory ranks and devices that this machine does not have.
 func (o *deviceOptions) check() error {
 	if err := o.checkRanks(); err != nil {
 		return console.UsageError{Err: err}
@@ -71,7 +71,7 @@ func (o *deviceOptions) checkRanks() error {
 			return console.Hint(fmt.Errorf("%d --gpu_ranks, but --world_size is 1", len(o.GPURanks)),
 				fmt.Sprintf("pass --world_size %d", len(o.GPURanks)))
 		}
-		return nil // a single rank is the number of the GPU
+		return nil // a single rank is the number of a GPU
 	}
 	if o.WorldSize > 1 && len(o.GPURanks) == 0 {
 		return console.Hint(fmt.Errorf("--world_size %d without --gpu_ranks starts no process", o.WorldSize),

@@ -12,7 +12,7 @@ import (
 	"uer/internal/trainer"
 )
 
-// dryRun writes what a training would take: the parameters by module, the memory, and the time by two steps of it.
+// dryRun prints what training would take: the parameters by module, the memory, and the time estimated from two steps.
 func dryRun(ctx context.Context, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, out io.Writer) error {
 	step, err := trainer.Measure(ctx, trainers)
 	if err != nil {
@@ -27,7 +27,7 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 		row(section, m.name, console.Count(m.parameters), "")
 		section = ""
 	}
-	row("", "all", console.Count(trainers[0].Model.Program.Trained()), "")
+	row("", "total", console.Count(trainers[0].Model.Program.Trained()), "")
 
 	needed := memoryOf(trainers)
 	row("Memory", "parameters", console.Bytes(needed.parameters), "")
@@ -36,17 +36,18 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	row("", "activations", console.Bytes(needed.activations), fmt.Sprintf("for batches without padding; %s in these steps",
 		console.Bytes(needed.used)))
 	if needed.packed > 0 {
-		row("", "packed", console.Bytes(needed.packed), "weights that layers share, as products read them")
+		row("", "packed", console.Bytes(needed.packed), "copies of shared weights, for matrix products")
 	}
-	row("", "all", console.Bytes(needed.peak()), "")
+	row("", "total", console.Bytes(needed.peak()), "")
 
-	row("Time", "a pass", counted(int64(stepsOfPass(options, data)), "step"), "")
-	row("", "a step", fmt.Sprintf("%.3f s", step.Seconds()), "")
-	row("", "all", console.Duration(time.Duration(options.TotalSteps)*step), "for "+counted(int64(options.TotalSteps), "step"))
+	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
+	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), "")
+	row("", "total", console.Duration(time.Duration(options.TotalSteps)*step), "for "+counted(int64(options.TotalSteps), "step"))
 	return nil
 }
 
-// module is a part of the model and the number of its trained parameters. Shared ones count where they come first.
+// module is a top-level module and the number of its trained parameters. Shared ones count in the first module that has
+// them.
 type module struct {
 	name       string
 	parameters int
@@ -67,7 +68,7 @@ func parametersOf(program *graph.Program) []module {
 	return modules
 }
 
-// memory is what training takes, in bytes, for all ranks of this process.
+// memory is the memory of training, in bytes, of all ranks of this process.
 type memory struct{ parameters, gradients, optimizer, activations, used, packed int64 }
 
 func memoryOf(trainers []*trainer.Trainer) memory {
@@ -84,13 +85,13 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 	return m
 }
 
-// peak is what batches without any padding take. A batch with padding uses less.
+// peak returns the memory needed for batches without any padding. A batch with padding uses less.
 func (m memory) peak() int64 {
 	return m.parameters + m.gradients + m.optimizer + m.activations + m.packed
 }
 
-// stepsOfPass is the number of batches of all ranks that go once through the dataset.
-func stepsOfPass(options pretrainOptions, data trainingData) int {
+// stepsPerPass returns the number of steps in which all ranks together go through the dataset once.
+func stepsPerPass(options pretrainOptions, data trainingData) int {
 	batch := options.BatchSize * options.Devices.WorldSize
 	return (data.dataset.Len() + batch - 1) / batch
 }

@@ -13,7 +13,7 @@ import (
 // columns is the width of the help.
 const columns = 110
 
-// groupedUsage prints the flags of a command by section, each with its default.
+// groupedUsage prints the flags of a command by section, each with its default, and its examples.
 func groupedUsage(command *cobra.Command) error {
 	var sections []string
 	flags := map[string][]*pflag.Flag{}
@@ -39,6 +39,7 @@ func groupedUsage(command *cobra.Command) error {
 			fmt.Fprintf(out, "  %-*s  %s\n", width, flagName(flag), text)
 		}
 	}
+	fmt.Fprintf(out, "\nExamples:\n%s\n", command.Example)
 	fmt.Fprintf(out, "\nSee also: uer help environment, uer help exit-codes\n")
 	return nil
 }
@@ -60,12 +61,12 @@ func describe(flag *pflag.Flag) string {
 	}
 	switch flag.DefValue {
 	case "", "0", "false":
-		return text // the usage text says what happens without the flag
+		return text // the text itself describes the default
 	}
 	return fmt.Sprintf("%s (default %s)", text, flag.DefValue)
 }
 
-// wrap breaks a text into lines of a width, at spaces.
+// wrap breaks a text at spaces into lines of at most a width.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""
@@ -82,36 +83,36 @@ func wrap(text string, width int) []string {
 	return append(lines, line)
 }
 
-// helpTopics are commands that cannot be run, only read.
+// helpTopics returns commands that have only a help text.
 func helpTopics() []*cobra.Command {
 	return []*cobra.Command{
 		{
 			Use:   "exit-codes",
-			Short: "What the exit status of uer means",
-			Long: `0    done
-1    failed: a file, a setting or the machine is not as the command needs it
+			Short: "The exit codes of uer",
+			Long: `0    success
+1    failure: a file, a setting or the machine is not what the command needs
 2    wrong usage: a flag, a value or a command that does not exist
 130  stopped by SIGINT (Ctrl-C)
 143  stopped by SIGTERM
 
-A command that fails or is stopped leaves no unfinished file under its final name.`,
+A command that fails or is stopped never leaves an incomplete file under its final name.`,
 		},
 		{
 			Use:   "environment",
-			Short: "Where settings come from, and the variables that uer reads",
-			Long: `Every flag of preprocess and pretrain has a variable: UER_BATCH_SIZE=64 means --batch_size 64. A variable
-beats the configuration file of --config_path (JSON, YAML or TOML), and the command line beats both.
+			Short: "Where settings come from, and the environment variables that uer reads",
+			Long: `Every flag of preprocess and pretrain has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
+Variables override the configuration file of --config_path (JSON, YAML or TOML), and flags override both.
 
 Flags:
-  a dash may stand for an underscore             --batch-size 64
-  the start of a name will do if it is unique    --save_checkpoint 5000
-  lists are words, commas or ranges              --gpu_ranks 0 1 2, 0,1,2 or 0..2
-  of a flag given twice the last value counts    --seed 7 --seed 8
+  dashes may replace underscores                 --batch-size 64
+  a unique prefix of a name is enough            --save_checkpoint 5000
+  lists may use spaces, commas or ranges         --gpu_ranks 0 1 2, 0,1,2 or 0..2
+  the last value of a repeated flag counts       --seed 7 --seed 8
 
 Variables without a flag:
   UER_CPU         instruction set to use: portable, baseline, avx2 or avx512; the best one by default
-  NO_COLOR        write no colours
-  CLICOLOR_FORCE  write colours even if the output is not a terminal`,
+  NO_COLOR        never use colours
+  CLICOLOR_FORCE  use colours even if the output is not a terminal`,
 		},
 	}
 }

@@ -11,23 +11,22 @@ import (
 	"uer/internal/target"
 )
 
-// addModelFlags adds the settings that say how a model is built. The sizes have no default: they come from the
-// configuration file.
+// addModelFlags adds the settings of a model. The sizes have no defaults: usually a configuration file sets them.
 func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
 	m, embeddings := &o.Model, registry.Names(embedding.ByName)
 	model := config.NewGroup(flags, "Model")
 	model.Words(&m.Embedding, "embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
-		"embedding; word pos seg will do, too")
+		"embedding (word pos seg means word_pos_seg)")
 	model.Words(&m.TargetEmbedding, "tgt_embedding", "word_pos_seg", embeddings, config.NewerEmbeddings,
-		"the decoder's embedding")
+		"embedding of the decoder")
 	model.Choice(&m.Encoder, "encoder", "transformer", registry.Names(encoder.ByName), "encoder")
 	model.Choice(&m.Decoder, "decoder", "transformer", []string{"transformer"}, "decoder of seq2seq and t5")
-	model.Choice(&m.Mask, "mask", "fully_visible", registry.Names(encoder.Masks), "which tokens a token sees")
-	o.Target.addFlags(model, "what the model learns; mlm sp means bert")
-	model.Choice(&m.Pooling, "pooling", "first", registry.Names(target.Poolings), "what cls makes of the tokens of a text")
+	model.Choice(&m.Mask, "mask", "fully_visible", registry.Names(encoder.Masks), "which tokens a token can attend to")
+	o.Target.addFlags(model, "pre-training target (mlm sp means bert)")
+	model.Choice(&m.Pooling, "pooling", "first", registry.Names(target.Poolings), "how cls reduces a text to one vector")
 	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")
-	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "share of activations set to zero")
-	model.Int(&m.MaxSequenceLength, "max_seq_length", 512, 1, "rows of the position table")
+	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "dropout probability")
+	model.Int(&m.MaxSequenceLength, "max_seq_length", 512, 1, "number of positions in the position table")
 	addSizeFlags(model, m)
 	addVariantFlags(model, m)
 }
@@ -36,13 +35,13 @@ func addSizeFlags(model config.Group, m *config.Model) {
 	model.Int(&m.EmbeddingSize, "emb_size", 0, 1, "width of the embedding")
 	model.Int(&m.HiddenSize, "hidden_size", 0, 1, "width of the encoder")
 	model.Int(&m.FeedForwardSize, "feedforward_size", 0, 1, "width of the feed-forward layers")
-	model.Int(&m.HeadsNumber, "heads_num", 0, 1, "attention heads")
+	model.Int(&m.HeadsNumber, "heads_num", 0, 1, "number of attention heads")
 	model.Int(&m.AttentionHeadSize, "attention_head_size", 0, 1, "width of a head; hidden_size / heads_num by default")
-	model.Int(&m.LayersNumber, "layers_num", 0, 1, "layers of the encoder")
-	model.Int(&m.DecoderLayers, "decoder_layers_num", 0, 1, "layers of the decoder; layers_num by default")
+	model.Int(&m.LayersNumber, "layers_num", 0, 1, "number of layers of the encoder")
+	model.Int(&m.DecoderLayers, "decoder_layers_num", 0, 1, "number of layers of the decoder; layers_num by default")
 	model.Choice(&m.HiddenActivation, "hidden_act", "", registry.Names(layer.Activations), "activation of the feed-forward layers")
 	model.Int(&m.KernelSize, "kernel_size", 0, 1, "width of the gated convolution, in tokens")
-	model.Int(&m.BlockSize, "block_size", 0, 1, "gated convolutions between two residual connections")
+	model.Int(&m.BlockSize, "block_size", 0, 1, "number of gated convolutions between residual connections")
 }
 
 func addVariantFlags(model config.Group, m *config.Model) {
@@ -51,10 +50,10 @@ func addVariantFlags(model config.Group, m *config.Model) {
 	model.Choice(&m.LayerNorm, "layernorm", "normal", []string{"normal", "t5"}, "normalisation in the transformer")
 	model.Choice(&m.FeedForward, "feed_forward", "dense", []string{"dense", "gated"}, "feed-forward layers")
 	model.Bool(&m.RelativePositionEmbedding, "relative_position_embedding", "bias attention by distance (T5)")
-	model.Int(&m.RelativeAttentionBucketsNumber, "relative_attention_buckets_num", 32, 4, "distances told apart")
+	model.Int(&m.RelativeAttentionBucketsNumber, "relative_attention_buckets_num", 32, 4, "number of buckets of distances")
 	model.Bool(&m.RemoveEmbeddingLayerNorm, "remove_embedding_layernorm", "no normalisation after the embedding (GPT-2)")
 	model.Bool(&m.RemoveAttentionScale, "remove_attention_scale", "do not divide scores by the root of the head size (T5)")
-	model.Bool(&m.RemoveTransformerBias, "remove_transformer_bias", "no biases in the transformer's linear maps (T5)")
+	model.Bool(&m.RemoveTransformerBias, "remove_transformer_bias", "no biases in the linear layers of the transformer (T5)")
 	model.Bool(&m.Bidirectional, "bidirectional", "rnn, lstm and gru in both directions, each half as wide")
 	model.Bool(&m.FactorizedEmbeddingParameterization, "factorized_embedding_parameterization",
 		"map emb_size to hidden_size and back (ALBERT)")
@@ -62,8 +61,8 @@ func addVariantFlags(model config.Group, m *config.Model) {
 	model.Bool(&m.ShareEmbedding, "share_embedding", "one word table for encoder and decoder (T5)")
 	model.Bool(&m.TieWeights, "tie_weights", "use the word table as the output layer (GPT-2)")
 	model.Bool(&m.HasLMTargetBias, "has_lmtarget_bias", "a bias in the output layer of lm")
-	model.Bool(&m.DeepInit, "deep_init", "start with smaller parameters where residual branches end")
-	model.Bool(&m.KeepPadding, "keep_padding", "process padding, where it changes the result, as UER-py does")
+	model.Bool(&m.DeepInit, "deep_init", "initialise the last layer of residual branches with smaller values")
+	model.Bool(&m.KeepPadding, "keep_padding", "process padding where it changes the result, as UER-py does")
 	model.Bool(&m.Recompute, "recompute",
-		"compute the activations of a layer again in the backward pass: less memory, about a fifth more time")
+		"recompute activations in the backward pass: less memory, about a fifth more time")
 }

@@ -30,6 +30,30 @@ type preprocessOptions struct {
 	Settings        instance.Settings
 }
 
+const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
+  uer preprocess --corpus_path corpora/book_review.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 \
+                 --dynamic_masking --target mlm
+
+  # BERT: one sentence per line, a blank line after each document
+  uer preprocess --corpus_path corpora/book_review_bert.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 \
+                 --dynamic_masking --target bert
+
+  # GPT and all others that predict the next token
+  uer preprocess --corpus_path corpora/book_review.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 --target lm
+
+  # SpanBERT, masked here: 20 passes, each with spans of its own
+  uer preprocess --corpus_path corpora/book_review.txt \
+                 --vocab_path models/google_zh_vocab.txt \
+                 --dataset_path dataset.pt --processes_num 8 --dup_factor 20 \
+                 --span_masking --span_geo_prob 0.3 --span_max_length 5 \
+                 --target mlm`
+
 func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
 	command := newCommand("preprocess", "Turn a text into a dataset of training examples",
@@ -40,6 +64,7 @@ func newPreprocess(streams Streams) *cobra.Command {
 			}
 			return preprocess(command.Context(), options, streams)
 		})
+	command.Example = preprocessExamples
 	options.addFlags(command.Flags())
 	completeChoices(command)
 	return command
@@ -47,31 +72,31 @@ func newPreprocess(streams Streams) *cobra.Command {
 
 func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
-	paths.Text(&o.CorpusPath, "corpus_path", "", "UTF-8 text to read")
-	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token a line")
+	paths.Text(&o.CorpusPath, "corpus_path", "", "text to read, in UTF-8")
+	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token per line")
 	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to write")
 	paths.Require("corpus_path", "vocab_path")
 
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
-	o.Target.addFlags(data, "what a model will learn from the dataset")
+	o.Target.addFlags(data, "pre-training target to make the dataset for")
 	data.Choice(&s.Tokenizer, "tokenizer", "bert", registry.Names(tokenizer.ByName), "how to split text into tokens")
-	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", registry.Names(tokenizer.ByName), "the same for the outputs of seq2seq")
-	data.Int(&s.SequenceLength, "seq_length", 128, 1, "tokens in an instance")
-	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "tokens in an output of seq2seq")
-	data.Int(&s.DupFactor, "dup_factor", 5, 1, "passes through the corpus, each with masks of its own")
-	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "share of short instances of bert and albert")
-	data.Bool(&s.FullSentences, "full_sentences", "let the instances of mlm and t5 run on from document to document")
-	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "documents that bert or --full_sentences holds at a time")
+	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", registry.Names(tokenizer.ByName), "tokenizer for the outputs of seq2seq")
+	data.Int(&s.SequenceLength, "seq_length", 128, 1, "maximum length of an instance, in tokens")
+	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "maximum length of an output of seq2seq, in tokens")
+	data.Int(&s.DupFactor, "dup_factor", 5, 1, "number of passes over the corpus, each with different masks")
+	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "fraction of short instances for bert and albert")
+	data.Bool(&s.FullSentences, "full_sentences", "let instances of mlm and t5 continue into the next document")
+	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
 	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
 
 	hidden := config.NewGroup(flags, "Masking")
-	hidden.Bool(&s.Dynamic, "dynamic_masking", "store one unmasked pass; pretrain masks it anew each time")
-	addMaskingFlags(hidden, &s.Masking, "mask")
+	hidden.Bool(&s.Dynamic, "dynamic_masking", "store a single unmasked pass, which pretrain masks anew in every pass")
+	addMaskingFlags(hidden, &s.Masking, "mask spans instead of single tokens")
 
 	run := config.NewGroup(flags, "Run")
-	run.Int(&s.Workers, "processes_num", 1, 1, "workers; the dataset does not depend on their number")
+	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
 }
 
 // preprocess reads the corpus, builds its instances and writes the dataset.
@@ -112,25 +137,25 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
 }
 
-// readVocabularies completes the settings, and checks them before any work is done.
+// readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
 func readVocabularies(options preprocessOptions) (instance.Settings, error) {
 	settings := options.Settings
 	err := checkTargetVocabulary(settings.Target, options.TargetVocabPath)
 	if err != nil {
 		return settings, err
 	}
-	if settings.Vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+	if settings.Vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
 		return settings, err
 	}
 	if options.TargetVocabPath != "" {
-		if settings.TargetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+		if settings.TargetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
 			return settings, err
 		}
 	}
 	return settings, settings.Check()
 }
 
-// checkDifferent keeps the dataset from replacing what it is made from.
+// checkDifferent rejects a dataset path that is one of the inputs.
 func checkDifferent(options preprocessOptions) error {
 	output, err := os.Stat(options.DatasetPath)
 	if err != nil {
@@ -165,11 +190,11 @@ func progressLine(p instance.Progress, elapsed time.Duration) string {
 		console.Count(p.Documents), console.Count(p.Instances), console.Bytes(speed), console.Duration(left))
 }
 
-// summarize says what is in the finished dataset.
+// summarize prints what is in the finished dataset.
 func summarize(w io.Writer, path string, settings instance.Settings, s instance.Statistics, elapsed time.Duration) error {
 	file, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("look at the dataset: %w", err)
+		return fmt.Errorf("read the size of the dataset: %w", err)
 	}
 	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
 		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
@@ -179,15 +204,15 @@ func summarize(w io.Writer, path string, settings instance.Settings, s instance.
 		fmt.Fprintf(w, "; %.1f%% masked", percent(s.Masked))
 	}
 	if s.Skipped > 0 {
-		fmt.Fprintf(w, "\n         %s skipped, of no use to target %s", counted(s.Skipped, "line"), settings.Target)
+		fmt.Fprintf(w, "\n         %s skipped, unusable for target %s", counted(s.Skipped, "line"), settings.Target)
 	}
 	const batchSize = 32
-	_, err = fmt.Fprintf(w, "\n         batch_size %d makes a pass of %s\n", batchSize,
-		counted((s.Instances+batchSize-1)/batchSize, "step"))
+	_, err = fmt.Fprintf(w, "\n         %s per pass with batch_size %d\n",
+		counted((s.Instances+batchSize-1)/batchSize, "step"), batchSize)
 	return err
 }
 
-// counted writes a number of things: 1 step, 1,913 steps.
+// counted formats a number of things: 1 step, 1,913 steps.
 func counted(n int64, thing string) string {
 	if n != 1 {
 		thing += "s"

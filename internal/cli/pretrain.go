@@ -55,13 +55,41 @@ type pretrainOptions struct {
 	DryRun  bool
 }
 
-// Defaults of the decays of AdamW's moments.
+// Default decay rates of AdamW's moments.
 const beta1, beta2 = 0.9, 0.999
+
+const pretrainExamples = `  # RoBERTa base, from random parameters
+  uer pretrain --dataset_path dataset.pt \
+               --vocab_path models/google_zh_vocab.txt \
+               --output_model_path models/output_model.bin \
+               --learning_rate 1e-4 --embedding word_pos_seg \
+               --encoder transformer --mask fully_visible --target mlm
+
+  # the same from a BERT; what it lacks is initialised
+  uer pretrain --dataset_path dataset.pt \
+               --vocab_path models/google_zh_vocab.txt \
+               --pretrained_model_path models/google_zh_model.bin \
+               --output_model_path models/output_model.bin \
+               --learning_rate 2e-5 --embedding word_pos_seg \
+               --encoder transformer --mask fully_visible --target mlm
+
+  # GPT-2, on a dataset with --target lm
+  uer pretrain --dataset_path dataset.pt \
+               --vocab_path models/google_zh_vocab.txt \
+               --output_model_path models/output_model.bin \
+               --learning_rate 1e-4 --embedding word_pos \
+               --remove_embedding_layernorm --encoder transformer \
+               --mask causal --layernorm_positioning pre --tie_weights \
+               --target lm
+
+  # a training that a file describes: what it would take, then the training
+  uer pretrain --config_path configs/demo.yaml --dry_run
+  uer pretrain --config_path configs/demo.yaml --threads 8`
 
 func newPretrain(streams Streams) *cobra.Command {
 	var options pretrainOptions
 	command := newCommand("pretrain", "Train a model on a dataset",
-		"Train a model on a dataset that uer preprocess or UER-py's preprocess.py made.",
+		"Train a model on a dataset made by uer preprocess or by UER-py's preprocess.py.",
 		func(command *cobra.Command) error {
 			if err := options.check(command.Flags()); err != nil {
 				return err
@@ -72,6 +100,7 @@ func newPretrain(streams Streams) *cobra.Command {
 			defer quiet()
 			return train(command.Context(), options, streams)
 		})
+	command.Example = pretrainExamples
 	options.addFlags(command.Flags())
 	completeChoices(command)
 	return command
@@ -82,45 +111,44 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to train on")
 	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary that the dataset was made with")
 	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
-	paths.Text(&o.OutputModelPath, "output_model_path", "", "checkpoints are named this, a dash and the step")
-	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "state dict of PyTorch to start from")
+	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
+	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "PyTorch state dict to start from")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
 		`JSON, YAML or TOML file of settings, "" for none`)
 	paths.Require("vocab_path", "output_model_path")
 
 	data := config.NewGroup(flags, "Data")
-	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances in a batch of one process")
-	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "instances that are shuffled together")
+	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances per batch and process")
+	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "number of instances to shuffle together")
 	data.Choice(&o.Tokenizer, "tokenizer", "", registry.Names(tokenizer.ByName), "tokenizer that the dataset must have been made with")
 	data.Choice(&o.TargetTokenizer, "tgt_tokenizer", "", registry.Names(tokenizer.ByName), "the same for the outputs of seq2seq")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
-	addMaskingFlags(data, &o.Masking, "mask instances that were stored unmasked")
+	addMaskingFlags(data, &o.Masking, "mask spans instead of single tokens, if the dataset is unmasked")
 
 	addModelFlags(flags, o)
 
 	training := config.NewGroup(flags, "Training")
-	training.Int(&o.TotalSteps, "total_steps", 100000, 1, "batches to train on")
-	training.Int(&o.AccumulationSteps, "accumulation_steps", 1, 1, "batches that make one update")
-	training.Int(&o.SaveCheckpointSteps, "save_checkpoint_steps", 10000, 1, "batches between two checkpoints")
-
-	training.Bool(&o.DryRun, "dry_run", "print parameters, memory, steps in a pass and the time needed, from two steps, and stop")
+	training.Int(&o.TotalSteps, "total_steps", 100000, 1, "number of batches to train on")
+	training.Int(&o.AccumulationSteps, "accumulation_steps", 1, 1, "batches per update")
+	training.Int(&o.SaveCheckpointSteps, "save_checkpoint_steps", 10000, 1, "batches between checkpoints")
+	training.Bool(&o.DryRun, "dry_run", "train two steps, print the parameters, memory and time of the whole run, and stop")
 
 	update := config.NewGroup(flags, "Optimizer")
 	update.Choice(&o.Optimizer, "optimizer", "adamw", registry.Names(optimizer.ByName), "optimizer")
-	update.Choice(&o.Scheduler, "scheduler", "linear", registry.Names(optimizer.ScheduleByName), "schedule of the learning rate")
-	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "highest learning rate")
-	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "share of total_steps in which the learning rate grows")
-	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay of the first moment of adamw")
-	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay of the second moment of adamw")
-	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, not of biases and layer norms")
+	update.Choice(&o.Scheduler, "scheduler", "linear", registry.Names(optimizer.ScheduleByName), "learning rate schedule")
+	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "peak learning rate")
+	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "fraction of total_steps in which the learning rate grows")
+	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay rate of the first moment of adamw")
+	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay rate of the second moment of adamw")
+	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, except for biases and layer norms")
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
-		"longest gradient of an update; unlimited by default")
+		"maximum norm of the gradients; unlimited by default")
 
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
-	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between two lines about the training")
-	log.Text(&o.Profile, "profile", "", "file for a CPU profile of Go; the time of each kind of operation is printed")
+	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between reports")
+	log.Text(&o.Profile, "profile", "", "write a Go CPU profile to this file, and print the time of each kind of operation")
 }
 
 // check rejects contradictory or useless settings and fills in Model.Target.
@@ -130,14 +158,14 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	}
 	if o.AccumulationSteps > o.TotalSteps {
 		return console.UsageError{Err: fmt.Errorf(
-			"--accumulation_steps %d is more than --total_steps %d: the parameters would never change",
+			"--accumulation_steps %d is more than --total_steps %d: no update would be complete",
 			o.AccumulationSteps, o.TotalSteps)}
 	}
 	if o.Model.Dropout == 1 {
 		return console.UsageError{Err: errors.New("--dropout 1 leaves nothing to learn from")}
 	}
-	if o.Beta1 == 0 || o.Beta2 == 0 {
-		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0")}
+	if min(o.Beta1, o.Beta2) == 0 || max(o.Beta1, o.Beta2) == 1 {
+		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0 and below 1")}
 	}
 	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
@@ -151,5 +179,5 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := model.Check(o.Model); err != nil {
 		return err
 	}
-	return checkOutput(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
+	return checkWritable(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
 }

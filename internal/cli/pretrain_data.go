@@ -19,11 +19,11 @@ import (
 // trainingData is what a model is trained on, checked against the settings.
 type trainingData struct {
 	vocabulary       *vocab.Vocabulary
-	targetVocabulary *vocab.Vocabulary // seq2seq, else nil
+	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
 }
 
-// newMasker makes a masker for one loader, nil if the dataset holds masks.
+// newMasker returns a masker for one loader, nil if the dataset is masked already.
 func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {
 		return nil, nil
@@ -31,14 +31,14 @@ func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error
 	return masking.New(d.vocabulary, options)
 }
 
-// openData opens the vocabularies and the dataset, which the caller closes. It rejects a dataset that does not fit the
+// openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
 // settings.
 func openData(options pretrainOptions) (data trainingData, err error) {
-	if data.vocabulary, err = readVocabulary(options.VocabPath); err != nil {
+	if data.vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
 		return data, err
 	}
 	if options.TargetVocabPath != "" {
-		if data.targetVocabulary, err = readVocabulary(options.TargetVocabPath); err != nil {
+		if data.targetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
 			return data, err
 		}
 	}
@@ -79,7 +79,7 @@ func (d trainingData) check(options pretrainOptions) error {
 	return nil
 }
 
-// checkOutput compares how the outputs of a dataset were made with the settings.
+// checkOutput compares the settings with those that the outputs of the dataset were made with.
 func (d trainingData) checkOutput(options pretrainOptions) error {
 	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
 	if err := set.CheckTargetVocabulary(d.targetVocabulary, options.TargetVocabPath); err != nil {
@@ -91,11 +91,11 @@ func (d trainingData) checkOutput(options pretrainOptions) error {
 	return checkLength(set.Path, "--tgt_seq_length", made.TargetSequenceLength, m.TargetEmbedding, m)
 }
 
-// readVocabulary reads a vocabulary whose path the user has typed.
-func readVocabulary(path string) (*vocab.Vocabulary, error) {
+// readVocabulary reads the vocabulary at the path given by a flag.
+func readVocabulary(flag, path string) (*vocab.Vocabulary, error) {
 	vocabulary, err := vocab.Read(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = console.Hint(err, "--vocab_path names the file; a relative path starts at the current directory")
+		err = console.Hint(err, flag+" names the file; a relative path starts at the current directory")
 	}
 	return vocabulary, err
 }
@@ -123,12 +123,12 @@ func checkMasking(d *dataset.Dataset, options masking.Options) error {
 	if !options.Span || d.Metadata.Dynamic {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s: --span_masking would change nothing, as the dataset was masked when it was made", d.Path),
+	return console.Hint(fmt.Errorf("%s: --span_masking has no effect, because the dataset is masked already", d.Path),
 		"leave it out, or run uer preprocess with --dynamic_masking")
 }
 
-// checkOutput says early that a file cannot be written.
-func checkOutput(path string) error {
+// checkWritable reports early that a file cannot be written.
+func checkWritable(path string) error {
 	err := durable.Check(path)
 	var missing *durable.MissingFolderError
 	if errors.As(err, &missing) {

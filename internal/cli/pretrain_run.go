@@ -14,7 +14,7 @@ import (
 	"uer/internal/trainer"
 )
 
-// train builds the model, says what will happen, and trains.
+// train builds the model, prints what it is about to do, and trains.
 func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
 	data, err := openData(options)
 	if err != nil {
@@ -38,15 +38,15 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	})
 }
 
-// prepare builds everything that training needs, and writes what it is.
+// prepare builds everything that training needs, and prints a summary.
 func prepare(options pretrainOptions, data trainingData, ranks []rank, streams Streams) ([]*trainer.Trainer, error) {
-	shape := model.Shape{
+	limits := model.Limits{
 		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
 	}
 	if data.targetVocabulary != nil {
-		shape.OutputVocabulary = data.targetVocabulary.Size()
+		limits.OutputVocabulary = data.targetVocabulary.Size()
 	}
-	m, err := model.New(options.Model, data.vocabulary.Size(), shape)
+	m, err := model.New(options.Model, data.vocabulary.Size(), limits)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	return trainers, nil
 }
 
-// newTrainer makes the trainer of one rank, whose replica starts from the given parameters.
+// newTrainer returns the trainer of one rank, whose replica starts from the given parameters.
 func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
 	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
@@ -96,7 +96,7 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 	return t, nil
 }
 
-// load takes the parameters of a pretrained model and says which it has.
+// load reads the parameters of a pretrained model and prints which of them it has.
 func load(path string, m *model.Model, parameters []float32, status io.Writer) error {
 	if path == "" {
 		return nil
@@ -110,12 +110,12 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
 	}
 	if len(match.Unused) > 0 {
-		fmt.Fprintf(status, "         %d of the file not used: %s\n", len(match.Unused), some(match.Unused))
+		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
 	}
 	return nil
 }
 
-// some names the first few of a list.
+// some joins the first few names of a list.
 func some(names []string) string {
 	const few = 4
 	if len(names) <= few {
@@ -124,12 +124,12 @@ func some(names []string) string {
 	return strings.Join(names[:few], ", ") + ", ..."
 }
 
-// announce says what training will do.
+// announce prints what training will do.
 func announce(options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank, status io.Writer) {
-	pass := stepsOfPass(options, data)
-	fmt.Fprintf(status, "Data     %s: %s instances of %d tokens at most; %s steps a pass\n", options.DatasetPath,
-		console.Count(data.dataset.Len()), data.dataset.Metadata.SequenceLength, console.Count(pass))
+	pass := stepsPerPass(options, data)
+	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
+		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		devices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
+		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
 		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))
 }

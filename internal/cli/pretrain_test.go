@@ -104,7 +104,7 @@ func TestShippedConfigurations(t *testing.T) {
 	}
 }
 
-// TestNewerConfigurations reads configurations as newer versions of UER-py ship them.
+// TestNewerConfigurations reads configurations in the form of newer versions of UER-py.
 func TestNewerConfigurations(t *testing.T) {
 	const sizes = `{"emb_size": 8, "feedforward_size": 16, "hidden_size": 8, "hidden_act": "relu", "heads_num": 2, "layers_num": 2,
 		"dropout": 0.1, "max_seq_length": 16, `

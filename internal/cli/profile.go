@@ -11,8 +11,8 @@ import (
 	"uer/internal/trainer"
 )
 
-// profile measures the training that run does: a CPU profile of Go goes to the file at path, and a table of the time of
-// each kind of operation of the first rank to status.
+// profile calls run. Unless path is empty, it writes a Go CPU profile of run to the file at path, and prints a table of
+// the time that the first rank spends in each kind of operation to status.
 func profile(path string, first *trainer.Trainer, status io.Writer, run func() error) (err error) {
 	if path == "" {
 		return run()

@@ -12,7 +12,7 @@ import (
 	"uer/internal/device/cpu"
 )
 
-// rank is what a replica of the model has to itself: a device and a part of the data.
+// rank holds what each replica of the model has to itself: a device and a part of the data.
 type rank struct {
 	device     device.Device
 	batches    *batch.Loader
@@ -62,7 +62,7 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	return r, nil
 }
 
-// threads is a rank's share of all threads, at least one.
+// threads returns a rank's share of all threads, at least one.
 func threads(all, number, ranks int) int {
 	if all == 0 {
 		all = runtime.GOMAXPROCS(0)
@@ -82,8 +82,8 @@ func closeRanks(ranks []rank) (err error) {
 	return err
 }
 
-// devices names the devices of all ranks, equal ones once.
-func devices(ranks []rank) string {
+// describeDevices names the devices of all ranks, with the number of equal ones.
+func describeDevices(ranks []rank) string {
 	var names []string
 	count := map[string]int{}
 	for _, r := range ranks {

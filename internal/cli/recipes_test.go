@@ -12,15 +12,15 @@ import (
 	"uer/internal/config"
 )
 
-// TestRecipes reads the commands of UER-py's recipes as they stand in its documentation, with the paths of the demo, and
-// with the ranks of eight GPUs on the CPU.
+// TestRecipes reads the commands of UER-py's documented recipes, with the paths of the demo, and with the ranks of eight
+// GPUs on the CPU.
 func TestRecipes(t *testing.T) {
 	text, err := os.ReadFile("testdata/recipes.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
 	output := t.TempDir()
-	t.Chdir("../..") // the configuration files are named from there
+	t.Chdir("../..") // the paths of configuration files start there
 	paths := strings.NewReplacer("\\\n", " ", "corpora/book_review", "corpora/demo",
 		"models/google_zh_vocab.txt", "models/demo_vocab.txt", "models/output_model.bin", output+"/model.bin")
 	want := []string{

@@ -19,14 +19,14 @@ import (
 	"uer/internal/trainer"
 )
 
-// The shapes of the steps that are measured: those of the recipes for Chinese text.
+// The shapes of the measured steps are those of the recipes for Chinese text.
 const (
 	benchVocabulary = 21128
 	benchBatch      = 32
 	benchLength     = 128
 )
 
-// benchRecipes are the flags that make the models.
+// benchRecipes holds the flags of the models.
 var benchRecipes = []struct{ name, flags string }{
 	{"roberta", "--config_path ../../models/bert/base_config.json --target mlm"},
 	{"albert", "--config_path ../../models/bert/base_config.json --emb_size 128 --factorized_embedding_parameterization " +
@@ -39,14 +39,14 @@ var benchRecipes = []struct{ name, flags string }{
 	{"gatedcnn", "--config_path ../../models/gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"},
 }
 
-// raggedLengths are the lengths of texts of the corpus book_review with two special tokens and at most benchLength tokens,
-// at 32 equally spaced ranks: a batch whose padding would be 69 %.
+// raggedLengths are 32 equally spaced quantiles of the lengths of texts in the corpus book_review, with two special
+// tokens and at most benchLength tokens: a batch that would be 69 % padding.
 var raggedLengths = []int{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 22, 24, 26, 29, 32, 35, 38, 42, 46, 52, 58, 66, 75,
 	86, 100, 119, 128, 128}
 
-// BenchmarkStep measures whole training steps: forward, backward, update. It reports tokens a second, padding not counted,
-// and the share of the limit: the floating-point operations of the model's matrix products a second, as a share of what
-// the threads do in a loop of multiply-adds. The limit is measured between the steps; medians are compared.
+// BenchmarkStep measures whole training steps: forward, backward, update. It reports real tokens per second, and the rate
+// of floating-point operations in matrix products as a fraction of the limit: the rate of the threads in a loop of
+// multiply-adds. The limit is measured between the steps; both rates are medians.
 func BenchmarkStep(b *testing.B) {
 	dense := slices.Repeat([]int{benchLength}, benchBatch)
 	for _, recipe := range benchRecipes {
@@ -102,7 +102,7 @@ func median(values []float64) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
-// newBenchTrainer makes a trainer from the flags of uer pretrain.
+// newBenchTrainer returns a trainer for the flags of uer pretrain.
 func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequences, length int) *trainer.Trainer {
 	b.Helper()
 	var options pretrainOptions
@@ -118,7 +118,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	if err := options.check(flags); err != nil {
 		b.Fatal(err)
 	}
-	m, err := model.New(options.Model, benchVocabulary, model.Shape{Sequences: sequences, Length: length})
+	m, err := model.New(options.Model, benchVocabulary, model.Limits{Sequences: sequences, Length: length})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -132,8 +132,8 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	return t
 }
 
-// synthetic is a batch of random tokens, and their number. Every token but the last of a sequence
-// is predicted, or by a masked model every seventh.
+// synthetic returns a batch of random tokens, and their number. All tokens except the last of a sequence are predicted, or
+// every seventh if the model is masked.
 func synthetic(t *trainer.Trainer, lengths []int) (list device.Inputs, tokens int) {
 	random := rand.New(rand.NewPCG(7, 7))
 	inputs := map[string][]int32{"starts": {0}}

@@ -9,19 +9,19 @@ import (
 type Local struct {
 	*group
 	rank       int
-	duplicates int // that this rank has made
+	duplicates int // number of duplicates that this rank has made
 }
 
-// group is what the ranks of a process share.
+// group is the state that connected ranks share.
 type group struct {
 	*team
-	arrived int // ranks that wait in the present round of meet
-	round   int // rounds that all ranks have come to
+	arrived int // number of ranks waiting in the current round of meet
+	round   int // number of rounds in which all ranks have met
 
-	values [][]float32 // of each rank, while an AllReduce goes on
+	values [][]float32 // of each rank, during an AllReduce
 }
 
-// team is what a group and its duplicates share: when a rank fails, all of them end.
+// team is the state that a group and its duplicates share: when a rank fails, all of them end.
 type team struct {
 	mutex      sync.Mutex
 	changed    sync.Cond
@@ -29,7 +29,7 @@ type team struct {
 	err        error // of the rank that failed first
 }
 
-// NewLocal connects a number of ranks and returns them in order.
+// NewLocal returns the connections of a number of ranks, in order.
 func NewLocal(size int) []*Local {
 	t := &team{}
 	t.changed.L = &t.mutex
@@ -43,8 +43,8 @@ func NewLocal(size int) []*Local {
 
 func (t *team) newGroup(size int) *group { return &group{team: t, values: make([][]float32, size)} }
 
-// Duplicate is a further connection of the same ranks, for calls from another goroutine. All ranks make their duplicates
-// in the same order. A failure ends all connections.
+// Duplicate returns another connection of the same ranks, for use by another goroutine. All ranks must make their
+// duplicates in the same order. A failure ends all connections.
 func (l *Local) Duplicate() *Local {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -59,10 +59,11 @@ func (l *Local) Duplicate() *Local {
 // Rank implements Collective, as do the methods below.
 func (l *Local) Rank() int { return l.rank }
 
-// Size is the number of ranks.
+// Size returns the number of ranks.
 func (l *Local) Size() int { return len(l.values) }
 
-// AllReduce shares the work: each rank adds up one part of the values, rank 0's first, and gives the sums to all.
+// AllReduce divides the work: each rank sums one shard of the values, in the order of the ranks, and copies the sums to
+// all.
 func (l *Local) AllReduce(values []float32) error {
 	l.values[l.rank] = values
 	if err := l.meet(); err != nil {
@@ -70,10 +71,10 @@ func (l *Local) AllReduce(values []float32) error {
 	}
 	for rank, other := range l.values {
 		if len(other) != len(l.values[0]) {
-			return fmt.Errorf("rank %d adds %d values, rank 0 %d", rank, len(other), len(l.values[0]))
+			return fmt.Errorf("all-reduce of %d values on rank %d, but of %d on rank 0", len(other), rank, len(l.values[0]))
 		}
 	}
-	start, end := part(len(values), l.rank, len(l.values))
+	start, end := shard(len(values), l.rank, len(l.values))
 	sum(l.values, start, end)
 	return l.meet()
 }
@@ -115,19 +116,20 @@ func (g *group) meet() error {
 	return nil
 }
 
-// part is the range of n values that a rank adds up. Parts are whole cache lines, so that ranks do not hinder each other.
-func part(n, rank, size int) (start, end int) {
+// shard returns the range of n values that a rank sums. Shards are whole cache lines, so that ranks do not write to the
+// same one.
+func shard(n, rank, size int) (start, end int) {
 	const line = 16 // values
 	length := (n + size - 1) / size
 	length = (length + line - 1) / line * line
 	return min(rank*length, n), min((rank+1)*length, n)
 }
 
-// sum replaces elements start to end of all values by their sums, block by block, so that a block stays in the cache.
+// sum replaces elements start to end of all values by their sums, in chunks that stay in the cache.
 func sum(values [][]float32, start, end int) {
-	const block = 4096
-	for ; start < end; start += block {
-		last := min(start+block, end)
+	const chunk = 4096
+	for ; start < end; start += chunk {
+		last := min(start+chunk, end)
 		total := values[0][start:last]
 		for _, other := range values[1:] {
 			add(total, other[start:last])

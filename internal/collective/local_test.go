@@ -24,7 +24,7 @@ func together(ranks []*Local, f func(l *Local) error) []error {
 	return errs
 }
 
-// TestAllReduce wants the bits of a sum in the order of the ranks, on all ranks, call after call.
+// TestAllReduce checks that all ranks get the bits of a sum in the order of the ranks, in every call.
 func TestAllReduce(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 5} {
 		ranks := NewLocal(size)
@@ -55,15 +55,15 @@ func TestAllReduce(t *testing.T) {
 	}
 }
 
-// TestParts checks that the parts of the ranks cover all values once.
-func TestParts(t *testing.T) {
+// TestShards checks that the shards of the ranks cover all values once.
+func TestShards(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 8} {
 		for n := range 300 {
 			next := 0
 			for rank := range size {
-				start, end := part(n, rank, size)
+				start, end := shard(n, rank, size)
 				if start != next || end < start {
-					t.Fatalf("%d values: rank %d of %d adds up %d to %d, after %d", n, rank, size, start, end, next)
+					t.Fatalf("%d values: rank %d of %d sums %d to %d, after %d", n, rank, size, start, end, next)
 				}
 				next = end
 			}
@@ -76,13 +76,13 @@ func TestParts(t *testing.T) {
 
 func TestUnequalLengths(t *testing.T) {
 	for rank, err := range together(NewLocal(3), func(l *Local) error { return l.AllReduce(make([]float32, 4-l.Rank()/2)) }) {
-		if err == nil || err.Error() != "rank 2 adds 3 values, rank 0 4" {
+		if err == nil || err.Error() != "all-reduce of 3 values on rank 2, but of 4 on rank 0" {
 			t.Errorf("rank %d: error %v", rank, err)
 		}
 	}
 }
 
-// TestBarrier counts arrivals: after a round, all ranks must have come to it.
+// TestBarrier checks that all ranks have arrived when any of them continues.
 func TestBarrier(t *testing.T) {
 	const size, rounds = 4, 100
 	var passed atomic.Int64
@@ -105,7 +105,7 @@ func TestBarrier(t *testing.T) {
 	}
 }
 
-// TestAbort has a rank fail while the others wait for it. synctest reports goroutines that would wait for ever.
+// TestAbort makes a rank fail while the others wait for it. synctest reports goroutines that would wait for ever.
 func TestAbort(t *testing.T) {
 	cause := errors.New("no more data")
 	for name, wait := range map[string]func(l *Local) error{

@@ -163,3 +163,30 @@ func checkUsage(t *testing.T, err error, text, hint string) {
 		t.Errorf("hint %q, want %q", got, hint)
 	}
 }
+
+// FuzzArguments checks that no command line makes Arguments or the parser behind it panic, and that flags come out whole:
+// with their names and a value.
+func FuzzArguments(f *testing.F) {
+	f.Add("--gpu_ranks\n0\n1\n--batch_s=32")
+	f.Add("stray\n--tie_weights\n--seed\n-7\n--\n--mask")
+	f.Add("--config_path\n\n--learning-rate\n-1e-4\n-h")
+	f.Add("--seed")
+	f.Add("--=\n---\n-\n--gpu_ranks=\n")
+	f.Fuzz(func(t *testing.T, lines string) {
+		_, flags := newSettings()
+		arguments, err := Arguments(flags, strings.Split(lines, "\n"))
+		if err != nil {
+			return
+		}
+		for _, argument := range arguments {
+			if argument == "--" {
+				break
+			}
+			name, _, hasValue := strings.Cut(argument, "=")
+			if strings.HasPrefix(name, "--") && (!hasValue || flags.Lookup(name[2:]) == nil) {
+				t.Errorf("%q is no flag with a value", argument)
+			}
+		}
+		_ = flags.Parse(arguments)
+	})
+}

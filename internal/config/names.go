@@ -18,9 +18,10 @@ var uerNames = strings.Fields(`
 	log_file_level log_level log_path lr_decay mask master_ip max_seq_length merges_path optimizer output_model_path
 	parameter_sharing pooling prefix_lm_loss pretrained_model_path processes_num relative_attention_buckets_num
 	relative_position_embedding remove_attention_scale remove_embedding_layernorm remove_transformer_bias report_steps
-	save_checkpoint_steps scheduler seed seq_length share_embedding short_seq_prob span_geo_prob span_masking
-	span_max_length spm_model_path target tgt_embedding tgt_merges_path tgt_seq_length tgt_spm_model_path tgt_tokenizer
-	tgt_vocab_path tie_weights tokenizer total_steps vocab_path warmup weight_decay whole_word_masking world_size`)
+	save_checkpoint_steps scheduler seed sentence_selection_strategy seq_length share_embedding short_seq_prob
+	span_geo_prob span_masking span_max_length spm_model_path target tgt_do_lower_case tgt_embedding tgt_merges_path
+	tgt_seq_length tgt_spm_model_path tgt_tokenizer tgt_vocab_path tie_weights tokenizer total_steps vocab_path warmup
+	weight_decay whole_word_masking world_size`)
 
 // huggingFaceNames are keys found in Hugging Face configurations and never in UER-py's.
 var huggingFaceNames = strings.Fields(`

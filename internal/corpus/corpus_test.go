@@ -7,12 +7,15 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 func open(t testing.TB, text string) *Corpus {
@@ -192,6 +195,55 @@ func TestLinesAndDocumentsHoldTheWholeText(t *testing.T) {
 		}
 		if strings.Join(inDocuments, "\n") != strings.Join(sentences, "\n") {
 			t.Fatalf("sentences %q, want %q", inDocuments, sentences)
+		}
+	})
+}
+
+// FuzzCorpus reads whatever a file holds, and compares the lines with the file and the documents with the lines.
+func FuzzCorpus(f *testing.F) {
+	for _, seed := range []string{"", "a\n\nb\r\nc\rd", "\ufeff今\n \u3000\n天", "\r\r\n\n\r", "a\xff\n", "\ufeff", "\xef\xbb"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := &Corpus{Path: "fuzz", Size: len(data), mapping: &durable.Mapping{Bytes: data}}
+		var sentences []string
+		number, end := 0, 0
+		var failure error
+		for line, err := range c.Lines() {
+			if failure = err; err != nil {
+				break
+			}
+			number++
+			if line.Number != number || line.End <= end || line.End > len(data) {
+				t.Fatalf("line %+v after line %d, which ends at byte %d of %d", line, number-1, end, len(data))
+			}
+			want := strings.TrimRight(string(data[end:line.End]), "\r\n")
+			if number == 1 {
+				want = strings.TrimPrefix(want, "\ufeff")
+			}
+			if line.Text != want {
+				t.Fatalf("line %d is %q, want %q", number, line.Text, want)
+			}
+			end = line.End
+			if strings.TrimSpace(line.Text) != "" {
+				sentences = append(sentences, line.Text)
+			}
+		}
+		if (failure == nil) != utf8.Valid(data) || failure == nil && end != len(data) {
+			t.Fatalf("reading ends at byte %d of %d with error %v", end, len(data), failure)
+		}
+		var inDocuments []string
+		for document, err := range c.Documents() {
+			if err != nil {
+				if failure == nil || err.Error() != failure.Error() {
+					t.Fatalf("documents: error %v, want %v", err, failure)
+				}
+				return
+			}
+			inDocuments = append(inDocuments, document.Sentences...)
+		}
+		if failure != nil || !slices.Equal(inDocuments, sentences) {
+			t.Fatalf("documents hold %q, want %q and then error %v", inDocuments, sentences, failure)
 		}
 	})
 }

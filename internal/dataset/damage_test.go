@@ -59,7 +59,11 @@ func TestForgedBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := range data {
+	step := 1
+	if testing.Short() {
+		step = 7
+	}
+	for i := 0; i < len(data); i += step {
 		for _, mask := range []byte{1, 0xff} {
 			forged := bytes.Clone(data)
 			forged[i] ^= mask

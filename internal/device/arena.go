@@ -7,30 +7,30 @@ import (
 	"uer/internal/graph"
 )
 
-// Arena is the memory of a run: where the values lie that a program computes. Values whose lives overlap share no
-// memory. Offsets and sizes have the unit of the sizes that it was planned with.
+// Arena is the plan of a run's memory: where the values are that a program computes. Values share memory only if their
+// lifetimes do not overlap. Offsets and sizes are in the unit of the sizes given to PlanArena.
 type Arena struct {
-	Offsets  []int // of each value; 0 for one outside the arena
+	Offsets  []int // of each value; 0 for values outside the arena
 	Size     int
-	Unshared int // what Size would be if no two values shared memory
+	Unshared int // what Size would be if no values shared memory
 }
 
-// life is the range of instructions during which a value of the arena holds something.
-type life struct {
+// lifetime is the range of instructions between the first and the last use of a value.
+type lifetime struct {
 	value       int
 	size        int
 	first, last int
 }
 
-// PlanArena places the values of the arena, largest first, each at the lowest place that is free for its whole life.
-// sizes are those of all values, multiples of the device's alignment.
+// PlanArena places the values of the arena, largest first, each at the lowest offset that is free during its whole
+// lifetime. sizes holds the sizes of all values, as multiples of the device's alignment.
 func PlanArena(p *graph.Program, sizes []int) Arena {
 	arena := Arena{Offsets: make([]int, len(p.Values))}
-	lives := livesOf(p, sizes)
-	sort.SliceStable(lives, func(i, j int) bool { return lives[i].size > lives[j].size })
-	var placed []life
-	for _, l := range lives {
-		var busy []life
+	lifetimes := lifetimesOf(p, sizes)
+	sort.SliceStable(lifetimes, func(i, j int) bool { return lifetimes[i].size > lifetimes[j].size })
+	var placed []lifetime
+	for _, l := range lifetimes {
+		var busy []lifetime
 		for _, other := range placed {
 			if other.first <= l.last && l.first <= other.last {
 				busy = append(busy, other)
@@ -53,25 +53,25 @@ func PlanArena(p *graph.Program, sizes []int) Arena {
 	return arena
 }
 
-// livesOf finds the first and last instruction that touches each value of the arena. Outputs live to the end.
-func livesOf(p *graph.Program, sizes []int) []life {
-	at := make([]life, len(p.Values))
-	touch := func(value, instruction int) {
+// lifetimesOf returns the lifetime of each value of the arena. Outputs live to the end.
+func lifetimesOf(p *graph.Program, sizes []int) []lifetime {
+	at := make([]lifetime, len(p.Values))
+	use := func(value, instruction int) {
 		if value == graph.None || p.Values[value].Place != graph.InArena {
 			return
 		}
 		if at[value].size == 0 {
-			at[value] = life{value: value, size: sizes[value], first: instruction}
+			at[value] = lifetime{value: value, size: sizes[value], first: instruction}
 		}
 		at[value].last = instruction
 	}
 	for i, instruction := range p.Instructions {
 		for _, v := range slices.Concat(instruction.In, instruction.Out) {
-			touch(v, i)
+			use(v, i)
 		}
 	}
 	for _, v := range p.Outputs {
-		touch(v, len(p.Instructions))
+		use(v, len(p.Instructions))
 	}
-	return slices.DeleteFunc(at, func(l life) bool { return l.size == 0 })
+	return slices.DeleteFunc(at, func(l lifetime) bool { return l.size == 0 })
 }

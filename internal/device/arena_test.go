@@ -40,7 +40,7 @@ type fill struct{}
 func (fill) Name() string                                         { return "fill" }
 func (fill) OutputShapes(in []graph.Shape) ([]graph.Shape, error) { return in[1:2], nil }
 
-// sizesOf rounds all values up to 16 elements.
+// sizesOf rounds the sizes of all values up to multiples of 16.
 func sizesOf(p *graph.Program) []int {
 	sizes := make([]int, len(p.Values))
 	for i, v := range p.Values {
@@ -49,9 +49,8 @@ func sizesOf(p *graph.Program) []int {
 	return sizes
 }
 
-// TestPlanKeepsLivesApart draws programs and checks that no instruction writes to memory that holds a value which is read
-// later.
-func TestPlanKeepsLivesApart(t *testing.T) {
+// TestPlanKeepsLifetimesApart checks on random programs that no instruction overwrites a value that is read later.
+func TestPlanKeepsLifetimesApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := &graph.Program{}
 		var sizes []int
@@ -75,7 +74,7 @@ func TestPlanKeepsLivesApart(t *testing.T) {
 			}
 		}
 		for _, instruction := range p.Instructions {
-			for _, out := range instruction.Out { // outputs must not lie over the inputs of their own instruction
+			for _, out := range instruction.Out { // outputs must not overlap the inputs of their own instruction
 				for i := range sizes[out] {
 					owner[arena.Offsets[out]+i] = out
 				}
@@ -88,7 +87,7 @@ func TestPlanKeepsLivesApart(t *testing.T) {
 	})
 }
 
-// TestPlanSharesMemory: in a chain, few values are alive at a time.
+// TestPlanSharesMemory plans a chain, in which few values are alive at a time.
 func TestPlanSharesMemory(t *testing.T) {
 	p := &graph.Program{Values: []graph.Value{{Place: graph.InArena}}}
 	sizes := []int{112}
@@ -106,7 +105,7 @@ func TestPlanSharesMemory(t *testing.T) {
 	}
 }
 
-// TestRecomputeSavesMemory: the arena holds the outputs of blocks, and the values of one block.
+// TestRecomputeSavesMemory checks that the arena has room for the outputs of all blocks, but the values of only one.
 func TestRecomputeSavesMemory(t *testing.T) {
 	const blocks, inside, size = 20, 10, 160
 	b := graph.NewBuilder()

@@ -6,9 +6,9 @@ import (
 	"uer/internal/graph"
 )
 
-// WithCopies is a program for a device whose kernels cannot all add to their outputs: where an instruction has to, or may
-// have to because it writes a gradient, and canAdd is false, it writes a value of its own, and a copy adds that. origin
-// gives the number of each instruction in the program that was given.
+// WithCopies adapts a program to a device whose kernels cannot all add to their outputs. Where canAdd is false and an
+// instruction adds to an output, or a run may make it do so because the output is a gradient, the instruction writes a new
+// value instead, and a copy adds that. origin maps the instructions of the result to those of p.
 func WithCopies(p *graph.Program, canAdd func(o graph.Op, output int) bool) (made *graph.Program, origin []int) {
 	q := *p
 	q.Values, q.Instructions = slices.Clone(p.Values), nil

@@ -7,8 +7,8 @@ import (
 	"uer/internal/graph"
 )
 
-// TestWithCopies has a kernel that cannot add to its first output, of three: one that begins a sum, one that adds to it and
-// one that writes a gradient.
+// TestWithCopies assumes that kernels cannot add to output 0. Its three instructions begin a sum, add to it, and write a
+// gradient.
 func TestWithCopies(t *testing.T) {
 	p := &graph.Program{
 		Values: []graph.Value{

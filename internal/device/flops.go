@@ -5,15 +5,15 @@ import (
 	"uer/internal/op"
 )
 
-// Operand is what counting operations needs to know of an operand.
+// Operand is what FLOPs needs to know about an operand.
 type Operand struct {
-	Shape    graph.Shape // the present one; nil for an output that nobody reads
-	Integers []int32     // of an input
+	Shape    graph.Shape // in this run; nil for an output that nothing reads
+	Integers []int32     // the data of an input
 }
 
-// FLOPs is the number of floating-point operations of the matrix products that an operation means, on its present
-// operands: two for a multiplication and its addition. What an implementation repeats, such as the scores of attention
-// in the backward pass, does not count; nor does what grows with the operands only, such as normalisation.
+// FLOPs returns the number of floating-point operations in the matrix products of an operation, two for each multiplication
+// and its addition. What an implementation computes twice, such as the scores of attention in the backward pass, counts
+// once. Work that is linear in the size of the operands, such as normalisation, does not count.
 func FLOPs(o graph.Op, in, out []Operand) int64 {
 	switch o := o.(type) {
 	case op.Linear:
@@ -38,7 +38,7 @@ func FLOPs(o graph.Op, in, out []Operand) int64 {
 	return 0
 }
 
-// pairs is the number of queries and keys that see each other. The inputs are those of op.Attention.
+// pairs returns the number of pairs of a query and a key that it sees. The inputs are those of op.Attention.
 func pairs(o op.Attention, in []Operand) int64 {
 	a := op.AttentionInputsOf(o, in)
 	starts, keyStarts := a.Starts.Integers, a.Starts.Integers
@@ -66,6 +66,7 @@ func rowCount(o Operand) int64 { return int64(o.Shape[0]) }
 func rowWidth(o Operand) int64 { return int64(o.Shape[1]) }
 func elements(o Operand) int64 { return int64(o.Shape.Elements()) }
 
+// wanted returns the number of outputs that anything reads.
 func wanted(out []Operand) int64 {
 	var n int64
 	for _, o := range out {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Profile gathers the time of each kind of operation over runs of programs.
+// Profile records the time of each kind of operation over the runs of programs.
 type Profile struct {
 	operations map[string]*operationTime
 	flops      int64
@@ -22,10 +22,10 @@ type operationTime struct {
 	flops int64 // of matrix products
 }
 
-// NewProfile is an empty profile.
+// NewProfile returns an empty profile.
 func NewProfile() *Profile { return &Profile{operations: map[string]*operationTime{}} }
 
-// Add takes the time of one operation and the floating-point operations of its matrix products.
+// Add records the time of one operation and the floating-point operations of its matrix products.
 func (p *Profile) Add(name string, elapsed time.Duration, flops int64, recomputed bool) {
 	t := p.operations[name]
 	if t == nil {
@@ -40,11 +40,11 @@ func (p *Profile) Add(name string, elapsed time.Duration, flops int64, recompute
 	}
 }
 
-// FLOPs is the number of floating-point operations of all matrix products. What is computed twice counts once, and what is
-// masked not at all.
+// FLOPs returns the number of floating-point operations in all matrix products. Recomputed operations and masked scores do
+// not count.
 func (p *Profile) FLOPs() int64 { return p.flops }
 
-// Write prints a line for each kind of operation, the longest first; with matrix products also their speed.
+// Write prints a line for each kind of operation, the slowest first, with the speed of its matrix products if it has any.
 func (p *Profile) Write(w io.Writer) error {
 	operations := slices.SortedFunc(maps.Values(p.operations), func(a, b *operationTime) int {
 		return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(a.name, b.name))

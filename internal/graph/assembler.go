@@ -5,28 +5,28 @@ import (
 	"slices"
 )
 
-// Assembler makes a program that has no gradient, instruction by instruction: the update of parameters, for one. It
-// keeps the first error.
+// Assembler builds a program without gradients, such as an update of the parameters, instruction by instruction. Like
+// Builder it keeps the first error.
 type Assembler struct {
 	program Program
 	err     error
 }
 
-// NewAssembler begins a program over what a layout places.
+// NewAssembler begins a program on memory of the given layout.
 func NewAssembler(layout Layout) *Assembler {
 	return &Assembler{program: Program{Layout: layout, Inputs: map[string]int{}}}
 }
 
-// Layout is that of the program. State may be added to it.
+// Layout returns the layout of the program, to which state may be added.
 func (a *Assembler) Layout() *Layout { return &a.program.Layout }
 
-// Value adds a value to the program and returns its number.
+// Value adds a value to the program and returns its index.
 func (a *Assembler) Value(v Value) int {
 	a.program.Values = append(a.program.Values, v)
 	return len(a.program.Values) - 1
 }
 
-// Do adds an instruction on values that are there. Outputs in a flat buffer may be changed in place.
+// Do adds an instruction, whose inputs and outputs are indices of values. Outputs in a flat buffer may be updated in place.
 func (a *Assembler) Do(op Op, in []int, out ...int) {
 	var shapes []Shape
 	for _, v := range in {
@@ -57,7 +57,7 @@ func (a *Assembler) fail(err error) {
 	}
 }
 
-// Program is what was assembled, with scalars that the host reads after a run.
+// Program returns the assembled program, or the first error. The outputs are scalars that the host reads after a run.
 func (a *Assembler) Program(outputs ...int) (*Program, error) {
 	a.program.Outputs = outputs
 	return &a.program, a.err

@@ -5,21 +5,21 @@ import (
 	"slices"
 )
 
-// Bucket is a contiguous part of the flat buffer of gradients.
+// Bucket is a contiguous range of the flat buffer of gradients.
 type Bucket struct {
 	Start, End  int // elements
-	Instruction int // the last one that touches the gradients of the bucket: after it, they are complete
+	Instruction int // the last one that reads or writes gradients of the bucket: after it they are complete
 }
 
-// Buckets cuts the gradients into parts of at most size elements, or of one parameter where that has more, in the order in
-// which a run completes them. Gradients that nothing computes are in no bucket or among others.
+// Buckets divides the gradients into buckets of at most size elements, in the order in which a run completes them. A larger
+// parameter has a bucket of its own. Gradients that no instruction computes need not be in any bucket.
 func (p *Program) Buckets(size int) []Bucket {
-	touched := p.gradientsTouched()
+	lastUses := p.lastGradientUses()
 	var buckets []Bucket
 	end := p.ParameterSize
 	// The backward pass completes the last parameters first.
 	for _, parameter := range slices.Backward(p.Parameters) {
-		last, computed := touched[parameter.Offset]
+		last, computed := lastUses[parameter.Offset]
 		if !computed {
 			last = None
 		}
@@ -36,8 +36,8 @@ func (p *Program) Buckets(size int) []Bucket {
 	return buckets
 }
 
-// gradientsTouched finds the last instruction that reads or writes each gradient, by the gradient's offset.
-func (p *Program) gradientsTouched() map[int]int {
+// lastGradientUses maps the offset of each gradient to the last instruction that reads or writes it.
+func (p *Program) lastGradientUses() map[int]int {
 	last := map[int]int{}
 	for i, instruction := range p.Instructions {
 		for _, v := range slices.Concat(instruction.In, instruction.Out) {

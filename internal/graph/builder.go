@@ -1,5 +1,11 @@
-// Package graph puts operations on a Gorgonia expression graph, differentiates it with Gorgonia's Grad and compiles the
-// result to a Program that any device can load. No other package imports Gorgonia.
+// Package graph builds models as graphs of operations and compiles them to programs that any device can load.
+//
+// A [Builder] puts inputs, parameters and operations ([Op]) on a graph. [Builder.Compile] differentiates the loss and
+// returns a [Program]: a list of [Instruction]s on [Value]s, each stored at some [Place]. Its [Layout] places parameters,
+// gradients and optimizer state in flat buffers. An [Assembler] builds programs that need no gradients, such as updates.
+//
+// The graph and its differentiation are Gorgonia's. No other package imports Gorgonia, and a Program holds no reference to
+// it.
 package graph
 
 import (
@@ -16,22 +22,22 @@ import (
 // Node is a value on the graph.
 type Node = gorgonia.Node
 
-// Builder puts inputs, parameters and operations on a graph. It keeps the first error, as bufio.Writer does: after an
-// error Apply returns nil nodes, and Compile returns the error. A Builder is used by one goroutine.
+// Builder puts inputs, parameters and operations on a graph. It keeps the first error, as bufio.Writer does: from then on
+// Apply returns nil nodes, and Compile returns the error. A Builder must not be used by several goroutines at once.
 type Builder struct {
-	Recompute bool // compute what is inside blocks again in the backward pass, for less memory
+	Recompute bool // recompute the activations inside blocks in the backward pass, to save memory
 
 	graph      *gorgonia.ExprGraph
 	inputs     []*Node
 	parameters []*Node
 	byName     map[string]*Node
-	aliases    map[string]string // a second name of a parameter: its first name
+	aliases    map[string]string // from further names of parameters to their first names
 	frozen     map[*Node]bool
 	outputs    []*Node   // after Compile: the loss and the other outputs
-	gradients  []*Node   // after Compile: of each parameter
+	gradients  []*Node   // after Compile: one for each parameter, nil if it is frozen
 	evaluator  Evaluator // while Interpret runs
 	operations int
-	blocks     []span // operations that belong together
+	blocks     []block
 	sites      int
 	err        error
 }
@@ -41,31 +47,32 @@ func NewBuilder() *Builder {
 	return &Builder{graph: gorgonia.NewGraph(), byName: map[string]*Node{}, aliases: map[string]string{}, frozen: map[*Node]bool{}}
 }
 
-// Err is the first error of the builder.
+// Err returns the first error.
 func (b *Builder) Err() error { return b.err }
 
-// Fail keeps err if it is the first one.
+// Fail records an error, unless there was one before.
 func (b *Builder) Fail(err error) {
 	if b.err == nil {
 		b.err = err
 	}
 }
 
-// Site numbers the places of a model that draw random numbers, such as dropout, in the order of construction.
+// Site returns a new number for a place of the model that draws random numbers, such as a dropout. Sites are numbered in
+// the order of construction.
 func (b *Builder) Site() int {
 	b.sites++
 	return b.sites
 }
 
-// Input puts a value on the graph that is fed at each step. Its shape is the largest that will be fed.
+// Input adds a value that is fed before each run. Its shape is the largest that will be fed.
 func (b *Builder) Input(name string, t Type, shape ...int) *Node {
 	n := b.leaf(name, t, shape)
 	b.inputs = append(b.inputs, n)
 	return n
 }
 
-// Parameter puts a trained float32 tensor on the graph. Its name is unique, unless Alias gave it to another parameter:
-// then it is that one.
+// Parameter adds a float32 tensor that is trained. If the name is an alias of another parameter, Parameter returns that
+// one; otherwise the name must be new.
 func (b *Builder) Parameter(name string, shape ...int) *Node {
 	if first, shared := b.aliases[name]; shared {
 		n := b.byName[first]
@@ -83,14 +90,14 @@ func (b *Builder) Parameter(name string, shape ...int) *Node {
 	return n
 }
 
-// Frozen puts a tensor on the graph that is kept with the parameters but not trained.
+// Frozen adds a tensor that is stored with the parameters but not trained.
 func (b *Builder) Frozen(name string, shape ...int) *Node {
 	n := b.Parameter(name, shape...)
 	b.frozen[n] = true
 	return n
 }
 
-// Alias gives a parameter a second name, for weights that two modules share.
+// Alias gives a parameter another name, for weights that several modules share.
 func (b *Builder) Alias(name string, parameter *Node) *Node {
 	if parameter != nil {
 		b.aliases[name] = parameter.Name()
@@ -105,10 +112,10 @@ func (b *Builder) leaf(name string, t Type, shape Shape) *Node {
 	return n
 }
 
-// Apply puts an operation on the graph and returns its output 0.
+// Apply adds an operation and returns its output 0.
 func (b *Builder) Apply(op Op, in ...*Node) *Node { return b.apply(op, in).out(0) }
 
-// ApplyAll puts an operation on the graph and returns all its outputs.
+// ApplyAll adds an operation and returns all its outputs.
 func (b *Builder) ApplyAll(op Op, in ...*Node) []*Node {
 	o := b.apply(op, in)
 	if o == nil {
@@ -152,7 +159,7 @@ func (b *Builder) apply(op Op, in []*Node) *operation {
 	return o
 }
 
-// IsOne tells whether a node is the constant 1, the gradient that differentiation starts from.
+// IsOne reports whether a node is the constant 1, which is the gradient of the loss itself.
 func IsOne(n *Node) bool {
 	if n == nil || n.Value() == nil {
 		return false
@@ -161,7 +168,7 @@ func IsOne(n *Node) bool {
 	return isFloat && one == 1 && len(children(n)) == 0
 }
 
-// Dimensions are the sizes of a node, nil for a missing node.
+// Dimensions returns the shape of a node, nil if the node is nil.
 func Dimensions(n *Node) Shape {
 	if n == nil {
 		return nil
@@ -176,7 +183,7 @@ func dtype(t Type) tensor.Dtype {
 	return tensor.Float32
 }
 
-// children are the inputs of a node in order.
+// children returns the inputs of a node, in order.
 func children(n *Node) []*Node {
 	var list []*Node
 	for it := n.Graph().From(n.ID()); it.Next(); {

@@ -12,8 +12,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Compile differentiates loss with respect to all parameters and returns the program that computes the outputs and the
-// gradients. The loss is the first output of the program.
+// Compile differentiates the loss with respect to all trained parameters and returns the program that computes the outputs
+// and the gradients. The loss is the first output of the program.
 func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	if b.err != nil {
 		return nil, b.err
@@ -82,11 +82,11 @@ type compiler struct {
 	program *Program
 	value   map[*Node]int        // the value of a node
 	outs    map[*operation][]int // the values of an operation's outputs
-	uses    map[*Node]int        // how many needed nodes read a node
-	into    map[*Node]int        // the value that a node's own result is added into
-	copies  map[*Node][]int      // the values that a node's result is copied to as well
+	uses    map[*Node]int        // how often a node is read
+	into    map[*Node]int        // the sum or gradient that a node's result is added to in place
+	copies  map[*Node][]int      // the values that a node's result is also copied to
 	numbers []int                // the operation of each instruction, None for a copy
-	started []bool               // for a value that several instructions add into: the first has written
+	started []bool               // for each value, whether a term was written to it: the next ones are added
 }
 
 func (c *compiler) add(v Value) int {
@@ -119,8 +119,9 @@ func (c *compiler) placeLeaves(b *Builder) {
 	}
 }
 
-// order lists the nodes that the outputs and gradients need, in the order in which they were put on the graph: operands
-// come before operations, and the backward pass undoes the forward pass from its end, so that saved state dies early.
+// order returns the nodes that the outputs and gradients depend on, in the order in which they were put on the graph. So
+// operands come before operations, and the backward pass goes back from the end of the forward pass, which frees saved
+// values early.
 func (c *compiler) order(roots, gradients []*Node) []*Node {
 	var nodes []*Node
 	seen := map[*Node]bool{}
@@ -145,8 +146,8 @@ func (c *compiler) order(roots, gradients []*Node) []*Node {
 	return nodes
 }
 
-// placeSums gives each gradient of a parameter its place in the flat buffer, and each sum a buffer into which its terms
-// are added one after another.
+// placeSums gives the gradient of each parameter its place in the flat buffer, and each sum a value to which its terms are
+// added one after another.
 func (c *compiler) placeSums(nodes, gradients []*Node) {
 	for i, n := range gradients {
 		if n == nil {
@@ -171,7 +172,7 @@ func (c *compiler) placeSums(nodes, gradients []*Node) {
 		}
 		c.value[n] = sum
 		for _, term := range children(n) {
-			// A term that others read too keeps its own buffer, and a copy adds it.
+			// A term with other readers keeps a value of its own, which a copy adds to the sum.
 			if _, taken := c.into[term]; c.uses[term] == 1 && !taken && isComputed(term) {
 				c.into[term] = sum
 			}
@@ -185,7 +186,7 @@ func (c *compiler) emit(nodes []*Node) error {
 		switch o := n.Op().(type) {
 		case nil: // an input or a parameter
 			if _, placed := c.value[n]; !placed {
-				return fmt.Errorf("node %s is no input and no parameter", n.Name())
+				return fmt.Errorf("node %s is neither an input nor a parameter", n.Name())
 			}
 		case *operation:
 			c.emitOperation(n, o)
@@ -205,7 +206,7 @@ func (c *compiler) emit(nodes []*Node) error {
 	return nil
 }
 
-// emitCopy adds a value to another one, or sets it if nothing was added before.
+// emitCopy adds one value to another, or copies it if the other has no terms yet.
 func (c *compiler) emitCopy(from, to int) {
 	c.program.Instructions = append(c.program.Instructions, Instruction{
 		Op: Copy{}, In: []int{from}, Out: []int{to}, Accumulate: []bool{c.started[to]},
@@ -228,7 +229,7 @@ func (c *compiler) emitOperation(n *Node, o *operation) {
 		case result == nil || c.uses[result] == 0:
 			instruction.Out[i] = None
 		case isTerm && slices.Contains(instruction.Out[:i], sum):
-			// Two outputs of one operation cannot share memory: this one is added later by a copy.
+			// Two outputs of one operation cannot share memory: a copy adds this one later.
 			delete(c.into, result)
 			instruction.Out[i] = c.add(Value{Shape: shape, Place: InArena})
 		case isTerm:
@@ -247,8 +248,8 @@ func (c *compiler) emitOperation(n *Node, o *operation) {
 	c.numbers = append(c.numbers, o.number)
 }
 
-// emitOther handles what Gorgonia's Grad puts on the graph by itself: the constant 1 and sums. The terms that did not
-// write into the sum's buffer are added to it here.
+// emitOther handles the nodes that Gorgonia's Grad adds: the constant 1 and sums. Terms that were not added to their sum in
+// place are added here.
 func (c *compiler) emitOther(n *Node) error {
 	switch {
 	case n.Value() != nil && len(children(n)) == 0:
@@ -270,7 +271,7 @@ func (c *compiler) emitOther(n *Node) error {
 	return nil
 }
 
-// emitGuard lets a loss that is not finite stop all later updates.
+// emitGuard makes a loss that is not finite stop all later updates.
 func (c *compiler) emitGuard(loss int) {
 	halted := c.add(Halted())
 	c.program.Instructions = append(c.program.Instructions, Instruction{
@@ -278,7 +279,7 @@ func (c *compiler) emitGuard(loss int) {
 	})
 }
 
-// dropUnusedInputs leaves only inputs that the program reads: no other has to be fed.
+// dropUnusedInputs removes inputs that no instruction reads, so that nobody has to feed them.
 func (c *compiler) dropUnusedInputs() {
 	read := make([]bool, len(c.program.Values))
 	for _, instruction := range c.program.Instructions {
@@ -297,7 +298,7 @@ func isComputed(n *Node) bool {
 	return isSum(n)
 }
 
-// gorgoniaAdd is the operation that Grad sums gradients with. Gorgonia does not export its type.
+// gorgoniaAdd is the operation with which Grad sums gradients. Gorgonia does not export its type.
 var gorgoniaAdd = func() gorgonia.Op {
 	g := gorgonia.NewGraph()
 	x := gorgonia.NewMatrix(g, tensor.Float32, gorgonia.WithShape(2, 2), gorgonia.WithName("x"))

@@ -178,7 +178,8 @@ func execute(p *Program, parameters []float32) (outputs, gradients []float32) {
 	return outputs, gradients
 }
 
-// TestCompile checks outputs and gradients of graphs that need every kind of sum, by our instructions and on Gorgonia's machine.
+// TestCompile checks outputs and gradients of graphs that need every kind of sum, by our instructions and on Gorgonia's
+// machine.
 func TestCompile(t *testing.T) {
 	tests := map[string]struct {
 		build    func(b *Builder, x, y *Node) *Node

@@ -8,28 +8,28 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// Buffer is a row-major value in host memory: Floats or Integers, by its type.
+// Buffer is a row-major array in host memory: either Floats or Integers.
 type Buffer struct {
 	Shape    Shape
 	Floats   []float32
 	Integers []int32
 }
 
-// Evaluator runs single operations in host memory.
+// Evaluator computes single operations in host memory.
 type Evaluator interface {
-	// SavedSize is the number of elements that an operation saves, for its output whose shape is Saved.
+	// SavedSize returns the number of elements of the output whose shape is Saved.
 	SavedSize(op Op, in []Shape) (int, error)
 	Evaluate(op Op, out, in []Buffer) error
 }
 
-// Interpretation is what Gorgonia's machine computed.
+// Interpretation holds the results of Gorgonia's machine.
 type Interpretation struct {
-	Outputs   []Buffer          // of the outputs that Compile was given, the loss first
-	Gradients map[string]Buffer // by the parameter's name
+	Outputs   []Buffer          // the loss, then the outputs that Compile was given
+	Gradients map[string]Buffer // by name of the parameter
 }
 
-// Interpret runs a compiled graph on Gorgonia's own TapeMachine, with an evaluator for our operations. It is slow, and
-// there to check programs against.
+// Interpret runs a compiled graph on Gorgonia's own TapeMachine, with an evaluator for our operations. It is slow: tests
+// compare programs with it.
 func (b *Builder) Interpret(evaluator Evaluator, values map[string]Buffer) (*Interpretation, error) {
 	b.evaluator = evaluator
 	for _, n := range slices.Concat(b.inputs, b.parameters) {

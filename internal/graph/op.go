@@ -1,35 +1,34 @@
 package graph
 
-// Op is what an operation means. It is a comparable value that holds the operation's attributes; how it is computed is
-// the device's business. Outputs are float32, unless an instruction's values say otherwise.
+// Op is an operation: a comparable value that holds its attributes. How it is computed is up to the device. Outputs are
+// float32 unless the type of the value says otherwise.
 type Op interface {
 	// Name is the same for all attributes.
 	Name() string
-	// OutputShapes gives the shapes of the outputs, [Saved] for state whose size is the device's. It runs when the graph is
-	// built and again for each batch.
+	// OutputShapes returns the shapes of the outputs for inputs of the given shapes. It is called when the graph is built
+	// and again for each batch. An output whose size only the device knows has the shape [Saved].
 	OutputShapes(in []Shape) ([]Shape, error)
 }
 
-// Differentiable is an operation whose output 0 has a gradient. Further outputs are state saved for the gradient.
+// Differentiable is an operation whose output 0 can be differentiated. Its other outputs are saved for the gradient.
 type Differentiable interface {
 	Op
-	// HasGradient tells for each input whether it has a gradient.
+	// HasGradient reports for each input whether it has a gradient.
 	HasGradient() []bool
-	// Grad puts the gradient on the graph: from the inputs, the outputs and the gradient of output 0 it makes the gradient
-	// of each input, nil where HasGradient is false.
+	// Grad adds the gradient to the graph. From the inputs, the outputs and the gradient dy of output 0 it makes the
+	// gradient of each input, nil where HasGradient is false.
 	Grad(b *Builder, in []*Node, out func(i int) *Node, dy *Node) []*Node
 }
 
-// Restorable is an operation whose output 0 follows at little cost from what it saved.
+// Restorable is an operation whose output 0 can be computed cheaply from its other outputs.
 type Restorable interface {
 	Op
-	// Restore gives the operation that computes output 0 again, with its inputs, from the inputs that are parameters and
-	// the outputs but 0 of the first operation, and its outputs; nil if what was saved is not enough.
+	// Restore returns the operation that computes output 0 again, and its inputs and outputs, given the values that this
+	// operation reads and writes. It reads only parameters and outputs other than 0. op is nil if these do not suffice.
 	Restore(in, out []int) (op Op, restoreIn, restoreOut []int)
 }
 
-// Copy is the value itself. With accumulation it adds the value to its output: that is how sums are computed whose terms
-// could not be written in place.
+// Copy copies its input, or adds it to its output if it accumulates: a term of a sum that could not be added in place.
 type Copy struct{}
 
 // Name implements Op.
@@ -38,9 +37,9 @@ func (Copy) Name() string { return "copy" }
 // OutputShapes implements Op.
 func (Copy) OutputShapes(in []Shape) ([]Shape, error) { return in[:1], nil }
 
-// Guard sets a flag in the optimizer state once a value is not finite, and leaves it set: operations that update
-// parameters do nothing from then on, so a host may learn late of a training that has failed.
-// Input: a scalar. Output: the flag, 0 or 1, changed in place.
+// Guard sets a flag in the optimizer state if a value is not finite. The flag stays set, and operations that update
+// parameters do nothing from then on, so that the parameters stay good even if the host learns of the failure late.
+// Input: a scalar. Output: the flag, 0 or 1, updated in place.
 type Guard struct{}
 
 // Name implements Op.
@@ -49,5 +48,5 @@ func (Guard) Name() string { return "guard" }
 // OutputShapes implements Op.
 func (Guard) OutputShapes([]Shape) ([]Shape, error) { return []Shape{{}}, nil }
 
-// Halted is the value of Guard's flag, the first element of the optimizer state.
+// Halted returns the value that holds Guard's flag, the first element of the optimizer state.
 func Halted() Value { return Value{Name: "halted", Place: InState} }

@@ -11,22 +11,22 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// operation is an Op as a node of Gorgonia's graph. An operation with several outputs is a tuple: its node has no value of
-// its own, its projections have.
+// operation is an Op as a node of Gorgonia's graph. With several outputs it is a tuple: its node has no value of its own,
+// but its projections have.
 type operation struct {
 	Op
 	builder     *Builder
-	number      int // unique: Gorgonia merges nodes whose operations hash alike
+	number      int // unique, as Gorgonia merges nodes whose operations have the same hash
 	in          []Shape
 	inTypes     []hm.Type
 	outs        []Shape
 	node        *Node
 	projections map[int]*Node
-	values      []gorgonia.Value // outputs, when Gorgonia's own machine runs the graph
-	buffers     []Buffer         // the same as buffers
+	values      []gorgonia.Value // the outputs, when Gorgonia's machine runs the graph
+	buffers     []Buffer         // the memory of values
 }
 
-// out is the node of output i.
+// out returns the node of output i.
 func (o *operation) out(i int) *Node {
 	switch {
 	case o == nil:
@@ -89,11 +89,10 @@ func (o *operation) SymDiff(in gorgonia.Nodes, _, dy *Node) (gorgonia.Nodes, err
 	return grads, o.builder.err
 }
 
-// Do implements gorgonia.Op: Gorgonia's machine runs the operation with the builder's evaluator. The operation owns its
-// outputs.
+// Do implements gorgonia.Op: it computes the operation with the builder's evaluator. The operation owns its outputs.
 func (o *operation) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	if o.builder.evaluator == nil {
-		return nil, errors.New("the graph has nothing to evaluate operations with")
+		return nil, errors.New("the graph has no evaluator")
 	}
 	if err := o.allocate(); err != nil {
 		return nil, err
@@ -111,7 +110,7 @@ func (o *operation) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 	return o.value(0), nil
 }
 
-// allocate makes memory for the outputs, once.
+// allocate makes memory for the outputs, unless it was called before.
 func (o *operation) allocate() error {
 	if o.values != nil {
 		return nil
@@ -126,12 +125,12 @@ func (o *operation) allocate() error {
 		}
 		data := make([]float32, s.Elements())
 		o.buffers = append(o.buffers, Buffer{Shape: s, Floats: data})
-		o.values = append(o.values, tensor.New(tensor.WithShape(max1(s)...), tensor.WithBacking(data)))
+		o.values = append(o.values, tensor.New(tensor.WithShape(atLeast1D(s)...), tensor.WithBacking(data)))
 	}
 	return nil
 }
 
-// value is output i as Gorgonia wants it: a scalar is not a tensor there.
+// value returns output i as Gorgonia expects it: a scalar is not a tensor there.
 func (o *operation) value(i int) gorgonia.Value {
 	if len(o.outs[i]) == 0 {
 		return gorgonia.NewF32(o.buffers[i].Floats[0])
@@ -163,7 +162,7 @@ func (p *projection) Type() hm.Type { return hm.NewFnType(tupleType, floatType(p
 func (p *projection) InferShape(...gorgonia.DimSizer) (tensor.Shape, error) {
 	shape := p.of.outs[p.index]
 	if shape.IsSaved() {
-		shape = Shape{1} // Gorgonia wants a size, and nobody reads this one
+		shape = Shape{1} // Gorgonia needs a size, but nothing reads this one
 	}
 	return tensorShape(shape), nil
 }
@@ -197,8 +196,8 @@ func tensorShape(s Shape) tensor.Shape {
 	return tensor.Shape(s).Clone()
 }
 
-// max1 is a shape that a tensor can have: a scalar is kept as one element.
-func max1(s Shape) Shape {
+// atLeast1D returns the shape of a tensor that holds a value of shape s: a vector of one element for a scalar.
+func atLeast1D(s Shape) Shape {
 	if len(s) == 0 {
 		return Shape{1}
 	}

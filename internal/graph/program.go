@@ -1,8 +1,6 @@
 package graph
 
-import "fmt"
-
-// Place tells where a value of a program lives.
+// Place is where a value of a program is stored.
 type Place uint8
 
 // The places of values.
@@ -11,8 +9,8 @@ const (
 	InInput                   // fed before each run
 	InParameters              // at Offset of the parameters
 	InGradients               // at Offset of the gradients, which have the layout of the parameters
-	InState                   // at Offset of what an optimizer keeps from update to update
-	InConstant                // a scalar known when the graph was built
+	InState                   // at Offset of the optimizer state, which is kept from update to update
+	InConstant                // a scalar known when the graph is built
 )
 
 // String names the place, for messages.
@@ -20,11 +18,11 @@ func (p Place) String() string {
 	return [...]string{"arena", "inputs", "parameters", "gradients", "optimizer state", "constants"}[p]
 }
 
-// Value is a buffer of a program.
+// Value is an array that a program reads or writes.
 type Value struct {
 	Name     string // of an input or parameter
 	Type     Type
-	Shape    Shape // the largest that it can have; Saved if the device decides
+	Shape    Shape // the largest; Saved if the device decides
 	Place    Place
 	Offset   int // in elements of a flat buffer
 	Constant float32
@@ -33,13 +31,13 @@ type Value struct {
 // Instruction runs one operation.
 type Instruction struct {
 	Op         Op
-	In         []int  // values
-	Out        []int  // values; None for an output that nobody reads
+	In         []int  // indices of values
+	Out        []int  // indices of values; None for an output that nothing reads
 	Accumulate []bool // for each output, whether to add to it instead of overwriting it
 	Recomputed bool   // repeats a forward instruction whose results were not kept
 }
 
-// None stands for an output that nobody reads.
+// None stands for an output that nothing reads.
 const None = -1
 
 // Program is a compiled graph. It holds no reference to Gorgonia and is safe for concurrent use.
@@ -48,12 +46,12 @@ type Program struct {
 
 	Values       []Value
 	Instructions []Instruction
-	Inputs       map[string]int // the values that have to be fed, by name
-	Outputs      []int          // scalars that the host reads after a run
+	Inputs       map[string]int // the values that must be fed, by name
+	Outputs      []int          // the values, all scalars, that the host reads after a run
 }
 
-// Layout places what stays in memory from run to run: parameters, gradients and optimizer state, each in a flat buffer.
-// Several programs work on one memory.
+// Layout places what is kept from run to run, each in a flat buffer: parameters, gradients and optimizer state. Several
+// programs may work on one memory.
 type Layout struct {
 	Parameters    []Parameter
 	ParameterSize int // elements of the parameters, and of their gradients
@@ -76,41 +74,30 @@ type State struct {
 	Offset, Size int
 }
 
-// NewLayout is a layout that holds nothing but the flag of [Guard].
+// NewLayout returns a layout that holds only the flag of [Guard].
 func NewLayout() Layout {
 	l := Layout{}
 	l.AddState("halted", 1)
 	return l
 }
 
-// AddParameter places a parameter behind those that are there.
+// AddParameter places a parameter after the others.
 func (l *Layout) AddParameter(p Parameter) {
 	p.Offset = l.ParameterSize
 	l.Parameters = append(l.Parameters, p)
 	l.ParameterSize += align(p.Shape.Elements())
 }
 
-// AddState places size elements of state behind what is there, and returns where.
+// AddState places size elements of state after the others and returns their place.
 func (l *Layout) AddState(name string, size int) State {
 	s := State{Name: name, Offset: l.StateSize, Size: size}
-	// A layout is copied, and each copy may grow.
+	// Copies of a layout share the list, so appending must not write to its array.
 	l.State = append(l.State[:len(l.State):len(l.State)], s)
 	l.StateSize += align(size)
 	return s
 }
 
-// Size is the number of elements of a flat buffer.
-func (l *Layout) Size(p Place) (int, error) {
-	switch p {
-	case InParameters, InGradients:
-		return l.ParameterSize, nil
-	case InState:
-		return l.StateSize, nil
-	}
-	return 0, fmt.Errorf("the %v are not a flat buffer", p)
-}
-
-// Trained is the number of elements of all parameters that are trained.
+// Trained returns the number of elements of all trained parameters.
 func (l *Layout) Trained() int {
 	n := 0
 	for _, parameter := range l.Parameters {
@@ -121,7 +108,7 @@ func (l *Layout) Trained() int {
 	return n
 }
 
-// alignment of what lies in a flat buffer, in elements: a cache line.
-const alignment = 16
+// Alignment is what the offset of each parameter and state in a flat buffer is a multiple of, in elements: a cache line.
+const Alignment = 16
 
-func align(n int) int { return (n + alignment - 1) &^ (alignment - 1) }
+func align(n int) int { return (n + Alignment - 1) &^ (Alignment - 1) }

@@ -2,41 +2,41 @@ package graph
 
 import "slices"
 
-// span is a range of operations, by number.
-type span struct{ first, end int }
+// block is a range of operations, by number. The end is not part of it.
+type block struct{ first, end int }
 
-func (s span) contains(number int) bool { return number >= s.first && number < s.end }
+func (b block) contains(number int) bool { return number >= b.first && number < b.end }
 
-// Block marks what build puts on the graph as a block, and returns build's node. If Recompute is set, a program keeps of a
-// block only what others read, and computes the rest again when the backward pass comes to the block (Chen et al. 2016).
-// Blocks are not nested.
+// Block marks the operations that build puts on the graph as a block, and returns build's node. If Recompute is set, a
+// program keeps only those values of a block that other operations read, and recomputes the rest when the backward pass
+// reaches the block (Chen et al. 2016). Blocks cannot be nested.
 func (b *Builder) Block(build func() *Node) *Node {
 	first := b.operations
 	n := build()
-	b.blocks = append(b.blocks, span{first, b.operations})
+	b.blocks = append(b.blocks, block{first, b.operations})
 	return n
 }
 
-// recomputation is what a program computes again.
+// recomputation plans which values a program computes again, and when.
 type recomputation struct {
 	*compiler
 	backward int                   // the number of the first operation of the backward pass
-	again    map[int]int           // a value: where it is computed again
-	before   map[int][]Instruction // an instruction: what to compute again before it
+	again    map[int]int           // from a value to the value that it is recomputed as
+	before   map[int][]Instruction // from the index of an instruction to what is recomputed before it
 }
 
-// recompute lets each block but the last compute its values again. With the last one the backward pass begins, before its
-// memory could serve for anything else. Operations from the number backward on are those of the backward pass.
-func (c *compiler) recompute(blocks []span, backward int) {
+// recompute makes each block but the last recompute its values. The backward pass begins with the last one, so nothing else
+// could use its memory meanwhile. Operations whose number is backward or more belong to the backward pass.
+func (c *compiler) recompute(blocks []block, backward int) {
 	if len(blocks) == 0 {
 		return
 	}
 	r := recomputation{compiler: c, backward: backward, again: map[int]int{}, before: map[int][]Instruction{}}
 	var restorable []Instruction
-	for _, block := range blocks[:len(blocks)-1] {
-		inner := r.inner(block)
-		restorable = append(restorable, r.restorable(block, inner)...)
-		r.repeat(block, inner)
+	for _, b := range blocks[:len(blocks)-1] {
+		inner := r.inner(b)
+		restorable = append(restorable, r.restorable(b, inner)...)
+		r.repeat(b, inner)
 	}
 	for _, instruction := range restorable {
 		r.restore(instruction)
@@ -55,19 +55,19 @@ func (c *compiler) recompute(blocks []span, backward int) {
 	c.program.Instructions = instructions
 }
 
-// inner are the values of a block that nothing outside it reads before the backward pass. Scalars are ignored: they cost
-// nothing.
-func (r *recomputation) inner(block span) map[int]bool {
+// inner returns the values of a block that nothing outside it reads before the backward pass. Scalars are ignored: they
+// cost nothing.
+func (r *recomputation) inner(b block) map[int]bool {
 	inner := map[int]bool{}
 	for i, instruction := range r.program.Instructions {
-		if block.contains(r.numbers[i]) {
+		if b.contains(r.numbers[i]) {
 			for _, v := range instruction.Out {
 				inner[v] = v != None && !isScalar(r.program.Values[v].Shape)
 			}
 		}
 	}
 	for i, instruction := range r.program.Instructions {
-		if !block.contains(r.numbers[i]) && r.numbers[i] < r.backward {
+		if !b.contains(r.numbers[i]) && r.numbers[i] < r.backward {
 			for _, v := range instruction.In {
 				inner[v] = false
 			}
@@ -79,16 +79,16 @@ func (r *recomputation) inner(block span) map[int]bool {
 	return inner
 }
 
-// repeat finds the instructions of a block whose values the backward pass reads, and puts them before its first instruction
-// that does.
-func (r *recomputation) repeat(block span, inner map[int]bool) {
+// repeat plans to repeat those instructions of a block whose inner values the backward pass reads, before the first
+// instruction that reads one.
+func (r *recomputation) repeat(b block, inner map[int]bool) {
 	first := 0
 	var list []Instruction
 	for i, instruction := range slices.Backward(r.program.Instructions) {
 		switch number := r.numbers[i]; {
 		case number >= r.backward && slices.ContainsFunc(instruction.In, func(v int) bool { return inner[v] }):
 			first = i
-		case block.contains(number) && slices.ContainsFunc(instruction.Out, func(v int) bool { return isKey(r.again, v) }):
+		case b.contains(number) && slices.ContainsFunc(instruction.Out, func(v int) bool { return isKey(r.again, v) }):
 			list = append(list, r.repeated(instruction))
 		default:
 			continue
@@ -103,13 +103,13 @@ func (r *recomputation) repeat(block span, inner map[int]bool) {
 	r.before[first] = append(r.before[first], list...)
 }
 
-// restorable lists the instructions that restore what leaves a block. What they read is kept, so it is no longer among the
-// inner values of the block: what led to it need not be repeated.
-func (r *recomputation) restorable(block span, inner map[int]bool) []Instruction {
+// restorable returns the instructions that restore values that are read outside the block. What these instructions read is
+// kept and so no longer an inner value: the instructions that computed it need not be repeated.
+func (r *recomputation) restorable(b block, inner map[int]bool) []Instruction {
 	var list []Instruction
 	for i, instruction := range r.program.Instructions {
 		o, ok := instruction.Op.(Restorable)
-		if !ok || !block.contains(r.numbers[i]) || inner[instruction.Out[0]] || slices.Contains(instruction.Out, None) {
+		if !ok || !b.contains(r.numbers[i]) || inner[instruction.Out[0]] || slices.Contains(instruction.Out, None) {
 			continue
 		}
 		op, in, out := o.Restore(instruction.In, instruction.Out)
@@ -124,7 +124,7 @@ func (r *recomputation) restorable(block span, inner map[int]bool) []Instruction
 	return list
 }
 
-// restore puts an instruction before the first one of the backward pass that reads its output 0.
+// restore plans to run an instruction before the first one of the backward pass that reads its output 0.
 func (r *recomputation) restore(instruction Instruction) {
 	y := instruction.Out[0]
 	reads := func(i Instruction) bool { return slices.Contains(i.In, y) }
@@ -137,8 +137,8 @@ func (r *recomputation) restore(instruction Instruction) {
 	}
 }
 
-// repeated is an instruction that computes what is wanted again. It writes its other outputs as it did the first time,
-// though nobody reads them.
+// repeated returns an instruction that recomputes the values in r.again. It writes its other outputs too, although nothing
+// reads them.
 func (r *recomputation) repeated(instruction Instruction) Instruction {
 	out := make([]int, len(instruction.Out))
 	for i, v := range instruction.Out {
@@ -156,7 +156,7 @@ func (r *recomputation) repeated(instruction Instruction) Instruction {
 
 func isScalar(s Shape) bool { return !s.IsSaved() && s.Elements() == 1 }
 
-// newValueLike adds a value of the shape of another one.
+// newValueLike adds a value of the same shape as another one.
 func (r *recomputation) newValueLike(like int) int {
 	return r.add(Value{Shape: r.program.Values[like].Shape, Place: InArena})
 }
@@ -166,7 +166,7 @@ func isKey(m map[int]int, key int) bool {
 	return ok
 }
 
-// replaced are the values, or what is given in place of some.
+// replaced returns the values, with those in by replaced.
 func replaced(values []int, by map[int]int) []int {
 	list := slices.Clone(values)
 	for i, v := range values {

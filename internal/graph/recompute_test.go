@@ -65,7 +65,8 @@ func TestRecompute(t *testing.T) {
 				}
 				return b.Apply(total{1}, x), nil
 			},
-			// The output of the second block; that of the first one and its reader in the second one; a product of the first.
+			// The output of the second block; that of the first one and its reader in the second one; a product of the
+			// first.
 			repeats: []int{1, 2, 1},
 		},
 		"without a gradient that reads them values are not computed again": {

@@ -5,27 +5,27 @@ import (
 	"strings"
 )
 
-// Type is the type of a buffer's elements.
+// Type is the type of an array's elements.
 type Type uint8
 
-// The types that buffers have: computed values are float32, inputs may be int32, sums over all parameters are float64.
+// The types of elements. Computed values are float32, inputs may be int32, sums over all parameters are float64.
 const (
 	Float32 Type = iota
 	Int32
 	Float64
 )
 
-// Shape lists the dimensions of a row-major buffer; none for a scalar.
+// Shape holds the dimensions of a row-major array; a scalar has none.
 type Shape []int
 
-// Saved stands for the shape of an output that an operation saves for its gradient, in a form and size that only the
-// device knows that computes both.
+// Saved is the shape of an output that an operation saves for its gradient, whose form and size only the device knows that
+// computes both.
 var Saved = Shape{-1}
 
-// IsSaved tells whether a shape is Saved.
+// IsSaved reports whether the shape is Saved.
 func (s Shape) IsSaved() bool { return len(s) == 1 && s[0] < 0 }
 
-// Elements is the number of elements, 1 for a scalar.
+// Elements returns the number of elements, 1 for a scalar.
 func (s Shape) Elements() int {
 	n := 1
 	for _, d := range s {
@@ -34,7 +34,7 @@ func (s Shape) Elements() int {
 	return n
 }
 
-// String writes 2x3, or scalar.
+// String returns, for example, 2x3, or scalar.
 func (s Shape) String() string {
 	if len(s) == 0 {
 		return "scalar"

@@ -15,7 +15,7 @@ import (
 	"uer/internal/target"
 )
 
-// changed is a tiny model with further settings.
+// changed returns a tiny model with other settings.
 func changed(embedding, encoder, target string, change func(m *config.Model)) config.Model {
 	m := tiny(embedding, encoder, target)
 	change(&m)
@@ -26,7 +26,7 @@ func none(*config.Model) {}
 
 func list[T any](r map[string]T) string { return strings.Join(registry.Names(r), ", ") }
 
-// refusedSettings is what is refused beside the combinations of parts.
+// refusedSettings are rejected for other reasons than the combination of parts.
 var refusedSettings = []struct {
 	embedding, encoder, target string
 	change                     func(m *config.Model)
@@ -145,7 +145,7 @@ func TestRefusedSettings(t *testing.T) {
 	}
 }
 
-// settings trains tiny models with further settings.
+// settings trains tiny models with other settings.
 type settings struct {
 	*testing.T
 	text *demo
@@ -178,6 +178,9 @@ func TestTransformerSettings(t *testing.T) {
 	}
 	for name, change := range changes {
 		s.train(name, "word_pos_seg", "transformer", "bert", change)
+		if testing.Short() {
+			continue
+		}
 		s.train(name, "word_pos", "transformer causal", "lm", change)
 		s.train(name, "word", "lstm", "seq2seq", change)
 	}
@@ -187,7 +190,7 @@ func TestTransformerSettings(t *testing.T) {
 	s.train("another name", "word_pos_seg", "bert", "mlm", none)
 }
 
-// TestSharedSettings trains with weights that several parts share, and with sizes that differ.
+// TestSharedSettings trains with weights that several parts share, and with different sizes.
 func TestSharedSettings(t *testing.T) {
 	s := newSettings(t)
 	tie := func(m *config.Model) { m.TieWeights = true }
@@ -237,15 +240,18 @@ func TestTargetSettings(t *testing.T) {
 	}
 }
 
-// TestWhatPassesTrains draws settings: those that Check does not refuse train.
+// TestWhatPassesTrains checks that random settings which pass Check can be trained.
 func TestWhatPassesTrains(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 1}
 	generator := rand.New(rand.NewPCG(1, 2))
 	pick := func(names []string) string { return names[generator.IntN(len(names))] }
 	embeddings, targets := registry.Names(embedding.ByName), registry.Names(target.ByName)
-	trained := 0
-	for trained < 60 {
+	models := 60
+	if testing.Short() {
+		models = 15
+	}
+	for trained := 0; trained < models; {
 		m := tiny(pick(embeddings), pick(encoders()), pick(targets))
 		m.EmbeddingSize, m.HiddenSize = 2+generator.IntN(3), 4
 		m.Pooling = pick(registry.Names(target.Poolings))
@@ -265,7 +271,7 @@ func TestWhatPassesTrains(t *testing.T) {
 		}
 		trained++
 		loader := text.loader(t, m, demoBatch)
-		r := text.newTraining(t, on, m, Shape{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+		r := text.newTraining(t, on, m, Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
 		for range 2 {
 			b, err := loader.Next()
 			if err != nil {

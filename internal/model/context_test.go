@@ -8,17 +8,18 @@ import (
 	"uer/internal/config"
 	"uer/internal/device"
 	"uer/internal/encoder"
+	"uer/internal/registry"
 	"uer/internal/target"
 	"uer/internal/task"
 )
 
-// TestContext changes one token after the other and compares whose encodings change, in the left half and in the right,
-// with the context that the encoder claims.
+// TestContext changes one token after another and checks that the encodings that change, in the left half and in the right,
+// are those that the context of the encoder says.
 func TestContext(t *testing.T) {
 	const length, prefix = 8, 5
 	on := processor{threads: 1}
 	for _, name := range encoders() {
-		m := tiny("word", name, "bilm") // its losses see one half each
+		m := tiny("word", name, "bilm") // whose two losses see one half each
 		m.Dropout, m.KernelSize = 0, length
 		p := newProbe(t, on, m, length, prefix)
 		context := encoder.ByName[m.Encoder].Context(m)
@@ -54,7 +55,7 @@ type probe struct {
 func newProbe(t *testing.T, on processor, m config.Model, length, prefix int32) *probe {
 	t.Helper()
 	const vocabulary = 10
-	p := &probe{loaded: unchecked(t, on, m, vocabulary, Shape{Sequences: 1, Length: int(length)})}
+	p := &probe{loaded: unchecked(t, on, m, vocabulary, Limits{Sequences: 1, Length: int(length)})}
 	for i := range length {
 		p.tokens = append(p.tokens, 1+i%(vocabulary-2))
 	}
@@ -67,7 +68,7 @@ func newProbe(t *testing.T, on processor, m config.Model, length, prefix int32) 
 	return p
 }
 
-// losses predicts something from the left half of the encoding of token i, and from the right half.
+// losses returns the losses of a prediction from the left half of the encoding of token i, and of one from the right half.
 func (p *probe) losses(t *testing.T, i int) [2]float32 {
 	t.Helper()
 	p.set("predicted", int32(i))
@@ -76,10 +77,10 @@ func (p *probe) losses(t *testing.T, i int) [2]float32 {
 	return [2]float32{float32(p.outputs[1]), float32(p.outputs[3])}
 }
 
-// unchecked builds a model whatever Check says, with parameters that are large, so that what is seen shows.
-func unchecked(t *testing.T, on processor, m config.Model, vocabulary int, shape Shape) *loaded {
+// unchecked builds a model without Check. Its parameters are large, so that every dependency has a visible effect.
+func unchecked(t *testing.T, on processor, m config.Model, vocabulary int, limits Limits) *loaded {
 	t.Helper()
-	made, err := compile(m, vocabulary, shape)
+	made, err := compile(m, vocabulary, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,15 +92,19 @@ func unchecked(t *testing.T, on processor, m config.Model, vocabulary int, shape
 	return on.load(t, "fp32", made.Program, made.Program.Layout, parameters)
 }
 
-// TestPadding trains on batches without padding and with it: the loss differs where keep_padding is taken, and nowhere
-// else.
+// TestPadding trains on batches with and without padding: the losses must differ exactly where keep_padding is accepted. In
+// short mode each encoder is tested with one pooling.
 func TestPadding(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 1}
-	for _, name := range encoders() {
+	for i, name := range encoders() {
 		m := tiny("word_pos_seg", name, "mlm")
 		text.comparePadding(t, on, name+", mlm", m)
-		for pooling := range target.Poolings {
+		poolings := registry.Names(target.Poolings)
+		if testing.Short() {
+			poolings = poolings[i%len(poolings):][:1]
+		}
+		for _, pooling := range poolings {
 			m := tiny("word_pos_seg", name, "cls")
 			m.Pooling = pooling
 			text.comparePadding(t, on, name+", cls, pooling "+pooling, m)
@@ -114,7 +119,7 @@ func (d *demo) comparePadding(t *testing.T, on processor, name string, m config.
 	for i, keep := range []bool{false, true} {
 		m.KeepPadding = keep
 		reads := m
-		reads.Target = "mlm" // its texts are of many lengths
+		reads.Target = "mlm" // its texts have many different lengths
 		loader := d.loader(t, reads, 12)
 		b, err := loader.Next()
 		if err != nil {
@@ -123,7 +128,7 @@ func (d *demo) comparePadding(t *testing.T, on processor, name string, m config.
 		if padded := len(b.Tokens) == 12*demoLength; padded != keep {
 			t.Fatalf("keep_padding %v gives %d tokens", keep, len(b.Tokens))
 		}
-		l := unchecked(t, on, m, d.vocabulary.Size(), Shape{Sequences: 12, Length: demoLength})
+		l := unchecked(t, on, m, d.vocabulary.Size(), Limits{Sequences: 12, Length: demoLength})
 		l.inputs = b.Inputs(nil)
 		l.set("sentence_labels", make([]int32, 12)...)
 		l.run(t, device.Run{})

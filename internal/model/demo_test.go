@@ -28,7 +28,7 @@ const (
 	demoLabels    = 8
 )
 
-// demo holds the vocabulary, a dataset for each target, and the learning rate and precision of the trainings on them.
+// demo holds the vocabulary, a dataset for each target, and the learning rate and precision to train with.
 type demo struct {
 	vocabulary *vocab.Vocabulary
 	datasets   map[string]*dataset.Dataset
@@ -56,7 +56,7 @@ func openDemo(t testing.TB) *demo {
 	return d
 }
 
-// demoText is a corpus of the form that a target needs.
+// demoText returns a corpus in the form that a target needs.
 func demoText(t testing.TB, target task.Task) string {
 	t.Helper()
 	name, end := "demo.txt", "\n"
@@ -125,7 +125,7 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 	return made
 }
 
-// loader gives the batches of a target.
+// loader returns the batches for a target.
 func (d *demo) loader(t testing.TB, m config.Model, size int) *batch.Loader {
 	t.Helper()
 	masker, err := masking.New(d.vocabulary, masking.Options{})
@@ -152,9 +152,9 @@ type training struct {
 	step      uint64
 }
 
-func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Shape) *training {
+func (d *demo) newTraining(t testing.TB, on processor, m config.Model, limits Limits) *training {
 	t.Helper()
-	made, err := New(m, d.vocabulary.Size(), shape)
+	made, err := New(m, d.vocabulary.Size(), limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,7 +174,7 @@ func (d *demo) newTraining(t testing.TB, on processor, m config.Model, shape Sha
 	return r
 }
 
-// train trains one step on the present inputs and returns the loss.
+// train trains one step on the current inputs and returns the loss.
 func (r *training) train(t testing.TB) float64 {
 	t.Helper()
 	r.step++

@@ -15,7 +15,7 @@ type processor struct {
 	threads int
 }
 
-// open makes a device.
+// open returns a device.
 func (p processor) open(t testing.TB, precision string) (*cpu.Device, error) {
 	t.Helper()
 	if p.set != "" {
@@ -44,7 +44,7 @@ type loaded struct {
 	outputs []float64 // of the last run
 }
 
-// load puts a program on a device of its own, with these parameters.
+// load loads a program on a new device, with these parameters.
 func (p processor) load(t testing.TB, precision string, program *graph.Program, layout graph.Layout, parameters []float32) *loaded {
 	t.Helper()
 	d, err := p.open(t, precision)
@@ -65,13 +65,13 @@ func (p processor) load(t testing.TB, precision string, program *graph.Program, 
 	return l
 }
 
-// set changes one input of the coming runs.
+// set changes one input of the following runs.
 func (l *loaded) set(name string, data ...int32) {
 	l.inputs = slices.DeleteFunc(l.inputs, func(i device.Input) bool { return i.Name == name })
 	l.inputs = append(l.inputs, device.Input{Name: name, Data: data})
 }
 
-// run computes the outputs and the gradients on the present inputs.
+// run computes the outputs and the gradients for the current inputs.
 func (l *loaded) run(t testing.TB, run device.Run) {
 	t.Helper()
 	if err := l.pass.Feed(l.inputs); err != nil {
@@ -83,7 +83,7 @@ func (l *loaded) run(t testing.TB, run device.Run) {
 	l.outputs = figures(t, l.pass)
 }
 
-// figures are the outputs of the one run that was not read.
+// figures returns the outputs of the only run that has not been read.
 func figures(t testing.TB, e device.Executable) []float64 {
 	t.Helper()
 	list, err := e.Figures(true)
@@ -93,7 +93,7 @@ func figures(t testing.TB, e device.Executable) []float64 {
 	return list[0].Outputs
 }
 
-// parameters and gradients are copies.
+// parameters returns a copy of the parameters, gradients one of the gradients.
 func (l *loaded) parameters(t testing.TB) []float32 { return l.read(t, graph.InParameters) }
 func (l *loaded) gradients(t testing.TB) []float32  { return l.read(t, graph.InGradients) }
 

@@ -13,6 +13,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/device"
 	"uer/internal/kernel"
+	"uer/internal/npz"
 )
 
 // The golden files hold what UER-py computed with small models: parameters, batches, losses, gradients on the first
@@ -82,7 +83,7 @@ type expectation struct {
 	} `json:"after3"`
 }
 
-// goldenBatchFile is a batch as UER-py's loader makes it, padded.
+// goldenBatchFile is a padded batch of UER-py's loader.
 type goldenBatchFile struct {
 	Source       [][]int32       `json:"src"`
 	Target       json.RawMessage `json:"tgt"`
@@ -95,7 +96,7 @@ type goldenBatchFile struct {
 	Segments     [][]int32       `json:"seg"`
 }
 
-// ragged turns a padded batch into the inputs of a program; with keepPadding the padding is kept.
+// ragged turns a padded batch into the inputs of a program, without the padding unless keepPadding is set.
 func (b goldenBatchFile) ragged(t *testing.T, keepPadding bool) map[string][]int32 {
 	t.Helper()
 	in := map[string][]int32{"sentence_labels": b.TargetPair}
@@ -104,7 +105,7 @@ func (b goldenBatchFile) ragged(t *testing.T, keepPadding bool) map[string][]int
 	case target != nil || b.Target == nil:
 	case b.Target[1] == '[':
 		unmarshal(t, b.Target, &target)
-	default: // cls: a label a sequence
+	default: // cls: one label per sequence
 		var labels []int32
 		unmarshal(t, b.Target, &labels)
 		in["sentence_labels"] = labels
@@ -132,7 +133,7 @@ func (b goldenBatchFile) ragged(t *testing.T, keepPadding bool) map[string][]int
 	return in
 }
 
-// addSequences adds tokens and what says where they are. Tokens in a segment above 0 are real.
+// addSequences adds tokens and their positions. Tokens in a segment above 0 are real.
 func addSequences(in map[string][]int32, prefix string, tokens, segments [][]int32, keepPadding bool) {
 	add := func(name string, value int32) { in[prefix+name] = append(in[prefix+name], value) }
 	add("starts", 0)
@@ -143,7 +144,7 @@ func addSequences(in map[string][]int32, prefix string, tokens, segments [][]int
 			if segments[i][j] == 0 && !keepPadding {
 				continue
 			}
-			if id > 0 { // UER-py's t5 leaves padding in a segment; the decoder does not look at it
+			if id > 0 { // UER-py's t5 leaves padding in a segment, which the decoder ignores
 				real++
 			}
 			if segments[i][j] == 1 {
@@ -161,7 +162,7 @@ func addSequences(in map[string][]int32, prefix string, tokens, segments [][]int
 	}
 }
 
-// addPredictions adds the labels above 0 and the indices of their tokens, found by their numbers in the padded batch.
+// addPredictions adds the labels above 0 and the indices of their tokens, given by their numbers in the padded batch.
 func addPredictions(in map[string][]int32, labels [][]int32, rows []int32) {
 	for index, row := range rows {
 		i, j := row/goldenLength, row%goldenLength
@@ -192,8 +193,8 @@ func openGolden(t *testing.T, name string) *golden {
 	t.Helper()
 	g := &golden{folder: filepath.Join("testdata", name)}
 	var err error
-	shape := Shape{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength}
-	if g.model, err = New(goldenModels[name], goldenVocabulary, shape); err != nil {
+	limits := Limits{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength}
+	if g.model, err = New(goldenModels[name], goldenVocabulary, limits); err != nil {
 		t.Fatal(err)
 	}
 	var batches []goldenBatchFile
@@ -250,10 +251,21 @@ func (g *golden) run(t *testing.T, l *loaded, batch int) float64 {
 	return l.outputs[0]
 }
 
-// onEverySet runs a test with every instruction set of this machine. The golden models are small enough for the portable
-// routines to run all of them in a second.
+// testedSets returns the instruction sets of this machine; in short mode, only the one that uer would use.
+func testedSets() []string {
+	if !testing.Short() {
+		return kernel.InstructionSets()
+	}
+	if set := os.Getenv("UER_CPU"); set != "" {
+		return []string{set}
+	}
+	return kernel.InstructionSets()[:1]
+}
+
+// onEverySet runs a test with each of testedSets. The golden models are so small that even the portable routines run all of
+// them in a second.
 func onEverySet(t *testing.T, test func(t *testing.T)) {
-	for _, set := range kernel.InstructionSets() {
+	for _, set := range testedSets() {
 		t.Run(set, func(t *testing.T) {
 			t.Setenv("UER_CPU", set)
 			test(t)
@@ -275,7 +287,7 @@ func TestGoldenNames(t *testing.T) {
 		for _, p := range g.model.Program.Parameters {
 			got = append(append(got, p.Name), p.Aliases...)
 		}
-		if name == "gpt2" || name == "x_t5" { // a shared weight has several names; their order is free
+		if name == "gpt2" || name == "x_t5" { // shared weights have several names, in any order
 			slices.Sort(want)
 			slices.Sort(got)
 		}
@@ -285,8 +297,8 @@ func TestGoldenNames(t *testing.T) {
 	}
 }
 
-// TestGoldenGradients compares the loss and every gradient on the first batch. Loss: 1e-6 of it. Gradients: 1e-4 of the
-// largest element of the tensor; the reference's own float32 and float64 runs differ by half of that.
+// TestGoldenGradients compares the loss and every gradient on the first batch. The tolerance is 1e-6 of the loss and 1e-4
+// of the largest element of a gradient; the reference's own float32 and float64 runs differ by half of that.
 func TestGoldenGradients(t *testing.T) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {
@@ -301,9 +313,9 @@ func (g *golden) compareGradients(t *testing.T) {
 	if want := g.expected.Batch0TotalLoss; math.Abs(loss-want) > 1e-6*want {
 		t.Errorf("loss %v, want %v", loss, want)
 	}
-	want, gradients := readNPZ(t, filepath.Join(g.folder, "grads.npz")), l.gradients(t)
+	want, gradients := npz.Read(t, filepath.Join(g.folder, "grads.npz")), l.gradients(t)
 	for _, p := range g.model.Program.Parameters {
-		gradient, ok := want[p.Name]
+		array, ok := want[p.Name]
 		if p.Frozen {
 			continue
 		}
@@ -311,7 +323,7 @@ func (g *golden) compareGradients(t *testing.T) {
 			t.Errorf("%s has no golden gradient", p.Name)
 			continue
 		}
-		got := gradients[p.Offset:][:p.Shape.Elements()]
+		gradient, got := array.Data, gradients[p.Offset:][:p.Shape.Elements()]
 		largest := 0.0
 		for _, v := range gradient {
 			largest = max(largest, math.Abs(float64(v)))
@@ -324,7 +336,7 @@ func (g *golden) compareGradients(t *testing.T) {
 	}
 }
 
-// compare reports the element of a tensor that is furthest from what it should be, if that is further than tolerance.
+// compare reports the element of a tensor with the largest error, if that exceeds tolerance.
 func compare(t *testing.T, name string, got, want []float32, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {

@@ -12,14 +12,14 @@ import (
 	"uer/internal/graph"
 )
 
-// deviation of the initial parameters, as in BERT and UER-py.
+// deviation is the standard deviation of the initial parameters, as in BERT and UER-py.
 const deviation = 0.02
 
-// Initialize fills the flat parameters: gains of normalisations with 1, their offsets with 0, everything else, biases
-// included, with N(0, 0.02²) as UER-py does. With deep_init the maps that end a residual branch start smaller by
-// √(2·layers_num), so that the sum of all branches does not grow with their number (Radford et al. 2019), and without
-// bias; UER-py finds them by name, and so the last map of a head is among them. Each parameter has its own random stream,
-// keyed by the seed and its name.
+// Initialize sets the initial parameters, in their flat buffer, as UER-py does: gains of normalisations to 1, their
+// biases to 0, all others, other biases included, to draws from N(0, 0.02²). With deep_init, the linear layers that end a
+// residual branch have weights that are smaller by a factor of √(2·layers_num), so that the sum of the branches does not
+// grow with their number (Radford et al. 2019), and biases of 0. Like in UER-py, their names also select the last layer
+// of a head. Each parameter has a random stream of its own, which depends only on the seed and its name.
 func Initialize(m config.Model, program *graph.Program, parameters []float32, seed int64) {
 	var drawing sync.WaitGroup
 	for _, p := range program.Parameters {
@@ -46,12 +46,13 @@ func initialize(m config.Model, p graph.Parameter, values []float32, seed int64)
 	}
 }
 
-// endsBranch tells the weight or bias of a linear map after attention, in a feed-forward layer or in a head.
+// endsBranch reports whether a parameter is the weight or bias of the linear layer that ends attention, a feed-forward
+// layer or a head.
 func endsBranch(name, kind string) bool {
 	return strings.HasSuffix(name, "linear_2."+kind) || strings.HasSuffix(name, "final_linear."+kind)
 }
 
-// fill draws values from N(0, deviation²).
+// fill sets values to draws from N(0, deviation²).
 func fill(values []float32, deviation float64, name string, seed int64) {
 	key := fnv.New64a()
 	key.Write([]byte(name))

@@ -9,14 +9,14 @@ import (
 	"uer/internal/config"
 )
 
-// TestInitialize looks at mean and deviation of every parameter of a model that has all kinds of them.
+// TestInitialize checks the mean and the deviation of every parameter of a model that has all kinds of them.
 func TestInitialize(t *testing.T) {
 	m := tiny("word_sinusoidalpos", "transformer", "seq2seq")
 	m.EmbeddingSize, m.HiddenSize, m.FeedForwardSize, m.LayersNumber = 64, 64, 96, 3
 	m.LayerNorm, m.HasLMTargetBias = "t5", true
 	for _, test := range []struct {
 		change func(m *config.Model)
-		small  float64 // deviation of the maps that end residual branches
+		small  float64 // deviation of the layers that end residual branches
 	}{
 		{func(*config.Model) {}, 0.02},
 		{func(m *config.Model) { m.DeepInit = true }, 0.02 / math.Sqrt(6)},
@@ -51,7 +51,7 @@ func TestInitialize(t *testing.T) {
 
 func initialized(t *testing.T, m config.Model, seed int64) (*Model, []float32) {
 	t.Helper()
-	made, err := New(m, 50, Shape{Sequences: 1, Length: demoLength, Output: demoLength})
+	made, err := New(m, 50, Limits{Sequences: 1, Length: demoLength, Output: demoLength})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func moments(values []float32) (mean, deviation float64) {
 	return mean, math.Sqrt(deviation)
 }
 
-// TestInitializeByName: a parameter's values depend on the seed and on its name, not on the rest of the model.
+// TestInitializeByName checks that the values of a parameter depend on the seed and its name, not on the rest of the model.
 func TestInitializeByName(t *testing.T) {
 	const table = "embedding.word_embedding.weight"
 	find := func(m config.Model, seed int64) []float32 {

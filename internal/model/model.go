@@ -1,5 +1,9 @@
-// Package model composes an embedding, an encoder and a target into a model. Check finds settings that do not go together,
-// New builds and compiles the graph, and Initialize draws the parameters.
+// Package model composes an embedding, an encoder and a target into a model.
+//
+// [New] builds the graph of a model for batches within [Limits] and compiles it. The resulting [Model] is a program and its
+// [Head]s, which say where the loss and the accuracy of each prediction are among the outputs. [Initialize] draws the
+// initial parameters. [Check] rejects settings that do not go together, by the facts that the registries of encoders and
+// targets hold; it needs no data.
 package model
 
 import (
@@ -16,13 +20,13 @@ import (
 	"uer/internal/target"
 )
 
-// Shape is the largest batch that a model will see.
-type Shape struct {
+// Limits bound the batches of a model.
+type Limits struct {
 	Sequences int
-	Length    int // tokens of a sequence
-	Output    int // tokens of a sequence that a decoder reads; 0 without decoder
+	Length    int // tokens in a sequence
+	Output    int // tokens in a sequence of the decoder; 0 without a decoder
 
-	OutputVocabulary int // tokens that the target predicts among; 0 means the vocabulary of the encoder
+	OutputVocabulary int // size of the vocabulary that the target predicts; 0 if it is that of the encoder
 }
 
 // Model is a compiled model.
@@ -31,24 +35,23 @@ type Model struct {
 	Heads   []Head
 }
 
-// Head is one prediction of a model and the place of its figures among the outputs of the program.
+// Head is one prediction of a model, with the place of its figures among the outputs of the program.
 type Head struct {
 	Name          string
 	Labels        string // the input whose length is the number of predictions
-	Loss, Correct int    // outputs
+	Loss, Correct int    // indices of outputs
 }
 
-// New builds a model for a vocabulary and for batches of up to the given shape. Settings that do not go together are an
-// error, as in [Check].
-func New(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
+// New builds a model for a vocabulary and for batches within the given limits. Its errors include those of [Check].
+func New(m config.Model, vocabularySize int, limits Limits) (*Model, error) {
 	if err := Check(m); err != nil {
 		return nil, err
 	}
-	return compile(m, vocabularySize, shape)
+	return compile(m, vocabularySize, limits)
 }
 
-func compile(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
-	b, losses, err := build(m, vocabularySize, shape)
+func compile(m config.Model, vocabularySize int, limits Limits) (*Model, error) {
+	b, losses, err := build(m, vocabularySize, limits)
 	if err != nil {
 		return nil, err
 	}
@@ -67,8 +70,8 @@ func compile(m config.Model, vocabularySize int, shape Shape) (*Model, error) {
 	return model, nil
 }
 
-func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, target.Losses, error) {
-	predicted := cmp.Or(shape.OutputVocabulary, vocabularySize)
+func build(m config.Model, vocabularySize int, limits Limits) (*graph.Builder, target.Losses, error) {
+	predicted := cmp.Or(limits.OutputVocabulary, vocabularySize)
 	if predicted != vocabularySize && (m.TieWeights || m.ShareEmbedding) {
 		return nil, target.Losses{}, console.Hint(fmt.Errorf(
 			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d",
@@ -76,7 +79,7 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	}
 	b := graph.NewBuilder()
 	b.Recompute = m.Recompute
-	batch := layer.NewBatch(b, shape.Sequences, shape.Length, shape.Output)
+	batch := layer.NewBatch(b, limits.Sequences, limits.Length, limits.Output)
 	s := b.Scope()
 	x := embedding.ByName[m.Embedding].Build(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
 	x = encoder.ByName[m.Encoder].Build(s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
@@ -87,7 +90,7 @@ func build(m config.Model, vocabularySize int, shape Shape) (*graph.Builder, tar
 	return b, losses, nil
 }
 
-// isNormGain recognises the parameters that multiply a normalised value, which start at 1.
+// isNormGain reports whether a parameter multiplies normalised values. Such parameters start at 1.
 func isNormGain(name string) bool {
 	return strings.HasSuffix(name, "gamma") || strings.Contains(name, "layer_norm") && strings.HasSuffix(name, "weight")
 }

@@ -44,7 +44,7 @@ func TestParameterCounts(t *testing.T) {
 	} {
 		m := test.model
 		readSizes(t, "../../models/"+test.file, &m)
-		made, err := New(m, 21128, Shape{Sequences: 1, Length: 2})
+		made, err := New(m, 21128, Limits{Sequences: 1, Length: 2})
 		if err != nil {
 			t.Errorf("%s: %v", test.recipe, err)
 			continue

@@ -11,8 +11,8 @@ import (
 	"uer/internal/task"
 )
 
-// parts are the settings of a model with what their names stand for. All that the checks know of an encoder or a target
-// are the facts in its registry.
+// parts are the settings of a model and the registry entries that they name. The checks know encoders and targets only by
+// the facts in these entries.
 type parts struct {
 	config.Model
 	encoder encoder.Encoder
@@ -21,7 +21,7 @@ type parts struct {
 	pooling target.Pooling // if the target uses it
 }
 
-// find looks up the parts of a model.
+// find looks up the parts of a model by their names.
 func find(m config.Model) (p parts, err error) {
 	p.Model = m
 	if p.encoder, err = registry.Find(encoder.ByName, "encoder", m.Encoder); err != nil {
@@ -52,7 +52,7 @@ func find(m config.Model) (p parts, err error) {
 	return p, err
 }
 
-// embeddings names the encoder's embedding and, if there is a decoder, the decoder's.
+// embeddings returns the name of the encoder's embedding and, if there is a decoder, of the decoder's.
 func (p parts) embeddings() []string {
 	if p.task.Decoder {
 		return []string{p.Embedding, p.TargetEmbedding}
@@ -60,7 +60,7 @@ func (p parts) embeddings() []string {
 	return []string{p.Embedding}
 }
 
-// needs reports whether a size is necessary.
+// needs reports whether a size must be set.
 func (p parts) needs(name string) bool {
 	return slices.Contains([]string{"emb_size", "hidden_size", "layers_num"}, name) ||
 		slices.Contains(p.encoder.Needs, name) || slices.Contains(p.target.Needs, name)
@@ -71,10 +71,10 @@ func (p parts) uses(name string) bool {
 	return p.encoder.Reads(name) || p.target.Reads(name)
 }
 
-// readsBackward reports whether half of the encoding comes from reading backwards.
+// readsBackward reports whether half of the encoding comes from reading the text backwards.
 func (p parts) readsBackward() bool { return p.encoder.Backward || p.Bidirectional }
 
-// outputWidth is the width of the layer that scores the vocabulary, 0 if the target has none.
+// outputWidth returns the input width of the layer that scores the vocabulary, 0 if the target has none.
 func (p parts) outputWidth() int {
 	if p.target.OutputWidth == nil {
 		return 0
@@ -82,7 +82,7 @@ func (p parts) outputWidth() int {
 	return p.target.OutputWidth(p.Model)
 }
 
-// blocks is the number of blocks of the graph. Recompute computes the activations of all but the last again.
+// blocks returns the number of blocks of the graph. With recompute, the activations of all but the last are recomputed.
 func (p parts) blocks() int {
 	n := p.encoder.Blocks(p.Model)
 	if p.target.Blocks != nil {
@@ -91,7 +91,7 @@ func (p parts) blocks() int {
 	return n
 }
 
-// paddingMatters reports whether padding that is kept changes the losses.
+// paddingMatters reports whether keeping padding changes the losses.
 func (p parts) paddingMatters() bool {
 	return p.readsBackward() || p.target.ReadsPadding != nil && p.target.ReadsPadding(p.Model)
 }

@@ -7,11 +7,11 @@ import (
 	"uer/internal/config"
 )
 
-// TestRecompute trains every encoder and every target with activations that are computed again: losses, gradients and
-// parameters have the same bits, in both precisions, and the activations take less memory.
+// TestRecompute trains every encoder and every target with recomputed activations. Losses, gradients and parameters must
+// have the same bits, in both precisions, and the activations must take less memory.
 func TestRecompute(t *testing.T) {
 	text := openDemo(t)
-	models := middling()
+	models := testedModels()
 	gated := models["roberta"]
 	gated.LayerNorm, gated.FeedForward, gated.RemoveTransformerBias = "t5", "gated", true
 	models["gated"] = gated
@@ -43,10 +43,10 @@ func (d *demo) compareRecomputed(t *testing.T, on processor, m config.Model) {
 	}
 }
 
-// activations is the memory of the activations of a batch of usual size.
+// activations returns the memory of the activations of a batch of ordinary size.
 func (d *demo) activations(t *testing.T, on processor, m config.Model) int64 {
 	t.Helper()
-	made, err := New(m, d.vocabulary.Size(), Shape{Sequences: 8, Length: 64, Output: 64})
+	made, err := New(m, d.vocabulary.Size(), Limits{Sequences: 8, Length: 64, Output: 64})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,16 +7,15 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/encoder"
-	"uer/internal/kernel"
 	"uer/internal/registry"
 	"uer/internal/target"
 	"uer/internal/task"
 )
 
-// precisions are those of the CPU's products.
+// precisions are the precisions of the CPU.
 var precisions = []string{"fp32", "bf16"}
 
-// middling are models large enough for their work to be divided between threads: every encoder and every target.
+// middling holds models large enough for their work to be divided between threads: every encoder and every target.
 func middling() map[string]config.Model {
 	models := map[string]config.Model{
 		"roberta":       tiny("word_pos_seg", "transformer", "mlm"),
@@ -51,6 +50,16 @@ func middling() map[string]config.Model {
 	return models
 }
 
+// testedModels returns the models in middling; in short mode, one for each kind of encoder and one with a decoder.
+func testedModels() map[string]config.Model {
+	models := middling()
+	if testing.Short() {
+		few := []string{"roberta", "t5", "elmo", "gatedcnn"}
+		maps.DeleteFunc(models, func(name string, _ config.Model) bool { return !slices.Contains(few, name) })
+	}
+	return models
+}
+
 func TestMiddlingHasAllParts(t *testing.T) {
 	encoders, targets := maps.Clone(encoder.ByName), maps.Clone(target.ByName)
 	for _, m := range middling() {
@@ -62,12 +71,12 @@ func TestMiddlingHasAllParts(t *testing.T) {
 	}
 }
 
-// TestThreads: two training steps with dropout give the same bits with any number of threads, and again in a second run,
+// TestThreads checks that two training steps with dropout have the same bits with any number of threads and when repeated,
 // with each instruction set, in both precisions.
 func TestThreads(t *testing.T) {
 	text := openDemo(t)
-	for name, m := range middling() {
-		for _, set := range kernel.InstructionSets() {
+	for name, m := range testedModels() {
+		for _, set := range testedSets() {
 			for _, precision := range precisions {
 				t.Run(name+"/"+set+"/"+precision, func(t *testing.T) {
 					text.precision = precision
@@ -80,8 +89,12 @@ func TestThreads(t *testing.T) {
 
 func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	t.Helper()
+	counts := []int{1, 2, 5, 1}
+	if testing.Short() {
+		counts = []int{1, 5}
+	}
 	var want []float32
-	for _, threads := range []int{1, 2, 5, 1} {
+	for _, threads := range counts {
 		on := processor{set, threads}
 		on.need(t, d.precision)
 		got := d.twoSteps(t, on, m)
@@ -94,7 +107,7 @@ func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	}
 }
 
-// twoSteps returns the losses of two steps, the gradients of the second and the parameters in the end.
+// twoSteps returns the losses of two steps, the gradients of the second and the final parameters.
 func (d *demo) twoSteps(t *testing.T, on processor, m config.Model) []float32 {
 	t.Helper()
 	r, losses := d.trainSteps(t, on, m, 2)
@@ -107,7 +120,7 @@ func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int)
 	const size = 8
 	loader := d.loader(t, m, size)
 	defer loader.Close()
-	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	var losses []float32
 	for range steps {
 		b, err := loader.Next()
@@ -120,11 +133,11 @@ func (d *demo) trainSteps(t *testing.T, on processor, m config.Model, steps int)
 	return r, losses
 }
 
-// fed is a training whose first batch has been fed.
+// fed returns a training whose first batch has been fed.
 func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *training {
 	t.Helper()
 	loader := d.loader(t, m, size)
-	r := d.newTraining(t, on, m, Shape{Sequences: size, Length: demoLength, Output: loader.OutputLength})
+	r := d.newTraining(t, on, m, Limits{Sequences: size, Length: demoLength, Output: loader.OutputLength})
 	b, err := loader.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -136,11 +149,11 @@ func (d *demo) fed(t testing.TB, on processor, m config.Model, size int) *traini
 	return r
 }
 
-// TestAllocations: the memory that a step allocates does not grow with the batch, in either precision.
+// TestAllocations checks that the memory allocated by a step does not grow with the batch, in either precision.
 func TestAllocations(t *testing.T) {
 	text := openDemo(t)
 	on := processor{threads: 2}
-	for name, m := range middling() {
+	for name, m := range testedModels() {
 		for _, precision := range precisions {
 			t.Run(name+"/"+precision, func(t *testing.T) {
 				on.need(t, precision)
@@ -153,13 +166,17 @@ func TestAllocations(t *testing.T) {
 
 func (d *demo) compareAllocations(t *testing.T, on processor, m config.Model) {
 	t.Helper()
+	runs := 5
+	if testing.Short() {
+		runs = 2
+	}
 	var counts []float64
 	for _, size := range []int{3, 12} {
 		r := d.fed(t, on, m, size)
 		r.train(t) // scratch memory grows in the first steps
-		counts = append(counts, testing.AllocsPerRun(5, func() { r.train(t) }))
+		counts = append(counts, testing.AllocsPerRun(runs, func() { r.train(t) }))
 	}
-	// The runtime may allocate a little at any time, and portable norms a row for some of their blocks.
+	// The runtime may allocate a little at any time, and the portable norms allocate a row for some of their tiles.
 	if counts[1] > 1.1*counts[0] {
 		t.Errorf("%v allocations a step with 3 sequences, %v with 12", counts[0], counts[1])
 	}

@@ -12,8 +12,8 @@ import (
 // setting is a setting that Needs or Uses of an encoder or a target may list.
 type setting struct {
 	name  string // of its flag
-	shown string // the name and, where there is a choice, the value
-	given bool   // it has a value, or another one than its default
+	shown string // the name and, for a choice, the value
+	given bool   // whether it is set to something other than its default
 }
 
 // sizes lists the settings that have no default.
@@ -32,8 +32,8 @@ func sizes(m config.Model) []setting {
 	}
 }
 
-// variants lists the settings that change nothing unless something uses them. The sizes are not among them, as one
-// configuration file may serve several encoders, except those that only one target reads.
+// variants lists the settings that have no effect unless something uses them. Sizes are not among them, since a
+// configuration file may be used for several encoders, except those that only one target reads.
 func variants(m config.Model) []setting {
 	flag := func(name string, given bool) setting { return setting{name, name, given} }
 	choice := func(name, value, standard string) setting {
@@ -60,7 +60,7 @@ func variants(m config.Model) []setting {
 	}
 }
 
-// users names the encoders and the targets that a setting is for.
+// users names the encoders and targets that read a setting.
 func users(setting string) string {
 	var groups []string
 	add := func(kind string, names []string) {
@@ -76,7 +76,7 @@ func users(setting string) string {
 	return strings.Join(groups, ", and for ")
 }
 
-// enumerate joins names as in "a, b and c".
+// enumerate joins names, for example "a, b and c".
 func enumerate(names []string, conjunction string) string {
 	last := len(names) - 1
 	if last < 1 {

@@ -10,7 +10,8 @@ import (
 	"uer/internal/target"
 )
 
-// TestFacts: every encoder and every target says what the checks need, and names only settings that they know.
+// TestFacts checks that every encoder and target has the facts that the checks need, and names only settings that they
+// know.
 func TestFacts(t *testing.T) {
 	var needed, used []string
 	for _, s := range sizes(config.Model{}) {

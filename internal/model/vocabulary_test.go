@@ -6,11 +6,11 @@ import (
 	"testing"
 )
 
-// TestOutputVocabulary gives the decoder a vocabulary of its own.
+// TestOutputVocabulary trains a decoder that has its own vocabulary.
 func TestOutputVocabulary(t *testing.T) {
 	m := tiny("word", "transformer fully_visible", "seq2seq")
-	shape := Shape{Sequences: 2, Length: 8, Output: 4, OutputVocabulary: 30}
-	made, err := New(m, 20, shape)
+	limits := Limits{Sequences: 2, Length: 8, Output: 4, OutputVocabulary: 30}
+	made, err := New(m, 20, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,10 +28,10 @@ func TestOutputVocabulary(t *testing.T) {
 	}
 
 	m.ShareEmbedding = true
-	if _, err := New(m, 20, shape); err == nil || !strings.Contains(err.Error(), "the source has 20 tokens and the target 30") {
+	if _, err := New(m, 20, limits); err == nil || !strings.Contains(err.Error(), "the source has 20 tokens and the target 30") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := New(m, 30, shape); err != nil {
+	if _, err := New(m, 30, limits); err != nil {
 		t.Error(err)
 	}
 }

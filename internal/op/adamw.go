@@ -2,16 +2,16 @@ package op
 
 import "uer/internal/graph"
 
-// AdamW is one update of Adam without bias correction and with decoupled weight decay (Loshchilov, Hutter 2019), as
-// UER-py applies it. With g the factor times the gradient and Rate that of the run:
+// AdamW is one update of Adam with decoupled weight decay (Loshchilov, Hutter 2019) and, as in UER-py, without bias
+// correction. With g the factor times the gradient and Rate the learning rate of the run:
 //
 //	m = β₁ m + (1−β₁) g
 //	v = β₂ v + (1−β₂) g²
 //	p = p − Rate m/(√v + ε)
 //	p = p − Rate WeightDecay p
 //
-// Inputs: the gradients [size], the factor (float64 scalar), the flag of graph.Guard. Outputs, changed in place:
-// parameters p, first moment m, second moment v, all [size]. It does nothing once the flag is set.
+// Inputs: the gradients [size], the factor (float64 scalar), the flag of graph.Guard. Outputs, updated in place:
+// parameters p, first moment m, second moment v, all [size]. It does nothing if the flag is set.
 type AdamW struct{ Beta1, Beta2, Epsilon, WeightDecay float64 }
 
 // Name implements graph.Op.

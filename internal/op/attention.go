@@ -6,21 +6,21 @@ import (
 	"uer/internal/graph"
 )
 
-// Attention is scaled dot-product attention inside each sequence, by heads: softmax((q·kᵀ + bias)·Scale) v, with dropout
+// Attention is multi-head scaled dot-product attention inside each sequence: softmax((q·kᵀ + bias)·Scale) v, with dropout
 // on the probabilities (Vaswani et al. 2017).
-// Inputs: those of [AttentionInputs]. Outputs: [tokens, Heads·size] and, for the gradient, the logarithm of the softmax
+// Inputs: those of [AttentionInputs]. Outputs: [tokens, Heads·size] and, for the gradient, the logarithms of the softmax
 // denominators [tokens, Heads].
 type Attention struct {
 	Heads     int
 	Scale     float32
-	Causal    bool // a query sees no later key
+	Causal    bool // a query does not see later keys
 	Cross     bool // keys and values belong to other tokens than the queries
 	Prefix    bool // the first tokens of a sequence are visible to all its queries
-	Lengths   bool // keys from a length on are hidden: padding that is processed
-	Bias      bool // scores have a bias by the offset of the key from the query
+	Lengths   bool // keys beyond the length of their sequence are hidden: they are padding
+	Bias      bool // scores have a bias that depends on the offset of the key from the query
 	Dropout   float32
 	Site      int
-	MaxLength int // the longest sequence
+	MaxLength int // length of the longest sequence
 }
 
 // AttentionInputs are the inputs of Attention.
@@ -110,7 +110,7 @@ func (o Attention) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 // Outputs: dq [tokens, Heads·size]; dk, dv [keys, Heads·size]; dbias [Heads, 2·MaxLength−1] if Bias.
 type AttentionGradient Attention
 
-// AttentionSaved is the number of inputs of AttentionGradient before those of Attention.
+// AttentionSaved is the number of inputs of AttentionGradient that precede those of Attention.
 const AttentionSaved = 3
 
 // Name implements graph.Op.

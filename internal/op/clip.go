@@ -11,9 +11,9 @@ func (SumSquares) Name() string { return "sum squares" }
 // OutputShapes implements graph.Op.
 func (SumSquares) OutputShapes([]graph.Shape) ([]graph.Shape, error) { return []graph.Shape{{}}, nil }
 
-// Clip makes the factor that an update multiplies its gradients by: that of the run, smaller where the gradients would be
-// longer than Limit (Pascanu et al. 2013). Input: the sum of the gradients' squares, float64. Outputs, float64 scalars:
-// the norm of the scaled gradients before clipping, and the factor.
+// Clip computes the factor by which an update multiplies its gradients: the scale of the run, reduced if the norm of the
+// scaled gradients exceeds Limit (Pascanu et al. 2013). Input: the sum of the squares of the gradients, a float64 scalar.
+// Outputs, float64 scalars: the norm of the scaled gradients before clipping, and the factor.
 type Clip struct {
 	Limit float64 // 0 for none
 }

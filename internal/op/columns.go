@@ -2,7 +2,7 @@ package op
 
 import "uer/internal/graph"
 
-// Columns takes the columns From to From+Count of x. Input: x [tokens, width]. Output: [tokens, Count].
+// Columns selects the columns From to From+Count of x. Input: x [tokens, width]. Output: [tokens, Count].
 type Columns struct{ From, Count int }
 
 // Name implements graph.Op.
@@ -22,7 +22,7 @@ func (o Columns) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Nod
 	return []*graph.Node{b.Apply(Widen{From: o.From, Width: graph.Dimensions(in[0])[1]}, dy)}
 }
 
-// Widen puts x at column From of a matrix that is zero elsewhere; it is the gradient of Columns.
+// Widen copies x to the columns from From on of a matrix that is zero elsewhere. It is the gradient of Columns.
 // Input: x [tokens, count]. Output: [tokens, Width].
 type Widen struct{ From, Width int }
 

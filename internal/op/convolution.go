@@ -6,10 +6,11 @@ import (
 	"uer/internal/graph"
 )
 
-// GatedConvolution is a causal convolution times the logistic function of another one, inside each sequence (Dauphin et
-// al. 2017). Each convolution has two biases, as in UER-py.
-// Inputs: x [tokens, in]; weight, bias [out] and second bias of the convolution; the same of the gate; starts [sequences+1].
-// A weight is [out, 1, Taps, in], or [out, in, Taps, 1] if TapsLast. Outputs: [tokens, out] and what the device saves for the gradient.
+// GatedConvolution is a causal convolution times the sigmoid of another one, inside each sequence (Dauphin et al. 2017).
+// Each convolution has two biases, as in UER-py.
+// Inputs: x [tokens, in]; weight, bias [out] and second bias [out] of the convolution; the same of the gate; starts
+// [sequences+1]. A weight is [out, 1, Taps, in], or [out, in, Taps, 1] if TapsLast. Outputs: [tokens, out] and what the
+// device saves for the gradient.
 type GatedConvolution struct {
 	Taps     int
 	TapsLast bool
@@ -53,7 +54,7 @@ func (o GatedConvolution) Grad(b *graph.Builder, in []*graph.Node, out func(int)
 	return append(computed, nil)
 }
 
-// GatedConvolutionGradient is the gradient of GatedConvolution. Inputs: what GatedConvolution saved, dy [tokens, out], and
+// GatedConvolutionGradient is the gradient of GatedConvolution. Inputs: what GatedConvolution saved, dy [tokens, out], then
 // the inputs of GatedConvolution. Outputs: the gradients of x and of the six parameters.
 type GatedConvolutionGradient GatedConvolution
 

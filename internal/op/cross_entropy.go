@@ -6,12 +6,11 @@ import (
 	"uer/internal/graph"
 )
 
-// CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label]. It computes its gradients together with the loss,
-// while the logits of a chunk of rows are at hand, so that logits are never held whole nor computed twice. Without rows
-// the loss is 0.
+// CrossEntropy is the mean over rows of −log softmax(h Wᵀ + b)[label], or 0 if there are no rows. It computes the gradients
+// together with the loss, chunk by chunk of the rows, so that the logits are neither stored as a whole nor computed twice.
 // Inputs: those of [CrossEntropyInputs].
-// Outputs: the loss, the number of rows whose largest logit is the label's, dh [rows, width], dW [classes, width], and db
-// [classes] if Bias.
+// Outputs: the loss, the number of rows whose largest logit is that of the label, dh [rows, width], dW [classes, width],
+// and db [classes] if Bias.
 type CrossEntropy struct{ Bias bool }
 
 // CrossEntropyInputs are the inputs of CrossEntropy.
@@ -81,7 +80,7 @@ func (o CrossEntropy) Grad(b *graph.Builder, in []*graph.Node, out func(int) *gr
 	return grads
 }
 
-// Scale is x times a scalar. Inputs: x, the scalar. Output: of x's shape.
+// Scale is x times a scalar. Inputs: x, the scalar. Output: the shape of x.
 type Scale struct{}
 
 // Name implements graph.Op.

@@ -1,9 +1,12 @@
-// Package op says what each operation of a model means: the shapes it makes and its gradient. It computes nothing; a
-// device has a kernel for every operation, found by its name.
+// Package op defines the operations of models: the shapes of their outputs and their gradients. It computes nothing; a
+// device has a kernel for each type of operation, such as [Linear] or [AttentionGradient].
 //
-// Sizes in comments: tokens is the number of real tokens of a batch, all sequences one after another; width is the
-// size of a row. A batch says where sequences start with starts [sequences+1], and rows [tokens] gives each token its
-// number in the padded batch, from which dropout draws.
+// The inputs of an operation that has optional ones are named by a struct, such as [LinearInputs] of nodes, of shapes or of
+// a device's operands. List orders them for an instruction, and a function such as [LinearInputsOf] reads them back.
+//
+// Sizes in comments: tokens is the number of real tokens in a batch, whose sequences follow one another; width is the
+// size of a row. The input starts [sequences+1] holds the offsets of the sequences, and rows [tokens] the number of each
+// token in the padded batch, which determines what dropout draws for it.
 package op
 
 import (
@@ -13,7 +16,7 @@ import (
 	"uer/internal/graph"
 )
 
-// matrix is the shape of a two-dimensional value, or an error that names the value.
+// matrix returns the dimensions of a matrix, or an error that names the operand.
 func matrix(name string, s graph.Shape) (rows, width int, err error) {
 	if len(s) != 2 {
 		return 0, 0, fmt.Errorf("%s has shape %v, want a matrix", name, s)
@@ -26,11 +29,11 @@ func expect(name string, got graph.Shape, want ...int) error {
 	if slices.Equal(got, want) {
 		return nil
 	}
-	// The copy keeps want off the heap where all is well: shapes are checked at every step.
+	// The copy keeps want off the heap if there is no error: shapes are checked in every step.
 	return fmt.Errorf("%s has shape %v, want %v", name, got, graph.Shape(slices.Clone(want)))
 }
 
-// expectIf is expect for an operand that is there only if present is set.
+// expectIf is expect for an optional operand.
 func expectIf(present bool, name string, got graph.Shape, want ...int) error {
 	if !present {
 		return nil

@@ -24,7 +24,7 @@ func (Dropout) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 // HasGradient implements graph.Differentiable.
 func (Dropout) HasGradient() []bool { return []bool{true, false} }
 
-// Grad implements graph.Differentiable: the same elements are dropped from the gradient.
+// Grad implements graph.Differentiable. The same elements of the gradient are dropped.
 func (o Dropout) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, dy *graph.Node) []*graph.Node {
 	return []*graph.Node{b.Apply(o, dy, in[1]), nil}
 }

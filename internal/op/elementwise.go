@@ -2,7 +2,7 @@ package op
 
 import "uer/internal/graph"
 
-// Gated is activation(gate)·x, element by element (Shazeer 2020). Inputs: gate, x [tokens, width]. Output: [tokens, width].
+// Gated is activation(gate)·x, elementwise (Shazeer 2020). Inputs: gate, x [tokens, width]. Output: [tokens, width].
 type Gated struct{ Activation Activation }
 
 // Name implements graph.Op.

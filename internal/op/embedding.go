@@ -7,7 +7,7 @@ import (
 )
 
 // Embedding sums rows of tables: out[t] = Scale·table0[ids0[t]] + table1[ids1[t]] + …
-// Inputs: the tables [vocabulary, width], then as many ids [tokens]. Output: [tokens, width].
+// Inputs: the tables [rows, width], then the ids [tokens] for each table. Output: [tokens, width].
 type Embedding struct {
 	Tables int
 	Scale  float32
@@ -53,7 +53,7 @@ func (o Embedding) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.N
 	return grads
 }
 
-// EmbeddingGradient adds rows of dy to the rows of a table that the ids name.
+// EmbeddingGradient is the gradient of one table: each row of dy, times Scale, is added to the row of its id.
 // Inputs: dy [tokens, width], ids [tokens]. Output: [Rows, width].
 type EmbeddingGradient struct {
 	Rows  int

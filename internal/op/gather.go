@@ -2,8 +2,8 @@ package op
 
 import "uer/internal/graph"
 
-// Gather picks rows of x. Inputs: x [tokens, width], index [picked], strictly increasing. Output: [picked, width].
-// The third input, rows [tokens], only tells the gradient how many tokens there are.
+// Gather picks rows of x. Inputs: x [tokens, width], index [picked], which is strictly increasing, and rows [tokens], which
+// only tells the gradient how many tokens there are. Output: [picked, width].
 type Gather struct{}
 
 // Name implements graph.Op.
@@ -26,7 +26,7 @@ func (Gather) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, 
 	return []*graph.Node{b.Apply(Scatter{}, dy, in[1], in[2]), nil, nil}
 }
 
-// Scatter is the gradient of Gather: zero except for the picked rows.
+// Scatter is the gradient of Gather: dy in the picked rows, zero in the others.
 // Inputs: dy [picked, width], index [picked], rows [tokens]. Output: [tokens, width].
 type Scatter struct{}
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestInputs: what List orders, the reading functions find again, with every combination of options.
+// TestInputs checks that the reading functions undo List, for every combination of options.
 func TestInputs(t *testing.T) {
 	flags := func(bits, i int) bool { return bits>>i&1 == 1 }
 	for bits := range 16 {

@@ -6,15 +6,14 @@ import (
 	"uer/internal/graph"
 )
 
-// Linear is y = activation(x Wᵀ + b), with W stored [out, in] as PyTorch does; or with Residual
+// Linear is y = activation(x Wᵀ + b), with W stored as [out, in] like in PyTorch, or, if Residual,
 // y = dropout(activation(x Wᵀ + b)) + residual.
-// Inputs: those of [LinearInputs]. Outputs: y [tokens, out] and, if there is an activation, the value before it
-// [tokens, out].
+// Inputs: those of [LinearInputs]. Outputs: y [tokens, out] and, if there is an activation, its input [tokens, out].
 type Linear struct {
 	Bias       bool
 	Activation Activation
 	Residual   bool
-	Dropout    float32 // used with Residual
+	Dropout    float32 // only with Residual
 	Site       int
 }
 

@@ -6,21 +6,21 @@ import (
 	"uer/internal/graph"
 )
 
-// NormKind is the formula of a normalisation.
+// NormKind is a formula of normalisation.
 type NormKind uint8
 
-// The normalisations.
+// The kinds of normalisation.
 const (
-	// NormUER is layer normalisation as UER-py does it: y = γ (x−μ)/(s+ε) + β with the sample deviation
+	// NormUER is layer normalisation as in UER-py: y = γ (x−μ)/(s+ε) + β with the sample standard deviation
 	// s = √(Σ(x−μ)²/(width−1)) and ε = 1e-6 outside the root.
 	NormUER NormKind = iota
 	// NormRMS is T5's: y = γ x/√(mean(x²)+ε) (Zhang, Sennrich 2019).
 	NormRMS
 )
 
-// Norm normalises rows: y = norm(x), or with Residual y = norm(dropout(x) + residual).
-// Inputs: those of [NormInputs]. Outputs: y [tokens, width], the statistics [tokens, 2] and, if Residual, the sum that
-// was normalised [tokens, width].
+// Norm normalises rows: y = norm(x), or, if Residual, y = norm(dropout(x) + residual).
+// Inputs: those of [NormInputs]. Outputs: y [tokens, width], the statistics of the rows [tokens, 2] and, if Residual, the
+// sum before normalisation [tokens, width].
 type Norm struct {
 	Kind     NormKind
 	Residual bool
@@ -100,7 +100,7 @@ func (o Norm) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph.Node
 	return NormInputs[*graph.Node]{X: d.X, Residual: d.Residual, Gamma: d.Gamma, Beta: d.Beta}.List(o)
 }
 
-// Restore implements graph.Restorable: y = norm(sum).
+// Restore implements graph.Restorable with y = norm(sum).
 func (o Norm) Restore(in, out []int) (op graph.Op, restoreIn, restoreOut []int) {
 	if !o.Residual {
 		return nil, nil, nil
@@ -114,7 +114,7 @@ type NormGradient Norm
 
 // NormGradientInputs are the inputs of NormGradient.
 type NormGradientInputs[T any] struct {
-	Sum   T // [tokens, width], what was normalised
+	Sum   T // [tokens, width], what was normalised: x, or dropout(x) + residual
 	Stats T // [tokens, 2]
 	Gamma T // [width]
 	DY    T // [tokens, width]

@@ -2,16 +2,16 @@ package op
 
 import "uer/internal/graph"
 
-// Pooling is how the tokens of a sequence become one row.
+// Pooling is how the rows of a sequence's tokens are reduced to one row.
 type Pooling uint8
 
-// The ways of pooling.
+// The kinds of pooling.
 const (
 	PoolMean Pooling = iota
 	PoolMax
 )
 
-// Pool makes one row of the tokens of each sequence.
+// Pool reduces the rows of each sequence to one row.
 // Inputs: x [tokens, width], starts [sequences+1]. Output: [sequences, width].
 type Pool struct{ Kind Pooling }
 

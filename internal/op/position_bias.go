@@ -2,11 +2,11 @@ package op
 
 import "uer/internal/graph"
 
-// PositionBias spreads a table of biases by bucket of the offset to all offsets (Raffel et al. 2020).
-// Input: table [buckets, heads]. Output: [heads, 2·MaxLength−1].
+// PositionBias looks up the bias of each offset of a key from a query in a table that has a row for each bucket of offsets
+// (Raffel et al. 2020). Input: table [buckets, heads]. Output: [heads, 2·MaxLength−1].
 type PositionBias struct {
 	MaxLength     int
-	Bidirectional bool // keys after the query have buckets of their own
+	Bidirectional bool // keys after the query have their own buckets
 }
 
 // Name implements graph.Op.

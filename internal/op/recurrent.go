@@ -6,10 +6,11 @@ import (
 	"uer/internal/graph"
 )
 
-// Cell is the formula of a recurrent step: a is the input's share of the gates, b the previous state's.
+// Cell is the formula of a recurrent step, in which a is what the input adds to the gates and b what the previous state
+// adds.
 type Cell uint8
 
-// The cells.
+// The kinds of cells.
 const (
 	// TanhCell: h = tanh(a + b).
 	TanhCell Cell = iota
@@ -19,21 +20,22 @@ const (
 	GRUCell
 )
 
-// Gates is the number of blocks of rows in the weights of a cell.
+// Gates returns the number of gates of a cell: its weights have hidden rows for each.
 func (c Cell) Gates() int { return [...]int{TanhCell: 1, LSTMCell: 4, GRUCell: 3}[c] }
 
-// Recurrent is one layer of a recurrent network, inside each sequence: from the first token to the last or, in two
-// Directions, both ways, the states side by side. Two directions read the same x or, if SplitInput, one half of it each.
-// Inputs: x [tokens, in] or, if SplitInput, [tokens, 2·in]; of each direction, the forward one first, the weights of the input
-// [gates·hidden, in] and of the state [gates·hidden, hidden] and their biases [gates·hidden]; starts [sequences+1].
-// Outputs: the states [tokens, directions·hidden] and what the device saves for the gradient.
+// Recurrent is one layer of a recurrent network, inside each sequence. One direction reads from the first token to the
+// last; two directions read both ways, and their states are side by side. Both read all of x or, if SplitInput, one half
+// each.
+// Inputs: x [tokens, in], or [tokens, 2·in] if SplitInput; for each direction, the forward one first, the weights of the
+// input [gates·hidden, in] and of the state [gates·hidden, hidden], then the biases of both [gates·hidden]; starts
+// [sequences+1]. Outputs: the states [tokens, directions·hidden] and what the device saves for the gradient.
 type Recurrent struct {
 	Cell       Cell
 	Directions int // 1 or 2
 	SplitInput bool
 }
 
-// RecurrentWeights is the number of inputs that belong to one direction.
+// RecurrentWeights is the number of inputs for each direction.
 const RecurrentWeights = 4
 
 // Name implements graph.Op.
@@ -87,8 +89,8 @@ func (o Recurrent) Grad(b *graph.Builder, in []*graph.Node, out func(int) *graph
 	return append(computed, nil)
 }
 
-// RecurrentGradient is the gradient of Recurrent. Inputs: the two outputs of Recurrent, dy [tokens, directions·hidden], and
-// the inputs of Recurrent. Outputs: the gradients of the inputs of Recurrent but starts.
+// RecurrentGradient is the gradient of Recurrent. Inputs: the two outputs of Recurrent, dy [tokens, directions·hidden],
+// then the inputs of Recurrent. Outputs: the gradients of these inputs, except starts.
 type RecurrentGradient Recurrent
 
 // Name implements graph.Op.

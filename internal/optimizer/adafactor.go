@@ -5,8 +5,8 @@ import (
 	"uer/internal/op"
 )
 
-// adafactor keeps, instead of the mean square of each gradient, the means over the rows and over the columns of a matrix;
-// tensors of one axis keep the mean square of each gradient. The moments of all tensors lie one after another.
+// adafactor keeps the mean squares of a matrix's gradients by row and by column, and those of a vector by element. The
+// moments of all tensors follow one another.
 func adafactor(s Settings, u *update) {
 	rows, columns := 0, 0
 	for _, p := range u.parameters {

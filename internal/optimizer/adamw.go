@@ -5,11 +5,11 @@ import (
 	"uer/internal/op"
 )
 
-// epsilon of AdamW in UER-py.
+// epsilon is UER-py's constant for AdamW.
 const epsilon = 1e-6
 
-// adamW keeps two moments of each parameter, placed as the parameters are. Neighbours that decay alike are updated in one
-// instruction.
+// adamW keeps two moments of each parameter, at the offsets of the parameters. One instruction updates a whole range of
+// parameters.
 func adamW(s Settings, u *update) {
 	size := end(u.parameters[len(u.parameters)-1])
 	first, second := u.layout.AddState("first_moment", size), u.layout.AddState("second_moment", size)

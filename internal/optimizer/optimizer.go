@@ -1,36 +1,38 @@
-// Package optimizer says how gradients become updates of the parameters: AdamW and Adafactor with groups of weight decay,
-// clipping by the norm of the gradient, and schedules of the learning rate. It computes nothing: an update is a program
-// over parameters, gradients and optimizer state, which a device runs.
+// Package optimizer turns gradients into updates of the parameters: AdamW and Adafactor with weight decay, clipping by the
+// norm of the gradients, and schedules of the learning rate.
+//
+// It computes nothing itself. An update is a [graph.Program] on the parameters, the gradients and the optimizer state,
+// which [New] assembles and a device runs. An [Optimizer] counts the updates and takes the learning rate of each from a
+// [Schedule].
 package optimizer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 
 	"uer/internal/graph"
 	"uer/internal/op"
+	"uer/internal/registry"
 )
 
-// Settings of an optimizer.
+// Settings are the settings of an optimizer.
 type Settings struct {
 	Name         string  // key of ByName
-	LearningRate float64 // multiplied by the schedule's factor
-	Beta1, Beta2 float64 // adamw: decay of the moments in an update; 0 stands for the usual 0.9 and 0.999
-	WeightDecay  float64 // per update and learning rate; biases and the gains and biases of norms do not decay
-	ClipNorm     float64 // longer gradients are scaled to this length; 0 means that they are not
+	LearningRate float64 // multiplied by the factor of the schedule
+	Beta1, Beta2 float64 // adamw: decay rates of the moments; 0 means 0.9 and 0.999
+	WeightDecay  float64 // multiplied by the learning rate; biases and the parameters of norms do not decay
+	ClipNorm     float64 // maximum norm of the gradients; 0 for no limit
 	Schedule     Schedule
 }
 
 // Optimizer updates the parameters of one model.
 type Optimizer struct {
-	// Updates made so far: the schedule goes on from here.
+	// Updates is the number of updates so far, where the schedule continues.
 	Updates int
 
-	// Program is one update. All parameters that are trained move in it. Its layout is that of the model, with the state
-	// that the optimizer keeps; Norm and Halted number its outputs.
+	// Program is one update of all trained parameters. Its layout is the model's with the optimizer state added. Norm and
+	// Halted are the indices of its outputs.
 	Program *graph.Program
 
 	settings Settings
@@ -38,36 +40,32 @@ type Optimizer struct {
 
 // The outputs of an update's program.
 const (
-	Norm   = iota // of the scaled gradients, before clipping
-	Halted        // 1 once a loss or a norm was not finite: nothing is updated from then on
+	Norm   = iota // norm of the scaled gradients, before clipping
+	Halted        // 1 once a loss or a norm has not been finite: nothing is updated from then on
 )
 
-// method puts the instructions of one kind of optimizer into an update.
+// method adds the instructions of one optimizer to an update.
 type method func(s Settings, u *update)
 
-// ByName holds the optimizers by their UER-py names.
+// ByName holds the optimizers by their names in UER-py.
 var ByName = map[string]method{
 	"adamw":     adamW,
 	"adafactor": adafactor,
 }
 
-// New makes an optimizer of the parameters that a layout places. Gradients are zero wherever the flat buffer holds none of
-// them.
+// New returns an optimizer for the parameters of a layout. Between the gradients, the flat buffer must hold zeros.
 func New(s Settings, layout graph.Layout) (*Optimizer, error) {
-	build := ByName[s.Name]
-	if build == nil {
-		names := slices.Sorted(maps.Keys(ByName))
-		return nil, fmt.Errorf("optimizer %q is not one of %s", s.Name, strings.Join(names, ", "))
+	build, err := registry.Find(ByName, "optimizer", s.Name)
+	if err != nil {
+		return nil, err
 	}
 	s.Beta1, s.Beta2 = cmp.Or(s.Beta1, 0.9), cmp.Or(s.Beta2, 0.999)
-	for _, beta := range []float64{s.Beta1, s.Beta2} {
-		if !(beta > 0 && beta < 1) {
-			return nil, fmt.Errorf("the moments cannot decay by %g, only by a number between 0 and 1", beta)
-		}
+	if !(s.Beta1 > 0 && s.Beta1 < 1 && s.Beta2 > 0 && s.Beta2 < 1) {
+		return nil, fmt.Errorf("beta1 %g, beta2 %g: must be above 0 and below 1", s.Beta1, s.Beta2)
 	}
 	parameters := trained(layout)
 	if len(parameters) == 0 {
-		return nil, fmt.Errorf("the model has no parameters that are trained")
+		return nil, errors.New("the model has no trained parameters")
 	}
 	u := newUpdate(layout, parameters, s.ClipNorm)
 	build(s, u)
@@ -78,24 +76,24 @@ func New(s Settings, layout graph.Layout) (*Optimizer, error) {
 	return &Optimizer{settings: s, Program: program}, nil
 }
 
-// Next counts an update, and gives its number, from 1, and its learning rate.
+// Next counts an update and returns its number, from 1, and its learning rate.
 func (o *Optimizer) Next() (number int, rate float64) {
 	rate = o.settings.LearningRate * o.settings.Schedule(o.Updates)
 	o.Updates++
 	return o.Updates, rate
 }
 
-// update is the program of an update while it is assembled.
+// update is the program of an update, being assembled.
 type update struct {
 	*graph.Assembler
 	layout     *graph.Layout
-	parameters []graph.Parameter // that are trained, in the order of their places
-	factor     int               // values: what multiplies the gradients
-	norm       int               // their norm
-	halted     int               // the flag that ends all updates
+	parameters []graph.Parameter // the trained ones, by offset
+	factor     int               // value that multiplies the gradients
+	norm       int               // value of their norm
+	halted     int               // value of the flag that stops all updates
 }
 
-// newUpdate begins an update with the norm of the gradients, which both clips them and guards the parameters.
+// newUpdate begins an update with the norm of the gradients. It limits the update, and stops it if it is not finite.
 func newUpdate(layout graph.Layout, parameters []graph.Parameter, clip float64) *update {
 	u := &update{Assembler: graph.NewAssembler(layout), parameters: parameters}
 	u.layout = u.Layout()
@@ -110,7 +108,7 @@ func newUpdate(layout graph.Layout, parameters []graph.Parameter, clip float64) 
 	return u
 }
 
-// in is a value at a place.
+// in adds a value at an offset of a flat buffer and returns its index.
 func (u *update) in(place graph.Place, shape graph.Shape, offset int) int {
 	return u.Value(graph.Value{Shape: shape, Place: place, Offset: offset})
 }

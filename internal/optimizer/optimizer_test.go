@@ -57,13 +57,10 @@ func (r *training) write(t testing.TB, p graph.Place, values []float32) {
 	}
 }
 
-// read is a copy of a flat buffer.
+// read copies the parameters or the optimizer state.
 func (r *training) read(t testing.TB, p graph.Place) []float32 {
 	t.Helper()
-	size, err := r.Program.Size(p)
-	if err != nil {
-		t.Fatal(err)
-	}
+	size := map[graph.Place]int{graph.InParameters: r.Program.ParameterSize, graph.InState: r.Program.StateSize}[p]
 	values := make([]float32, size)
 	if err := r.memory.Read(p, 0, values); err != nil {
 		t.Fatal(err)
@@ -127,7 +124,7 @@ func TestSteps(t *testing.T) {
 		for i, tensor := range test.Init {
 			layout.AddParameter(graph.Parameter{Name: fmt.Sprintf("tensor.%d.weight", i), Shape: shapeOf(tensor)})
 		}
-		// place lays tensors out as the layout says.
+		// place copies tensors to their places in the layout.
 		place := func(tensors any) []float32 {
 			buffer := make([]float32, layout.ParameterSize)
 			for i, tensor := range tensors.([]any) {
@@ -152,7 +149,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// TestDecayGroups compares with the groups of UER-py: for a transformer, a gated CNN, whose biases called conv_b and
+// TestDecayGroups compares with UER-py's parameter groups for a transformer, a gated CNN, whose biases called conv_b and
 // gate_b decay, and a GRU, whose biases do not.
 func TestDecayGroups(t *testing.T) {
 	for _, name := range []string{"roberta.json", "gatedcnn_lm.json", "gru_lm.json"} {
@@ -181,15 +178,15 @@ func TestRanges(t *testing.T) {
 		{Name: "d.gamma", Shape: graph.Shape{16}, Offset: 48},
 		{Name: "e.beta", Shape: graph.Shape{2}, Offset: 64},
 		{Name: "f.weight", Shape: graph.Shape{2}, Offset: 80},
-		{Name: "g.weight", Shape: graph.Shape{2}, Offset: 112}, // after a gap that is more than padding
+		{Name: "g.weight", Shape: graph.Shape{2}, Offset: 112}, // after a gap that does more than align
 	})
-	want := []flat{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
+	want := []parameterRange{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
 
-// model gives flat buffers of several tensors with padding between them, one of them frozen.
+// model returns flat buffers of several tensors with gaps between them, one of them frozen.
 func model(seed uint64) (layout graph.Layout, parameters, gradients []float32) {
 	generator := rand.New(rand.NewPCG(seed, 1))
 	layout = graph.NewLayout()
@@ -262,8 +259,8 @@ func TestClipping(t *testing.T) {
 	}
 }
 
-// TestNotFinite makes sure that a broken gradient leaves everything as it was, and that nothing moves after it: the host
-// may learn of it some updates later.
+// TestNotFinite checks that a gradient that is not finite changes nothing, nor do later updates: the host may learn of it
+// some updates late.
 func TestNotFinite(t *testing.T) {
 	for name := range ByName {
 		for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
@@ -291,7 +288,7 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
-// TestSchedulesFollowUpdates makes sure that each update takes the next factor, and that 0 leaves the parameters.
+// TestSchedulesFollowUpdates checks that each update takes the next factor, and that 0 leaves the parameters as they are.
 func TestSchedulesFollowUpdates(t *testing.T) {
 	layout, before, gradients := model(4)
 	schedule, err := NewSchedule("linear", 20, 0.1, 1e-3)
@@ -310,8 +307,8 @@ func TestSchedulesFollowUpdates(t *testing.T) {
 	}
 }
 
-// TestThreads makes sure that results are the same bits for any number of threads, and that padding and frozen parameters
-// stay as they are.
+// TestThreads checks that results have the same bits for any number of threads, and that gaps and frozen parameters do not
+// change.
 func TestThreads(t *testing.T) {
 	for name := range ByName {
 		layout, start, gradients := model(5)
@@ -344,7 +341,7 @@ func TestThreads(t *testing.T) {
 	}
 }
 
-// TestResume stores the state after two updates and goes on from it in a new optimizer.
+// TestResume copies the state after two updates to a new optimizer and continues there.
 func TestResume(t *testing.T) {
 	for name := range ByName {
 		layout, parameters, gradients := model(6)
@@ -367,7 +364,7 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// TestAdafactorMemory: a matrix costs its rows and columns, further axes as many matrices.
+// TestAdafactorMemory checks the sizes of moments: a matrix has one for each row and column.
 func TestAdafactorMemory(t *testing.T) {
 	layout := graph.NewLayout()
 	layout.AddParameter(graph.Parameter{Name: "table", Shape: graph.Shape{300, 70}})
@@ -396,8 +393,8 @@ func TestNewRefuses(t *testing.T) {
 		want     string
 	}{
 		{Settings{Name: "sgd"}, `optimizer "sgd" is not one of adafactor, adamw`},
-		{Settings{Name: "adamw", Beta1: 1}, "the moments cannot decay by 1,"},
-		{Settings{Name: "adamw", Beta2: -0.5}, "the moments cannot decay by -0.5,"},
+		{Settings{Name: "adamw", Beta1: 1}, "beta1 1, beta2 0.999: must be above 0"},
+		{Settings{Name: "adamw", Beta2: -0.5}, "beta1 0.9, beta2 -0.5: must be above 0"},
 	} {
 		if _, err := New(test.settings, graph.NewLayout()); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("got error %v, want %s", err, test.want)

@@ -6,17 +6,13 @@ import (
 	"uer/internal/graph"
 )
 
-// flat is a part of the flat buffers that is updated in one go.
-type flat struct {
+// parameterRange is a range of the flat buffers that one instruction updates.
+type parameterRange struct {
 	start, end int
 	decays     bool
 }
 
-// padding bounds the gaps that a flat buffer may have between two parameters, to align them. Gaps hold zeros in the
-// parameters and in the gradients, so an update leaves them as they are, and may reach over them.
-const padding = 16
-
-// trained are the parameters that move, in the order of their places.
+// trained returns the parameters that are trained, by offset.
 func trained(layout graph.Layout) []graph.Parameter {
 	var list []graph.Parameter
 	for _, p := range layout.Parameters {
@@ -27,15 +23,16 @@ func trained(layout graph.Layout) []graph.Parameter {
 	return list
 }
 
-// end is where a parameter ends in the flat buffers.
+// end returns the offset at which a parameter ends in the flat buffers.
 func end(p graph.Parameter) int { return p.Offset + p.Shape.Elements() }
 
-// ranges joins neighbours among the parameters that decay alike.
-func ranges(parameters []graph.Parameter) []flat {
-	var joined []flat
+// ranges joins neighbouring parameters that decay alike. A range includes the gaps that align them: they hold zeros among
+// parameters and gradients alike, so an update does not change them.
+func ranges(parameters []graph.Parameter) []parameterRange {
+	var joined []parameterRange
 	for _, p := range parameters {
-		next := flat{p.Offset, end(p), decays(p.Name)}
-		if n := len(joined); n > 0 && p.Offset-joined[n-1].end < padding && joined[n-1].decays == next.decays {
+		next := parameterRange{p.Offset, end(p), decays(p.Name)}
+		if n := len(joined); n > 0 && p.Offset-joined[n-1].end < graph.Alignment && joined[n-1].decays == next.decays {
 			joined[n-1].end = next.end
 		} else {
 			joined = append(joined, next)
@@ -44,7 +41,7 @@ func ranges(parameters []graph.Parameter) []flat {
 	return joined
 }
 
-// decays says whether weight decay applies, as UER-py decides it: by the name.
+// decays reports whether weight decay applies to a parameter. UER-py decides it by the name.
 func decays(name string) bool {
 	return !strings.Contains(name, "bias") && !strings.Contains(name, "gamma") && !strings.Contains(name, "beta")
 }

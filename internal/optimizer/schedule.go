@@ -1,26 +1,26 @@
 package optimizer
 
 import (
+	"errors"
 	"fmt"
-	"maps"
 	"math"
-	"slices"
-	"strings"
+
+	"uer/internal/registry"
 )
 
-// Schedule gives the factor of the learning rate for an update, counted from 0.
+// Schedule returns the factor of the learning rate for an update, counted from 0.
 type Schedule func(update int) float64
 
 // Plan is what a schedule depends on.
 type Plan struct {
-	Updates      int     // updates in the whole training
-	Warmup       float64 // share of them in which the rate grows, from 0 to 1; the product is not rounded
+	Updates      int     // number of updates in the training
+	Warmup       float64 // fraction of the updates in which the rate grows; their number is not rounded
 	LearningRate float64 // highest rate
-	Decay        float64 // share of the updates in which tri_stage lets the rate fall
+	Decay        float64 // fraction of the updates in which the rate of tri_stage falls
 }
 
-// ScheduleByName holds UER-py's schedules of the learning rate. Most grow linearly from 0 during the warm-up, so that
-// the first update changes nothing but the moments.
+// ScheduleByName holds UER-py's schedules of the learning rate. Most grow linearly from 0 during the warm-up, so the first
+// update changes only the moments.
 var ScheduleByName = map[string]func(Plan) Schedule{
 	"linear":               linear,
 	"cosine":               cosine,
@@ -32,37 +32,36 @@ var ScheduleByName = map[string]func(Plan) Schedule{
 	"tri_stage":            triStage,
 }
 
-// lowestRate is where polynomial ends, and where inverse_sqrt goes after the last update.
+// lowestRate is the rate at which polynomial ends, and the rate of inverse_sqrt after the last update.
 const lowestRate = 1e-7
 
-// NewSchedule makes the schedule of a name for so many updates, of which the share warmup has growing rates.
+// NewSchedule returns a schedule by name. warmup is a fraction of the updates, learningRate the highest rate.
 func NewSchedule(name string, updates int, warmup, learningRate float64) (Schedule, error) {
-	build := ScheduleByName[name]
-	if build == nil {
-		names := slices.Sorted(maps.Keys(ScheduleByName))
-		return nil, fmt.Errorf("schedule %q is not one of %s", name, strings.Join(names, ", "))
+	build, err := registry.Find(ScheduleByName, "scheduler", name)
+	if err != nil {
+		return nil, err
 	}
 	switch {
 	case !(warmup >= 0 && warmup <= 1):
-		return nil, fmt.Errorf("a warm-up of %g is not a share of the updates between 0 and 1", warmup)
+		return nil, fmt.Errorf("warmup %g: must be between 0 and 1", warmup)
 	case name == "inverse_sqrt" && warmup == 0:
-		return nil, fmt.Errorf("the schedule inverse_sqrt falls from the end of the warm-up and needs one above 0")
+		return nil, errors.New("warmup 0: must be above 0 with scheduler inverse_sqrt, which falls from the end of the warm-up")
 	case name == "polynomial" && learningRate <= lowestRate:
-		return nil, fmt.Errorf("the schedule polynomial falls to a rate of %g and needs a higher one than %g",
-			lowestRate, learningRate)
+		return nil, fmt.Errorf("learning_rate %g: must be above %g with scheduler polynomial, which falls to that rate",
+			learningRate, lowestRate)
 	}
 	return build(Plan{Updates: updates, Warmup: warmup, LearningRate: learningRate, Decay: 0.5}), nil
 }
 
-// warm is the length of the warm-up in updates.
+// warm returns the length of the warm-up in updates.
 func (p Plan) warm() float64 { return p.Warmup * float64(p.Updates) }
 
-// progress is the share of the updates after the warm-up that lie before this one.
+// progress returns the fraction of the updates after the warm-up that come before this one.
 func (p Plan) progress(update float64) float64 {
 	return (update - p.warm()) / math.Max(1, float64(p.Updates)-p.warm())
 }
 
-// warmed grows linearly during the warm-up and goes on as after says.
+// warmed returns a schedule that grows linearly during the warm-up and then follows after.
 func (p Plan) warmed(after func(update float64) float64) Schedule {
 	return func(update int) float64 {
 		if k := float64(update); k >= p.warm() {
@@ -79,14 +78,14 @@ func linear(p Plan) Schedule {
 	})
 }
 
-// cosine falls to 0 along half a wave.
+// cosine falls to 0 along half a period of a cosine.
 func cosine(p Plan) Schedule {
 	return p.warmed(func(update float64) float64 {
 		return math.Max(0, 0.5*(1+math.Cos(math.Pi*p.progress(update))))
 	})
 }
 
-// cosineWithRestarts has a single start in UER-py: it differs from cosine in staying at 0 after the last update.
+// cosineWithRestarts has a single cycle in UER-py. It differs from cosine in that it stays at 0 after the last update.
 func cosineWithRestarts(p Plan) Schedule {
 	return p.warmed(func(update float64) float64 {
 		if p.progress(update) >= 1 {
@@ -96,7 +95,7 @@ func cosineWithRestarts(p Plan) Schedule {
 	})
 }
 
-// polynomial falls to lowestRate, by a polynomial of degree 1.
+// polynomial falls to lowestRate by a polynomial of degree 1, as in UER-py.
 func polynomial(p Plan) Schedule {
 	return p.warmed(func(update float64) float64 {
 		left := 1 - p.progress(update)
@@ -124,7 +123,7 @@ func inverseSquareRoot(p Plan) Schedule {
 	})
 }
 
-// triStage grows from a hundredth, holds, and falls exponentially to a twentieth (Park et al., SpecAugment, 2019).
+// triStage grows from 1 %, stays at 100 %, then falls exponentially to 5 % (Park et al., SpecAugment, 2019).
 func triStage(p Plan) Schedule {
 	const first, last = 0.01, 0.05
 	falling := p.Decay * float64(p.Updates)

@@ -21,7 +21,7 @@ func readJSON(t testing.TB, name string, into any) {
 	}
 }
 
-// TestSchedules compares with the learning rates that UER-py used, also after the last update.
+// TestSchedules compares with the learning rates of UER-py, including those after the last update.
 func TestSchedules(t *testing.T) {
 	var cases []struct {
 		Scheduler string
@@ -81,7 +81,7 @@ func TestLaterSchedules(t *testing.T) {
 	}
 }
 
-// TestSchedulesStayInRange goes through every schedule at odd settings.
+// TestSchedulesStayInRange checks every schedule with unusual settings.
 func TestSchedulesStayInRange(t *testing.T) {
 	for name := range ScheduleByName {
 		for _, updates := range []int{1, 2, 3, 10, 97} {
@@ -106,12 +106,12 @@ func TestNewScheduleRefuses(t *testing.T) {
 		warmup, rate float64
 		want         string
 	}{
-		{"quadratic", 0.1, 1e-3, `schedule "quadratic" is not one of constant, constant_with_warmup, cosine,`},
-		{"linear", -0.1, 1e-3, "a warm-up of -0.1 is not a share"},
-		{"linear", 1.5, 1e-3, "a warm-up of 1.5 is not a share"},
-		{"linear", math.NaN(), 1e-3, "a warm-up of NaN is not a share"},
-		{"inverse_sqrt", 0, 1e-3, "needs one above 0"},
-		{"polynomial", 0.1, 1e-7, "needs a higher one than 1e-07"},
+		{"quadratic", 0.1, 1e-3, `scheduler "quadratic" is not one of constant, constant_with_warmup, cosine,`},
+		{"linear", -0.1, 1e-3, "warmup -0.1: must be between 0 and 1"},
+		{"linear", 1.5, 1e-3, "warmup 1.5: must be between 0 and 1"},
+		{"linear", math.NaN(), 1e-3, "warmup NaN: must be between 0 and 1"},
+		{"inverse_sqrt", 0, 1e-3, "warmup 0: must be above 0 with scheduler inverse_sqrt"},
+		{"polynomial", 0.1, 1e-7, "learning_rate 1e-07: must be above 1e-07"},
 	} {
 		_, err := NewSchedule(test.name, 10, test.warmup, test.rate)
 		if err == nil || !strings.Contains(err.Error(), test.want) {

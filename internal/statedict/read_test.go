@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"uer/internal/npz"
 )
 
 func mustRead(t testing.TB, path string) []Tensor {
@@ -101,12 +103,12 @@ func TestContainersAgree(t *testing.T) {
 
 func TestNamesAgreeWithGradients(t *testing.T) {
 	tensors := mustRead(t, "testdata/albert/init.bin")
-	gradients := readNPZ(t, "testdata/albert/grads.npz")
+	gradients := npz.Read(t, "testdata/albert/grads.npz")
 	if len(gradients) == 0 {
 		t.Fatal("no gradients")
 	}
-	for _, gradient := range gradients {
-		if tensor := find(t, tensors, gradient.Name); !slices.Equal(tensor.Shape, gradient.Shape) {
+	for name, gradient := range gradients {
+		if tensor := find(t, tensors, name); !slices.Equal(tensor.Shape, gradient.Shape) {
 			t.Errorf("%s: shape %v, but its gradient has %v", tensor.Name, tensor.Shape, gradient.Shape)
 		}
 	}

@@ -28,7 +28,8 @@ type Tensor struct {
 
 // Read reads the state dict at path, in the order of the file: a dictionary from names to tensors as written by
 // torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before). Values of other types are
-// converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers.
+// converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers. A file without tensors is an
+// error.
 func Read(path string) ([]Tensor, error) {
 	mapping, err := durable.Map(path)
 	if err != nil {

@@ -5,18 +5,18 @@ import (
 	"uer/internal/graph"
 )
 
-// bucketSize is the number of gradients that are summed at once: enough that waiting for the other ranks costs little, few
+// bucketSize returns the number of gradients to sum at once: so many that waiting for the other ranks costs little, but few
 // enough that most are summed before the backward pass ends.
 func bucketSize(parameters int) int {
 	const limit, buckets = 25 << 20 / 4, 8
 	return min(limit, parameters/buckets)
 }
 
-// buckets lets a device sum the gradients of a rank with those of the other ranks, bucket by bucket, while the backward
-// pass goes on. Without other ranks it is nil and has nothing to do.
+// buckets makes a device sum the gradients over the ranks, bucket by bucket, during the backward pass. It is nil if there
+// are no other ranks.
 type buckets struct {
 	memory device.Memory
-	list   []graph.Bucket // in the order in which they are complete
+	list   []graph.Bucket // in the order in which a run completes them
 	next   int            // the first one that is not complete
 }
 
@@ -24,7 +24,7 @@ func newBuckets(program *graph.Program, memory device.Memory) *buckets {
 	return &buckets{memory: memory, list: program.Buckets(bucketSize(program.ParameterSize))}
 }
 
-// start begins to sum the gradients of the coming run, which must call what it returns after each instruction.
+// start prepares for the next run and returns the function that the run must call after each instruction.
 func (b *buckets) start() func(instruction int) {
 	if b == nil {
 		return nil
@@ -33,7 +33,7 @@ func (b *buckets) start() func(instruction int) {
 	return b.after
 }
 
-// after hands over the buckets that are complete. It never waits.
+// after begins to sum the buckets that an instruction has completed. It does not wait.
 func (b *buckets) after(instruction int) {
 	for b.next < len(b.list) && b.list[b.next].Instruction <= instruction {
 		b.memory.Sum(b.list[b.next].Start, b.list[b.next].End)

@@ -9,25 +9,25 @@ import (
 	"uer/internal/optimizer"
 )
 
-// figures keeps what is known of the steps that were begun until the device has their outputs. Their memory is used again.
+// figures keeps what is known about the steps that have begun until they are reported. It reuses its memory.
 type figures struct {
-	steps   []stepFigures // that were not reported, oldest first
-	updates []int         // the steps of the updates whose outputs are awaited, oldest first
+	steps   []stepFigures // steps that are not reported yet, oldest first
+	updates []int         // steps of the updates whose outputs are not known yet, oldest first
 }
 
-// stepFigures are those of one step.
+// stepFigures are the figures of one step.
 type stepFigures struct {
 	step        int
-	tokens      int       // real ones of this rank
+	tokens      int       // number of real tokens, on this rank
 	length      int       // nominal length of the sequences
-	predictions []int     // of each head
-	rate        float64   // the learning rate
+	predictions []int     // number of predictions of each head
+	rate        float64   // learning rate
 	outputs     []float64 // of the program
-	known       bool      // the outputs have come
+	known       bool      // whether the outputs are set
 }
 
-// begin notes a step that is about to run.
-func (f *figures) begin(m *model.Model, b *batch.Batch, inputs device.Inputs, step int) {
+// beginStep records a step that is about to run.
+func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs, step int) {
 	n := len(f.steps)
 	if n < cap(f.steps) {
 		f.steps = f.steps[:n+1]
@@ -42,11 +42,11 @@ func (f *figures) begin(m *model.Model, b *batch.Batch, inputs device.Inputs, st
 	}
 }
 
-// last is the step that was begun last.
+// last returns the step that began last.
 func (f *figures) last() *stepFigures { return &f.steps[len(f.steps)-1] }
 
-// pass takes the outputs of the oldest step without any, and tells which it is and whether its loss is finite.
-func (f *figures) pass(outputs device.Figures) (step int, finite bool) {
+// endPass records the outputs of the oldest step that has none. It returns that step, and whether its loss is finite.
+func (f *figures) endPass(outputs device.Figures) (step int, finite bool) {
 	i := 0
 	for f.steps[i].known {
 		i++
@@ -56,17 +56,19 @@ func (f *figures) pass(outputs device.Figures) (step int, finite bool) {
 	return s.step, isFinite(s.outputs[0])
 }
 
-// updated notes an update that has begun.
-func (f *figures) updated(step int) { f.updates = append(f.updates, step) }
+// beginUpdate records an update that has begun.
+func (f *figures) beginUpdate(step int) { f.updates = append(f.updates, step) }
 
-// update takes the outputs of the oldest update without any, and tells whether the gradients were finite.
-func (f *figures) update(outputs device.Figures) (step int, finite bool) {
+// endUpdate takes the outputs of the oldest update that has none. It returns the step of that update, and whether the
+// gradients were finite.
+func (f *figures) endUpdate(outputs device.Figures) (step int, finite bool) {
 	step = f.updates[0]
 	f.updates = f.updates[:copy(f.updates, f.updates[1:])]
 	return step, isFinite(outputs.Outputs[optimizer.Norm]) && outputs.Outputs[optimizer.Halted] == 0
 }
 
-// next removes the oldest step if its outputs are known, and returns it, else nil. It is valid until begin.
+// next removes the oldest step and returns it, or nil if its outputs are not known yet. It is valid until the next
+// beginStep.
 func (f *figures) next() *stepFigures {
 	n := len(f.steps)
 	if n == 0 || !f.steps[0].known {

@@ -12,7 +12,7 @@ import (
 	"uer/internal/graph"
 )
 
-// late is an executable that gives figures some runs after they are there, as a device does that computes beside the host.
+// late is an executable that returns figures only some runs later, as an asynchronous device does.
 type late struct {
 	device.Executable
 	t     *testing.T
@@ -34,7 +34,7 @@ func (l *late) Figures(wait bool) ([]device.Figures, error) {
 	return ready, err
 }
 
-// trainLate trains one rank and returns its report lines without the figures that depend on time.
+// trainLate trains one rank and returns its report lines, without the parts that depend on time.
 func trainLate(t *testing.T, delay int) string {
 	t.Helper()
 	r := newRanks(t, 1, 12, 0.1)[0]
@@ -50,7 +50,7 @@ func trainLate(t *testing.T, delay int) string {
 	return regexp.MustCompile(` *[\d.]+ (real )?tokens/s|\d\S* left`).ReplaceAllString(lines.String(), "")
 }
 
-// TestLateFigures: a report waits for the figures of its own step, however late they are, and says the same.
+// TestLateFigures checks that reports are the same however late the figures come.
 func TestLateFigures(t *testing.T) {
 	want := trainLate(t, 0)
 	if n := strings.Count(want, "\n"); n != 7 {
@@ -63,8 +63,8 @@ func TestLateFigures(t *testing.T) {
 	}
 }
 
-// TestLateFailure: a loss that is not finite names its step, and no checkpoint holds what came of it, though the trainer
-// learns of it late.
+// TestLateFailure checks that the error names the step whose loss is not finite, and that no checkpoint is affected, even
+// if the trainer learns of it late.
 func TestLateFailure(t *testing.T) {
 	for _, delay := range []int{0, 2, 100} {
 		r := newRanks(t, 1, 12, 0)[0]
@@ -82,7 +82,7 @@ func TestLateFailure(t *testing.T) {
 	}
 }
 
-// offset is the place of a parameter.
+// offset returns the offset of a parameter.
 func (t *Trainer) offset(name string) int {
 	for _, p := range t.Model.Program.Parameters {
 		if p.Name == name {
@@ -92,12 +92,12 @@ func (t *Trainer) offset(name string) int {
 	return -1
 }
 
-// poison is an executable in one of whose runs a parameter is infinite.
+// poison is an executable that makes a parameter infinite during one of its runs.
 type poison struct {
 	device.Executable
 	memory device.Memory
 	offset int // of the parameter
-	runsTo int // how many runs are left until then, with it
+	runsTo int // number of runs up to and including that one
 }
 
 func (p *poison) Run(run device.Run) error {

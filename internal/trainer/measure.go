@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Measure trains for a few steps, with no report and no checkpoint, and returns the time of one. The first step does not
-// count: it is slower, as it touches its memory for the first time. The ranks' parameters and batches have moved on then.
+// Measure trains for a few steps, without reports and checkpoints, and returns the time of one. The first step does not
+// count, since it is slower: its memory is touched for the first time. Afterwards the ranks have other parameters and
+// later batches.
 func Measure(ctx context.Context, ranks []*Trainer) (time.Duration, error) {
 	const measured = 2
 	run := func(steps int) error {

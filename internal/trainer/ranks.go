@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// RunRanks trains all ranks of this process, which are connected to each other, and returns the error of the one that
-// failed first. A single rank needs no connection.
+// RunRanks trains all ranks of this process and returns the error of the one that failed first. The ranks must be
+// connected, unless there is only one.
 func RunRanks(ctx context.Context, ranks []*Trainer) error {
 	errs := make([]error, len(ranks))
 	var others sync.WaitGroup
@@ -22,7 +22,7 @@ func RunRanks(ctx context.Context, ranks []*Trainer) error {
 	return cmp.Or(errs...)
 }
 
-// runRank trains one of several ranks. When it fails, it ends the others.
+// runRank trains one of several ranks. If it fails, it ends the others.
 func (t *Trainer) runRank(ctx context.Context) (err error) {
 	t.buckets = newBuckets(t.Model.Program, t.Memory)
 	defer func() {
@@ -37,10 +37,10 @@ func (t *Trainer) runRank(ctx context.Context) (err error) {
 	if err := t.train(ctx); err != nil {
 		return err
 	}
-	return t.Collective.Barrier() // no rank ends well before the last checkpoint is written
+	return t.Collective.Barrier() // no rank succeeds before the last checkpoint is written
 }
 
-// rank is the number of this rank.
+// rank returns the number of this rank.
 func (t *Trainer) rank() int {
 	if t.Collective == nil {
 		return 0
@@ -48,7 +48,7 @@ func (t *Trainer) rank() int {
 	return t.Collective.Rank()
 }
 
-// size is the number of ranks.
+// size returns the number of ranks.
 func (t *Trainer) size() int {
 	if t.Collective == nil {
 		return 1
@@ -56,7 +56,7 @@ func (t *Trainer) size() int {
 	return t.Collective.Size()
 }
 
-// agree waits for all ranks to come this far without an error. It tells whether any of them wants to stop.
+// agree waits until all ranks have come this far without an error and reports whether any of them wants to stop.
 func (t *Trainer) agree(stop bool) (bool, error) {
 	if t.Collective == nil {
 		return stop, nil

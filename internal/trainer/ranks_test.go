@@ -31,21 +31,21 @@ const (
 	vocabularySize = 232
 )
 
-// newModel makes a small BERT.
+// newModel returns a small BERT.
 func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
 	t.Helper()
 	m, err := model.New(config.Model{
 		EmbeddingSize: 32, HiddenSize: 32, FeedForwardSize: 64, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: 40,
 		HiddenActivation: "gelu", Embedding: "word_pos_seg", Encoder: "transformer", Mask: "fully_visible", Target: "bert",
 		LayerNormPositioning: "post", FeedForward: "dense", LayerNorm: "normal", Dropout: dropout,
-	}, vocabularySize, model.Shape{Sequences: 4, Length: 32})
+	}, vocabularySize, model.Limits{Sequences: 4, Length: 32})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return m
 }
 
-// newLoader makes the batches of one rank.
+// newLoader returns the batches of one rank.
 func newLoader(t *testing.T, rank, size int) *batch.Loader {
 	t.Helper()
 	vocabulary, err := vocab.Read("testdata/vocab.txt")
@@ -67,7 +67,7 @@ func newLoader(t *testing.T, rank, size int) *batch.Loader {
 	return batches
 }
 
-// newRanks makes connected trainers of a small BERT, from UER-py's initial parameters and dataset, with its schedule for
+// newRanks returns connected trainers of a small BERT, from UER-py's initial parameters and dataset, with its schedule for
 // 20 steps. They report every step and save only at the end.
 func newRanks(t *testing.T, size, steps int, dropout float64) []*Trainer {
 	t.Helper()
@@ -118,7 +118,7 @@ func (r *Trainer) prepare(t *testing.T, parameters []float32) {
 	}
 }
 
-// parameters and gradients are copies of a rank's.
+// parameters returns a copy of a rank's parameters, gradients one of its gradients.
 func (r *Trainer) parameters(t *testing.T) []float32 { return r.read(t, graph.InParameters) }
 func (r *Trainer) gradients(t *testing.T) []float32  { return r.read(t, graph.InGradients) }
 
@@ -131,10 +131,10 @@ func (r *Trainer) read(t *testing.T, p graph.Place) []float32 {
 	return values
 }
 
-// loss is that of the last step.
+// loss returns the loss of the last step.
 func (r *Trainer) loss() float64 { return r.figures.steps[:1][0].outputs[0] }
 
-// TestRanksStayEqual trains three ranks twice: all have the same parameters in the end, to the bit, and so do both runs.
+// TestRanksStayEqual trains three ranks twice. All of them, in both runs, must end with the same parameters, to the bit.
 func TestRanksStayEqual(t *testing.T) {
 	var first []float32
 	for range 2 {
@@ -159,8 +159,8 @@ func TestRanksStayEqual(t *testing.T) {
 	}
 }
 
-// TestRanksOnTheSameData checks that ranks which all read the same batches train as one trainer without connections does,
-// to the bit: the mean of 2 or 4 equal gradients is that gradient.
+// TestRanksOnTheSameData checks that ranks that all read the same batches train exactly like a single trainer: the mean
+// of 2 or 4 equal gradients is that gradient, to the bit.
 func TestRanksOnTheSameData(t *testing.T) {
 	for _, accumulation := range []int{1, 3} {
 		var want []float32
@@ -185,7 +185,7 @@ func TestRanksOnTheSameData(t *testing.T) {
 	}
 }
 
-// TestFailingRank has one rank fail in several ways. The others must end with its error, and all goroutines must end:
+// TestFailingRank makes one rank fail in several ways. The others must end with its error, and all goroutines must end:
 // synctest fails if any is left.
 func TestFailingRank(t *testing.T) {
 	tests := map[string]struct {
@@ -244,7 +244,7 @@ func TestFailingRank(t *testing.T) {
 	}
 }
 
-// writer is a function as an io.Writer.
+// writer makes an io.Writer of a function.
 type writer func(text string)
 
 func (w writer) Write(text []byte) (int, error) {
@@ -252,7 +252,7 @@ func (w writer) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// TestStopWithRanks cancels the training in its middle: all ranks stop after the same step, and the first one saves.
+// TestStopWithRanks cancels training midway. All ranks must stop after the same step, and the first one must save.
 func TestStopWithRanks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cause := errors.New("enough")

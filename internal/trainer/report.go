@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// report gathers figures between two report lines.
+// report accumulates the figures of the steps between two lines.
 type report struct {
 	trainer    *Trainer
 	loss       float64
@@ -15,11 +15,11 @@ type report struct {
 	realTokens int
 	length     int       // nominal length of the last batch's sequences
 	rate       float64   // of the last update
-	since      time.Time // the last line
+	since      time.Time // when the last line was written
 	started    time.Time
 }
 
-// headReport gathers the figures of one head of the model.
+// headReport accumulates the figures of one head of the model.
 type headReport struct {
 	name        string
 	loss        float64
@@ -35,7 +35,7 @@ func newReport(t *Trainer) *report {
 	return r
 }
 
-// add takes the figures of a step.
+// add adds the figures of a step.
 func (r *report) add(s *stepFigures) {
 	r.loss += s.outputs[0]
 	for i, head := range r.trainer.Model.Heads {
@@ -48,8 +48,8 @@ func (r *report) add(s *stepFigures) {
 	r.length = s.length
 }
 
-// step writes a line after step 1, so that a user sees at once that training goes on, and every ReportSteps. The figures
-// of the first line count in the next one too, so that this is UER-py's.
+// step writes a line every ReportSteps steps, and one after step 1, to show at once that training proceeds. Step 1 counts
+// in the next line too, which is therefore the same as UER-py's.
 func (r *report) step(s *stepFigures) {
 	t := r.trainer
 	due := s.step%t.ReportSteps == 0
@@ -66,10 +66,10 @@ func (r *report) step(s *stepFigures) {
 	}
 }
 
-// line starts as UER-py's line does, to the letter; what follows the accuracies is new.
+// line formats a line that begins exactly as UER-py's does. What follows the accuracies is ours.
 func (r *report) line(s *stepFigures, now time.Time) string {
 	t, step := r.trainer, s.step
-	// All ranks are taken to be as fast as this one.
+	// This assumes that all ranks are as fast as this one.
 	perSecond := float64(t.size()) / now.Sub(r.since).Seconds()
 	var line strings.Builder
 	fmt.Fprintf(&line, "| %8d/%8d steps| %8.2f tokens/s| loss %7.2f", step, t.TotalSteps,
@@ -81,7 +81,7 @@ func (r *report) line(s *stepFigures, now time.Time) string {
 	return line.String()
 }
 
-// headFields are the losses and accuracies of the heads.
+// headFields formats the losses and accuracies of the heads.
 func (r *report) headFields() string {
 	// UER-py's constant that keeps a report without predictions finite.
 	const epsilon = 1e-6

@@ -1,9 +1,13 @@
-// Package trainer runs the training loop: step, report, save. It sees the machine through package device alone: a run is
-// begun and its figures are taken when they are there, so that the device never waits for a report.
+// Package trainer runs the training loop: train a step, report it, save checkpoints.
+//
+// A [Trainer] trains one replica of a model on a [device.Device]; [RunRanks] runs those of all ranks of the process. The
+// loop starts runs without waiting for them and takes their outputs when they are available, so that a device never waits
+// for a report. [Measure] times a few steps instead of training.
 package trainer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -18,19 +22,19 @@ import (
 	"uer/internal/optimizer"
 )
 
-// Settings of the loop. Steps are micro-steps, one batch each, as in UER-py.
+// Settings are the settings of the loop. A step is one batch, as in UER-py; several of them may make one update.
 type Settings struct {
 	TotalSteps          int
-	AccumulationSteps   int // batches whose gradients make one update
+	AccumulationSteps   int // batches for each update
 	ReportSteps         int
 	SaveCheckpointSteps int
 	BatchSize           int
 	Seed                int64
-	OutputModelPath     string // prefix of the checkpoints' names; without it nothing is saved
+	OutputModelPath     string // prefix of the names of checkpoints; if it is empty, nothing is saved
 }
 
-// Trainer trains one model on one device. Several of them, the ranks, train replicas of one model on parts of the data:
-// each update uses the mean of their gradients. The first rank reports and saves.
+// Trainer trains one replica of a model on one device. With several ranks, each has a trainer and trains on its part of the
+// data, and updates use the mean of their gradients. The first rank reports and saves.
 type Trainer struct {
 	Settings
 	Model      *model.Model
@@ -40,17 +44,17 @@ type Trainer struct {
 	Batches    *batch.Loader
 	Optimizer  *optimizer.Optimizer
 	Collective collective.Collective // the connection to the other ranks; nil if there are none
-	Lines      io.Writer             // receives the report lines
-	Status     io.Writer             // receives the rest
-	Profile    *device.Profile       // gathers the time of operations unless nil
+	Lines      io.Writer             // for the report lines
+	Status     io.Writer             // for all other messages
+	Profile    *device.Profile       // unless nil, records the time of operations
 
 	inputs  device.Inputs
 	figures figures
 	buckets *buckets // nil if there are no other ranks
-	saved   string   // the last checkpoint
+	saved   string   // path of the last checkpoint
 }
 
-// Load puts the model and the update on a device: its replica starts from the given parameters.
+// Load loads the model and the update on a device. The replica starts from the given parameters.
 func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	if t.Memory, err = d.Allocate(t.Optimizer.Program.Layout); err != nil {
 		return err
@@ -65,14 +69,14 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	return err
 }
 
-// Updates is the number of updates that steps of training make: the schedule of the learning rate counts them.
+// Updates returns the number of updates in a number of steps. Schedules of the learning rate count updates.
 func Updates(totalSteps, accumulationSteps int) int {
 	return (totalSteps + accumulationSteps - 1) / accumulationSteps
 }
 
-// Run trains from step 1 to TotalSteps, or until ctx is cancelled: then it saves and returns the cause. It saves every
-// SaveCheckpointSteps and at the end. A loss that is not finite ends it with an error, and no update follows it. If one of
-// several ranks fails, all return its error.
+// Run trains from step 1 to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is
+// cancelled, it saves and returns the cause. A loss that is not finite is an error, and parameters are not updated after
+// it. If one of several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) error {
 	if t.Collective == nil {
 		return t.train(ctx)
@@ -83,7 +87,7 @@ func (t *Trainer) Run(ctx context.Context) error {
 func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
 	t.figures = figures{}
-	pending := 0 // batches in the gradients
+	pending := 0 // batches that the gradients are summed over
 	for step := 1; step <= t.TotalSteps; step++ {
 		b, err := t.Batches.Next()
 		if err != nil {
@@ -120,14 +124,14 @@ func (t *Trainer) train(ctx context.Context) error {
 	return nil
 }
 
-// forwardBackward begins the pass over one batch. The gradients add to those of the batch before if accumulate is set, and
-// begin to be summed over the ranks if an update follows.
+// forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to
+// those of the previous batch; if an update follows, they are summed over the ranks during the pass.
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
-	t.figures.begin(t.Model, b, t.inputs, step)
+	t.figures.beginStep(t.Model, b, t.inputs, step)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
 	if updates {
 		run.After = t.buckets.start()
@@ -138,7 +142,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 	return t.take(false)
 }
 
-// update begins an update with the mean of the gradients of so many batches on all ranks. It returns the learning rate.
+// update begins an update with the mean gradients over all ranks and a number of batches. It returns the learning rate.
 func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	number, rate := t.Optimizer.Next()
 	// In float32, as the gradients are.
@@ -147,20 +151,20 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	if err := t.Update.Run(run); err != nil {
 		return rate, fmt.Errorf("step %d: %w", step, err)
 	}
-	t.figures.updated(step)
+	t.figures.beginUpdate(step)
 	return rate, nil
 }
 
-// take stores the figures of the runs that are over, with wait of all that were begun. A loss or a norm of the gradients
-// that is not finite is an error.
+// take stores the outputs of the runs that have ended; with wait, it waits for all runs begun so far. A loss or a norm of
+// the gradients that is not finite is an error.
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {
 		return err
 	}
 	for _, f := range passes {
-		if step, finite := t.figures.pass(f); !finite {
-			return t.stop(step, fmt.Errorf("the loss is not finite"))
+		if step, finite := t.figures.endPass(f); !finite {
+			return t.stop(step, errors.New("the loss is not finite"))
 		}
 	}
 	updates, err := t.Update.Figures(wait)
@@ -168,14 +172,14 @@ func (t *Trainer) take(wait bool) error {
 		return err
 	}
 	for _, f := range updates {
-		if step, finite := t.figures.update(f); !finite {
-			return t.stop(step, fmt.Errorf("the gradients are not finite"))
+		if step, finite := t.figures.endUpdate(f); !finite {
+			return t.stop(step, errors.New("the gradients are not finite"))
 		}
 	}
 	return nil
 }
 
-// finish ends a step: steps whose figures are there are reported, with wait all of them.
+// finish ends a step and reports all steps whose outputs are known; with wait, it waits for those of all steps.
 func (t *Trainer) finish(report *report, wait bool) error {
 	t.figures.last().rate = report.rate
 	if err := t.take(wait); err != nil {
@@ -190,7 +194,7 @@ func (t *Trainer) finish(report *report, wait bool) error {
 	return nil
 }
 
-// stop explains why training ended and what remains of it.
+// stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
 	kept := "no checkpoint was saved yet"
 	if t.saved != "" {
@@ -200,7 +204,7 @@ func (t *Trainer) stop(step int, err error) error {
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
 
-// save writes a checkpoint, which is the work of the first rank.
+// save writes a checkpoint if this is the first rank.
 func (t *Trainer) save(step int) error {
 	if t.OutputModelPath == "" {
 		return nil
@@ -215,7 +219,7 @@ func (t *Trainer) save(step int) error {
 		return fmt.Errorf("step %d: reading the parameters: %w", step, err)
 	}
 	if !allFinite(parameters) {
-		return t.stop(step, fmt.Errorf("parameters are not finite"))
+		return t.stop(step, errors.New("parameters are not finite"))
 	}
 	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, parameters)
 	if err != nil {

@@ -1,5 +1,6 @@
-// Command derive makes the demo's other files from corpora/demo_cls.tsv (a line is LABEL TAB DOCUMENT): the corpus with a
-// document a line, the corpus with a sentence a line, and their vocabulary. Run it from the top of the project:
+// Command derive makes the other files of the demo from corpora/demo_cls.tsv, whose lines are LABEL TAB DOCUMENT: the corpus
+// with one document per line, the corpus with one sentence per line, and their vocabulary. Run it from the root of the
+// repository:
 // go run ./scripts/derive
 package main
 
@@ -40,7 +41,7 @@ func write(files map[string][]byte) error {
 	return nil
 }
 
-// derive returns the contents of the derived files by path.
+// derive returns the contents of the derived files, by path.
 func derive(labelled string) map[string][]byte {
 	var documents, sentences bytes.Buffer
 	for line := range strings.Lines(labelled) {
@@ -58,7 +59,7 @@ func derive(labelled string) map[string][]byte {
 	}
 }
 
-// split cuts a document after each Chinese full stop, question mark and exclamation mark.
+// split divides a document after each Chinese full stop, question mark and exclamation mark.
 func split(document string) []string {
 	var sentences []string
 	for document != "" {
@@ -72,8 +73,8 @@ func split(document string) []string {
 	return sentences
 }
 
-// vocabulary lists the reserved tokens as UER-py numbers them, the text's characters and its repeated Latin words by
-// frequency, and what spells any other ASCII word, so that no such word is unknown.
+// vocabulary returns the reserved tokens with the ids of UER-py, the characters and the repeated Latin words of the text by
+// frequency, and the pieces that spell any other ASCII word, so that no such word is unknown.
 func vocabulary(text string) []string {
 	tokens := []string{"[PAD]"}
 	for i := 1; i < 100; i++ {
@@ -101,8 +102,8 @@ func isWordRune(r rune) bool {
 	return '0' <= r && r <= '9' || 'a' <= r && r <= 'z'
 }
 
-// byFrequency returns the pieces that occur at least minimum times and are not white space, the most frequent first
-// and equally frequent ones in the order of their bytes.
+// byFrequency returns the pieces that occur at least minimum times and are not white space, the most frequent first, equally
+// frequent ones in byte order.
 func byFrequency(pieces []string, minimum int) []string {
 	counts := map[string]int{}
 	for _, piece := range pieces {
@@ -122,7 +123,7 @@ func byFrequency(pieces []string, minimum int) []string {
 	return frequent
 }
 
-// distinct drops later copies, in place.
+// distinct drops repeated tokens, in place.
 func distinct(tokens []string) []string {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(tokens, func(token string) bool {

@@ -33,7 +33,8 @@ func attentionGradientKernel(d *Device, o op.AttentionGradient) compute {
 	}
 }
 
-// attention describes the attention over the present batch, all but what it writes. What the flags of o leave out is nil.
+// attention describes the attention over the current batch, without its outputs. Inputs that the flags of o leave out are
+// nil.
 func attention(run *device.Run, o op.Attention, in op.AttentionInputs[operand]) kernel.Attention {
 	return kernel.Attention{
 		Heads: o.Heads, Size: in.Query.Shape[1] / o.Heads, MaxLength: o.MaxLength,

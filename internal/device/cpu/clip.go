@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"math"
+
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/op"

@@ -30,7 +30,7 @@ func gatedConvolutionGradientKernel(d *Device, o op.GatedConvolutionGradient) co
 	}
 }
 
-// gatedConvolution describes the layer over the present batch, all but what it writes. The inputs are those of
+// gatedConvolution describes the layer over the current batch, without its outputs. The inputs are those of
 // op.GatedConvolution.
 func gatedConvolution(o op.GatedConvolution, in []operand, precision kernel.Precision) kernel.GatedConvolution {
 	return kernel.GatedConvolution{
@@ -49,7 +49,7 @@ func filterGradient(out []operand, accumulate []bool) kernel.FilterGradient {
 	}
 }
 
-// gatedConvolutionSaved is the size of what the kernel saves, for the inputs of op.GatedConvolution.
+// gatedConvolutionSaved returns the number of elements that the kernel saves, given the inputs of op.GatedConvolution.
 func gatedConvolutionSaved(o op.GatedConvolution, in []graph.Shape) int {
 	g := kernel.GatedConvolution{Input: in[0][1], Output: in[1][0], Taps: o.Taps}
 	return kernel.GatedConvolutionSaved(&g, in[0][0])

@@ -1,5 +1,9 @@
-// Package cpu is the device that computes on the processor's cores. It has one kernel for each operation of package op, in a
-// file of the operation's name; table.go lists them. A kernel binds an operation to routines of package kernel.
+// Package cpu is the device that computes on the cores of the processor. Its [Device] implements device.Device.
+//
+// Each operation of package op has a kernel here, in a file named after the operation: a function that binds the
+// operation to methods of [kernel.CPU]. table.go lists the kernels and says what they can do. When a program is loaded,
+// its arena is planned and every instruction is bound to its kernel. A run computes the instructions in order and returns
+// when they are done; only the sums of gradients over ranks go on in the background.
 package cpu
 
 import (
@@ -11,9 +15,10 @@ import (
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/kernel"
+	"uer/internal/registry"
 )
 
-// Precisions are the number formats of the factors of matrix products, by their names. Everything else is in float32.
+// Precisions holds the number formats of the factors in matrix products, by name. Everything else is computed in float32.
 var Precisions = map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16}
 
 // Device runs programs on a share of the processor's threads. It implements device.Device.
@@ -21,27 +26,27 @@ type Device struct {
 	kernel    *kernel.CPU
 	precision kernel.Precision
 	name      string
-	ranks     collective.Collective // nil without other ranks
+	ranks     collective.Collective // nil if there are no other ranks
 	scratch   []float32
 	memories  []*memory
 }
 
-// Options of a device.
+// Options are the options of a device.
 type Options struct {
 	Threads   int    // 0 for all cores
-	Precision string // a key of Precisions; "" is fp32
-	// Ranks connects the device to those of the other replicas, whose gradients it sums with its own; nil if there are none.
+	Precision string // a key of Precisions; "" for fp32
+	// Ranks connects the device to those of the other replicas, to sum their gradients; nil if there are none.
 	Ranks collective.Collective
 }
 
-// New makes a device with the best instruction set of this machine, or the one that UER_CPU names.
+// New returns a device with the best instruction set of this machine, or the one that UER_CPU names.
 func New(o Options) (*Device, error) {
 	if o.Precision == "" {
 		o.Precision = "fp32"
 	}
-	precision, ok := Precisions[o.Precision]
-	if !ok {
-		return nil, fmt.Errorf("the CPU has no precision %q", o.Precision)
+	precision, err := registry.Find(Precisions, "precision", o.Precision)
+	if err != nil {
+		return nil, err
 	}
 	k, err := kernel.New(o.Threads)
 	if err != nil {
@@ -49,7 +54,7 @@ func New(o Options) (*Device, error) {
 	}
 	if precision == kernel.BFloat16 && !k.SupportsBF16() {
 		k.Close()
-		return nil, console.Hint(fmt.Errorf("--precision bf16: the CPU, with %s, has no products in bfloat16", k.Name()),
+		return nil, console.Hint(fmt.Errorf("--precision bf16: instruction set %s has no bfloat16 products", k.Name()),
 			"leave out --precision; bfloat16 needs AVX-512 BF16")
 	}
 	unit := "threads"
@@ -63,14 +68,14 @@ func New(o Options) (*Device, error) {
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
 
-// Allocate makes memory for one replica.
+// Allocate returns memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
 	m := newMemory(layout, d.ranks)
 	d.memories = append(d.memories, m)
 	return m, nil
 }
 
-// Load prepares a program.
+// Load prepares a program to run on a memory of this device.
 func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, error) {
 	own, ok := m.(*memory)
 	if !ok {
@@ -79,7 +84,7 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 	return load(d, p, own)
 }
 
-// Close stops the threads. No run may be under way.
+// Close stops the threads, once the sums of gradients are done. No run may be in progress.
 func (d *Device) Close() error {
 	var errs []error
 	for _, m := range d.memories {
@@ -89,7 +94,7 @@ func (d *Device) Close() error {
 	return errors.Join(errs...)
 }
 
-// floats is scratch memory for one operation. It grows to the largest use and is kept.
+// floats returns scratch memory for one operation. It is kept, and grows to the largest use.
 func (d *Device) floats(n int) []float32 {
 	if n > len(d.scratch) {
 		d.scratch = kernel.Allocate(n)

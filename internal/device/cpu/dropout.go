@@ -20,7 +20,7 @@ func dropoutAddKernel(d *Device, o op.DropoutAdd) compute {
 	}
 }
 
-// dropout is the dropout of one place at one step.
+// dropout returns the dropout of one site in one step.
 func dropout(run *device.Run, probability float32, site int) kernel.Dropout {
 	if probability == 0 {
 		return kernel.Dropout{}

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -10,29 +11,29 @@ import (
 	"uer/internal/kernel"
 )
 
-// operand is a value in memory, row-major, with its present shape: floats, integers or doubles, by its type. An output
-// that nobody reads has none of them.
+// operand is a row-major value in memory, with its shape in the current run. Its type determines which of the slices is
+// set; an output that nothing reads has none.
 type operand struct {
 	Shape    graph.Shape
 	Floats   []float32
 	Integers []int32
 	Doubles  []float64
-	shared   *sharedWeight // the packed forms of a weight that layers share; nil for other values
+	shared   *sharedWeight // the packed copies of a weight that layers share; nil for other values
 }
 
-// wanted tells whether anybody reads an output.
+// wanted reports whether anything reads an output.
 func (o operand) wanted() bool { return o.Floats != nil || o.Doubles != nil }
 
-// output is the operand as a kernel's output.
+// output returns the operand as the output of a kernel.
 func (o operand) output(accumulate bool) kernel.Output {
 	return kernel.Output{To: o.Floats, Accumulate: accumulate}
 }
 
-// executable is a program in memory of its own. It implements device.Executable.
+// executable is a loaded program with the memory of its runs. It implements device.Executable.
 type executable struct {
 	device   *Device
 	memory   *memory
-	program  *graph.Program // with copies where kernels cannot add
+	program  *graph.Program // with copies for kernels that cannot add to their outputs
 	arena    device.Arena   // in elements
 	values   []float32      // of the arena
 	operands []operand      // of each value
@@ -45,7 +46,7 @@ type executable struct {
 // step is an instruction with its kernel and its operands.
 type step struct {
 	graph.Instruction
-	number     int // of the instruction, in the program that was loaded
+	number     int // the index of the instruction in the program that was loaded
 	compute    compute
 	in, out    []operand
 	inShapes   []graph.Shape
@@ -62,7 +63,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 			return nil, err
 		}
 	}
-	e := &executable{device: d, memory: m, operands: nil}
+	e := &executable{device: d, memory: m}
 	var origin []int
 	e.program, origin = device.WithCopies(p, d.canAdd)
 	sizes, err := d.sizes(e.program)
@@ -96,10 +97,10 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	return e, nil
 }
 
-// line is the number of floats of a cache line, which values of the arena begin at.
-const line = 16
+// cacheLine is the number of floats in a cache line. Values of the arena are aligned to it.
+const cacheLine = 16
 
-// sizes are the largest sizes of all values, in elements, rounded up to whole cache lines.
+// sizes returns the largest sizes of all values, in elements, rounded up to whole cache lines.
 func (d *Device) sizes(p *graph.Program) ([]int, error) {
 	sizes := make([]int, len(p.Values))
 	for i, v := range p.Values {
@@ -123,12 +124,12 @@ func (d *Device) sizes(p *graph.Program) ([]int, error) {
 		}
 	}
 	for i := range sizes {
-		sizes[i] = (sizes[i] + line - 1) / line * line
+		sizes[i] = (sizes[i] + cacheLine - 1) / cacheLine * cacheLine
 	}
 	return sizes, nil
 }
 
-// floats is the memory that n elements of a value take; nil for an input.
+// floats returns the memory of n elements of a value, nil for an input.
 func (e *executable) floats(value, n int) []float32 {
 	v := e.program.Values[value]
 	switch v.Place {
@@ -140,7 +141,7 @@ func (e *executable) floats(value, n int) []float32 {
 	case graph.InInput:
 		return nil
 	}
-	// The flat buffers have no room to round up to.
+	// In a flat buffer, what follows may belong to another value.
 	n = min(n, v.Shape.Elements())
 	return e.memory.buffer(v.Place)[v.Offset : v.Offset+n : v.Offset+n]
 }
@@ -150,10 +151,10 @@ func (e *executable) Feed(inputs device.Inputs) error {
 	for name, i := range e.program.Inputs {
 		data := inputs.Find(name)
 		if data == nil {
-			return fmt.Errorf("input %q is missing: the program reads it and nothing feeds it", name)
+			return fmt.Errorf("input %q is missing", name)
 		}
 		if limit := e.program.Values[i].Shape.Elements(); len(data) > limit {
-			return fmt.Errorf("input %q has %d elements, the program was planned for %d", name, len(data), limit)
+			return fmt.Errorf("input %q has %d elements, more than the planned %d", name, len(data), limit)
 		}
 		e.operands[i].Integers = data
 		e.operands[i].Shape = append(e.operands[i].Shape[:0:1], len(data))
@@ -162,10 +163,10 @@ func (e *executable) Feed(inputs device.Inputs) error {
 	return nil
 }
 
-// Run executes the program. It returns when the run is over.
+// Run computes the program and returns when it is done.
 func (e *executable) Run(run device.Run) error {
 	if !e.fed && len(e.program.Inputs) > 0 {
-		return fmt.Errorf("the inputs of this run were not fed")
+		return errors.New("the inputs of this run were not fed")
 	}
 	e.fed = false
 	if err := e.memory.wait(); err != nil {
@@ -188,7 +189,7 @@ func (e *executable) Run(run device.Run) error {
 	return nil
 }
 
-// bindOperands gives a step's operands the shapes that follow from the inputs' present shapes.
+// bindOperands sets the operands of a step, with the shapes that follow from the shapes of its inputs in this run.
 func (e *executable) bindOperands(s *step, run *device.Run) error {
 	for i, v := range s.In {
 		s.in[i] = e.operands[v]
@@ -220,7 +221,7 @@ func (e *executable) bindOperands(s *step, run *device.Run) error {
 	return nil
 }
 
-// execute computes one step, and measures it if there is a profile.
+// execute computes one step, and times it if there is a profile.
 func (e *executable) execute(s *step, run *device.Run) {
 	if run.Profile == nil {
 		s.compute(run, s.out, s.in, s.accumulate)
@@ -229,24 +230,24 @@ func (e *executable) execute(s *step, run *device.Run) {
 	started := time.Now()
 	s.compute(run, s.out, s.in, s.accumulate)
 	elapsed := time.Since(started)
-	run.Profile.Add(s.Op.Name(), elapsed, device.FLOPs(s.Op, described(s.in, true), described(s.out, false)), s.Recomputed)
+	run.Profile.Add(s.Op.Name(), elapsed, device.FLOPs(s.Op, flopOperands(s.in, true), flopOperands(s.out, false)), s.Recomputed)
 }
 
-// described are operands as counting operations sees them. All inputs are read.
-func described(operands []operand, read bool) []device.Operand {
+// flopOperands describes operands to device.FLOPs. Outputs that nothing reads have no shape there, inputs always have one.
+func flopOperands(operands []operand, inputs bool) []device.Operand {
 	list := make([]device.Operand, len(operands))
 	for i, o := range operands {
-		if read || o.wanted() {
+		if inputs || o.wanted() {
 			list[i] = device.Operand{Shape: o.Shape, Integers: o.Integers}
 		}
 	}
 	return list
 }
 
-// Figures are those of the runs since the last call: a run is over when Run returns.
+// Figures returns the outputs of all runs since the last call. It never has to wait: a run has ended when Run returns.
 func (e *executable) Figures(bool) ([]device.Figures, error) { return e.results.take(), nil }
 
-// Usage counts what the program and its memory take.
+// Usage returns how much memory the program and its Memory take.
 func (e *executable) Usage() device.Usage {
 	usage := device.Usage{
 		Parameters: 4 * int64(len(e.memory.parameters)), Gradients: 4 * int64(len(e.memory.gradients)),
@@ -258,8 +259,8 @@ func (e *executable) Usage() device.Usage {
 	return usage
 }
 
-// used is the number of elements of the arena that the last run touched. The system gives memory when it is first touched,
-// so a batch smaller than planned takes less than the arena.
+// used returns the number of elements of the arena that the last run touched. The operating system provides memory on first
+// touch, so batches that are smaller than planned take less than the whole arena.
 func (e *executable) used() int {
 	type extent struct{ start, end int }
 	var extents []extent

@@ -11,7 +11,7 @@ import (
 	"uer/internal/op"
 )
 
-// newExecutable loads a program into a memory of its own.
+// newExecutable loads a program with its own memory.
 func newExecutable(t testing.TB, d *Device, p *graph.Program) (*executable, *memory) {
 	t.Helper()
 	m, err := d.Allocate(p.Layout)
@@ -25,7 +25,7 @@ func newExecutable(t testing.TB, d *Device, p *graph.Program) (*executable, *mem
 	return e.(*executable), m.(*memory)
 }
 
-// classifier is a program planned for some tokens.
+// classifier returns a program planned for a number of tokens.
 func classifier(t testing.TB, tokens int) *graph.Program {
 	t.Helper()
 	const width, classes = 16, 7
@@ -39,7 +39,7 @@ func classifier(t testing.TB, tokens int) *graph.Program {
 	return program
 }
 
-// TestActivationsUsed runs a program with as many tokens as it was planned for, and with fewer.
+// TestActivationsUsed runs a program with the number of tokens it was planned for, and with fewer.
 func TestActivationsUsed(t *testing.T) {
 	const tokens = 64
 	program := classifier(t, tokens)
@@ -55,17 +55,17 @@ func TestActivationsUsed(t *testing.T) {
 		return e.Usage().ActivationsUsed
 	}
 	all, planned := used(tokens), e.Usage().Activations
-	// Between two values there may be a gap, to the next cache line.
+	// There may be a gap between two values, up to the next cache line.
 	if gaps := int64(64 * len(program.Values)); all > planned || all < planned-gaps {
 		t.Errorf("a full batch uses %d of %d bytes", all, planned)
 	}
-	// Scalars and the gradients of the weight do not shrink with the batch.
+	// Scalars and gradients of weights do not shrink with the batch.
 	if half := used(tokens / 2); half >= all || half < all/2 {
 		t.Errorf("half a batch uses %d bytes, a full one %d", half, all)
 	}
 }
 
-// TestFeed: each input that the program reads has to be fed before each run, and fit.
+// TestFeed checks that every input of a program must be fed before each run, and must not be too long.
 func TestFeed(t *testing.T) {
 	e, _ := newExecutable(t, newDevice(t, "", 1), classifier(t, 4))
 	ids := make([]int32, 4)
@@ -99,7 +99,7 @@ type unknown struct{ op.Total }
 
 func (unknown) Name() string { return "unknown" }
 
-// TestLoadRefuses names an operation that the CPU lacks, and a memory that does not fit.
+// TestLoadRefuses loads an operation that the CPU lacks, and loads into memory that does not fit.
 func TestLoadRefuses(t *testing.T) {
 	d, p := newDevice(t, "", 1), classifier(t, 4)
 	m, err := d.Allocate(graph.NewLayout())
@@ -118,7 +118,7 @@ func TestLoadRefuses(t *testing.T) {
 	}
 }
 
-// TestGuard: a loss that is not finite sets the flag, and a finite one does not take it back.
+// TestGuard checks that a loss that is not finite sets the flag, and that a finite one does not reset it.
 func TestGuard(t *testing.T) {
 	e, m := newExecutable(t, newDevice(t, "", 1), classifier(t, 4))
 	ids := make([]int32, 4)

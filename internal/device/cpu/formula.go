@@ -5,7 +5,7 @@ import (
 	"uer/internal/op"
 )
 
-// The formulas of package op as the kernels number them.
+// The constants of package op as those of package kernel.
 var (
 	activations = [...]kernel.Activation{
 		op.Identity: kernel.None, op.GELU: kernel.GELU, op.GELUFast: kernel.GELUFast, op.ReLU: kernel.ReLU,

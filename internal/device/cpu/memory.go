@@ -14,8 +14,8 @@ type memory struct {
 	parameters, gradients, state []float32
 
 	ranks  collective.Collective
-	begun  chan [2]int // ranges of gradients to sum; nil while no sums are being made
-	result chan error  // of the sums that were made
+	begun  chan [2]int // ranges of gradients to sum; nil while there are none
+	result chan error  // of the goroutine that sums, when begun is closed
 }
 
 func newMemory(layout graph.Layout, ranks collective.Collective) *memory {
@@ -29,7 +29,7 @@ func newMemory(layout graph.Layout, ranks collective.Collective) *memory {
 	}
 }
 
-// buffer is the flat buffer of a place, nil for other places.
+// buffer returns the flat buffer of a place, nil for other places.
 func (m *memory) buffer(p graph.Place) []float32 {
 	switch p {
 	case graph.InParameters:
@@ -44,36 +44,38 @@ func (m *memory) buffer(p graph.Place) []float32 {
 
 // Read copies from a flat buffer.
 func (m *memory) Read(p graph.Place, offset int, to []float32) error {
-	from, err := m.part(p, offset, len(to))
+	from, err := m.slice(p, offset, len(to))
 	copy(to, from)
 	return err
 }
 
 // Write copies to a flat buffer.
 func (m *memory) Write(p graph.Place, offset int, from []float32) error {
-	to, err := m.part(p, offset, len(from))
+	to, err := m.slice(p, offset, len(from))
 	copy(to, from)
 	return err
 }
 
-func (m *memory) part(p graph.Place, offset, size int) ([]float32, error) {
+// slice returns a range of a flat buffer, with all sums done.
+func (m *memory) slice(p graph.Place, offset, size int) ([]float32, error) {
 	if err := m.wait(); err != nil {
 		return nil, err
 	}
 	buffer := m.buffer(p)
 	if offset < 0 || offset+size > len(buffer) {
-		return nil, fmt.Errorf("elements %d to %d of the %v: there are %d", offset, offset+size, p, len(buffer))
+		return nil, fmt.Errorf("elements %d to %d of the %v: out of range, there are %d", offset, offset+size, p, len(buffer))
 	}
 	return buffer[offset : offset+size], nil
 }
 
-// Sum hands a range of gradients to a goroutine that sums one after another while the backward pass goes on.
+// Sum hands a range of gradients to a goroutine that sums ranges in turn while the backward pass goes on.
 func (m *memory) Sum(start, end int) {
 	if m.ranks == nil {
 		return
 	}
 	if m.begun == nil {
-		m.begun = make(chan [2]int, len(m.layout.Parameters)) // a range holds a parameter at least, so Sum never waits
+		// A range has at least one parameter, so the channel never fills up and Sum never waits.
+		m.begun = make(chan [2]int, len(m.layout.Parameters))
 		go m.sum(m.begun)
 	}
 	m.begun <- [2]int{start, end}
@@ -89,7 +91,7 @@ func (m *memory) sum(begun <-chan [2]int) {
 	m.result <- nil
 }
 
-// wait returns when the sums that were begun are made.
+// wait returns when the sums begun so far are done.
 func (m *memory) wait() error {
 	if m.begun == nil {
 		return nil

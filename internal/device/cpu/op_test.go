@@ -15,7 +15,7 @@ import (
 	"uer/internal/op"
 )
 
-// weigh is the sum of y·w, which makes a scalar loss of any output. w has no gradient.
+// weigh is the sum of y·w: a scalar loss of any output. w has no gradient.
 type weigh struct{}
 
 func (weigh) Name() string                                      { return "weigh" }
@@ -58,7 +58,7 @@ func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {
 	return nil
 }
 
-// newDevice makes a device with an instruction set.
+// newDevice returns a device that uses an instruction set.
 func newDevice(t testing.TB, set string, threads int) *Device {
 	t.Helper()
 	if set != "" {
@@ -80,7 +80,7 @@ type opTest struct {
 	build      func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node
 }
 
-// declaresParameter is the test whose operations declare a parameter, which can be done once only.
+// declaresParameter names the test whose operations declare a parameter, which is possible only once.
 const declaresParameter = "the sum of two cross entropies over one weight"
 
 // A batch of three sequences of 4, 0 and 3 tokens in rows of 5.
@@ -319,10 +319,14 @@ func (b built) passes(t *testing.T, d *Device, passes int) (loss float32, gradie
 	return float32(figures[0].Outputs[0]), gradients
 }
 
-// TestOps compares, for every operation and with every instruction set, our executables with Gorgonia's machine and their
-// gradients with finite differences.
+// TestOps compares our executables with Gorgonia's machine, and their gradients with finite differences, for every
+// operation and with every instruction set (in short mode, the best one).
 func TestOps(t *testing.T) {
-	for _, set := range kernel.InstructionSets() {
+	sets := kernel.InstructionSets()
+	if testing.Short() {
+		sets = sets[:1]
+	}
+	for _, set := range sets {
 		t.Run(set, func(t *testing.T) {
 			d := newDevice(t, set, 2)
 			for _, test := range opTests {
@@ -359,7 +363,7 @@ func compareWithMachine(t *testing.T, d *Device, b built, loss float32, gradient
 	}
 	for _, p := range b.program.Parameters {
 		for i, want := range machine.Gradients[p.Name].Floats {
-			// Sums of several terms are added in another order.
+			// Sums of several terms are computed in another order.
 			if got := gradients[p.Offset+i]; math.Abs(float64(got-want)) > 1e-5*(1+math.Abs(float64(want))) {
 				t.Errorf("gradient of %s[%d] is %v, on Gorgonia's machine %v", p.Name, i, got, want)
 			}
@@ -367,8 +371,8 @@ func compareWithMachine(t *testing.T, d *Device, b built, loss float32, gradient
 	}
 }
 
-// compareWithDifference checks one element of a gradient. A central difference over 2h errs by about h² times the third
-// derivative and by the rounding of the loss over h; the tolerance covers both at h = 0.01 for values of order 1.
+// compareWithDifference checks one element of a gradient. The error of a central difference over 2h is about h² times the
+// third derivative plus the rounding of the loss over h. The tolerance covers both at h = 0.01 for values of order 1.
 func compareWithDifference(t *testing.T, d *Device, b built, name string, i int, gradient float32) {
 	t.Helper()
 	const h, tolerance = 1e-2, 5e-3
@@ -384,7 +388,7 @@ func compareWithDifference(t *testing.T, d *Device, b built, name string, i int,
 	}
 }
 
-// TestEveryOpIsTested keeps the table of kernels and the tests together. Those that update parameters are tested in package
+// TestEveryOpIsTested checks that every kernel has a test here. Those that update parameters are tested in package
 // optimizer.
 func TestEveryOpIsTested(t *testing.T) {
 	seen := map[reflect.Type]bool{}

@@ -35,8 +35,8 @@ func recurrentGradientKernel(d *Device, o op.RecurrentGradient) compute {
 	}
 }
 
-// recurrent describes the layer over the present batch, all but what it writes; its weights are appended to those given. The
-// inputs are those of op.Recurrent.
+// recurrent describes the layer over the current batch, without its outputs. The inputs are those of op.Recurrent. The
+// list of weights reuses the memory of the given one.
 func recurrent(o op.Recurrent, in []operand, weights []kernel.RecurrentWeights, precision kernel.Precision) kernel.Recurrent {
 	parameters, starts := in[1:len(in)-1], in[len(in)-1]
 	r := kernel.Recurrent{
@@ -49,12 +49,12 @@ func recurrent(o op.Recurrent, in []operand, weights []kernel.RecurrentWeights, 
 	return r
 }
 
-// recurrentWeights are the buffers of one direction, in the order of op.Recurrent.
+// recurrentWeights returns the weights of one direction from the inputs of op.Recurrent.
 func recurrentWeights(b []operand) kernel.RecurrentWeights {
 	return kernel.RecurrentWeights{WeightIH: b[0].Floats, WeightHH: b[1].Floats, BiasIH: b[2].Floats, BiasHH: b[3].Floats}
 }
 
-// recurrentSaved is the size of what the kernel saves, for the inputs of op.Recurrent.
+// recurrentSaved returns the number of elements that the kernel saves, given the inputs of op.Recurrent.
 func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
 	hidden := in[2][1]
 	return kernel.RecurrentSaved(cells[o.Cell], in[0][0], o.Directions*hidden)

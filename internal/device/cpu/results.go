@@ -2,11 +2,11 @@ package cpu
 
 import "uer/internal/device"
 
-// results keeps the outputs of runs until they are read. Both lists are used again, so that nothing is allocated once
-// they have their sizes.
+// results keeps the outputs of runs until they are read. The two lists swap roles and keep their memory, so that adding
+// does not allocate once they have grown.
 type results struct{ unread, read []device.Figures }
 
-// add takes the scalar outputs of a run.
+// add records the outputs of a run.
 func (r *results) add(outputs []int, operands []operand) {
 	n := len(r.unread)
 	if n < cap(r.unread) {
@@ -25,7 +25,7 @@ func (r *results) add(outputs []int, operands []operand) {
 	r.unread[n].Outputs = figures
 }
 
-// take gives the outputs that were not read, and keeps them until it is called again.
+// take returns the unread outputs. They are valid until the next call.
 func (r *results) take() []device.Figures {
 	r.unread, r.read = r.read[:0], r.unread
 	return r.read

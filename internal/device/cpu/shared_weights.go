@@ -6,21 +6,21 @@ import (
 	"uer/internal/op"
 )
 
-// sharedWeight is a weight W [out, in] of linear maps that several layers share, in the layouts in which products read it.
-// A run packs it when the first layer needs it; the other layers find it packed.
+// sharedWeight holds a weight W [out, in] that several linear layers share, packed in the layouts that matrix products
+// read. In each run the first layer that needs it packs it, and the others reuse that.
 type sharedWeight struct {
 	forward, backward packedWeight // Wᵀ of y = x Wᵀ, W of dx = dy W
 }
 
-// packedWeight is memory for a packed matrix and the matrix, if the present run has packed it.
+// packedWeight is a packed matrix and its memory. It is valid once the current run has packed it.
 type packedWeight struct {
 	memory []float32
 	packed kernel.Packed
 	valid  bool
 }
 
-// shareWeights finds the weights for which several instructions compute a gradient, and gives their operands packed forms.
-// Layers whose forward pass is repeated, to save memory, do not count twice.
+// shareWeights finds the weights whose gradients several instructions compute, and gives their operands memory for packing.
+// It counts gradients, because a forward pass may occur twice for one layer, to save memory.
 func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sharedWeight {
 	uses := make([]int, len(program.Values))
 	for _, instruction := range program.Instructions {
@@ -42,13 +42,13 @@ func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sha
 	return weights
 }
 
-// invalidate makes the coming run pack the weight again: the parameters have changed.
+// invalidate makes the next run pack the weight again, as the parameters may have changed.
 func (w *sharedWeight) invalidate() { w.forward.valid, w.backward.valid = false, false }
 
-// size is the number of elements of the packed forms.
+// size returns the number of elements of the packed copies.
 func (w *sharedWeight) size() int { return len(w.forward.memory) + len(w.backward.memory) }
 
-// packedForward is a weight [out, in] as x Wᵀ reads it, or nil if layers do not share it.
+// packedForward returns a weight [out, in] packed for x Wᵀ, or nil if it is not shared.
 func (o operand) packedForward(d *Device) *kernel.Packed {
 	if o.shared == nil {
 		return nil
@@ -56,7 +56,7 @@ func (o operand) packedForward(d *Device) *kernel.Packed {
 	return o.shared.forward.pack(d, o.Floats, o.Shape[1], o.Shape[0], true)
 }
 
-// packedBackward is a weight [out, in] as dy W reads it, or nil if layers do not share it.
+// packedBackward returns a weight [out, in] packed for dy W, or nil if it is not shared.
 func (o operand) packedBackward(d *Device) *kernel.Packed {
 	if o.shared == nil {
 		return nil
@@ -64,7 +64,7 @@ func (o operand) packedBackward(d *Device) *kernel.Packed {
 	return o.shared.backward.pack(d, o.Floats, o.Shape[0], o.Shape[1], false)
 }
 
-// pack packs the matrix [k, n], or [n, k] if transpose, unless the present run has done so.
+// pack packs the matrix [k, n], or [n, k] if transpose, unless the current run has done so already.
 func (p *packedWeight) pack(d *Device, weight []float32, k, n int, transpose bool) *kernel.Packed {
 	if !p.valid {
 		p.packed, p.valid = d.kernel.Pack(p.memory, weight, 0, k, n, transpose, d.precision), true

@@ -9,8 +9,8 @@ import (
 	"uer/internal/op"
 )
 
-// TestSharedWeights compares runs that pack a weight once for all layers with runs in which each layer packs it, before
-// and after the parameters change, with and without accumulation.
+// TestSharedWeights compares runs that pack a weight once for all layers with runs that pack it for each layer, before and
+// after the parameters change, with and without accumulation.
 func TestSharedWeights(t *testing.T) {
 	const tokens, width, layers = 130, 40, 3
 	b := graph.NewBuilder()

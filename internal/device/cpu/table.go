@@ -8,14 +8,14 @@ import (
 	"uer/internal/graph"
 )
 
-// A compute function runs one operation. An output that nobody reads has no memory. accumulate tells for each output
-// whether to add to it; it is set only for outputs that the kernel declares it can add to.
+// A compute function computes one operation. An output that nothing reads has no memory. accumulate says for each output
+// whether to add to it, which is requested only of outputs that the kernel declares it can add to.
 type compute func(run *device.Run, out, in []operand, accumulate []bool)
 
-// binding is a row of the table of kernels: how an operation is computed.
+// binding is an entry of the table of kernels: how a type of operation is computed.
 type binding struct {
 	bind  func(d *Device, o graph.Op) compute
-	adds  func(output int) bool                  // whether the kernel can add to an output; nil for none
+	adds  func(output int) bool                  // whether the kernel can add to an output; nil if to none
 	saved func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
 }
 
@@ -49,28 +49,30 @@ var kernels = table(
 	kernelOf(recurrentGradientKernel).addsToAll(),
 	kernelOf(gatedConvolutionKernel).saves(gatedConvolutionSaved),
 	kernelOf(gatedConvolutionGradientKernel).addsToAll(),
-	kernelOf(crossEntropyKernel).addsFrom(2), // the gradients; not the loss and the hits
+	kernelOf(crossEntropyKernel).addsFrom(2), // to the gradients, not to the loss and the number of correct predictions
 	kernelOf(sumSquaresKernel),
 	kernelOf(clipKernel),
 	kernelOf(adamWKernel),
 	kernelOf(adafactorKernel),
 )
 
-// entry is a binding of operations of type O.
+// entry is a binding for operations of type O.
 type entry[O graph.Op] struct{ binding }
 
 func kernelOf[O graph.Op](bind func(d *Device, o O) compute) entry[O] {
 	return entry[O]{binding{bind: func(d *Device, o graph.Op) compute { return bind(d, o.(O)) }}}
 }
 
+// addsToAll declares that the kernel can add to all outputs.
 func (e entry[O]) addsToAll() entry[O] { return e.addsFrom(0) }
 
+// addsFrom declares that the kernel can add to the outputs from first on.
 func (e entry[O]) addsFrom(first int) entry[O] {
 	e.adds = func(output int) bool { return output >= first }
 	return e
 }
 
-// saves declares the size of what the operation saves, for inputs of the given shapes.
+// saves declares how many elements the operation saves, for inputs of the given shapes.
 func (e entry[O]) saves(size func(o O, in []graph.Shape) int) entry[O] {
 	e.saved = func(o graph.Op, in []graph.Shape) int { return size(o.(O), in) }
 	return e
@@ -89,7 +91,7 @@ func table(entries ...interface {
 	return made
 }
 
-// find gives the binding of an operation.
+// find returns the binding of an operation.
 func (d *Device) find(o graph.Op) (binding, error) {
 	b, ok := kernels[reflect.TypeOf(o)]
 	if !ok {
@@ -103,7 +105,7 @@ func (d *Device) canAdd(o graph.Op, output int) bool {
 	return b.adds != nil && b.adds(output)
 }
 
-// savedSize is the number of elements that an operation saves for its gradient, at least one.
+// savedSize returns the number of elements that an operation saves for its gradient, at least one.
 func (d *Device) savedSize(o graph.Op, in []graph.Shape) (int, error) {
 	b, err := d.find(o)
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package scripts holds the recipes; this test runs each of them on the demo corpus.
-package scripts
+package main
 
 import (
 	"os"
@@ -9,12 +8,14 @@ import (
 	"testing"
 )
 
+const scripts = "../../scripts"
+
+// TestRecipes runs each recipe on the demo corpus, in short mode one of them.
 func TestRecipes(t *testing.T) {
-	program := filepath.Join(t.TempDir(), "uer")
-	if output, err := exec.Command("go", "build", "-o", program, "../cmd/uer").CombinedOutput(); err != nil {
-		t.Fatalf("build uer: %v\n%s", err, output)
-	}
 	for _, script := range recipes(t) {
+		if testing.Short() && script != "roberta.sh" {
+			continue
+		}
 		settings := []string{""}
 		if script == "spanbert.sh" {
 			settings = []string{"MASKING=static", "MASKING=dynamic"}
@@ -22,22 +23,22 @@ func TestRecipes(t *testing.T) {
 		for _, setting := range settings {
 			t.Run(strings.TrimSpace(script+" "+setting), func(t *testing.T) {
 				t.Parallel()
-				testRecipe(t, script, program, setting)
+				testRecipe(t, script, setting)
 			})
 		}
 	}
 }
 
 // testRecipe makes a trial of two steps, then continues its checkpoint for two more.
-func testRecipe(t *testing.T, script, program, setting string) {
+func testRecipe(t *testing.T, script, setting string) {
 	files := t.TempDir()
 	first, second := filepath.Join(files, "first"), filepath.Join(files, "second")
 	for _, settings := range [][]string{
 		{"OUTPUT=" + first},
 		{"OUTPUT=" + second, "PRETRAINED=" + first + "-2"},
 	} {
-		command := exec.Command("bash", script, "--threads", "1")
-		command.Env = append(os.Environ(), "UER="+program, "DATASET="+filepath.Join(files, "dataset.pt"), "STEPS=2", setting)
+		command := exec.Command("bash", filepath.Join(scripts, script), "--threads", "1")
+		command.Env = append(os.Environ(), "UER=uer", "DATASET="+filepath.Join(files, "dataset.pt"), "STEPS=2", setting)
 		command.Env = append(command.Env, settings...)
 		if output, err := command.CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", settings, err, output)
@@ -52,18 +53,19 @@ func testRecipe(t *testing.T, script, program, setting string) {
 
 // recipes lists the scripts that share recipe.sh.
 func recipes(t *testing.T) []string {
-	scripts, err := filepath.Glob("*.sh")
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(scripts, "*.sh"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var names []string
-	for _, name := range scripts {
-		content, err := os.ReadFile(name)
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(string(content), "\nsource ") {
-			names = append(names, name)
+			names = append(names, filepath.Base(path))
 		}
 	}
 	if len(names) == 0 {
