@@ -76,7 +76,9 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 	for i := range p.others {
 		o := &p.others[i]
 		panels := p.panels(o, block)
-		t := routine.Multiply{Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Slot)}
+		t := routine.Multiply{
+			Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Slot),
+		}
 		if p.windowsAreA {
 			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, o.c[line*o.leading:]
 			t.Height, t.Stride = p.windows.width, p.windows.stride

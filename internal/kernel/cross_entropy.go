@@ -44,7 +44,8 @@ func CrossEntropyScratch(rows, width, classes int) int {
 	return logits + sums + results
 }
 
-// CrossEntropy returns the mean loss and the number of rows whose label has the largest logit (the first of equal ones). Without rows the loss and its gradients are 0.
+// CrossEntropy returns the mean loss and the number of rows whose label has the largest logit (the first of equal ones).
+// Without rows the loss and its gradients are 0.
 func (c *CPU) CrossEntropy(p *CrossEntropy) (loss float32, correct int) {
 	p.check()
 	if p.Rows == 0 {
@@ -90,7 +91,8 @@ func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, 
 	if first > 0 {
 		dweight.Accumulate, dbias.Accumulate = true, true
 	}
-	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true, C: logits, Bias: p.Bias})
+	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true,
+		C: logits, Bias: p.Bias})
 	c.softmaxRows(p, logits, sums, results, p.Labels[first:last])
 	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight,
 		C: dhidden.To, Accumulate: dhidden.Accumulate})

@@ -193,16 +193,13 @@ func (r *Recurrent) direction(d int) routine.RecurrentStep {
 }
 
 // unitTiles returns the number of tiles of a step in all directions, and a function that calls a routine for one of them.
-func unitTiles(directions []routine.RecurrentStep, call func(routine.RecurrentStep)) (tiles int, body func(worker, tile int)) {
+func unitTiles(directions []routine.RecurrentStep, call func(routine.RecurrentTile)) (tiles int, body func(worker, tile int)) {
 	const units = routine.RecurrentUnits
-	each := routine.CeilDivide(directions[0].Hidden, units)
+	hidden := directions[0].Hidden
+	each := routine.CeilDivide(hidden, units)
 	return len(directions) * each, func(_, tile int) {
-		t := directions[tile/each]
-		tile %= each
-		t.First, t.Units = tile*units, min(units, t.Hidden-tile*units)
-		size := units * t.Cell.Gates() * t.Hidden
-		t.Packed = t.Packed[tile*size : (tile+1)*size]
-		call(t)
+		first := tile % each * units
+		call(routine.RecurrentTile{RecurrentStep: &directions[tile/each], First: first, Units: min(units, hidden-first)})
 	}
 }
 

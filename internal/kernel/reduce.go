@@ -30,7 +30,8 @@ func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumula
 	partials := scratch[:blocks*width] // [blocks, width]
 	c.parallel(blocks, func(block int) {
 		first, last := block*step, min((block+1)*step, n)
-		c.table.ColumnSum(routine.ColumnSum{Out: partials[block*width : (block+1)*width], X: x[first*width : last*width], Stride: width})
+		out := partials[block*width : (block+1)*width]
+		c.table.ColumnSum(routine.ColumnSum{Out: out, X: x[first*width : last*width], Stride: width})
 	})
 	c.sumBlocks(Output{To: out, Accumulate: accumulate}, partials, width)
 }

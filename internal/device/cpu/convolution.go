@@ -21,8 +21,11 @@ func gatedConvolutionGradientKernel(d *Device, o op.GatedConvolutionGradient) co
 	var g kernel.GatedConvolutionGradient
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
 		g = kernel.GatedConvolutionGradient{
-			GatedConvolution: gatedConvolution(op.GatedConvolution(o), in[2:], d.precision), DY: in[1].Floats, DX: out[0].output(accumulate[0]),
-			DConvolution: filterGradient(out[1:4], accumulate[1:4]), DGate: filterGradient(out[4:7], accumulate[4:7]),
+			GatedConvolution: gatedConvolution(op.GatedConvolution(o), in[2:], d.precision),
+			DY:               in[1].Floats,
+			DX:               out[0].output(accumulate[0]),
+			DConvolution:     filterGradient(out[1:4], accumulate[1:4]),
+			DGate:            filterGradient(out[4:7], accumulate[4:7]),
 		}
 		g.Saved = in[0].Floats
 		g.Scratch = d.floats(g.ScratchSize())

@@ -8,8 +8,12 @@ import "C"
 import "uer/internal/kernel/routine"
 
 func fillAttention(s *C.struct_set, t *routine.Table) {
-	put(&t.AttentionForward, s.attention_forward, func(t routine.AttentionHeads) { C.call_attention_forward(s, attentionHeads(&t)) })
-	put(&t.AttentionBackward, s.attention_backward, func(t routine.AttentionHeads) { C.call_attention_backward(s, attentionHeads(&t)) })
+	put(&t.AttentionForward, s.attention_forward, func(a routine.AttentionHeads) {
+		C.call_attention_forward(s, attentionHeads(&a))
+	})
+	put(&t.AttentionBackward, s.attention_backward, func(a routine.AttentionHeads) {
+		C.call_attention_backward(s, attentionHeads(&a))
+	})
 }
 
 func attentionHeads(t *routine.AttentionHeads) C.struct_attention_heads {

@@ -67,6 +67,7 @@ struct multiply {
 	const float *residual;
 };
 
+// struct recurrent_step is RecurrentTile with its step.
 struct recurrent_step {
 	int cell;
 	size_t hidden, first, units;

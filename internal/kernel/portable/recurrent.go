@@ -8,13 +8,13 @@ import (
 
 // The portable steps read the weights as they are.
 var recurrent = routine.Recurrent{
-	PackForward:  func(routine.RecurrentStep) {},
-	PackBackward: func(routine.RecurrentStep) {},
+	PackForward:  func(routine.RecurrentTile) {},
+	PackBackward: func(routine.RecurrentTile) {},
 	Forward:      recurrentForward,
 	Backward:     recurrentBackward,
 }
 
-func recurrentForward(t routine.RecurrentStep) {
+func recurrentForward(t routine.RecurrentTile) {
 	for row, token := range t.Tokens {
 		for u := t.First; u < t.First+t.Units; u++ {
 			var sums [4]float32 // of the gates
@@ -24,7 +24,7 @@ func recurrentForward(t routine.RecurrentStep) {
 					sums[gate] = dot(weights, t.Before[row*t.Hidden:])
 				}
 			}
-			h := cellForward(&t, row, int(token), u, sums)
+			h := cellForward(t.RecurrentStep, row, int(token), u, sums)
 			t.Y[int(token)*t.Stride+u] = h
 			t.After[row*t.Hidden+u] = h
 		}
@@ -61,7 +61,7 @@ func cellForward(t *routine.RecurrentStep, row, token, u int, sums [4]float32) f
 	return tanh32(*gate(0) + sums[0])
 }
 
-func recurrentBackward(t routine.RecurrentStep) {
+func recurrentBackward(t routine.RecurrentTile) {
 	width := t.Cell.Gates() * t.Hidden
 	for row, token := range t.Tokens {
 		for u := t.First; u < t.First+t.Units; u++ {
@@ -72,7 +72,7 @@ func recurrentBackward(t routine.RecurrentStep) {
 				}
 				memory = t.Memory[row*t.Hidden+u]
 			}
-			cellBackward(&t, row, int(token), u, dh, memory)
+			cellBackward(t.RecurrentStep, row, int(token), u, dh, memory)
 		}
 	}
 }

@@ -21,22 +21,27 @@ const RecurrentUnits = 32
 
 // Recurrent is the routines of recurrent layers. They belong together: steps read weights as they were packed.
 type Recurrent struct {
-	PackForward, PackBackward func(RecurrentStep) // lay out Weights in Packed for the tile's steps
-	Forward, Backward         func(RecurrentStep)
+	PackForward, PackBackward func(RecurrentTile) // lay out Weights in Packed for the tile's steps
+	Forward, Backward         func(RecurrentTile)
 }
 
-// RecurrentStep is one step of some units in one direction, for all sequences that are long enough. Slices are indexed by
-// token, or by row where a row is a sequence.
+// RecurrentTile is some units of a step.
+type RecurrentTile struct {
+	*RecurrentStep
+	First, Units int // First is a multiple of RecurrentUnits
+}
+
+// RecurrentStep is one step in one direction, for all sequences that are long enough. Slices are indexed by token, or by row
+// where a row is a sequence.
 type RecurrentStep struct {
-	Cell         Cell
-	Hidden       int
-	First, Units int     // the units of the tile
-	Tokens       []int32 // [rows] the token of each sequence
-	Previous     int     // distance to the token of the previous step
-	Start        bool    // whether this is the first step
+	Cell     Cell
+	Hidden   int
+	Tokens   []int32 // [rows] the token of each sequence
+	Previous int     // distance to the token of the previous step
+	Start    bool    // whether this is the first step
 
 	Weights []float32 // [gates*hidden, hidden]
-	Packed  []float32 // [RecurrentUnits*gates*hidden] the tile's part of Weights, as packed
+	Packed  []float32 // [tiles, RecurrentUnits*gates*hidden] the weights as packed
 	Bias    []float32 // [hidden] of the product that gate r of a GRU acts on
 
 	Gates      []float32 // [tokens, gates*hidden], rows GateStride apart
