@@ -57,8 +57,8 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
-	e.program, origin = device.WithCopies(p, canAdd)
-	e.shapes = device.NewShapes(e.program, savedSize)
+	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
 	e.inputs.plan(e.program)
 	if err := e.bind(origin); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 func (e *executable) bind(origin []int) error {
 	b := &binder{device: e.device}
 	for i, instruction := range e.program.Instructions {
-		binding, err := find(instruction.Op)
+		binding, err := bindings.Find(instruction.Op)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (e *executable) bind(origin []int) error {
 			b.in = append(b.in, e.shapes.Of(v))
 		}
 		s := step{
-			Instruction: instruction, number: origin[i], compute: binding.bind(b, instruction.Op),
+			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
 			accumulate: make([]bool, len(instruction.Out)),
 		}
