@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"fmt"
 	"time"
 
 	"uer/internal/device"
@@ -51,9 +50,8 @@ type step struct {
 }
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
-	if p.ParameterSize != m.layout.ParameterSize || p.StateSize > m.layout.StateSize {
-		return nil, fmt.Errorf("the program has %d parameters and %d elements of state, the memory %d and %d",
-			p.ParameterSize, p.StateSize, m.layout.ParameterSize, m.layout.StateSize)
+	if err := device.CheckProgram(p, m.layout); err != nil {
+		return nil, err
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
