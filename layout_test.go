@@ -15,7 +15,7 @@ import (
 var levels = [][]string{
 	{"console", "durable", "random", "kernel", "pickle", "device/cuda/vgpu/ptx2cpp"},
 	{"config", "vocab", "corpus", "statedict", "device/cuda/vgpu"},
-	{"tokenizer", "masking", "graph", "collective", "device/cuda/vgpu/build"},
+	{"tokenizer", "masking", "graph", "collective", "device/cuda/vgpu/build", "device/cuda/vgpu/check"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/cpu"},
