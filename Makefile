@@ -1,5 +1,5 @@
 # Only Go is required. With a C compiler, the kernels are faster and `make check` works.
-.PHONY: build demo test check race fuzz lint bench clean
+.PHONY: build demo test check race fuzz vgpu lint bench clean
 
 build:
 	go build -o bin/uer ./cmd/uer
@@ -21,6 +21,10 @@ race:
 
 fuzz:
 	scripts/fuzz.sh
+
+# A stand-in for a GPU's driver, for tests: LD_LIBRARY_PATH=build/vgpu. It needs g++.
+vgpu:
+	go run ./internal/device/cuda/vgpu/build
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"

@@ -13,9 +13,9 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
-	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native"},
-	{"tokenizer", "masking", "graph", "collective", "kernel"},
+	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers", "device/cuda/vgpu/ptx2cpp"},
+	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
+	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check"},
 	{"op", "instance", "device/cuda/kernels"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/cpu"},

@@ -1,0 +1,202 @@
+// Kernels on the stand-in: right ones give what they should, mistakes are noticed.
+#include <cmath>
+
+#include "gpu.h"
+
+using namespace test;
+
+TEST(adds) {
+	Gpu gpu;
+	const int n = 1000;
+	CUdeviceptr a = upload(ramp(n)), b = upload(ramp(n)), out = allocate(n * 4);
+	OK(gpu.run("add", 8, 128, 0, out, a, b, n));
+	std::vector<float> sum = download<float>(out, n);
+	for (int i = 0; i < n; i++) EQUAL(sum[i], 2 * i);
+}
+
+TEST(takes_structures_by_value) {
+	Gpu gpu;
+	struct {
+		float factor;
+		int n;
+		CUdeviceptr from;
+	} scale = {3, 10, upload(ramp(10))};
+	CUdeviceptr out = allocate(40);
+	OK(gpu.run("scale_by_value", 1, 32, 0, out, scale, 0.5));
+	EQUAL(download<float>(out, 10)[9], 27.5);
+}
+
+TEST(shares_memory) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(640)), out = allocate(640 * 4);
+	OK(gpu.run("block_reverse", 10, 64, 0, out, in));
+	std::vector<float> reversed = download<float>(out, 640);
+	for (int i = 0; i < 640; i++) EQUAL(reversed[i], i / 64 * 64 + 63 - i % 64);
+}
+
+TEST(adds_up_blocks) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(1024)), out = allocate(16);
+	OK(gpu.run("block_sums", 4, 256, 16, out, in, 4));
+	std::vector<float> sums = download<float>(out, 4);
+	for (int i = 0; i < 4; i++) EQUAL(sums[i], 32640 + 65536 * i);
+}
+
+TEST(counts_atomically) {
+	Gpu gpu;
+	CUdeviceptr counter = upload(std::vector<int>{0});
+	OK(gpu.run("count", 20, 100, 0, counter));
+	EQUAL(download<int>(counter, 1)[0], 2000);
+}
+
+// The Go test compares what this prints for both kinds of twins.
+TEST(numbers) {
+	Gpu gpu;
+	std::vector<float> in(512);
+	for (size_t i = 0; i < in.size(); i++) in[i] = std::sin((float)i * 7) * (i % 5 ? 1.0f : 1e5f);
+	CUdeviceptr from = upload(in), out = allocate(in.size() * 16);
+	OK(gpu.run("numbers", 4, 128, 0, out, from, (uint64_t)0x123456789abcdef, (unsigned)in.size()));
+	uint64_t hash = 0;
+	for (unsigned x : download<unsigned>(out, in.size() * 4)) hash = hash * 0x100000001b3 + x;
+	printf("%016llx\n", (unsigned long long)hash);
+}
+
+// A kernel that forgets a barrier gives NaN under some schedules; each process has one.
+static bool any_nan(const char *kernel, unsigned threads) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(threads)), out = allocate(threads * 4);
+	bool nan = false;
+	for (int i = 0; i < 20; i++) {
+		OK(gpu.run(kernel, 1, threads, 0, out, in));
+		for (float x : download<float>(out, threads)) nan |= std::isnan(x);
+	}
+	return nan;
+}
+TEST(notices_a_missing_barrier) { CHECK(any_nan("forgets_barrier", 64)); }
+TEST(notices_a_missing_warp_barrier) { CHECK(any_nan("forgets_warp_barrier", 32)); }
+
+TEST(shared_memory_begins_as_nan) {
+	Gpu gpu;
+	CUdeviceptr out = allocate(256);
+	OK(gpu.run("reads_unwritten", 1, 64, 0, out));
+	std::vector<float> read = download<float>(out, 64);
+	CHECK(std::isnan(read[5]));
+	EQUAL(read[4], 1);
+}
+
+TEST(new_memory_is_nan) {
+	Gpu gpu;
+	for (float x : download<float>(allocate(4000), 1000)) CHECK(std::isnan(x));
+}
+
+// Each of these ends with an error of the device that stays.
+template <class... A> static void fails(CUresult want, const char *kernel, unsigned blocks, unsigned threads, unsigned shared, size_t bytes, A... more) {
+	Gpu gpu;
+	EQUAL(gpu.run(kernel, blocks, threads, shared, allocate(bytes), more...), want);
+	CUdeviceptr address;
+	EQUAL(cuMemAlloc_v2(&address, 4), want);
+}
+TEST(notices_different_barriers) { fails(CUDA_ERROR_LAUNCH_FAILED, "diverges", 1, 64, 0, 256); }
+TEST(notices_a_barrier_without_all) { fails(CUDA_ERROR_LAUNCH_FAILED, "returns_early", 1, 64, 0, 256, 40); }
+TEST(notices_a_shuffle_without_all) { fails(CUDA_ERROR_LAUNCH_FAILED, "shuffles_alone", 1, 32, 0, 128, 20); }
+TEST(notices_a_write_past_a_page) { fails(CUDA_ERROR_ILLEGAL_ADDRESS, "writes_past_end", 5, 256, 0, 4096, 1024); }
+TEST(notices_a_write_past_a_buffer) { fails(CUDA_ERROR_ILLEGAL_ADDRESS, "writes_past_end", 1, 32, 0, 40, 10); }
+TEST(notices_a_write_past_shared_memory) { fails(CUDA_ERROR_LAUNCH_FAILED, "writes_past_shared", 1, 32, 128, 128, 32); }
+TEST(notices_a_write_past_a_part_of_shared_memory) {
+	fails(CUDA_ERROR_LAUNCH_FAILED, "writes_past_shared", 1, 8, 40, 128, 10);
+}
+
+TEST(notices_a_null_pointer) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(64)), out = 0;
+	EQUAL(gpu.run("block_reverse", 1, 64, 0, out, in), CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
+TEST(notices_freed_memory) {
+	Gpu gpu;
+	CUdeviceptr buffer = upload(ramp(64)), pointers = upload(std::vector<CUdeviceptr>{buffer}), out = allocate(256);
+	OK(gpu.run("follows", 1, 64, 0, out, pointers));
+	EQUAL(download<float>(out, 64)[63], 63);
+	OK(cuMemFree_v2(buffer));
+	EQUAL(gpu.run("follows", 1, 64, 0, out, pointers), CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
+TEST(notices_freed_memory_among_arguments) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(64)), out = allocate(256);
+	OK(cuMemFree_v2(in));
+	EQUAL(gpu.run("block_reverse", 1, 64, 0, out, in), CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
+TEST(notices_a_host_pointer) {
+	Gpu gpu;
+	std::vector<float> host(64);
+	CUdeviceptr out = allocate(256);
+	EQUAL(gpu.run("block_reverse", 1, 64, 0, out, (CUdeviceptr)host.data()), CUDA_ERROR_ILLEGAL_ADDRESS);
+}
+
+TEST(reaches_pinned_memory) {
+	Gpu gpu;
+	void *pinned = nullptr;
+	OK(cuMemHostAlloc(&pinned, 256, 0));
+	std::vector<float> x = ramp(64);
+	memcpy(pinned, x.data(), 256);
+	CUdeviceptr out = allocate(256);
+	OK(gpu.run("block_reverse", 1, 64, 0, out, (CUdeviceptr)pinned));
+	EQUAL(download<float>(out, 64)[0], 63);
+}
+
+TEST(blocks_come_in_any_order) {
+	Gpu gpu;
+	CUdeviceptr out = allocate(4);
+	bool differs = false;
+	for (int i = 0; i < 20; i++) {
+		OK(gpu.run("depends_on_order", 50, 1, 0, out));
+		differs |= download<float>(out, 1)[0] != 49;
+	}
+	CHECK(differs);
+}
+
+TEST(launches_are_checked) {
+	Gpu gpu;
+	CUdeviceptr x = upload(ramp(64));
+	EQUAL(gpu.launch("block_reverse", 0, 64, 0, x, x), CUDA_ERROR_INVALID_VALUE);
+	EQUAL(gpu.launch("block_reverse", 1, 1025, 0, x, x), CUDA_ERROR_INVALID_VALUE);
+	EQUAL(gpu.launch("block_reverse", 1, 64, 50000, x, x), CUDA_ERROR_INVALID_VALUE);
+	void *missing[] = {&x, nullptr};
+	EQUAL(cuLaunchKernel(gpu.function("block_reverse"), 1, 1, 1, 64, 1, 1, 0, gpu.stream, missing, nullptr), CUDA_ERROR_INVALID_VALUE);
+	EQUAL(cuLaunchKernel(gpu.function("block_reverse"), 1, 1, 1, 64, 1, 1, 0, gpu.stream, nullptr, nullptr), CUDA_ERROR_INVALID_VALUE);
+	// More than 48 KB of shared memory have to be asked for.
+	CUfunction sums = gpu.function("block_sums");
+	int shared = 0;
+	OK(cuFuncGetAttribute(&shared, CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES, sums));
+	EQUAL(shared, 32);
+	EQUAL(gpu.launch("block_sums", 1, 256, 60000, x, x, 4), CUDA_ERROR_INVALID_VALUE);
+	EQUAL(cuFuncSetAttribute(sums, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 300000), CUDA_ERROR_INVALID_VALUE);
+	OK(cuFuncSetAttribute(sums, CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, 60000));
+	CUdeviceptr in = upload(ramp(256)), out = allocate(4);
+	OK(gpu.run("block_sums", 1, 256, 60000, out, in, 4));
+	CUfunction none;
+	EQUAL(cuModuleGetFunction(&none, gpu.module, "subtract"), CUDA_ERROR_NOT_FOUND);
+}
+
+TEST(modules_are_checked) {
+	variable("VGPU_SM", "75");
+	variable("VGPU_DRIVER", "11000");
+	OK(cuInit(0));
+	CUcontext context;
+	OK(cuDevicePrimaryCtxRetain(&context, 0));
+	OK(cuCtxSetCurrent(context));
+	CUmodule module;
+	EQUAL(cuModuleLoadData(&module, "hello"), CUDA_ERROR_INVALID_IMAGE);
+	EQUAL(cuModuleLoadData(&module, kernels("kernels/right.ptx").c_str()), CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
+	EQUAL(cuModuleLoadData(&module, ".version 7.0\n.target sm_80\n"), CUDA_ERROR_NO_BINARY_FOR_GPU);
+	const char *broken = ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry f(.param .u64 p)\n{\n\tfrobnicate.u32 %r1;\n}\n";
+	char log[200] = "";
+	int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
+	void *values[] = {log, (void *)sizeof log};
+	EQUAL(cuModuleLoadDataEx(&module, broken, 2, options, values), CUDA_ERROR_INVALID_PTX);
+	CHECK(strstr(log, "frobnicate") != nullptr);
+}
+
+int main(int count, char **arguments) { return test::run(count, arguments); }
