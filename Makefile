@@ -1,8 +1,17 @@
-# Only Go is required. With a C compiler, the kernels are faster and `make check` works.
+# Go is all that this needs. With a C compiler too, the kernels are faster, `make check` works, and on Linux the program
+# can use GPUs.
 .PHONY: build demo test check race fuzz vgpu lint bench clean
 
+# The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
+# replaces what Go compiles C with otherwise.
+ifeq ($(shell go env GOOS CGO_ENABLED | xargs),linux 1)
+GPU = -tags gpu
+export CGO_CFLAGS := $(or $(CGO_CFLAGS),-O2 -g) "-I$(CURDIR)/internal/cuda"
+export CGO_LDFLAGS := $(CGO_LDFLAGS) "-L$(CURDIR)/internal/cuda/lib"
+endif
+
 build:
-	go build -o bin/uer ./cmd/uer
+	go build $(GPU) -o bin/uer ./cmd/uer
 
 demo: build
 	mkdir -p build
@@ -10,7 +19,7 @@ demo: build
 	bin/uer pretrain --config_path configs/demo.yaml
 
 test:
-	go test ./...
+	go test $(GPU) ./...
 
 check: race fuzz
 
@@ -29,12 +38,13 @@ vgpu:
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-	go list -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native | xargs -r cc -fsyntax-only -Wextra -Werror
+	$(if $(GPU),go vet $(GPU) ./...)
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(GPU) ./...
+	go list $(GPU) -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native ./internal/cuda | xargs -r cc -fsyntax-only -Wextra -Werror
 	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh .ci/run; fi
 
 bench:
-	go test -p 1 -run '^$$' -bench . -benchmem ./...
+	go test $(GPU) -p 1 -run '^$$' -bench . -benchmem ./...
 
 clean:
 	rm -rf bin build

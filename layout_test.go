@@ -13,7 +13,8 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers", "device/cuda/vgpu/ptx2cpp"},
+	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers", "device/cuda/vgpu/ptx2cpp",
+		"cuda", "cuda/gen"},
 	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
 	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check"},
 	{"op", "instance", "device/cuda/kernels"},
@@ -32,6 +33,7 @@ var levels = [][]string{
 var importers = map[string]string{
 	"gorgonia.org/gorgonia":  "graph",
 	"gorgonia.org/tensor":    "graph",
+	"gorgonia.org/cu":        "cuda",
 	"github.com/spf13/viper": "config",
 }
 
