@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"fmt"
-	"slices"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -275,20 +274,9 @@ func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 
 // Usage counts what the program and its memory take on the GPU.
 func (e *executable) Usage() device.Usage {
-	used := 0
-	var extents [][2]int
-	for i, v := range e.program.Values {
-		if v.Place == graph.InArena {
-			start := e.arena.Offsets[i]
-			extents = append(extents, [2]int{start, start + bytesOf(v.Type)*e.shapes.Of(i).Elements()})
-		}
-	}
-	slices.SortFunc(extents, func(a, b [2]int) int { return a[0] - b[0] })
-	end := 0
-	for _, x := range extents {
-		used += max(0, x[1]-max(x[0], end))
-		end = max(end, x[1])
-	}
+	used := e.arena.Used(e.program, func(value int) int {
+		return bytesOf(e.program.Values[value].Type) * e.shapes.Of(value).Elements()
+	})
 	return device.Usage{
 		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),

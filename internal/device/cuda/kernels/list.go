@@ -273,7 +273,7 @@ var Kernels = []Kernel{
 	// A table of biases by bucket, spread to all offsets of a key from its query.
 
 	// bias[h, o] = table[bucket_of[o], h]. bias [heads, offsets]; table [buckets, heads]; bucket_of [offsets]:
-	// kernel.PositionBucket of each. Grid: ⌈heads·offsets/256⌉.
+	// op.PositionBuckets. Grid: ⌈heads·offsets/256⌉.
 	{"position_bias", "position_bias", 256,
 		"float *bias, const float *table, const int *bucket_of, int heads, int offsets"},
 	// dtable[b, h] = Σ dbias[h, o] over the offsets of bucket b, or += it: a warp each. dtable [buckets, heads]; dbias
