@@ -17,7 +17,7 @@ var levels = [][]string{
 	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
 	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
 	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
-	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check"},
+	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/devicetest", "device/cpu", "device/cuda"},
