@@ -2,8 +2,12 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -17,12 +21,36 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
+	stand, err := filepath.Abs("../../build/vgpu")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata",
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("VGPU", stand)
+			return nil
+		},
+		Condition: func(condition string) (bool, error) {
+			switch condition {
+			case "gpu": // this build can use GPUs
+				return withGPUs(), nil
+			case "vgpu": // and make vgpu has built a stand-in for one
+				_, err := os.Stat(filepath.Join(stand, "libcuda.so.1"))
+				return withGPUs() && err == nil, nil
+			}
+			return false, fmt.Errorf("unknown condition %s", condition)
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
 			"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage,
 		},
 	})
+}
+
+// withGPUs tells whether the tag gpu was set.
+func withGPUs() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "gpu"})
 }
 
 // status runs a command and checks its exit status, for example: status 2 uer pretrain --no_such_flag

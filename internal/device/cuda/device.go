@@ -34,6 +34,14 @@ type Options struct {
 	Ranks collective.Collective
 }
 
+// Details are what is worth knowing of a GPU in use.
+type Details struct {
+	Memory, Free int64 // bytes
+	Driver       driver.Driver
+	BLAS         driver.Library
+	NoBLAS       error // why there is no cuBLASLt
+}
+
 // New opens a GPU.
 func New(o Options) (*Device, error) {
 	if o.Precision != "" && o.Precision != "fp32" {
@@ -64,7 +72,7 @@ func (d *Device) openProducts() (err error) {
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
-		d.name += ", without cuBLASLt: " + missing.Reason
+		d.name = fmt.Sprintf("%s (GPU %d, fp32, without cuBLASLt)", d.gpu.Name, d.gpu.Number)
 		d.product, err = d.function("product_float")
 	}
 	return err
@@ -84,6 +92,15 @@ func hinted(err error) error {
 
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
+
+// Details describes the GPU's memory and its software.
+func (d *Device) Details() (Details, error) {
+	details := Details{Memory: d.gpu.Memory, Driver: d.gpu.Driver}
+	details.BLAS, details.NoBLAS = driver.FindBLAS()
+	var err error
+	details.Free, err = d.gpu.FreeMemory()
+	return details, err
+}
 
 // Allocate makes memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
