@@ -46,7 +46,7 @@ var packageImporters = map[string][]string{
 	"kernel/workers":      {"kernel"},
 	"kernel/portable":     {"kernel"},
 	"kernel/native":       {"kernel"},
-	"cuda":                {"device/cuda"},
+	"cuda":                {"device/cuda", "cli"}, // cli lists the GPUs and says what is missing
 	"device/cuda/kernels": {"device/cuda"},
 	"device/cpu":          {"cli"},
 	"device/cuda":         {"cli"},
