@@ -1,5 +1,5 @@
 # Go is all that this needs. With a C compiler too, the kernels are faster and `make race` works.
-.PHONY: build demo test race vgpu lint bench clean
+.PHONY: build demo test race vgpu gpu-check lint bench clean
 
 build:
 	go build -o bin/uer ./cmd/uer
@@ -18,6 +18,14 @@ race:
 # A stand-in for a GPU's driver, for tests: LD_LIBRARY_PATH=build/vgpu. It needs g++.
 vgpu:
 	go run ./internal/device/cuda/vgpu/build
+
+# Kernels under ThreadSanitizer and AddressSanitizer, and without each barrier in turn. It needs g++ and clang-19.
+gpu-check: vgpu
+	rm -rf build/vgpu/recorded
+	mkdir -p build/vgpu/recorded
+	UER_LIBCUDA=$(CURDIR)/build/vgpu/libcuda.so.1 UER_CUDA_LIB=$(CURDIR)/build/vgpu VGPU_RECORD=$(CURDIR)/build/vgpu/recorded \
+		go test -count=1 -tags gpu ./internal/device/cuda/...
+	go run ./internal/device/cuda/vgpu/check
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
