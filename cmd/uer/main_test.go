@@ -17,12 +17,12 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
-			"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage,
-		},
-	})
+	testscript.Run(t, testscript.Params{Dir: "testdata", Cmds: commands})
+}
+
+// commands are those that scripts have beside the usual ones.
+var commands = map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
+	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows,
 }
 
 // status runs a command and checks its exit status, for example: status 2 uer pretrain --no_such_flag
