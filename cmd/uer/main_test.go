@@ -41,10 +41,13 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %s", condition)
 		},
-		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
-			"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage,
-		},
+		Cmds: commands,
 	})
+}
+
+// commands are those that scripts have beside the usual ones.
+var commands = map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
+	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows,
 }
 
 // withGPUs tells whether the tag gpu was set.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeRanks(ranks)) }()
+	// Closing a device that failed fails too, for the same reason.
+	defer func() { err = cmp.Or(err, closeRanks(ranks)) }()
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return err

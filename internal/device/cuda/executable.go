@@ -105,10 +105,10 @@ func (e *executable) place() error {
 	e.arena = device.PlanArena(e.program, sizes)
 	var err error
 	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
-		return err
+		return fmt.Errorf("allocating the activations: %w", err)
 	}
 	if err := e.inputs.allocate(e.device.gpu); err != nil {
-		return err
+		return fmt.Errorf("allocating memory for batches: %w", err)
 	}
 	e.at, e.integers = make([]driver.Pointer, len(sizes)), make([][]int32, len(sizes))
 	var constants []float32

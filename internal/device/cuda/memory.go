@@ -1,7 +1,7 @@
 package cuda
 
 import (
-	"errors"
+	"fmt"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -17,11 +17,21 @@ type memory struct {
 
 func newMemory(d *Device, layout graph.Layout) (*memory, error) {
 	m := &memory{device: d, layout: layout}
-	var errs [3]error
-	m.parameters, errs[0] = d.zeros(layout.ParameterSize)
-	m.gradients, errs[1] = d.zeros(layout.ParameterSize)
-	m.state, errs[2] = d.zeros(layout.StateSize)
-	return m, errors.Join(errs[:]...)
+	for _, part := range []struct {
+		name   string
+		buffer **driver.Buffer
+		size   int
+	}{
+		{"parameters", &m.parameters, layout.ParameterSize},
+		{"gradients", &m.gradients, layout.ParameterSize},
+		{"state of the optimizer", &m.state, layout.StateSize},
+	} {
+		var err error
+		if *part.buffer, err = d.zeros(part.size); err != nil {
+			return nil, fmt.Errorf("allocating the %s: %w", part.name, err)
+		}
+	}
+	return m, nil
 }
 
 // zeros allocates n floats.
