@@ -4,15 +4,17 @@ import (
 	"testing"
 
 	"uer/internal/device/cpu"
+	"uer/internal/device/cuda/gputest"
 	"uer/internal/device/devicetest"
 )
 
 // open makes a device, or skips the test and says why there is none.
 func open(t testing.TB) *Device {
 	t.Helper()
+	gputest.Need(t)
 	d, err := New(Options{})
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
