@@ -41,12 +41,12 @@ var moduleImporters = map[string]string{
 // packageImporters lists the packages that only some packages may import. Nothing but a device reaches its arithmetic, and
 // nothing but cli, which chooses a device, reaches a device.
 var packageImporters = map[string][]string{
-	"kernel":              {"device/cpu"},
+	"kernel":              {"device/cpu", "cli"}, // cli lists the instruction sets
 	"kernel/routine":      {"kernel", "kernel/native", "kernel/portable"},
 	"kernel/workers":      {"kernel"},
 	"kernel/portable":     {"kernel"},
 	"kernel/native":       {"kernel"},
-	"cuda":                {"device/cuda"},
+	"cuda":                {"device/cuda", "cli"}, // cli lists the GPUs and says what is missing
 	"device/cuda/kernels": {"device/cuda"},
 	"device/cpu":          {"cli"},
 	"device/cuda":         {"cli"},
