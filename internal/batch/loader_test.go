@@ -335,8 +335,11 @@ func TestDecoderSkipsBlankInstances(t *testing.T) {
 		metadata    dataset.Metadata
 		blank, text task.Instance
 	}{
-		{dataset.Metadata{Target: "t5", Dynamic: true}, task.Instance{Ends: []int32{0}}, task.Instance{Tokens: []int32{7, 9, 8}, Ends: []int32{3}}},
-		{dataset.Metadata{Target: "seq2seq", TargetSequenceLength: 4}, task.Instance{Ends: []int32{0}, Output: []int32{7, 9, 8}},
+		{dataset.Metadata{Target: "t5", Dynamic: true},
+			task.Instance{Ends: []int32{0}},
+			task.Instance{Tokens: []int32{7, 9, 8}, Ends: []int32{3}}},
+		{dataset.Metadata{Target: "seq2seq", TargetSequenceLength: 4},
+			task.Instance{Ends: []int32{0}, Output: []int32{7, 9, 8}},
 			task.Instance{Tokens: []int32{9}, Ends: []int32{1}, Output: []int32{7, 10, 8}}},
 	} {
 		test.metadata.SequenceLength, test.metadata.VocabularySize = 4, 232

@@ -28,7 +28,10 @@ func TestTable(t *testing.T) {
 	for _, test := range []struct {
 		op   graph.Op
 		adds []bool // to outputs 0 and 1
-	}{{square{}, []bool{true, true}}, {total{}, []bool{false, true}}, {fill{}, []bool{false, false}}, {squareGradient{}, []bool{false, false}}} {
+	}{
+		{square{}, []bool{true, true}}, {total{}, []bool{false, true}}, {fill{}, []bool{false, false}},
+		{squareGradient{}, []bool{false, false}}, // not in the table
+	} {
 		if got := []bool{table.CanAdd(test.op, 0), table.CanAdd(test.op, 1)}; !slices.Equal(got, test.adds) {
 			t.Errorf("%s can add to outputs 0 and 1: %v, want %v", test.op.Name(), got, test.adds)
 		}
@@ -38,8 +41,9 @@ func TestTable(t *testing.T) {
 			t.Errorf("of %d elements, %d are saved (error %v), want %d", elements, got, err, want)
 		}
 	}
-	if _, err := table.SavedSize(fill{}, nil); err == nil || err.Error() != "the kernel of the abacus for fill does not say what it saves" {
-		t.Errorf("error %v", err)
+	unsaid := "the kernel of the abacus for fill does not say what it saves"
+	if _, err := table.SavedSize(fill{}, nil); err == nil || err.Error() != unsaid {
+		t.Errorf("error %v, want %s", err, unsaid)
 	}
 	if _, err := table.Find(squareGradient{}); err == nil || err.Error() != "the abacus has no kernel for square gradient" {
 		t.Errorf("error %v", err)
