@@ -17,10 +17,10 @@ import (
 
 var update = flag.Bool("update", false, "write the modules and their list instead of comparing them")
 
-// compiler makes the modules. Another version of it would write other PTX.
+// compiler makes the modules. Another version of it would write other PTX, and so might a CUDA toolkit that it finds.
 const compiler, compilerVersion = "clang++-19", "19.1.7"
 
-var compilerFlags = strings.Fields(`-x cuda --cuda-device-only -nocudainc -nocudalib -O3 -ffp-contract=off -std=c++17
+var compilerFlags = strings.Fields(`-x cuda --cuda-device-only -nocudainc -nocudalib --cuda-path=/none -O3 -ffp-contract=off -std=c++17
 	--cuda-gpu-arch=sm_80 --cuda-feature=+ptx71 -Wall -Wextra -Werror -S -o -`)
 
 // TestGenerated makes the modules and the list of kernels from the sources, and compares them with those that are there.
