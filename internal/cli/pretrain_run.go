@@ -67,7 +67,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
-	return trainers, nil
+	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters.

@@ -53,6 +53,24 @@ func PlanArena(p *graph.Program, sizes []int) Arena {
 	return arena
 }
 
+// Used returns how much of the arena a run used, in which the values had these sizes.
+func (a *Arena) Used(p *graph.Program, size func(value int) int) int {
+	type extent struct{ start, end int }
+	var extents []extent
+	for i, v := range p.Values {
+		if v.Place == graph.InArena {
+			extents = append(extents, extent{a.Offsets[i], a.Offsets[i] + size(i)})
+		}
+	}
+	slices.SortFunc(extents, func(x, y extent) int { return x.start - y.start })
+	used, end := 0, 0
+	for _, x := range extents {
+		used += max(0, x.end-max(x.start, end))
+		end = max(end, x.end)
+	}
+	return used
+}
+
 // lifetimesOf returns the lifetime of each value of the arena. Outputs live to the end.
 func lifetimesOf(p *graph.Program, sizes []int) []lifetime {
 	at := make([]lifetime, len(p.Values))

@@ -105,6 +105,20 @@ func TestPlanSharesMemory(t *testing.T) {
 	}
 }
 
+// TestUsed counts memory once that values share, and none that no value reaches.
+func TestUsed(t *testing.T) {
+	values := make([]graph.Value, 5)
+	for i := range values {
+		values[i].Place = graph.InArena
+	}
+	values[4].Place = graph.InParameters
+	arena := Arena{Offsets: []int{0, 64, 0, 32, 0}, Size: 128}
+	sizes := []int{40, 10, 48, 12, 1000} // from 0 to 40, 64 to 74, 0 to 48 and 32 to 44
+	if used := arena.Used(&graph.Program{Values: values}, func(v int) int { return sizes[v] }); used != 48+10 {
+		t.Errorf("%d elements are used, want %d", used, 48+10)
+	}
+}
+
 // TestRecomputeSavesMemory checks that the arena has room for the outputs of all blocks, but the values of only one.
 func TestRecomputeSavesMemory(t *testing.T) {
 	const blocks, inside, size = 20, 10, 160

@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -30,13 +31,14 @@ func (s *Shapes) Of(value int) graph.Shape { return s.present[value] }
 
 // Feed takes the lengths of the inputs of the next run. take receives the data of each input that the program reads.
 func (s *Shapes) Feed(inputs Inputs, take func(value int, data []int32)) error {
+	s.fed = false
 	for name, i := range s.program.Inputs {
 		data := inputs.Find(name)
 		if data == nil {
-			return fmt.Errorf("input %q is missing: the program reads it and nothing feeds it", name)
+			return fmt.Errorf("input %q is missing", name)
 		}
 		if limit := s.program.Values[i].Shape.Elements(); len(data) > limit {
-			return fmt.Errorf("input %q has %d elements, the program was planned for %d", name, len(data), limit)
+			return fmt.Errorf("input %q has %d elements, more than the planned %d", name, len(data), limit)
 		}
 		s.present[i] = append(s.present[i][:0], len(data))
 		take(i, data)
@@ -48,7 +50,7 @@ func (s *Shapes) Feed(inputs Inputs, take func(value int, data []int32)) error {
 // Start begins a run, on inputs that were fed for it.
 func (s *Shapes) Start() error {
 	if !s.fed && len(s.program.Inputs) > 0 {
-		return fmt.Errorf("the inputs of this run were not fed")
+		return errors.New("the inputs of this run were not fed")
 	}
 	s.fed = false
 	return nil

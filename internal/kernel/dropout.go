@@ -5,9 +5,6 @@ import "uer/internal/kernel/routine"
 // Dropout zeroes elements with a probability.
 type Dropout = routine.Dropout
 
-// DropoutKey derives the key of one place where dropout is applied (site) at one training step.
-func DropoutKey(seed, step uint64, site int) uint64 { return routine.DropoutKey(seed, step, site) }
-
 // DropoutForward writes y = dropout(x), or adds to y. It is its own gradient: dx = dropout(dy).
 // x and y are [n, width]; rows [n] holds row numbers. y may be x.
 func (c *CPU) DropoutForward(y, x []float32, width int, rows []int32, d Dropout, accumulate bool) {

@@ -51,11 +51,21 @@ func (o PositionBiasGradient) OutputShapes(in []graph.Shape) ([]graph.Shape, err
 // positionBiasReach is the distance from which on all keys share the last bucket.
 const positionBiasReach = 128
 
-// PositionBucket is the number of the bucket of a key that lies offset tokens after its query, before it if negative: one
-// bucket a distance at first, then logarithmically wider ones (Raffel et al. 2020, with the rounding of UER-py). In the
+// PositionBuckets returns the row of the table for each offset of a key from its query, [2·maxLength−1]: first the key
+// maxLength−1 tokens before the query, last the one as far after it.
+func PositionBuckets(maxLength, buckets int, bidirectional bool) []int32 {
+	rows := make([]int32, 2*maxLength-1)
+	for i := range rows {
+		rows[i] = int32(positionBucket(i-maxLength+1, buckets, bidirectional))
+	}
+	return rows
+}
+
+// positionBucket is the bucket of a key that lies offset tokens after its query, before it if negative: one bucket per
+// distance at first, then logarithmically wider ones (Raffel et al. 2020, with the rounding of UER-py). In the
 // bidirectional form the upper half of the buckets belongs to the keys after the query; otherwise all of these share the
 // query's own bucket.
-func PositionBucket(offset, buckets int, bidirectional bool) int {
+func positionBucket(offset, buckets int, bidirectional bool) int {
 	base, distance := 0, max(-offset, 0)
 	if bidirectional {
 		buckets /= 2

@@ -25,5 +25,5 @@ func dropout(run *device.Run, probability float32, site int) kernel.Dropout {
 	if probability == 0 {
 		return kernel.Dropout{}
 	}
-	return kernel.Dropout{Probability: probability, Key: kernel.DropoutKey(run.Seed, run.Step, site)}
+	return kernel.Dropout{Probability: probability, Key: run.DropoutKey(site)}
 }

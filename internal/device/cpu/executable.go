@@ -1,9 +1,6 @@
 package cpu
 
 import (
-	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"uer/internal/device"
@@ -37,10 +34,10 @@ type executable struct {
 	arena    device.Arena   // in elements
 	values   []float32      // of the arena
 	operands []operand      // of each value
+	shapes   *device.Shapes
 	steps    []step
 	weights  []*sharedWeight
-	fed      bool
-	results  results
+	results  device.Results
 }
 
 // step is an instruction with its kernel and its operands.
@@ -49,84 +46,67 @@ type step struct {
 	number     int // the index of the instruction in the program that was loaded
 	compute    compute
 	in, out    []operand
-	inShapes   []graph.Shape
 	accumulate []bool
 }
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
-	if p.ParameterSize != m.layout.ParameterSize || p.StateSize > m.layout.StateSize {
-		return nil, fmt.Errorf("the program has %d parameters and %d elements of state, the memory %d and %d",
-			p.ParameterSize, p.StateSize, m.layout.ParameterSize, m.layout.StateSize)
-	}
-	for _, instruction := range p.Instructions {
-		if _, err := d.find(instruction.Op); err != nil {
-			return nil, err
-		}
+	if err := device.CheckProgram(p, m.layout); err != nil {
+		return nil, err
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
-	e.program, origin = device.WithCopies(p, d.canAdd)
-	sizes, err := d.sizes(e.program)
-	if err != nil {
+	e.program, origin = device.WithCopies(p, kernels.CanAdd)
+	e.shapes = device.NewShapes(e.program, kernels.SavedSize)
+	if err := e.bind(origin); err != nil {
 		return nil, err
+	}
+	e.place()
+	e.weights = d.shareWeights(e.program, e.operands)
+	return e, nil
+}
+
+// bind finds the kernels of all instructions and follows the largest shapes.
+func (e *executable) bind(origin []int) error {
+	for i, instruction := range e.program.Instructions {
+		binding, err := kernels.Find(instruction.Op)
+		if err != nil {
+			return err
+		}
+		if err := e.shapes.Infer(&instruction); err != nil {
+			return err
+		}
+		e.steps = append(e.steps, step{
+			Instruction: instruction,
+			number:      origin[i],
+			compute:     binding.Bind(e.device, instruction.Op),
+			in:          make([]operand, len(instruction.In)),
+			out:         make([]operand, len(instruction.Out)),
+			accumulate:  make([]bool, len(instruction.Out)),
+		})
+	}
+	return nil
+}
+
+// cacheLine is the number of floats in a cache line. Values of the arena are aligned to it.
+const cacheLine = 16
+
+// place gives all values memory for their largest shapes.
+func (e *executable) place() {
+	sizes := make([]int, len(e.program.Values)) // in elements, whole cache lines
+	for i := range sizes {
+		sizes[i] = (e.shapes.Of(i).Elements() + cacheLine - 1) / cacheLine * cacheLine
 	}
 	e.arena = device.PlanArena(e.program, sizes)
 	e.values = kernel.Allocate(e.arena.Size)
-	e.operands = make([]operand, len(e.program.Values))
+	e.operands = make([]operand, len(sizes))
 	for i, v := range e.program.Values {
-		e.operands[i] = operand{Shape: slices.Clone(v.Shape)}
+		e.operands[i] = operand{Shape: e.shapes.Of(i)}
 		if v.Type == graph.Float64 {
 			e.operands[i].Doubles = make([]float64, v.Shape.Elements())
 		} else {
 			e.operands[i].Floats = e.floats(i, sizes[i])
 		}
 	}
-	e.weights = d.shareWeights(e.program, e.operands)
-	for i, instruction := range e.program.Instructions {
-		bind, _ := d.find(instruction.Op)
-		e.steps = append(e.steps, step{
-			Instruction: instruction,
-			number:      origin[i],
-			compute:     bind.bind(d, instruction.Op),
-			in:          make([]operand, len(instruction.In)),
-			out:         make([]operand, len(instruction.Out)),
-			inShapes:    make([]graph.Shape, len(instruction.In)),
-			accumulate:  make([]bool, len(instruction.Out)),
-		})
-	}
-	return e, nil
-}
-
-// cacheLine is the number of floats in a cache line. Values of the arena are aligned to it.
-const cacheLine = 16
-
-// sizes returns the largest sizes of all values, in elements, rounded up to whole cache lines.
-func (d *Device) sizes(p *graph.Program) ([]int, error) {
-	sizes := make([]int, len(p.Values))
-	for i, v := range p.Values {
-		if !v.Shape.IsSaved() {
-			sizes[i] = v.Shape.Elements()
-		}
-	}
-	for _, instruction := range p.Instructions {
-		shapes := make([]graph.Shape, len(instruction.In))
-		for i, v := range instruction.In {
-			shapes[i] = p.Values[v].Shape
-		}
-		for _, v := range instruction.Out {
-			if v != graph.None && p.Values[v].Shape.IsSaved() {
-				n, err := d.savedSize(instruction.Op, shapes)
-				if err != nil {
-					return nil, err
-				}
-				sizes[v] = n
-			}
-		}
-	}
-	for i := range sizes {
-		sizes[i] = (sizes[i] + cacheLine - 1) / cacheLine * cacheLine
-	}
-	return sizes, nil
 }
 
 // floats returns the memory of n elements of a value, nil for an input.
@@ -148,27 +128,14 @@ func (e *executable) floats(value, n int) []float32 {
 
 // Feed keeps the slices for the next run.
 func (e *executable) Feed(inputs device.Inputs) error {
-	for name, i := range e.program.Inputs {
-		data := inputs.Find(name)
-		if data == nil {
-			return fmt.Errorf("input %q is missing", name)
-		}
-		if limit := e.program.Values[i].Shape.Elements(); len(data) > limit {
-			return fmt.Errorf("input %q has %d elements, more than the planned %d", name, len(data), limit)
-		}
-		e.operands[i].Integers = data
-		e.operands[i].Shape = append(e.operands[i].Shape[:0:1], len(data))
-	}
-	e.fed = true
-	return nil
+	return e.shapes.Feed(inputs, func(value int, data []int32) { e.operands[value].Integers = data })
 }
 
 // Run computes the program and returns when it is done.
 func (e *executable) Run(run device.Run) error {
-	if !e.fed && len(e.program.Inputs) > 0 {
-		return errors.New("the inputs of this run were not fed")
+	if err := e.shapes.Start(); err != nil {
+		return err
 	}
-	e.fed = false
 	if err := e.memory.wait(); err != nil {
 		return err
 	}
@@ -177,48 +144,37 @@ func (e *executable) Run(run device.Run) error {
 	}
 	for i := range e.steps {
 		s := &e.steps[i]
-		if err := e.bindOperands(s, &run); err != nil {
+		if err := e.shapes.Infer(&s.Instruction); err != nil {
 			return err
 		}
+		e.bindOperands(s, &run)
 		e.execute(s, &run)
 		if run.After != nil && (i+1 == len(e.steps) || e.steps[i+1].number != s.number) {
 			run.After(s.number)
 		}
 	}
-	e.results.add(e.program.Outputs, e.operands)
+	e.keepOutputs()
 	return nil
 }
 
-// bindOperands sets the operands of a step, with the shapes that follow from the shapes of its inputs in this run.
-func (e *executable) bindOperands(s *step, run *device.Run) error {
+// bindOperands sets the operands of a step, in their present shapes.
+func (e *executable) bindOperands(s *step, run *device.Run) {
 	for i, v := range s.In {
 		s.in[i] = e.operands[v]
-		s.inShapes[i] = e.operands[v].Shape
-	}
-	shapes, err := s.Op.OutputShapes(s.inShapes)
-	if err != nil {
-		return fmt.Errorf("%s: %w", s.Op.Name(), err)
+		s.in[i].Shape = e.shapes.Of(v)
 	}
 	for i, v := range s.Out {
 		if v == graph.None {
-			s.out[i] = operand{Shape: shapes[i]}
 			continue
 		}
 		value, o := &e.program.Values[v], &e.operands[v]
-		if o.Shape = shapes[i]; o.Shape.IsSaved() {
-			n, err := e.device.savedSize(s.Op, s.inShapes)
-			if err != nil {
-				return err
-			}
-			o.Shape = append(graph.Shape{}, n)
-		}
+		o.Shape = e.shapes.Of(v)
 		if value.Type == graph.Float32 {
 			o.Floats = e.floats(v, o.Shape.Elements())
 		}
 		s.accumulate[i] = s.Accumulate[i] || run.Accumulate && value.Place == graph.InGradients
 		s.out[i] = *o
 	}
-	return nil
 }
 
 // execute computes one step, and times it if there is a profile.
@@ -244,37 +200,31 @@ func flopOperands(operands []operand, inputs bool) []device.Operand {
 	return list
 }
 
-// Figures returns the outputs of all runs since the last call. It never has to wait: a run has ended when Run returns.
-func (e *executable) Figures(bool) ([]device.Figures, error) { return e.results.take(), nil }
+// keepOutputs records the outputs of a run.
+func (e *executable) keepOutputs() {
+	figures := e.results.Add()
+	for _, v := range e.program.Outputs {
+		if o := e.operands[v]; o.Doubles != nil {
+			figures.Outputs = append(figures.Outputs, o.Doubles[0])
+		} else {
+			figures.Outputs = append(figures.Outputs, float64(o.Floats[0]))
+		}
+	}
+}
 
-// Usage returns how much memory the program and its Memory take.
+// Figures returns the outputs of all runs since the last call. It never has to wait: a run has ended when Run returns.
+func (e *executable) Figures(bool) ([]device.Figures, error) { return e.results.Take(), nil }
+
+// Usage returns how much memory the program and its Memory take. The operating system provides memory on first touch, so
+// batches that are smaller than planned take less than the whole arena.
 func (e *executable) Usage() device.Usage {
+	used := e.arena.Used(e.program, func(value int) int { return len(e.operands[value].Floats) })
 	usage := device.Usage{
 		Parameters: 4 * int64(len(e.memory.parameters)), Gradients: 4 * int64(len(e.memory.gradients)),
-		State: 4 * int64(len(e.memory.state)), Activations: 4 * int64(e.arena.Size), ActivationsUsed: 4 * int64(e.used()),
+		State: 4 * int64(len(e.memory.state)), Activations: 4 * int64(e.arena.Size), ActivationsUsed: 4 * int64(used),
 	}
 	for _, w := range e.weights {
 		usage.PackedWeights += 4 * int64(w.size())
 	}
 	return usage
-}
-
-// used returns the number of elements of the arena that the last run touched. The operating system provides memory on first
-// touch, so batches that are smaller than planned take less than the whole arena.
-func (e *executable) used() int {
-	type extent struct{ start, end int }
-	var extents []extent
-	for i, v := range e.program.Values {
-		if v.Place == graph.InArena {
-			start := e.arena.Offsets[i]
-			extents = append(extents, extent{start, start + len(e.operands[i].Floats)})
-		}
-	}
-	slices.SortFunc(extents, func(a, b extent) int { return a.start - b.start })
-	used, end := 0, 0
-	for _, x := range extents {
-		used += max(0, x.end-max(x.start, end))
-		end = max(end, x.end)
-	}
-	return used
 }

@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"slices"
+
 	driver "uer/internal/cuda"
 	"uer/internal/op"
 )
@@ -20,7 +22,7 @@ func bindAttention(b *binder, o op.Attention) compute {
 		if lse == 0 {
 			lse = r.floats(a.Query.Shape[0] * o.Heads)
 		}
-		r.launch(kernel, a.grid(r), append([]driver.Argument{at(out[0]), pointer(lse)}, a.arguments(r)...)...)
+		r.launch(kernel, a.grid(r), append(list{at(out[0]), pointer(lse)}, a.arguments(r)...)...)
 	}
 }
 
@@ -33,12 +35,13 @@ func bindAttentionGradient(b *binder, o op.AttentionGradient) compute {
 		rows, size := a.Query.Shape[0], a.Query.Shape[1]/o.Heads
 		products := r.floats(rows * o.Heads) // dout·out [tokens, heads]
 		r.launch(delta, over(rows*o.Heads, 8), pointer(products), at(dy), at(y), count(rows*o.Heads), count(size))
-		terms := append([]driver.Argument{at(dy), at(lse), pointer(products)}, a.arguments(r)...)
+		terms := append(list{at(dy), at(lse), pointer(products)}, a.arguments(r)...)
 		if out[0].wanted() {
-			r.launch(queries, a.grid(r), with(terms, at(out[0]))(flag(accumulate[0]))...)
+			r.launch(queries, a.grid(r), slices.Concat(list{at(out[0])}, terms, list{flag(accumulate[0])})...)
 		}
 		if out[1].wanted() || out[2].wanted() {
-			r.launch(keys, a.grid(r), with(terms, at(out[1]), at(out[2]))(flag(accumulate[1]), flag(accumulate[2]))...)
+			added := list{flag(accumulate[1]), flag(accumulate[2])}
+			r.launch(keys, a.grid(r), slices.Concat(list{at(out[1]), at(out[2])}, terms, added)...)
 		}
 		if !o.Bias || !out[3].wanted() {
 			return
@@ -46,18 +49,13 @@ func bindAttentionGradient(b *binder, o op.AttentionGradient) compute {
 		sequences, width := a.Starts.Shape.Elements()-1, out[3].Shape.Elements()
 		tiles, groups := (o.MaxLength+attentionRows-1)/attentionRows, min(sequences, biasGroups)
 		partials := r.floats(groups * tiles * width) // [groups·tiles, heads, 2·length−1]
-		r.launch(bias, driver.Dim{tiles, o.Heads, groups}, with(terms, pointer(partials))(count(sequences))...)
+		r.launch(bias, driver.Dim{tiles, o.Heads, groups}, slices.Concat(list{pointer(partials)}, terms, list{count(sequences)})...)
 		sums.second(r, out[3].At, partials, groups*tiles, width, width, accumulate[3])
 	}
 }
 
-// with is a list of arguments with others before and behind it.
-func with(terms []driver.Argument, before ...driver.Argument) func(behind ...driver.Argument) []driver.Argument {
-	return func(behind ...driver.Argument) []driver.Argument {
-		list := make([]driver.Argument, 0, len(before)+len(terms)+len(behind))
-		return append(append(append(list, before...), terms...), behind...)
-	}
-}
+// list is some arguments of a kernel.
+type list = []driver.Argument
 
 // attention is the attention over the present batch.
 type attention struct {
@@ -66,13 +64,13 @@ type attention struct {
 }
 
 // arguments are those that all kernels of attention share.
-func (a attention) arguments(r *run) []driver.Argument {
+func (a attention) arguments(r *run) list {
 	keyStarts := a.Starts
 	if a.Cross {
 		keyStarts = a.KeyStarts
 	}
 	d := dropout(r, a.Dropout, a.Site)
-	return []driver.Argument{
+	return list{
 		at(a.Query), at(a.Key), at(a.Value), at(a.Starts), at(keyStarts), at(a.Rows), at(a.AttentionInputs.Prefix),
 		at(a.AttentionInputs.Lengths), at(a.AttentionInputs.Bias), count(a.Heads), count(a.Query.Shape[1] / a.Heads),
 		count(a.MaxLength), driver.Float32(a.Scale), d[0], d[1], d[2], flag(a.Causal),

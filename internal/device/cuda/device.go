@@ -34,6 +34,14 @@ type Options struct {
 	Ranks collective.Collective
 }
 
+// Details are what is worth knowing of a GPU in use.
+type Details struct {
+	Memory, Free int64 // bytes
+	Driver       driver.Driver
+	BLAS         driver.Library
+	NoBLAS       error // why there is no cuBLASLt
+}
+
 // New opens a GPU.
 func New(o Options) (*Device, error) {
 	if o.Precision != "" && o.Precision != "fp32" {
@@ -50,29 +58,29 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{
 		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
+		name: fmt.Sprintf("%s (GPU %d, fp32)", gpu.Name, gpu.Number),
 	}
-	slow, err := d.openProducts()
-	if err != nil {
+	if err := d.openProducts(); err != nil {
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
-	d.name = fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
 	return d, nil
 }
 
-// openProducts opens cuBLASLt. Where it is missing, products are right and slow, and why is returned.
-func (d *Device) openProducts() (slow string, err error) {
+// openProducts opens cuBLASLt. Where it is missing, products are right and slow.
+func (d *Device) openProducts() (err error) {
 	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
+		d.name = fmt.Sprintf("%s (GPU %d, fp32, without cuBLASLt)", d.gpu.Name, d.gpu.Number)
 		d.product, err = d.function("product_float")
-		return "; slow because " + missing.Reason, err
+		return err
 	}
 	if err != nil {
-		return "", fmt.Errorf("opening cuBLASLt: %w", err)
+		return fmt.Errorf("opening cuBLASLt: %w", err)
 	}
-	return "", nil
+	return nil
 }
 
 // hinted adds what can be done about an error of the driver.
@@ -92,6 +100,15 @@ func advised(err error, full string) error {
 
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
+
+// Details describes the GPU's memory and its software.
+func (d *Device) Details() (Details, error) {
+	details := Details{Memory: d.gpu.Memory, Driver: d.gpu.Driver}
+	details.BLAS, details.NoBLAS = driver.FindBLAS()
+	var err error
+	details.Free, err = d.gpu.FreeMemory()
+	return details, err
+}
 
 // Allocate makes memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {

@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"fmt"
-	"slices"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -52,14 +51,13 @@ type step struct {
 const alignment = 256
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
-	if p.ParameterSize != m.layout.ParameterSize || p.StateSize > m.layout.StateSize {
-		return nil, fmt.Errorf("the program has %d parameters and %d elements of state, the memory %d and %d",
-			p.ParameterSize, p.StateSize, m.layout.ParameterSize, m.layout.StateSize)
+	if err := device.CheckProgram(p, m.layout); err != nil {
+		return nil, err
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
-	e.program, origin = device.WithCopies(p, canAdd)
-	e.shapes = device.NewShapes(e.program, savedSize)
+	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
 	e.inputs.plan(e.program)
 	if err := e.bind(origin); err != nil {
 		return nil, err
@@ -74,7 +72,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 func (e *executable) bind(origin []int) error {
 	b := &binder{device: e.device}
 	for i, instruction := range e.program.Instructions {
-		binding, err := find(instruction.Op)
+		binding, err := bindings.Find(instruction.Op)
 		if err != nil {
 			return err
 		}
@@ -86,7 +84,7 @@ func (e *executable) bind(origin []int) error {
 			b.in = append(b.in, e.shapes.Of(v))
 		}
 		s := step{
-			Instruction: instruction, number: origin[i], compute: binding.bind(b, instruction.Op),
+			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
 			accumulate: make([]bool, len(instruction.Out)),
 		}
@@ -275,20 +273,9 @@ func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 
 // Usage counts what the program and its memory take on the GPU.
 func (e *executable) Usage() device.Usage {
-	used := 0
-	var extents [][2]int
-	for i, v := range e.program.Values {
-		if v.Place == graph.InArena {
-			start := e.arena.Offsets[i]
-			extents = append(extents, [2]int{start, start + bytesOf(v.Type)*e.shapes.Of(i).Elements()})
-		}
-	}
-	slices.SortFunc(extents, func(a, b [2]int) int { return a[0] - b[0] })
-	end := 0
-	for _, x := range extents {
-		used += max(0, x[1]-max(x[0], end))
-		end = max(end, x[1])
-	}
+	used := e.arena.Used(e.program, func(value int) int {
+		return bytesOf(e.program.Values[value].Type) * e.shapes.Of(value).Elements()
+	})
 	return device.Usage{
 		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	driver "uer/internal/cuda"
+	"uer/internal/device"
 	"uer/internal/graph"
 )
 
@@ -78,11 +79,8 @@ func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 
 // at is the address of an element of a flat buffer, which so many follow. Other places have none.
 func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
-	n := map[graph.Place]int{
-		graph.InParameters: m.layout.ParameterSize, graph.InGradients: m.layout.ParameterSize, graph.InState: m.layout.StateSize,
-	}[p]
-	if offset < 0 || offset+size > n {
-		return 0, fmt.Errorf("elements %d to %d of the %v: there are %d", offset, offset+size, p, n)
+	if err := device.CheckRange(m.layout, p, offset, size); err != nil {
+		return 0, err
 	}
 	return m.buffer(p).At + driver.Pointer(4*offset), nil
 }

@@ -14,7 +14,7 @@ type results struct {
 	gathered                  *driver.Buffer // float64 [outputs], of the run that was begun last
 	ring                      [4]result
 	first, count              int // the runs in the ring whose outputs are under way
-	unread, given             []device.Figures
+	arrived                   device.Results
 }
 
 // result is the outputs of one run on their way.
@@ -79,13 +79,8 @@ func (r *results) finish() error {
 		return err
 	}
 	r.first, r.count = (r.first+1)%len(r.ring), r.count-1
-	n := len(r.unread)
-	if n < cap(r.unread) {
-		r.unread = r.unread[:n+1]
-	} else {
-		r.unread = append(r.unread, device.Figures{})
-	}
-	r.unread[n].Outputs = append(r.unread[n].Outputs[:0], x.host.Data...)
+	figures := r.arrived.Add()
+	figures.Outputs = append(figures.Outputs, x.host.Data...)
 	return nil
 }
 
@@ -95,17 +90,12 @@ func (r *results) take(wait bool) ([]device.Figures, error) {
 		if !wait {
 			past, err := r.ring[r.first].arrived.Past()
 			if err != nil || !past {
-				return r.swap(), err
+				return r.arrived.Take(), err
 			}
 		}
 		if err := r.finish(); err != nil {
-			return r.swap(), err
+			return r.arrived.Take(), err
 		}
 	}
-	return r.swap(), nil
-}
-
-func (r *results) swap() []device.Figures {
-	r.unread, r.given = r.given[:0], r.unread
-	return r.given
+	return r.arrived.Take(), nil
 }

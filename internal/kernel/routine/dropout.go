@@ -13,12 +13,7 @@ import "math"
 //	hash = (h ^ h>>15 ^ high(s)) * 0x846ca68b
 type Dropout struct {
 	Probability float32
-	Key         uint64 // from DropoutKey
-}
-
-// DropoutKey derives the key for one use of dropout in a model (site) at one training step.
-func DropoutKey(seed, step uint64, site int) uint64 {
-	return mix64(mix64(mix64(seed)+step) + uint64(site))
+	Key         uint64 // of the seed, the step and the place in the model
 }
 
 // mix64 is the output function of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014).

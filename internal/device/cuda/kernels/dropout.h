@@ -1,4 +1,4 @@
-// Dropout's counter-based generator, to the bit that of internal/kernel/dropout.go.
+// Dropout's counter-based generator, to the bit that of internal/kernel/routine/dropout.go.
 #pragma once
 #include "device.h"
 

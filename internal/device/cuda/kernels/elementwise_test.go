@@ -83,7 +83,7 @@ func dropping(probability float32) (kernel.Dropout, []any) {
 	if probability == 0 {
 		return kernel.Dropout{}, []any{uint64(0), uint32(0), float32(1)}
 	}
-	d := kernel.Dropout{Probability: probability, Key: kernel.DropoutKey(7, 11, 3)}
+	d := kernel.Dropout{Probability: probability, Key: 0x6ae515c1c0ac7e37}
 	threshold := uint32(math.Round(float64(probability) * (1 << 32)))
 	return d, []any{d.Key, threshold, float32(1 / (1 - float64(probability)))}
 }

@@ -24,7 +24,6 @@ func TestFunctions(t *testing.T) {
 		{"normal", func(x float64) float64 { return math.Erfc(-x/math.Sqrt2) / 2 }, -math.MaxFloat32, math.MaxFloat32, 6},
 		{"density", func(x float64) float64 { return math.Exp(-x*x/2) / math.Sqrt(2*math.Pi) }, -14, 14, 3},
 	}
-	kernel := Kernel{Name: "functions", Threads: 256, Signature: "float *y, const float *x, size_t n, int function"}
 	const step = 16411 // one in so many of the numbers that float32 has
 	for number, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -35,7 +34,7 @@ func TestFunctions(t *testing.T) {
 				}
 			}
 			y := unset(len(x))
-			launchKernel(t, kernel, grid{ceilDivide(len(x), 256)}, []any{y, x, len(x), number})
+			launch(t, "functions", grid{ceilDivide(len(x), 256)}, y, x, len(x), number)
 			worst, at := 0.0, float32(0)
 			for i := range x {
 				want := test.of(float64(x[i]))
@@ -56,7 +55,7 @@ func TestFunctions(t *testing.T) {
 			continue
 		}
 		y := unset(len(special))
-		launchKernel(t, kernel, grid{1}, []any{y, special, len(special), number})
+		launch(t, "functions", grid{1}, y, special, len(special), number)
 		for i, v := range y[:len(want)] {
 			if v != want[i] && !(math.IsNaN(float64(v)) && math.IsNaN(float64(want[i]))) {
 				t.Errorf("%s of %v is %v, want %v", tests[number].name, special[i], v, want[i])

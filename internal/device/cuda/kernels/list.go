@@ -205,6 +205,13 @@ var Kernels = []Kernel{
 		"float *dtable, const float *partials, const int *lists, const int *ids, int count, int width, " +
 			"int accumulate"},
 
+	// The elementary functions one by one, which tests compare with float64.
+
+	// y = f(x), with f by its number: 0 exp, 1 log, 2 tanh, 3 the logistic function, 4 its derivative, 5 the distribution function
+	// of the normal distribution, 6 its density. y, x [n]. Grid: ⌈n/256⌉.
+	{"functions", "functions", 256,
+		"float *y, const float *x, size_t n, int function"},
+
 	// Softmax and cross-entropy of rows of logits. A block works through a row.
 
 	// Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones
@@ -266,7 +273,7 @@ var Kernels = []Kernel{
 	// A table of biases by bucket, spread to all offsets of a key from its query.
 
 	// bias[h, o] = table[bucket_of[o], h]. bias [heads, offsets]; table [buckets, heads]; bucket_of [offsets]:
-	// kernel.PositionBucket of each. Grid: ⌈heads·offsets/256⌉.
+	// op.PositionBuckets. Grid: ⌈heads·offsets/256⌉.
 	{"position_bias", "position_bias", 256,
 		"float *bias, const float *table, const int *bucket_of, int heads, int offsets"},
 	// dtable[b, h] = Σ dbias[h, o] over the offsets of bucket b, or += it: a warp each. dtable [buckets, heads]; dbias

@@ -25,14 +25,15 @@ func TestPool(t *testing.T) {
 					x[i] = float32(math.Round(float64(x[i])*2) / 2) // so that maxima occur twice
 				}
 				want, got := unset(sequences*width), unset(sequences*width)
-				c.PoolForward(pooling, want, x, width, starts)
+				pool := kernel.Pool{Pooling: pooling, Width: width, Starts: starts, X: x, Y: want}
+				c.PoolForward(&pool)
 				launch(t, "pool_float", cellGrid(sequences, width), got, x, starts, sequences, width, kind)
 				compareAll(t, "pool", got, doubles(want), 0)
 				wantX, fresh := slices.Clone(dx), unset(tokens*width)
-				c.PoolBackward(pooling, wantX, dy, want, x, width, starts, true)
+				c.PoolBackward(&kernel.PoolGradient{Pool: pool, DY: dy, DX: kernel.Output{To: wantX, Accumulate: true}})
 				launch(t, "pool_gradient_float", cellGrid(sequences, width), dx, dy, got, x, starts, sequences, width, kind, true)
 				compareAll(t, "pool gradient added", dx, doubles(wantX), 0)
-				c.PoolBackward(pooling, wantX, dy, want, x, width, starts, false)
+				c.PoolBackward(&kernel.PoolGradient{Pool: pool, DY: dy, DX: kernel.Output{To: wantX}})
 				launch(t, "pool_gradient_float", cellGrid(sequences, width), fresh, dy, got, x, starts, sequences, width, kind, false)
 				compareAll(t, "pool gradient", fresh, doubles(wantX), 0)
 			}

@@ -3,7 +3,7 @@
 #include "warp.h"
 
 // bias[h, o] = table[bucket_of[o], h]. bias [heads, offsets]; table [buckets, heads]; bucket_of [offsets]:
-// kernel.PositionBucket of each. Grid: ⌈heads·offsets/256⌉.
+// op.PositionBuckets. Grid: ⌈heads·offsets/256⌉.
 KERNEL_OF(THREADS, position_bias, float *bias, const float *table, const int *bucket_of, int heads, int offsets) {
 	int i = blockIdx.x * THREADS + threadIdx.x;
 	if (i < heads * offsets) bias[i] = table[bucket_of[i % offsets] * heads + i / offsets];

@@ -52,7 +52,7 @@ func testRecurrent(t *testing.T, name string, directions, input, hidden int, sta
 	l.gateCount = l.Cell.Gates()
 	l.width = l.gateCount * hidden
 	l.order.Sort(starts)
-	var gradients kernel.RecurrentGradients
+	var want kernel.RecurrentGradient
 	for d := range directions {
 		seed := uint64(10 * d)
 		w := kernel.RecurrentWeights{
@@ -64,21 +64,23 @@ func testRecurrent(t *testing.T, name string, directions, input, hidden int, sta
 		if l.Cell == kernel.GRUCell {
 			l.biases[d] = w.BiasHH[2*hidden:]
 		}
-		gradients.Weights = append(gradients.Weights, kernel.RecurrentWeights{
-			WeightIH: unset(l.width * input), WeightHH: unset(l.width * hidden), BiasIH: unset(l.width), BiasHH: unset(l.width),
+		output := func(n int) kernel.Output { return kernel.Output{To: unset(n)} }
+		want.DWeights = append(want.DWeights, kernel.RecurrentWeightGradients{
+			WeightIH: output(l.width * input), WeightHH: output(l.width * hidden), BiasIH: output(l.width), BiasHH: output(l.width),
 		})
 	}
-	gradients.Accumulate, gradients.X = make([]kernel.RecurrentAccumulate, directions), unset(l.tokens*input)
-	x, dy := random(5, l.tokens*input), random(6, l.tokens*directions*hidden)
-	wantY, saved := unset(l.tokens*directions*hidden), unset(kernel.RecurrentSaved(l.Cell, l.tokens, directions*hidden))
-	scratch := make([]float32, kernel.RecurrentScratch(&l.Recurrent, l.tokens, len(starts)-1, true))
-	cpu.RecurrentForward(&l.Recurrent, wantY, saved, x, scratch)
-	cpu.RecurrentBackward(&l.Recurrent, &gradients, dy, wantY, saved, x, scratch)
+	l.X, l.Y = random(5, l.tokens*input), unset(l.tokens*directions*hidden)
+	l.Saved = unset(kernel.RecurrentSaved(l.Cell, l.tokens, directions*hidden))
+	l.Scratch = make([]float32, l.ScratchSize())
+	cpu.RecurrentForward(&l.Recurrent)
+	want.Recurrent, want.DY, want.DX.To = l.Recurrent, random(6, l.tokens*directions*hidden), unset(l.tokens*input)
+	want.Scratch = make([]float32, want.ScratchSize())
+	cpu.RecurrentBackward(&want)
 
-	y, gates, extra := l.forward(t, x)
-	compareWithin(t, "y", y, doubles(wantY), 2e-6)
-	dgates, dextra := l.backward(t, dy, y, gates, extra)
-	l.compareGradients(t, &gradients, x, y, dgates, dextra)
+	y, gates, extra := l.forward(t)
+	compareWithin(t, "y", y, doubles(l.Y), 2e-6)
+	dgates, dextra := l.backward(t, want.DY, y, gates, extra)
+	l.compareGradients(t, &want, y, dgates, dextra)
 }
 
 // shrunk are weights that keep a state from growing.
@@ -90,7 +92,7 @@ func shrunk(x []float32, size int) []float32 {
 }
 
 // forward computes y, and what the gradient needs.
-func (l *layer) forward(t *testing.T, x []float32) (y, gates, extra []float32) {
+func (l *layer) forward(t *testing.T) (y, gates, extra []float32) {
 	t.Helper()
 	shared := l.gateCount
 	if l.Cell == kernel.GRUCell {
@@ -101,7 +103,7 @@ func (l *layer) forward(t *testing.T, x []float32) (y, gates, extra []float32) {
 		bias := slices.Clone(w.BiasIH)
 		launch(t, "add_float", flatGrid(shared*l.Hidden), bias[:shared*l.Hidden], w.BiasIH[:shared*l.Hidden], w.BiasHH[:shared*l.Hidden], shared*l.Hidden)
 		a := unset(l.tokens * l.width)
-		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, x, w.WeightIH, bias,
+		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X, w.WeightIH, bias,
 			l.tokens, l.width, l.Input, l.width, l.Input, l.Input, false, true, false)
 		gates = append(gates, a...)
 		if l.Cell == kernel.TanhCell {
@@ -159,18 +161,18 @@ func (l *layer) backward(t *testing.T, dy, y, gates, extra []float32) (dgates, d
 }
 
 // compareGradients makes the gradients of x and of the parameters from those of the gates.
-func (l *layer) compareGradients(t *testing.T, want *kernel.RecurrentGradients, x, y, dgates, dextra []float32) {
+func (l *layer) compareGradients(t *testing.T, want *kernel.RecurrentGradient, y, dgates, dextra []float32) {
 	t.Helper()
 	h, dx := l.Hidden, unset(l.tokens*l.Input)
 	product := func(c, a, b []float32, m, n, k, strideA int, transposeA bool, accumulate bool) {
 		launch(t, "product_float", grid{ceilDivide(n, 64), ceilDivide(m, 64)}, c, a, b, nil, m, n, k, n, strideA, n, transposeA, false, accumulate)
 	}
-	for d, w := range want.Weights {
+	for d, w := range want.DWeights {
 		ds := dgates[d*l.tokens*l.width:][:l.tokens*l.width]
 		before, dWeightIH, dWeightHH := unset(l.tokens*h), unset(l.width*l.Input), unset(l.width*h)
 		launch(t, "recurrent_before_float", cellGrid(l.tokens, h), before, y, l.Starts, len(l.Starts)-1, l.tokens, h, l.directions, d)
 		product(dx, ds, l.Weights[d].WeightIH, l.tokens, l.Input, l.width, l.width, false, d > 0)
-		product(dWeightIH, ds, x, l.width, l.Input, l.tokens, l.width, true, false)
+		product(dWeightIH, ds, l.X, l.width, l.Input, l.tokens, l.width, true, false)
 		product(dWeightHH, ds, before, l.width, h, l.tokens, l.width, true, false)
 		dBiasIH, dBiasHH := unset(l.width), unset(l.width)
 		columnSums(t, dBiasIH, ds, l.tokens, l.width, l.width, false)
@@ -180,10 +182,10 @@ func (l *layer) compareGradients(t *testing.T, want *kernel.RecurrentGradients, 
 			product(dWeightHH[2*h*h:], dn, before, h, h, l.tokens, h, true, false)
 			columnSums(t, dBiasHH[2*h:], dn, l.tokens, h, h, false)
 		}
-		compareWithin(t, "gradient of the input's weights", dWeightIH, doubles(w.WeightIH), 3e-5)
-		compareWithin(t, "gradient of the state's weights", dWeightHH, doubles(w.WeightHH), 3e-5)
-		compareWithin(t, "gradient of the input's bias", dBiasIH, doubles(w.BiasIH), 3e-5)
-		compareWithin(t, "gradient of the state's bias", dBiasHH, doubles(w.BiasHH), 3e-5)
+		compareWithin(t, "gradient of the input's weights", dWeightIH, doubles(w.WeightIH.To), 3e-5)
+		compareWithin(t, "gradient of the state's weights", dWeightHH, doubles(w.WeightHH.To), 3e-5)
+		compareWithin(t, "gradient of the input's bias", dBiasIH, doubles(w.BiasIH.To), 3e-5)
+		compareWithin(t, "gradient of the state's bias", dBiasHH, doubles(w.BiasHH.To), 3e-5)
 	}
-	compareWithin(t, "gradient of x", dx, doubles(want.X), 3e-5)
+	compareWithin(t, "gradient of x", dx, doubles(want.DX.To), 3e-5)
 }

@@ -35,8 +35,10 @@ func built(t *testing.T) *builder {
 	if err := b.libraries(); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.twins(filepath.Join(b.source, "test")); err != nil {
-		t.Fatal(err)
+	for _, kernels := range []string{"test/kernels", "test/mistakes"} {
+		if err := b.twins(filepath.Join(b.source, kernels)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return b
 }
@@ -59,7 +61,7 @@ func (b *builder) program(t *testing.T, name string) string {
 func (b *builder) run(t *testing.T, program, test string, variables ...string) string {
 	t.Helper()
 	command := exec.Command(program, test)
-	command.Env = append(os.Environ(), "VGPU_TEST_PTX="+filepath.Join(b.source, "test/kernels.ptx"))
+	command.Env = append(os.Environ(), "VGPU_TESTS="+filepath.Join(b.source, "test"))
 	command.Env = append(command.Env, variables...)
 	var said bytes.Buffer
 	command.Stderr = &said

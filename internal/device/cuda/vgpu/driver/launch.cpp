@@ -6,6 +6,7 @@
 #include "limits.h"
 #include "module.h"
 #include "options.h"
+#include "recorder.h"
 #include "report.h"
 
 using namespace vgpu;
@@ -64,24 +65,16 @@ int wrong_pointer(Context *context, CUfunction function, const Arguments &argume
 	return -1;
 }
 
-// shuffled gives the numbers of the blocks in an order of the seed's choice.
-std::vector<uint32_t> shuffled(uint64_t blocks, uint64_t seed) {
-	std::vector<uint32_t> order(blocks);
-	for (uint64_t i = 0; i < blocks; i++) order[i] = (uint32_t)i;
-	Random random(seed);
-	for (uint64_t i = blocks; i > 1; i--) std::swap(order[i - 1], order[random.below(i)]);
-	return order;
-}
-
 void run(Context *context, CUfunction function, const Launch &launch, Arguments &arguments, uint64_t seed) {
 	const std::string &name = function->ptx.name;
-	uint64_t blocks = (uint64_t)launch.grid.x * launch.grid.y * launch.grid.z;
-	for (uint32_t block : shuffled(blocks, seed)) {
+	std::unique_ptr<Recorder> recorder = Recorder::begin(context, function, launch, arguments.pointers.data());
+	for (uint32_t block : order_of_blocks(launch, seed)) {
 		Failure failure = run_block(*function->twin, name, launch, block, arguments.pointers.data(), seed);
 		if (failure.why.empty()) continue;
 		context->device.fail(failure.address ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_ERROR_LAUNCH_FAILED, failure.why);
 		return;
 	}
+	if (recorder != nullptr) recorder->end();
 	std::string overrun = context->device.memory.overrun();
 	if (!overrun.empty()) {
 		context->device.fail(CUDA_ERROR_ILLEGAL_ADDRESS, "kernel " + name + ", or what ran beside it, " + overrun);

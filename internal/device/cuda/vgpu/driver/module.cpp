@@ -71,6 +71,7 @@ CUresult load(const char *caller, CUmodule *module, const char *image, const Log
 		return refused_image(CUDA_ERROR_NO_BINARY_FOR_GPU, caller, log, "the PTX is for sm_" + std::to_string(made->ptx.target) +
 			", the device is sm_" + std::to_string(options().capability));
 	}
+	made->hash = hash_of(text);
 	const Kernels *twins = twins_of(text, &why);
 	if (twins == nullptr || !bind(*twins, made.get(), &why)) {
 		return refused_image(CUDA_ERROR_INVALID_PTX, caller, log, why);

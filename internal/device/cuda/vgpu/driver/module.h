@@ -20,6 +20,7 @@ struct CUfunc_st {
 struct CUmod_st {
 	CUcontext context;
 	vgpu::Ptx ptx;
+	std::string hash; // of the text
 	std::map<std::string, std::unique_ptr<CUfunc_st>> functions;
 	std::atomic<bool> alive{true};
 };

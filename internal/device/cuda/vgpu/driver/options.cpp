@@ -41,6 +41,7 @@ struct Reader {
 		if (const char *kernels = getenv("VGPU_KERNELS")) o.kernels = *kernels ? kernels : "source";
 		if (o.kernels != "source" && o.kernels != "ptx") error = "VGPU_KERNELS=" + o.kernels + " is neither source nor ptx";
 		if (const char *fail = getenv("VGPU_FAIL")) o.fail = fail;
+		if (const char *record = getenv("VGPU_RECORD")) o.record = record;
 		Dl_info here;
 		if (dladdr(reinterpret_cast<void *>(&vgpu::options), &here) && here.dli_fname != nullptr) {
 			char *real = realpath(here.dli_fname, nullptr);

@@ -16,6 +16,7 @@ struct Options {
 	bool peers = true;              // VGPU_PEERS: 0 if GPUs cannot read each other's memory
 	std::string kernels = "source"; // VGPU_KERNELS: source, or ptx: what the twins of kernels are made from
 	std::string fail;               // VGPU_FAIL: see faults.h
+	std::string record;             // VGPU_RECORD: a folder for recordings of launches
 	std::string folder;             // where this library is
 };
 

@@ -7,6 +7,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 #include "options.h"
 #include "registry.h"
@@ -17,7 +18,7 @@ extern char **environ;
 namespace vgpu {
 
 // hash_of is FNV-1a over 64 bits, in hexadecimal.
-static std::string hash_of(const std::string &text) {
+std::string hash_of(const std::string &text) {
 	uint64_t hash = 0xcbf29ce484222325u;
 	for (unsigned char c : text) hash = (hash ^ c) * 0x100000001b3u;
 	char name[17];
@@ -27,14 +28,14 @@ static std::string hash_of(const std::string &text) {
 
 static bool exists(const std::string &path) { return access(path.c_str(), R_OK) == 0; }
 
-static std::string contents(const std::string &path) {
-	std::string text;
+static std::string first_line(const std::string &path) {
+	char line[1024] = "";
 	if (FILE *file = fopen(path.c_str(), "r")) {
-		char part[4096];
-		while (size_t n = fread(part, 1, sizeof part, file)) text.append(part, n);
+		if (fgets(line, sizeof line, file) == nullptr) line[0] = 0;
 		fclose(file);
 	}
-	return text;
+	line[strcspn(line, "\n")] = 0;
+	return line;
 }
 
 // translate has the build tool make a library from a PTX text. It gives what the tool said if it failed.
@@ -61,7 +62,7 @@ static bool translate(const std::string &ptx, const std::string &library, std::s
 	int status = 0;
 	if (failed == 0) waitpid(process, &status, 0);
 	bool made = failed == 0 && exists(library);
-	if (!made) *reason = failed ? "cannot run " + tool : contents(log);
+	if (!made) *reason = failed ? "cannot run " + tool : first_line(log);
 	unlink(source.c_str());
 	unlink(log.c_str());
 	rmdir(base);

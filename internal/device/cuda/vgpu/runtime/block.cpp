@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <numeric>
 
 #include "sanitizer.h"
 
@@ -24,6 +25,14 @@ Block &Block::of_this_thread() {
 Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
 	void **arguments, uint64_t seed) {
 	return Block::of_this_thread().run(kernel, name, launch, block, arguments, seed);
+}
+
+std::vector<uint32_t> order_of_blocks(const Launch &launch, uint64_t seed) {
+	std::vector<uint32_t> order((size_t)launch.grid.x * launch.grid.y * launch.grid.z);
+	std::iota(order.begin(), order.end(), 0);
+	Random random(seed);
+	for (size_t i = order.size(); i > 1; i--) std::swap(order[i - 1], order[random.below(i)]);
+	return order;
 }
 
 bool in_kernel() { return now.thread != nullptr; }
@@ -164,12 +173,7 @@ void Block::thread() {
 		if (--runnable_[ended->warp] == 0) runnable_warps_ &= ~(1u << ended->warp);
 		Fiber *next = TSAN ? nullptr : next_lane();
 		if (next == nullptr || next->state != State::unstarted) {
-			if (TSAN) {
-				used_.push_back(ended->context.stack); // its reuse would look like a race
-			} else {
-				stacks_.give(ended->context.stack);
-			}
-			ended->context.stack = nullptr;
+			return_stack(ended->context);
 			if (next != nullptr) {
 				resume(next, ended->context, true);
 			} else {
@@ -186,6 +190,17 @@ void Block::thread() {
 bool Block::on_stack(const void *address) const {
 	const char *at = static_cast<const char *>(address), *stack = current_->context.stack;
 	return at >= stack - STACK_GUARD && at < stack + STACK_SIZE;
+}
+
+// return_stack takes the stack of a thread that has ended.
+void Block::return_stack(StackContext &context) {
+	Private scope;
+	if (TSAN) {
+		used_.push_back(context.stack); // its reuse in this block would look like a race
+	} else {
+		stacks_.give(context.stack);
+	}
+	context.stack = nullptr;
 }
 
 void Block::fail(const char *why, bool address) {

@@ -23,6 +23,9 @@ struct Failure {
 Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
 	void **arguments, uint64_t seed);
 
+// order_of_blocks gives the numbers of the blocks of a launch in an order that the seed chooses.
+std::vector<uint32_t> order_of_blocks(const Launch &launch, uint64_t seed);
+
 // in_kernel tells whether the caller is the code of a kernel.
 bool in_kernel();
 
@@ -68,6 +71,7 @@ private:
 	void leave(bool ended);
 	static void entry();
 	void thread();
+	void return_stack(StackContext &context);
 	bool release_barrier();
 	bool complete(Fiber *fiber);
 	void wait_or_wake(Fiber *fiber, State state);
@@ -85,7 +89,7 @@ private:
 	std::vector<std::unique_ptr<Fiber>> fibers_;
 	StackContext own_;
 	Stacks stacks_;
-	std::vector<char *> used_; // stacks of threads that have ended, under ThreadSanitizer
+	std::vector<char *> used_; // stacks of threads of the block that have ended, under ThreadSanitizer
 	SharedMemory shared_;
 	Fiber *current_ = nullptr;
 	unsigned threads_ = 0, live_ = 0, waiting_ = 0; // at the barrier

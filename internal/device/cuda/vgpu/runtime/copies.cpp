@@ -23,10 +23,14 @@ void AsyncCopies::issue(void *to, const void *from, bool present) {
 	}
 	tsan_writes(to, COPY_SIZE); // from now until the wait the copy may write
 	memset(to, 0xff, COPY_SIZE);
+	Private scope;
 	copies_.push_back({to, present ? from : nullptr});
 }
 
-void AsyncCopies::commit() { groups_.push_back(copies_.size()); }
+void AsyncCopies::commit() {
+	Private scope;
+	groups_.push_back(copies_.size());
+}
 
 void AsyncCopies::wait(unsigned pending) {
 	for (; groups_.size() - done_ > pending; done_++) {

@@ -5,6 +5,8 @@
 
 #ifdef VGPU_TSAN
 #include <sanitizer/tsan_interface.h>
+extern "C" void __tsan_ignore_thread_begin();
+extern "C" void __tsan_ignore_thread_end();
 extern "C" void __tsan_read_range(void *, unsigned long);
 extern "C" void __tsan_write_range(void *, unsigned long);
 #endif
@@ -23,6 +25,8 @@ inline void tsan_destroy_fiber(void *fiber) { __tsan_destroy_fiber(fiber); }
 inline void tsan_switch(void *fiber) { __tsan_switch_to_fiber(fiber, __tsan_switch_to_fiber_no_sync); }
 inline void tsan_acquire(void *at) { __tsan_acquire(at); }
 inline void tsan_release(void *at) { __tsan_release(at); }
+inline void tsan_ignore() { __tsan_ignore_thread_begin(); }
+inline void tsan_heed() { __tsan_ignore_thread_end(); }
 inline void tsan_reads(const void *at, size_t size) { __tsan_read_range(const_cast<void *>(at), size); }
 inline void tsan_writes(void *at, size_t size) { __tsan_write_range(at, size); }
 #else
@@ -33,8 +37,17 @@ inline void tsan_destroy_fiber(void *) {}
 inline void tsan_switch(void *) {}
 inline void tsan_acquire(void *) {}
 inline void tsan_release(void *) {}
+inline void tsan_ignore() {}
+inline void tsan_heed() {}
 inline void tsan_reads(const void *, size_t) {}
 inline void tsan_writes(void *, size_t) {}
 #endif
+
+// Private is a scope in which a fiber uses memory of the runtime: the C library's functions are instrumented in any case.
+struct Private {
+	Private() { tsan_ignore(); }
+	~Private() { tsan_heed(); }
+	Private(const Private &) = delete;
+};
 
 } // namespace vgpu

@@ -1,4 +1,4 @@
-// A device with the kernels of kernels.cu, for tests.
+// A device with the tests' kernels.
 #pragma once
 
 #include <cstdint>
@@ -15,32 +15,33 @@ namespace test {
 // variable sets a variable of the stand-in. Call it before the driver.
 inline void variable(const char *name, const char *value) { setenv(name, value, 1); }
 
-// kernels is the PTX text of kernels.cu.
-inline std::string kernels() {
-	const char *path = getenv("VGPU_TEST_PTX");
-	std::ifstream file(path ? path : "kernels.ptx");
+// kernels is the PTX text of a file of this folder, or of the one that VGPU_TESTS names.
+inline std::string kernels(const std::string &name) {
+	const char *folder = getenv("VGPU_TESTS");
+	std::ifstream file((folder ? folder : ".") + ("/" + name));
 	std::stringstream text;
 	text << file.rdbuf();
 	return text.str();
 }
 
-// Gpu has the primary context of a device, current on this thread, and the kernels.
+// Gpu has the primary context of a device, current on this thread, and the kernels: right ones, and those with mistakes.
 struct Gpu {
 	CUcontext context = nullptr;
-	CUmodule module = nullptr;
+	CUmodule module = nullptr, mistakes = nullptr;
 	CUstream stream = nullptr;
 
 	explicit Gpu(int number = 0) {
 		OK(cuInit(0));
 		OK(cuDevicePrimaryCtxRetain(&context, number));
 		OK(cuCtxSetCurrent(context));
-		OK(cuModuleLoadData(&module, kernels().c_str()));
+		OK(cuModuleLoadData(&module, kernels("kernels/right.ptx").c_str()));
+		OK(cuModuleLoadData(&mistakes, kernels("mistakes/wrong.ptx").c_str()));
 		OK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
 	}
 
 	CUfunction function(const char *name) {
 		CUfunction f = nullptr;
-		OK(cuModuleGetFunction(&f, module, name));
+		if (cuModuleGetFunction(&f, mistakes, name) != CUDA_SUCCESS) OK(cuModuleGetFunction(&f, module, name));
 		return f;
 	}
 

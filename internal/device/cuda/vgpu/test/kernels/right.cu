@@ -1,30 +1,8 @@
-// Kernels for the tests of the stand-in: right ones, and some with a mistake that it has to notice. kernels.ptx is made by
+// Kernels for the tests of the stand-in. right.ptx is made by
 //
 //	clang++-19 -x cuda --cuda-device-only -nocudainc -nocudalib -O3 -ffp-contract=off -std=c++17 --cuda-gpu-arch=sm_80 \
-//	    --cuda-feature=+ptx71 -S kernels.cu -o kernels.ptx
-#ifdef UER_VGPU
-#include "vgpu_tensor.h"
-#else
-#define __shared__ __attribute__((shared))
-#define __device__ __attribute__((device))
-#include <__clang_cuda_builtin_vars.h>
-typedef unsigned long uint64_t;
-#define KERNEL(name, ...) extern "C" __attribute__((global)) void name(__VA_ARGS__)
-#define DYN_SHARED(T, name) extern __shared__ __attribute__((aligned(128))) T name[]
-static __device__ inline void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
-static __device__ inline float __shfl_xor_sync(unsigned mask, float x, int distance) {
-	return __nvvm_shfl_sync_bfly_f32(mask, x, distance, 0x1f);
-}
-static __device__ inline float __shfl_down_sync(unsigned mask, float x, int distance, int width) {
-	return __nvvm_shfl_sync_down_f32(mask, x, distance, ((32 - width) << 8) | 0x1f);
-}
-static __device__ inline unsigned __ballot_sync(unsigned mask, bool x) { return __nvvm_vote_ballot_sync(mask, x); }
-static __device__ inline int atomicAdd(int *at, int x) { return __nvvm_atom_add_gen_i(at, x); }
-static __device__ inline float sqrtf(float x) { return __nvvm_sqrt_rn_f(x); }
-static __device__ inline float fmaf(float a, float b, float c) { return __nvvm_fma_rn_f(a, b, c); }
-static __device__ inline float fmaxf(float a, float b) { return __nvvm_fmax_f(a, b); }
-static __device__ inline float floorf(float x) { return __nvvm_floor_f(x); }
-#endif
+//	    --cuda-feature=+ptx71 -S right.cu -o right.ptx
+#include "dialect.h"
 
 KERNEL(add, float *out, const float *a, const float *b, int n) {
 	int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
@@ -95,64 +73,3 @@ KERNEL(spin, float *out, int turns) {
 	for (int i = 0; i < turns; i++) x = fmaf(x, 1.0000001f, 1e-7f);
 	if (threadIdx.x == 0) *out = x;
 }
-
-// ---- Mistakes.
-
-KERNEL(forgets_barrier, float *out, const float *in) {
-	__shared__ float s[64];
-	s[threadIdx.x] = in[threadIdx.x];
-	out[threadIdx.x] = s[63 - threadIdx.x];
-}
-
-KERNEL(forgets_warp_barrier, float *out, const float *in) {
-	__shared__ float s[32];
-	s[threadIdx.x] = in[threadIdx.x];
-	out[threadIdx.x] = s[31 - threadIdx.x];
-}
-
-KERNEL(diverges, float *out) {
-	__shared__ float s[64];
-	s[threadIdx.x] = 1;
-	if (threadIdx.x < 32) {
-		__syncthreads();
-		out[threadIdx.x] = s[63 - threadIdx.x];
-	} else {
-		__syncthreads();
-		out[threadIdx.x] = 2 * s[63 - threadIdx.x];
-	}
-}
-
-KERNEL(returns_early, float *out, int n) {
-	if ((int)threadIdx.x >= n) return;
-	__syncthreads();
-	out[threadIdx.x] = 1;
-}
-
-KERNEL(shuffles_alone, float *out, int n) {
-	float x = 1;
-	if ((int)threadIdx.x < n) x = __shfl_xor_sync(0xffffffffu, x, 16);
-	out[threadIdx.x] = x;
-}
-
-KERNEL(writes_past_end, float *out, int n) {
-	int i = (int)(blockIdx.x * blockDim.x + threadIdx.x);
-	if (i <= n) out[i] = 1;
-}
-
-KERNEL(writes_past_shared, float *out, int n) {
-	DYN_SHARED(float, tile); // [n]
-	for (int i = (int)threadIdx.x; i <= n; i += (int)blockDim.x) tile[i] = 1;
-	__syncthreads();
-	out[threadIdx.x] = tile[threadIdx.x];
-}
-
-KERNEL(reads_unwritten, float *out) {
-	__shared__ float s[64];
-	if (threadIdx.x != 5) s[threadIdx.x] = 1;
-	__syncthreads();
-	out[threadIdx.x] = s[threadIdx.x];
-}
-
-KERNEL(follows, float *out, float *const *pointers) { out[threadIdx.x] = pointers[0][threadIdx.x]; }
-
-KERNEL(depends_on_order, float *out) { out[0] = (float)blockIdx.x; }
