@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -21,27 +20,14 @@ func TestMain(m *testing.M) {
 }
 
 func TestScripts(t *testing.T) {
-	stand, err := filepath.Abs("../../build/vgpu")
-	if err != nil {
-		t.Fatal(err)
-	}
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Setup: func(env *testscript.Env) error {
-			env.Setenv("VGPU", stand)
-			return nil
-		},
+		Dir: "testdata", Cmds: commands,
 		Condition: func(condition string) (bool, error) {
-			switch condition {
-			case "gpu": // this build can use GPUs
-				return withGPUs(), nil
-			case "vgpu": // and make vgpu has built a stand-in for one
-				_, err := os.Stat(filepath.Join(stand, "libcuda.so.1"))
-				return withGPUs() && err == nil, nil
+			if condition != "gpu" {
+				return false, fmt.Errorf("unknown condition %s", condition)
 			}
-			return false, fmt.Errorf("unknown condition %s", condition)
+			return withGPUs(), nil // this build can use GPUs
 		},
-		Cmds: commands,
 	})
 }
 
@@ -52,8 +38,8 @@ var commands = map[string]func(ts *testscript.TestScript, negated bool, argument
 
 // withGPUs tells whether the tag gpu was set.
 func withGPUs() bool {
-	info, ok := debug.ReadBuildInfo()
-	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "gpu"})
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "gpu"})
 }
 
 // status runs a command and checks its exit status, for example: status 2 uer pretrain --no_such_flag
