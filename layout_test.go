@@ -41,7 +41,7 @@ var moduleImporters = map[string]string{
 // packageImporters lists the packages that only some packages may import. Nothing but a device reaches its arithmetic, and
 // nothing but cli, which chooses a device, reaches a device.
 var packageImporters = map[string][]string{
-	"kernel":              {"device/cpu"},
+	"kernel":              {"device/cpu", "cli"}, // cli lists the instruction sets
 	"kernel/routine":      {"kernel", "kernel/native", "kernel/portable"},
 	"kernel/workers":      {"kernel"},
 	"kernel/portable":     {"kernel"},

@@ -38,8 +38,8 @@ var commands = map[string]func(ts *testscript.TestScript, negated bool, argument
 
 // withGPUs tells whether the tag gpu was set.
 func withGPUs() bool {
-	info, _ := debug.ReadBuildInfo()
-	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "gpu"})
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "gpu"})
 }
 
 // status runs a command and checks its exit status, for example: status 2 uer pretrain --no_such_flag

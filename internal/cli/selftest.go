@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -15,6 +16,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/config"
 	"uer/internal/console"
+	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
@@ -103,11 +105,19 @@ func runTrials(ctx context.Context, d device.Device, out io.Writer) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		v.add(trial, d, reference, out)
+		c, err := trial.Compare(d, reference)
+		v.add(trial.Name, c, err, out)
+		if errors.Is(err, driver.ErrLost) {
+			v.Lost = true
+			break
+		}
 	}
 	v.Seconds = math.Round(time.Since(began).Seconds()*100) / 100
 	if err := json.NewEncoder(out).Encode(v); err != nil {
 		return err
+	}
+	if v.Lost {
+		return fmt.Errorf("%s failed after %d of %d operations, and nothing more can be tested", d.Name(), v.Operations-1, len(trials))
 	}
 	if len(v.Wrong) > 0 {
 		return fmt.Errorf("%d of %d operations are wrong on %s", len(v.Wrong), v.Operations, d.Name())
@@ -122,7 +132,8 @@ type verdict struct {
 	CuBLASLt   string   `json:"cublaslt,omitempty"`
 	Operations int      `json:"operations"`
 	Wrong      []string `json:"wrong"`
-	Worst      float64  `json:"worst"` // relative difference where it is a number
+	Lost       bool     `json:"lost,omitempty"` // the GPU failed, so that the rest was not tried
+	Worst      float64  `json:"worst"`          // relative difference where it is a number
 	Seconds    float64  `json:"seconds"`
 }
 
@@ -141,23 +152,22 @@ func newVerdict(d device.Device) (*verdict, error) {
 const tableRow = "%-64s  %10s  %s\n"
 
 // add prints a line about a trial and counts it.
-func (v *verdict) add(trial devicetest.Trial, d, reference device.Device, out io.Writer) {
-	c, err := trial.Compare(d, reference)
+func (v *verdict) add(name string, c devicetest.Comparison, err error, out io.Writer) {
 	v.Operations++
-	judgement := "ok"
+	difference, judgement := fmt.Sprintf("%.1e", c.Worst), "ok"
 	switch {
 	case err != nil:
-		judgement = "WRONG: " + strings.ReplaceAll(err.Error(), "\n", "; ")
+		difference, judgement = "-", "WRONG: "+strings.ReplaceAll(err.Error(), "\n", "; ")
 	case !c.Repeats:
 		judgement = "WRONG: a second run gives other bits"
 	case !c.Right():
 		judgement = "WRONG"
 	}
 	if judgement != "ok" {
-		v.Wrong = append(v.Wrong, trial.Name)
+		v.Wrong = append(v.Wrong, name)
 	}
 	if !math.IsInf(c.Worst, 0) {
 		v.Worst = max(v.Worst, c.Worst)
 	}
-	fmt.Fprintf(out, tableRow, trial.Name, fmt.Sprintf("%.1e", c.Worst), judgement)
+	fmt.Fprintf(out, tableRow, name, difference, judgement)
 }

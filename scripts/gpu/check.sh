@@ -43,6 +43,7 @@ train() { # DATASET STEPS FLAGS...
 export -f train
 
 stage machine 20 8 bash -c 'nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; nproc; bin/uer --version'
+stage selftest 60 6 bash -c 'bin/uer devices; bin/uer selftest --device cuda'
 stage operations 90 12 bin/device_cuda.test -test.run TestOps
 stage golden 120 12 bash -c 'cd internal/model && ../../bin/model.test -test.run "GPUGradients|GPUUpdates"'
 stage steps 120 12 bash -c 'cd internal/model && ../../bin/model.test -test.run GPUSteps'

@@ -107,8 +107,8 @@ var Kernels = []Kernel{
 			"const float *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, " +
 			"const int *lengths, const float *bias, int heads, int size, int max_length, float scale, " +
 			"uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate"},
-	// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_float, or += them.
-	// Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_float, or += them. Either may
+	// be null. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
 	{"attention_float", "attention_keys_float", 256,
 		"float *dk, float *dv, const float *dout, const float *lse, const float *delta, const float *q, " +
 			"const float *k, const float *v, const int *starts, const int *key_starts, const int *rows, " +
