@@ -18,6 +18,7 @@ demo: build
 	bin/uer pretrain --config_path configs/demo.yaml
 
 test:
+	$(if $(GPU),@command -v $${CXX:-g++} >/dev/null || echo "The tests of GPUs are skipped: g++ is missing.")
 	go test $(GPU) ./...
 
 check: race fuzz

@@ -67,6 +67,6 @@ small="--config_path bert/mini_config.json --embedding word_pos_seg --encoder tr
 stage follow_gpu 60 5 bash -c "train ragged.pt 400 $small"
 stage follow_cpu 120 5 bash -c "DEVICE=cpu train ragged.pt 400 $small"
 stage memcheck 90 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
-stage racecheck 90 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
-stage ncu 60 60 ncu --clock-control none --section SpeedOfLight --kernel-name-base function -k 'regex:attention|norm|adamw|cross_entropy|activation|square' -c 14 bash -c "train dense.pt 4 $roberta"
+stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/(attention|norm|cross_entropy|embedding)$'
+stage ncu 60 60 ncu --clock-control none --section SpeedOfLight --kernel-name-base function -k 'regex:attention|norm|adamw|cross_entropy|activation|square' -c 14 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --total_steps 2 $roberta"
 echo "$((SECONDS - began)) s in all; logs in $OUT/all.log"

@@ -58,29 +58,29 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{
 		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
-		name: fmt.Sprintf("%s (GPU %d, fp32)", gpu.Name, gpu.Number),
 	}
-	if err := d.openProducts(); err != nil {
+	slow, err := d.openProducts()
+	if err != nil {
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
+	d.name = fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
 	return d, nil
 }
 
-// openProducts opens cuBLASLt. Where it is missing, products are right and slow.
-func (d *Device) openProducts() (err error) {
+// openProducts opens cuBLASLt. Where it is missing, products are right and slow, which the device's name says.
+func (d *Device) openProducts() (slow string, err error) {
 	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
-		d.name = fmt.Sprintf("%s (GPU %d, fp32, without cuBLASLt)", d.gpu.Name, d.gpu.Number)
 		d.product, err = d.function("product_float")
-		return err
+		return ", without cuBLASLt", err
 	}
 	if err != nil {
-		return fmt.Errorf("opening cuBLASLt: %w", err)
+		return "", fmt.Errorf("opening cuBLASLt: %w", err)
 	}
-	return nil
+	return "", nil
 }
 
 // hinted adds what can be done about an error of the driver.
