@@ -35,6 +35,10 @@ StackContext own_stack();
 // Stacks are kept from block to block.
 class Stacks {
 public:
+	Stacks() = default;
+	Stacks(const Stacks &) = delete;
+	~Stacks();
+
 	char *take();
 	void give(char *stack) { free_.push_back(stack); }
 
