@@ -8,6 +8,7 @@
 #include "options.h"
 #include "recorder.h"
 #include "report.h"
+#include "workers.h"
 
 using namespace vgpu;
 
@@ -68,12 +69,14 @@ int wrong_pointer(Context *context, CUfunction function, const Arguments &argume
 void run(Context *context, CUfunction function, const Launch &launch, Arguments &arguments, uint64_t seed) {
 	const std::string &name = function->ptx.name;
 	std::unique_ptr<Recorder> recorder = Recorder::begin(context, function, launch, arguments.pointers.data());
-	for (uint32_t block : order_of_blocks(launch, seed)) {
-		Failure failure = run_block(*function->twin, name, launch, block, arguments.pointers.data(), seed);
-		if (failure.why.empty()) continue;
+	const std::vector<uint32_t> order = order_of_blocks(launch, seed);
+	Workers::instance().run(order.size(), [&](size_t i) {
+		Failure failure = run_block(*function->twin, name, launch, order[i], arguments.pointers.data(), seed);
+		if (failure.why.empty()) return true;
 		context->device.fail(failure.address ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_ERROR_LAUNCH_FAILED, failure.why);
-		return;
-	}
+		return false;
+	});
+	if (context->device.status() != CUDA_SUCCESS) return;
 	if (recorder != nullptr) recorder->end();
 	std::string overrun = context->device.memory.overrun();
 	if (!overrun.empty()) {

@@ -112,11 +112,6 @@ size_t DeviceMemory::used() {
 	return used_;
 }
 
-void DeviceMemory::visit(const std::function<void(uint64_t address, size_t size)> &each) {
-	std::lock_guard<std::mutex> lock(mutex_);
-	for (auto &[start, buffer] : buffers_) each(start, buffer.size);
-}
-
 std::string DeviceMemory::describe(uint64_t address) {
 	std::lock_guard<std::mutex> lock(mutex_);
 	char text[160];

@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -25,7 +24,6 @@ public:
 	bool contains(Owner owner, uint64_t address, size_t size);
 	bool range(uint64_t address, uint64_t *start, size_t *size);
 	size_t used();
-	void visit(const std::function<void(uint64_t address, size_t size)> &each);
 
 	// describe says where an address of the device's range is: "12 bytes past a buffer of 400 bytes".
 	std::string describe(uint64_t address);

@@ -15,14 +15,12 @@ constexpr unsigned WARP = 32;
 Fiber::Fiber() { context.tsan = tsan_create_fiber(); }
 Fiber::~Fiber() { tsan_destroy_fiber(context.tsan); }
 
-Block &Block::of_this_thread() {
-	static __thread Block *known __attribute__((tls_model("initial-exec")));
-	static thread_local std::unique_ptr<Block> owner;
-	if (known == nullptr) {
-		owner = std::make_unique<Block>();
-		known = owner.get();
-	}
-	return *known;
+__thread Block *Block::own __attribute__((tls_model("initial-exec")));
+
+// make makes the block of this thread, which goes with the thread.
+Block *Block::make() {
+	static thread_local std::unique_ptr<Block> owner = std::make_unique<Block>();
+	return own = owner.get();
 }
 
 Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
@@ -246,7 +244,7 @@ void Block::barrier(const char *site) {
 bool Block::release_barrier() {
 	if (waiting_ < threads_) return false;
 	for (unsigned i = 1; i < threads_; i++) {
-		if (strcmp(fibers_[i]->site, fibers_[0]->site) != 0) {
+		if (fibers_[i]->site != fibers_[0]->site && strcmp(fibers_[i]->site, fibers_[0]->site) != 0) {
 			fail_block(std::string("its threads wait at different barriers, ") + fibers_[0]->site + " and " + fibers_[i]->site +
 				": undefined on a GPU");
 			return true;

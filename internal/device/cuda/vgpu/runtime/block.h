@@ -50,7 +50,7 @@ struct Fiber : Thread {
 class Block {
 public:
 	Block() : own_(own_stack()) {}
-	static Block &of_this_thread();
+	static Block &of_this_thread() { return own != nullptr ? *own : *make(); }
 
 	Failure run(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
 		void **arguments, uint64_t seed);
@@ -65,6 +65,8 @@ public:
 	void warp_barrier(const char *site, unsigned mask);
 
 private:
+	static __thread Block *own __attribute__((tls_model("initial-exec")));
+	static Block *make();
 	void begin(uint64_t block);
 	void run_warp(unsigned warp, unsigned steps);
 	unsigned pick_warp();
