@@ -22,14 +22,14 @@ CUstream CUctx_st::create_stream(unsigned flags, int priority) {
 	return stream;
 }
 
-// streams are those that are alive, without the legacy one.
+// streams are those that are alive or have something left to do, without the legacy one.
 std::vector<CUstream> CUctx_st::streams() {
 	std::lock_guard<std::mutex> lock(mutex);
-	std::vector<CUstream> alive;
-	for (CUstream stream : streams_) {
-		if (stream->alive) alive.push_back(stream);
+	for (auto at = streams_.begin(); at != streams_.end();) {
+		CUstream stream = *at++;
+		if (!stream->alive && stream->last().passed()) streams_.erase(stream);
 	}
-	return alive;
+	return {streams_.begin(), streams_.end()};
 }
 
 void CUctx_st::synchronize() {

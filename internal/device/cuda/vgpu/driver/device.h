@@ -42,7 +42,6 @@ struct CUctx_st {
 	CUctx_st(vgpu::Device &device, unsigned flags);
 
 	CUstream create_stream(unsigned flags, int priority);
-	std::vector<CUstream> streams();
 	void synchronize();
 	void destroy();
 
@@ -58,6 +57,8 @@ struct CUctx_st {
 	std::set<CUcontext> peers;
 
 private:
+	std::vector<CUstream> streams();
+
 	std::set<CUstream> streams_;
 	CUstream legacy_;
 };

@@ -28,7 +28,6 @@ CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t size) {
 // As in the real driver, all that is under way comes first.
 CUresult cuMemFree_v2(CUdeviceptr address) {
 	CURRENT(context);
-	if (address == 0) return CUDA_SUCCESS;
 	context->synchronize();
 	check_overrun(context);
 	if (!context->device.memory.release(address)) {

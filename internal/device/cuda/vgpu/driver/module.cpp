@@ -156,6 +156,9 @@ CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
 		*value = function->ptx.max_threads ? (int)function->ptx.max_threads : (int)MAX_THREADS;
 		return CUDA_SUCCESS;
 	case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = (int)function->ptx.shared; return CUDA_SUCCESS;
+	case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES:
+	case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = 0; return CUDA_SUCCESS;
+	case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; return CUDA_SUCCESS; // a twin has none
 	case CU_FUNC_ATTRIBUTE_PTX_VERSION: *value = function->module->ptx.version; return CUDA_SUCCESS;
 	case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = options().capability; return CUDA_SUCCESS;
 	case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = function->most_dynamic_shared; return CUDA_SUCCESS;
