@@ -56,8 +56,8 @@ func Folder() (string, error) {
 	return filepath.Join(source, "../../../../build/vgpu"), nil
 }
 
-// Use builds the stand-in in Folder and sets the variables by which package cuda finds it, for the tests of a package. Where
-// UER_LIBCUDA is set, it leaves things as they are.
+// Use builds the stand-in in Folder and sets the variables by which package cuda finds it, for the tests of a package.
+// Where UER_LIBCUDA is set, it leaves things as they are.
 func Use() error {
 	if os.Getenv("UER_LIBCUDA") != "" {
 		return nil
@@ -109,7 +109,9 @@ func newBuilder(folder string, report io.Writer) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{compiler: compiler, source: source, kernels: filepath.Join(source, "../kernels"), build: folder, report: report}
+	b := &builder{
+		compiler: compiler, source: source, kernels: filepath.Join(source, "../kernels"), build: folder, report: report,
+	}
 	return b, os.MkdirAll(filepath.Join(folder, "twins"), 0o777)
 }
 
@@ -158,7 +160,9 @@ func (b *builder) objects(folder string) []*target {
 // library links objects, or other libraries, which it finds beside it.
 func (b *builder) library(name string, objects []*target) *target {
 	t := &target{output: filepath.Join(b.build, name)}
-	t.command = []string{b.compiler, "-shared", "-Wl,-soname," + name, "-Wl,-rpath,$ORIGIN", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-pthread"}
+	t.command = []string{
+		b.compiler, "-shared", "-Wl,-soname," + name, "-Wl,-rpath,$ORIGIN", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-pthread",
+	}
 	for _, object := range objects {
 		t.command = append(t.command, object.output)
 		t.inputs = append(t.inputs, object.output)

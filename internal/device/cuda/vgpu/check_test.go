@@ -32,8 +32,8 @@ func TestCheck(t *testing.T) {
 	if _, err := exec.LookPath(clang); err != nil {
 		t.Skip("the checks need clang-19 and libclang-rt-19-dev")
 	}
-	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically", "numbers",
-		"spins")
+	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically",
+		"numbers", "spins")
 	var out strings.Builder
 	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, time.Hour, &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)

@@ -13,7 +13,7 @@ namespace vgpu {
 namespace {
 
 float element(uint64_t address, int type, uint64_t i) {
-	if (type == CUDA_R_16BF) return bits_as<float>((uint32_t) reinterpret_cast<const uint16_t *>(address)[i] << 16);
+	if (type == CUDA_R_16BF) return bits_as<float>((uint32_t)reinterpret_cast<const uint16_t *>(address)[i] << 16);
 	return reinterpret_cast<const float *>(address)[i];
 }
 
@@ -34,8 +34,8 @@ float round_tf32(float x) {
 
 constexpr uint64_t ROWS = 64, COLUMNS = 4; // of d that are summed at once
 
-// Factor is op(a) or op(b) in float32. Of a, rows of d that are summed at once lie side by side: [⌈m/ROWS⌉, k, ROWS]; of b,
-// columns: [⌈n/COLUMNS⌉, k, COLUMNS]. What is past the end is zero.
+// Factor is op(a) or op(b) in float32. Of a, rows of d that are summed at once lie side by side: [⌈m/ROWS⌉, k, ROWS];
+// of b, columns: [⌈n/COLUMNS⌉, k, COLUMNS]. What is past the end is zero.
 std::vector<float> factor(const Matrix &x, bool by_columns, uint64_t count, uint64_t k, uint64_t group, bool tf32) {
 	std::vector<float> packed((count + group - 1) / group * group * k);
 	for (uint64_t i = 0; i < count; i++) {
@@ -79,7 +79,8 @@ void bias_gradient(const Product &p) {
 	bool by_columns = of_a ? p.transpose_a : !p.transpose_b;
 	for (uint64_t i = 0; i < (of_a ? p.m : p.n); i++) {
 		float total = 0;
-		for (uint64_t j = 0; j < p.k; j++) total += element(x.address, x.type, by_columns ? j + i * x.ld : i + j * x.ld);
+		for (uint64_t j = 0; j < p.k; j++)
+			total += element(x.address, x.type, by_columns ? j + i * x.ld : i + j * x.ld);
 		put(p.bias, p.bias_type, i, total);
 	}
 }

@@ -67,8 +67,8 @@ namespace vgpu {
 
 using Context = CUctx_st;
 
-// current_context gives the context of the calling thread, or why there is none that can be used. `caller` is the function
-// that asks, for the message.
+// current_context gives the context of the calling thread, or why there is none that can be used. `caller` is the
+// function that asks, for the message.
 CUresult current_context(const char *caller, Context **context);
 
 // stream_of checks that a stream can be used in a context, and takes the names of the legacy stream to null.

@@ -9,8 +9,9 @@
 
 namespace vgpu {
 
-// DeviceMemory is the memory of one device. Buffers belong to the context that made them. A buffer ends just before a page that nobody may touch and is garbage (NaN) when
-// it is new; what was freed may not be touched at all. Every device has a range of addresses of its own.
+// DeviceMemory is the memory of one device. Buffers belong to the context that made them. A buffer ends just before a
+// page that nobody may touch and is garbage (NaN) when it is new; what was freed may not be touched at all. Every
+// device has a range of addresses of its own.
 class DeviceMemory {
 public:
 	explicit DeviceMemory(int device);
@@ -57,7 +58,7 @@ public:
 	static HostMemory &instance();
 
 	void *allocate(size_t size);
-	bool release(void *address); // false: not allocated here
+	bool release(void *address);          // false: not allocated here
 	bool add(void *address, size_t size); // false: some of it is registered already
 	bool remove(void *address);
 	bool contains(const void *address, size_t size);

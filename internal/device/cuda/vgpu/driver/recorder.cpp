@@ -16,8 +16,8 @@ namespace {
 constexpr size_t MOST_BYTES = 4 << 20; // of buffers
 constexpr unsigned MOST_LAUNCHES = 12; // of a kernel
 
-// shape_of tells launches apart that take different ways through a kernel: by their sizes, their small numbers and flags, and
-// by which pointers are null.
+// shape_of tells launches apart that take different ways through a kernel: by their sizes, their small numbers and
+// flags, and by which pointers are null.
 std::string shape_of(CUfunction function, const Launch &launch, void **arguments) {
 	std::string shape(reinterpret_cast<const char *>(&launch), sizeof launch);
 	for (size_t i = 0; i < function->ptx.parameters.size(); i++) {
@@ -67,7 +67,8 @@ struct Chosen {
 
 } // namespace
 
-std::unique_ptr<Recorder> Recorder::begin(Context *context, CUfunction function, const Launch &launch, void **arguments) {
+std::unique_ptr<Recorder> Recorder::begin(
+	Context *context, CUfunction function, const Launch &launch, void **arguments) {
 	if (options().record.empty()) return nullptr;
 	const std::string &kernel = function->ptx.name;
 	std::map<uint64_t, size_t> buffers = buffers_of(context, function, arguments);
@@ -104,7 +105,8 @@ void Recorder::end() {
 		Chosen::instance().remove(recording_.kernel, shape_);
 		return;
 	}
-	std::string path = options().record + "/" + recording_.kernel + "-" + std::to_string(getpid()) + "-" + std::to_string(++recordings);
+	std::string path = options().record + "/" + recording_.kernel + "-" + std::to_string(getpid()) + "-" +
+		std::to_string(++recordings);
 	if (!recording_.write(path)) say("cannot write %s", path.c_str());
 }
 

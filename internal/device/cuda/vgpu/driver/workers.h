@@ -15,8 +15,8 @@ class Workers {
 public:
 	static Workers &instance();
 
-	// run calls each(0) to each(count-1), in that order but beside each other, and returns when all are over. After each has
-	// returned false no further one is begun.
+	// run calls each(0) to each(count-1), in that order but beside each other, and returns when all are over. After
+	// each has returned false no further one is begun.
 	void run(size_t count, const std::function<bool(size_t)> &each);
 
 private:

@@ -7,7 +7,8 @@ import (
 
 // body is a module with a kernel of these lines, the first of which is line 8.
 func body(lines string) []byte {
-	return []byte(".version 7.1\n.target sm_80\n.address_size 64\n.visible .entry k(\n\t.param .u64 p\n)\n{\n" + lines + "\n}\n")
+	head := ".version 7.1\n.target sm_80\n.address_size 64\n.visible .entry k(\n\t.param .u64 p\n)\n{\n"
+	return []byte(head + lines + "\n}\n")
 }
 
 func TestTranslate(t *testing.T) {
