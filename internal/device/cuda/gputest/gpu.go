@@ -5,32 +5,21 @@ package gputest
 import (
 	"errors"
 	"io"
-	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"uer/internal/device/cuda/vgpu"
 )
 
-var build = sync.OnceValues(func() (folder string, err error) {
-	if folder, err = vgpu.Folder(); err != nil {
-		return "", err
-	}
-	return folder, vgpu.Build(folder, io.Discard)
-})
-
 // StandIn builds what is not up to date of the stand-in, and returns the folder of its libraries. It skips a test where that
 // takes a compiler that is missing.
 func StandIn(t testing.TB) (folder string) {
 	t.Helper()
-	folder, err := build()
-	if errors.Is(err, vgpu.ErrNoCompiler) {
-		t.Skip(err)
+	folder, err := vgpu.Folder()
+	if err == nil {
+		err = vgpu.Build(folder, io.Discard)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	skipOrFail(t, err)
 	return folder
 }
 
@@ -42,11 +31,15 @@ func Variables(folder string) map[string]string {
 // Need skips a test where there is no GPU. A test calls it before it uses one.
 func Need(t testing.TB) {
 	t.Helper()
-	if os.Getenv("UER_LIBCUDA") != "" {
-		return
+	skipOrFail(t, vgpu.Use())
+}
+
+func skipOrFail(t testing.TB, err error) {
+	t.Helper()
+	if errors.Is(err, vgpu.ErrNoCompiler) {
+		t.Skip(err)
 	}
-	// Not for the test alone: a process opens one driver, once.
-	for name, value := range Variables(StandIn(t)) {
-		os.Setenv(name, value)
+	if err != nil {
+		t.Fatal(err)
 	}
 }
