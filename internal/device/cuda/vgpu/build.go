@@ -224,7 +224,7 @@ func (b *builder) twin(name, source string, flags ...string) *target {
 }
 
 func (b *builder) sourceTwin(source, name string) *target {
-	t := b.twin(name+".source", source, "-O3", "-mtls-dialect=gnu2")
+	t := b.twin(name+".source", source, "-O2", "-mtls-dialect=gnu2")
 	t.name = "the twin of " + source
 	t.inputs = append(t.inputs, filepath.Dir(source)) // the headers beside it
 	return t
