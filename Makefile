@@ -1,5 +1,5 @@
 # Only Go is required. With a C compiler, the kernels are faster, `make check` works, and on Linux the program can use GPUs.
-.PHONY: build demo test check race fuzz vgpu lint gpu-flags bench clean
+.PHONY: build demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
 # replaces what Go compiles C with otherwise.
@@ -18,6 +18,7 @@ demo: build
 	bin/uer pretrain --config_path configs/demo.yaml
 
 test:
+	$(if $(GPU),@command -v $${CXX:-g++} >/dev/null || echo "The tests of GPUs are skipped: g++ is missing.")
 	go test $(GPU) ./...
 
 check: race fuzz
@@ -33,6 +34,14 @@ fuzz:
 # A stand-in for a GPU's driver, for tests: LD_LIBRARY_PATH=build/vgpu. It needs g++.
 vgpu:
 	go run ./internal/device/cuda/vgpu/build
+
+# Kernels under ThreadSanitizer and AddressSanitizer, and without each barrier in turn. It needs g++ and clang-19.
+gpu-check: vgpu
+	rm -rf build/vgpu/recorded
+	mkdir -p build/vgpu/recorded
+	UER_LIBCUDA=$(CURDIR)/build/vgpu/libcuda.so.1 UER_CUDA_LIB=$(CURDIR)/build/vgpu VGPU_RECORD=$(CURDIR)/build/vgpu/recorded \
+		go test -count=1 -tags gpu ./internal/device/cuda/...
+	go run ./internal/device/cuda/vgpu/check
 
 lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"

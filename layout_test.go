@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -16,7 +17,7 @@ var levels = [][]string{
 	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
 	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
 	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
-	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check"},
+	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/devicetest", "device/cpu", "device/cuda"},
@@ -29,12 +30,26 @@ var levels = [][]string{
 	{"npz"}, // for tests only
 }
 
-// importers lists the modules that only one package may import.
-var importers = map[string]string{
+// moduleImporters lists the modules that only one package may import, tests included.
+var moduleImporters = map[string]string{
 	"gorgonia.org/gorgonia":  "graph",
 	"gorgonia.org/tensor":    "graph",
 	"gorgonia.org/cu":        "cuda",
 	"github.com/spf13/viper": "config",
+}
+
+// packageImporters lists the packages that only some packages may import. Nothing but a device reaches its arithmetic, and
+// nothing but cli, which chooses a device, reaches a device.
+var packageImporters = map[string][]string{
+	"kernel":              {"device/cpu", "cli"}, // cli lists the instruction sets
+	"kernel/routine":      {"kernel", "kernel/native", "kernel/portable"},
+	"kernel/workers":      {"kernel"},
+	"kernel/portable":     {"kernel"},
+	"kernel/native":       {"kernel"},
+	"cuda":                {"device/cuda", "cli"}, // cli lists the GPUs and says what is missing
+	"device/cuda/kernels": {"device/cuda"},
+	"device/cpu":          {"cli"},
+	"device/cuda":         {"cli"},
 }
 
 func TestLayout(t *testing.T) {
@@ -88,13 +103,19 @@ func checkImports(t *testing.T, path string, level map[string]int) {
 			t.Error(err)
 			continue
 		}
-		if only, restricted := importers[imported]; restricted && only != name {
+		if only, restricted := moduleImporters[imported]; restricted && only != name {
 			t.Errorf("%s imports %s, which only package %s may", path, imported, only)
 		}
-		// A test may look upwards: it compares a package with what is built on it.
+		// A test may look anywhere: it compares a package with what is built on it.
 		internal, isInternal := strings.CutPrefix(imported, "uer/internal/")
-		if isInternal && !strings.HasSuffix(path, "_test.go") && level[internal] >= own {
+		if !isInternal || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		if level[internal] >= own {
 			t.Errorf("%s imports %s, which is not on a lower level", path, internal)
+		}
+		if only, restricted := packageImporters[internal]; restricted && !slices.Contains(only, name) {
+			t.Errorf("%s imports %s, which only %s may", path, internal, strings.Join(only, ", "))
 		}
 	}
 }

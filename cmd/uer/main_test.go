@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"runtime/debug"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -18,11 +21,25 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata",
-		Cmds: map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
-			"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage,
+		Dir: "testdata", Cmds: commands,
+		Condition: func(condition string) (bool, error) {
+			if condition != "gpu" {
+				return false, fmt.Errorf("unknown condition %s", condition)
+			}
+			return withGPUs(), nil // this build can use GPUs
 		},
 	})
+}
+
+// commands are those that scripts have beside the usual ones.
+var commands = map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
+	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows,
+}
+
+// withGPUs tells whether the tag gpu was set.
+func withGPUs() bool {
+	info, _ := debug.ReadBuildInfo()
+	return slices.Contains(info.Settings, debug.BuildSetting{Key: "-tags", Value: "gpu"})
 }
 
 // status runs a command and checks its exit status, for example: status 2 uer pretrain --no_such_flag

@@ -19,6 +19,7 @@ type assembler struct {
 	generator    *random.Python
 	adder        Adder
 	skipEmpty    bool // skip batches without a token to predict
+	skipBlank    bool // skip instances without a token to read
 	outputLength int  // as Loader.OutputLength
 	instance     task.Instance
 	t5           t5
@@ -35,7 +36,7 @@ func newAssembler(d *dataset.Dataset, o Options) (*assembler, error) {
 	}
 	generator := random.NewPython(random.Seed(o.Seed)...)
 	a := &assembler{
-		Options: o, dataset: d, generator: generator, adder: adder, skipEmpty: t.PredictsTokens,
+		Options: o, dataset: d, generator: generator, adder: adder, skipEmpty: t.PredictsTokens, skipBlank: t.Decoder,
 		order: newOrder(d.Len(), o.Rank, o.WorldSize, o.BufferSize, generator),
 	}
 	if a.TargetVocabulary == nil {
@@ -62,6 +63,9 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 			if err := a.checkIDs(number); err != nil {
 				return err
 			}
+			if a.skipBlank && isBlank(&a.instance) {
+				continue
+			}
 			if err := a.adder.add(a, b, &a.instance); err != nil {
 				return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, number, err)
 			}
@@ -81,6 +85,10 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 		}
 	}
 }
+
+// isBlank reports whether the encoder has nothing to read of an instance. UER-py makes such an instance of a document that
+// ends where an instance does. To most targets it is an empty sequence, but a decoder has nothing to attend to.
+func isBlank(x *task.Instance) bool { return x.Ends[len(x.Ends)-1] == 0 }
 
 // checkIDs keeps ids inside the model's tables, whatever the file holds. It is the only check on the way from a file to a
 // model: UER-py's files do not name their vocabulary, and our own may be forged. The other indices of a batch are made

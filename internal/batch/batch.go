@@ -1,8 +1,8 @@
 // Package batch turns a dataset into the batches of a rank, in UER-py's order, while the model is computing.
 package batch
 
-// Sequences are concatenated token sequences, without padding unless it is asked for. A sequence may be empty: it has no
-// tokens and two equal offsets, and everything that computes with sequences must accept that.
+// Sequences are concatenated token sequences, without padding unless it is asked for. A sequence may be empty, unless a
+// decoder reads it: it has no tokens and two equal offsets, and everything that computes with sequences must accept that.
 type Sequences struct {
 	Tokens    []int32 // [tokens] ids
 	Positions []int32 // [tokens] from 0 within each sequence

@@ -328,6 +328,35 @@ func TestEmptySequence(t *testing.T) {
 	}
 }
 
+// TestDecoderSkipsBlankInstances: what the encoder has nothing to read of is left out, and the rows of the others are those
+// of a batch without it.
+func TestDecoderSkipsBlankInstances(t *testing.T) {
+	for _, test := range []struct {
+		metadata    dataset.Metadata
+		blank, text task.Instance
+	}{
+		{dataset.Metadata{Target: "t5", Dynamic: true},
+			task.Instance{Ends: []int32{0}},
+			task.Instance{Tokens: []int32{7, 9, 8}, Ends: []int32{3}}},
+		{dataset.Metadata{Target: "seq2seq", TargetSequenceLength: 4},
+			task.Instance{Ends: []int32{0}, Output: []int32{7, 9, 8}},
+			task.Instance{Tokens: []int32{9}, Ends: []int32{1}, Output: []int32{7, 10, 8}}},
+	} {
+		test.metadata.SequenceLength, test.metadata.VocabularySize = 4, 232
+		d := write(t, test.metadata, []task.Instance{test.blank, test.text, test.blank})
+		for _, keepPadding := range []bool{false, true} {
+			g := golden{Target: test.metadata.Target, WorldSize: 1, BatchSize: 3, BufferSize: 1}
+			b, err := newLoader(t, d, g.options(t, keepPadding)).Next()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(b.Lengths) != 1 || b.Rows[0] != 0 || len(b.Output.Lengths) != 1 || b.Output.Rows[0] != 0 {
+				t.Errorf("%s, keep padding %v: %+v", g.Target, keepPadding, b)
+			}
+		}
+	}
+}
+
 func TestErrorReachesNext(t *testing.T) {
 	g := golden{Dataset: "cls", Target: "cls", WorldSize: 1, BatchSize: 4, BufferSize: 25600, Seed: 7}
 	o := g.options(t, false)

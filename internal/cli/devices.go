@@ -28,13 +28,17 @@ type deviceOptions struct {
 
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
-	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu", "cuda"}, "device to train on")
+	o.addDevice(group, "device to train on")
 	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cpu.Precisions), "number format of the factors in matrix products")
 	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
-	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7")
+	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7; the number of a GPU if there is one rank only")
 	group.Text(&o.MasterIP, "master_ip", "tcp://localhost:12345", "address where the processes meet")
 	group.Choice(&o.Backend, "backend", "nccl", []string{"nccl", "gloo"}, "how the processes exchange gradients")
+}
+
+func (o *deviceOptions) addDevice(group config.Group, usage string) {
+	group.Choice(&o.Device, "device", "auto", []string{"auto", "cpu", "cuda"}, usage)
 }
 
 // check rejects contradictory ranks and devices that this machine does not have.

@@ -95,7 +95,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 }
 
 // commandInText matches indented commands with their arguments.
-var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:preprocess|pretrain) .*)$`)
+var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:preprocess|pretrain|selftest|devices)\b.*)$`)
 
 // TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
 // narrow terminal.
@@ -124,12 +124,20 @@ func TestExamples(t *testing.T) {
 func checkCommand(t *testing.T, words []string) {
 	flags := pflag.NewFlagSet(words[0], pflag.ContinueOnError)
 	var err error
-	if words[0] == "preprocess" {
+	switch words[0] {
+	case "preprocess":
 		var o preprocessOptions
 		o.addFlags(flags)
 		parseFlags(t, flags, words[1:])
 		_, err = o.Target.resolve(flags)
-	} else {
+	case "selftest":
+		var o selftestOptions
+		o.addFlags(flags)
+		parseFlags(t, flags, words[1:])
+		err = o.check()
+	case "devices":
+		parseFlags(t, flags, words[1:])
+	default:
 		var o pretrainOptions
 		o.addFlags(flags)
 		parseFlags(t, flags, words[1:])

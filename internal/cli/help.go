@@ -100,7 +100,7 @@ A command that fails or is stopped never leaves an incomplete file under its fin
 		{
 			Use:   "environment",
 			Short: "Where settings come from, and the environment variables that uer reads",
-			Long: `Every flag of preprocess and pretrain has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
+			Long: `Every flag of preprocess, pretrain and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
 Variables override the configuration file of --config_path (JSON, YAML or TOML), and flags override both.
 
 Flags:
@@ -111,6 +111,8 @@ Flags:
 
 Variables without a flag:
   UER_CPU         instruction set to use: portable, baseline, avx2 or avx512; the best one by default
+  UER_CUDA_LIB    folders of cuBLASLt, before those where it is usually found; colons between them
+  UER_LIBCUDA     another NVIDIA driver library
   NO_COLOR        never use colours
   CLICOLOR_FORCE  use colours even if the output is not a terminal`,
 		},

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,8 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeRanks(ranks)) }()
+	// Closing a device that failed fails too, for the same reason.
+	defer func() { err = cmp.Or(err, closeRanks(ranks)) }()
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return err
@@ -65,7 +67,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
-	return trainers, nil
+	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters.

@@ -3,11 +3,14 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
 
 	"uer/internal/batch"
 	"uer/internal/collective"
+	"uer/internal/console"
+	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
@@ -64,6 +67,10 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 func openDevice(o deviceOptions, connection *collective.Local) (device.Device, error) {
 	if number, asked := o.gpu(); asked {
 		gpu, err := cuda.New(cuda.Options{Number: number, Precision: o.Precision})
+		var unavailable *driver.Unavailable
+		if errors.As(err, &unavailable) {
+			err = console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -116,4 +123,26 @@ func describeDevices(ranks []rank) string {
 		}
 	}
 	return strings.Join(names, " + ")
+}
+
+// printDetails prints the memory and the software of a GPU, and what is missing there.
+func printDetails(d device.Device, status io.Writer) error {
+	gpu, ok := d.(*cuda.Device)
+	if !ok {
+		return nil
+	}
+	details, err := gpu.Details()
+	if err != nil {
+		return err
+	}
+	blas := "cuBLASLt " + details.BLAS.Version
+	if details.NoBLAS != nil {
+		blas = "no cuBLASLt"
+	}
+	fmt.Fprintf(status, "         %s of GPU memory, %s free; driver %s; %s\n",
+		console.Bytes(details.Memory), console.Bytes(details.Free), details.Driver, blas)
+	if details.NoBLAS != nil {
+		fmt.Fprintf(status, "         Products of matrices are slow: %v\n         hint: %s\n", details.NoBLAS, driver.Hint(details.NoBLAS))
+	}
+	return nil
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"uer/internal/device/cuda/gputest"
 )
 
 // The tests run on the driver that UER_LIBCUDA names, and otherwise on testdata/driver.c, which they compile.
@@ -36,6 +38,23 @@ func compile(library, source string) error {
 		return fmt.Errorf("compiling %s: %w\n%s", source, err, output)
 	}
 	return nil
+}
+
+// TestStandIn runs the tests again on the stand-in for a GPU, which runs kernels and has a cuBLASLt.
+func TestStandIn(t *testing.T) {
+	needFake(t)
+	program, err := os.Executable()
+	check(t, err)
+	command := exec.Command(program, "-test.v", fmt.Sprintf("-test.short=%v", testing.Short()))
+	command.Env = os.Environ()
+	for name, value := range gputest.Variables(gputest.StandIn(t)) {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	output, err := command.CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	t.Logf("%s", output)
 }
 
 // open gives a test a GPU, or skips it where there is none.

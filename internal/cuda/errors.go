@@ -3,6 +3,8 @@ package cuda
 import (
 	"errors"
 	"fmt"
+
+	"uer/internal/console"
 )
 
 // ErrLost marks an error after which this process cannot use the GPU any more, such as an access outside its memory.
@@ -55,6 +57,7 @@ var lost = map[int]bool{
 	718: true, // invalid program counter
 	719: true, // launch failed
 	721: true, // tensor memory leak
+	999: true, // unknown, such as a GPU that left the bus
 }
 
 // OutOfMemory is an allocation that a GPU has no room for.
@@ -66,10 +69,8 @@ type OutOfMemory struct {
 
 func (e *OutOfMemory) Error() string {
 	return fmt.Sprintf("%s is out of memory: %s more is needed, %s of %s is free",
-		e.GPU, gigabytes(e.Need), gigabytes(e.Free), gigabytes(e.Total))
+		e.GPU, console.Bytes(e.Need), console.Bytes(e.Free), console.Bytes(e.Total))
 }
-
-func gigabytes(n int64) string { return fmt.Sprintf("%.2f GB", float64(n)/1e9) }
 
 // Hint says what can be done about an error of this package, or is empty.
 func Hint(err error) string {
@@ -78,13 +79,18 @@ func Hint(err error) string {
 		return unavailable.Hint
 	}
 	var failed *Error
-	if errors.As(err, &failed) {
-		return hints[failed.Code]
+	if !errors.As(err, &failed) {
+		return ""
 	}
-	return ""
+	hint := hints[failed.Code]
+	if hint == "" && lost[failed.Code] {
+		hint = "run it again with CUDA_LAUNCH_BLOCKING=1 to see which operation fails; dmesg may say what happened to the GPU"
+	}
+	return hint
 }
 
 var hints = map[int]string{
+	2:   "see nvidia-smi and free for what else takes memory",
 	46:  "another process may hold the GPU alone: see the compute mode in nvidia-smi -q",
 	209: "the GPU is too old for these kernels, or too new for the driver: update the driver",
 	214: "the GPU's memory is failing: see nvidia-smi -q -d ECC",

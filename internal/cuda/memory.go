@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"gorgonia.org/cu"
+
+	"uer/internal/console"
 )
 
 // Buffer is memory on a GPU.
@@ -39,7 +41,7 @@ func (d *Device) Allocate(bytes int64) (*Buffer, error) {
 		return nil, out
 	}
 	if err != nil {
-		return nil, failure(err, fmt.Sprintf("allocating %s on %s", gigabytes(bytes), d))
+		return nil, failure(err, fmt.Sprintf("allocating %s on %s", console.Bytes(bytes), d))
 	}
 	b.At = Pointer(at)
 	return b, nil
@@ -84,7 +86,7 @@ func AllocatePinned[T Element](d *Device, n int) (*Pinned[T], error) {
 	if result := C.cuMemHostAlloc(&at, C.size_t(bytes), C.CU_MEMHOSTALLOC_PORTABLE); result != C.CUDA_SUCCESS {
 		name, text := describe(int(result))
 		return nil, &Error{
-			Doing: fmt.Sprintf("allocating %s of pinned memory for %s", gigabytes(bytes), d),
+			Doing: fmt.Sprintf("allocating %s of pinned memory for %s", console.Bytes(bytes), d),
 			Code:  int(result), Name: name, Text: text,
 		}
 	}

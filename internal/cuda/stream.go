@@ -118,7 +118,7 @@ func (e *Event) Synchronize() error {
 	}
 	defer e.device.leave()
 	if err := e.handle.Synchronize(); err != nil {
-		return failure(err, fmt.Sprintf("waiting for an event on %s", e.device))
+		return failure(err, fmt.Sprintf("waiting for %s", e.device))
 	}
 	return nil
 }

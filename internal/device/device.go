@@ -5,8 +5,9 @@
 // evaluation. The device loads each program as an [Executable]; several of them share one memory. Run starts a run without
 // waiting for it, and its outputs may be read later, so that the host does not hold up an asynchronous device.
 //
-// The package also has what devices share: the plan of a run's memory ([PlanArena]), copies for kernels that cannot add to
-// their outputs ([WithCopies]), the number of floating-point operations ([FLOPs]) and the [Profile].
+// The package also has what devices share: the [Table] of their kernels, the [Shapes] of a run's values, the plan of its
+// memory ([PlanArena]), copies for kernels that cannot add to their outputs ([WithCopies]), the outputs that have not been
+// read ([Results]), the number of floating-point operations ([FLOPs]) and the [Profile].
 package device
 
 import "uer/internal/graph"

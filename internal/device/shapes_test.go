@@ -18,7 +18,9 @@ func (state) OutputShapes(in []graph.Shape) ([]graph.Shape, error) {
 // shapesProgram has two inputs, of at most 4 elements, and one instruction, which reads the first.
 func shapesProgram() *graph.Program {
 	return &graph.Program{
-		Values:       []graph.Value{{Shape: graph.Shape{4}}, {Shape: graph.Shape{4}}, {Shape: graph.Shape{4}}, {Shape: graph.Saved}},
+		Values: []graph.Value{
+			{Shape: graph.Shape{4}}, {Shape: graph.Shape{4}}, {Shape: graph.Shape{4}}, {Shape: graph.Saved},
+		},
 		Inputs:       map[string]int{"tokens": 0, "labels": 1},
 		Instructions: []graph.Instruction{{Op: state{}, In: []int{0}, Out: []int{2, 3}}},
 	}
@@ -75,7 +77,8 @@ func TestInfer(t *testing.T) {
 	s := NewShapes(p, func(_ graph.Op, in []graph.Shape) (int, error) { return 10 * in[0][0], nil })
 	for _, n := range []int{4, 2, 0, 3} {
 		if n < 4 { // at first, the largest shapes
-			if err := s.Feed(Inputs{{Name: "tokens", Data: make([]int32, n)}, {Name: "labels", Data: make([]int32, 1)}}, func(int, []int32) {}); err != nil {
+			inputs := Inputs{{Name: "tokens", Data: make([]int32, n)}, {Name: "labels", Data: make([]int32, 1)}}
+			if err := s.Feed(inputs, func(int, []int32) {}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
+	"uer/internal/device/cuda/gputest"
 	"uer/internal/graph"
 )
 
@@ -29,9 +30,13 @@ func (p processor) open(t testing.TB, precision string) (device.Device, error) {
 	return cpu.New(cpu.Options{Threads: p.threads, Precision: precision})
 }
 
-// need skips a test of a precision that the processor lacks.
+// need skips a test of a precision that the processor lacks, or of a GPU where there is none.
 func (p processor) need(t testing.TB, precision string) {
 	t.Helper()
+	if p.gpu {
+		gputest.Need(t)
+		return
+	}
 	d, err := p.open(t, precision)
 	if err != nil {
 		t.Skip(err)

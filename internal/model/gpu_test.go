@@ -29,6 +29,9 @@ func TestGPUGradients(t *testing.T) {
 
 // TestGPUUpdates compares the parameters after three updates on a GPU with those of UER-py.
 func TestGPUUpdates(t *testing.T) {
+	if testing.Short() {
+		t.Skip("slow")
+	}
 	for _, name := range registry.Names(goldenModels) {
 		for _, run := range registry.Names(goldenRuns) {
 			file := filepath.Join("testdata", name, "after3_"+run+".npz")
@@ -45,7 +48,7 @@ func TestGPUSteps(t *testing.T) {
 	text := openDemo(t)
 	gpu := processor{gpu: true}
 	gpu.need(t, "fp32")
-	models := middling()
+	models := testedModels()
 	for _, name := range registry.Names(models) {
 		t.Run(name, func(t *testing.T) {
 			m := models[name]

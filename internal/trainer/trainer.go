@@ -160,7 +160,7 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {
-		return err
+		return fmt.Errorf("step %d: %w", t.figures.last().step, err)
 	}
 	for _, f := range passes {
 		if step, finite := t.figures.endPass(f); !finite {
@@ -169,7 +169,7 @@ func (t *Trainer) take(wait bool) error {
 	}
 	updates, err := t.Update.Figures(wait)
 	if err != nil {
-		return err
+		return fmt.Errorf("step %d: %w", t.figures.last().step, err)
 	}
 	for _, f := range updates {
 		if step, finite := t.figures.endUpdate(f); !finite {

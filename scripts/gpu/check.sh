@@ -28,6 +28,7 @@ stage() {
 gunzip -f bin/*.gz ./*.pt.gz 2>/dev/null
 chmod +x bin/*
 tar -xf testdata.tar
+export UER_LIBCUDA=libcuda.so.1 # tests use a stand-in otherwise
 # Some machines have CUDA's libraries in Python packages only.
 UER_CUDA_LIB=${UER_CUDA_LIB:-$(python3 -c 'import glob, os, sys
 print(":".join(sorted({os.path.dirname(p) for d in sys.path for p in glob.glob(d + "/nvidia/*/lib/libcublasLt.so*")})))' 2>/dev/null)}
@@ -36,23 +37,36 @@ export UER_CUDA_LIB
 train() { # DATASET STEPS FLAGS...
 	local data=$1 steps=$2
 	shift 2
-	bin/uer pretrain --dataset_path "$data" --vocab_path vocab.txt --output_model_path /tmp/model.bin --gpu_ranks 0 \
-		--total_steps "$steps" --report_steps "$((steps / 4))" --save_checkpoint_steps 100000 --profile /tmp/go.prof "$@"
+	bin/uer pretrain --dataset_path "$data" --vocab_path vocab.txt --output_model_path /tmp/model.bin --device "${DEVICE:-cuda}" \
+		--total_steps "$steps" --report_steps "$((steps / 4))" --save_checkpoint_steps 100000 "$@"
 }
 export -f train
 
 stage machine 20 8 bash -c 'nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; nproc; bin/uer --version'
-stage operations 90 12 bin/device_cuda.test -test.run TestOps
-stage golden 120 12 bash -c 'cd internal/model && ../../bin/model.test -test.run "GPUGradients|GPUUpdates"'
-stage steps 120 12 bash -c 'cd internal/model && ../../bin/model.test -test.run GPUSteps'
-stage driver 60 12 bash -c 'cd internal/cuda && UER_LIBCUDA=libcuda.so.1 ../../bin/cuda.test -test.skip BuildsExport'
+stage selftest 60 6 bash -c 'bin/uer devices; bin/uer selftest --device cuda'
+# verbose keeps of a verbose test what tells whether it ran.
+verbose() { (cd "$1" && "$2" -test.v -test.run "$3") | grep -E '^(---|PASS|FAIL|panic)|--- (FAIL|SKIP)'; }
+export -f verbose
+set -o pipefail
+export SHELLOPTS
+stage operations 90 12 bash -c 'verbose . ./bin/device_cuda.test TestOps'
+stage golden 120 12 bash -c 'verbose internal/model ../../bin/model.test "GPUGradients|GPUUpdates"'
+stage steps 120 12 bash -c 'verbose internal/model ../../bin/model.test GPUSteps'
+stage driver 60 12 bash -c 'cd internal/cuda && ../../bin/cuda.test -test.skip BuildsExport'
 roberta="--config_path bert/base_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 1e-4"
-stage roberta_ragged 60 24 bash -c "train ragged.pt 200 $roberta"
-stage roberta_dense 60 24 bash -c "train dense.pt 60 $roberta"
-stage gpt2 60 8 bash -c "train lm.pt 60 --config_path bert/base_config.json --embedding word_pos --remove_embedding_layernorm --encoder transformer --mask causal --layernorm_positioning pre --tie_weights --target lm"
-stage lstm 60 14 bash -c "train lm.pt 60 --config_path rnn_config.json --embedding word --encoder lstm --target lm"
-stage elmo 60 8 bash -c "train bilm.pt 60 --config_path birnn_config.json --embedding word --encoder bilstm --target bilm"
-stage gatedcnn 60 14 bash -c "train lm.pt 60 --config_path gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"
-stage memcheck 60 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/(attention|norm|linear|cross_entropy|embedding|gather)$'
+stage roberta_ragged 60 6 bash -c "train ragged.pt 400 $roberta"
+stage roberta_dense 60 6 bash -c "train dense.pt 100 $roberta"
+stage roberta_256 60 6 bash -c "train dense.pt 20 $roberta --batch_size 256"
+stage gpt2 60 6 bash -c "train lm.pt 100 --config_path bert/base_config.json --embedding word_pos --remove_embedding_layernorm --encoder transformer --mask causal --layernorm_positioning pre --tie_weights --target lm"
+stage lstm 60 6 bash -c "train lm.pt 100 --config_path rnn_config.json --embedding word --encoder lstm --target lm"
+stage elmo 60 6 bash -c "train bilm.pt 60 --config_path birnn_config.json --embedding word --encoder bilstm --target bilm"
+stage gatedcnn 60 6 bash -c "train lm.pt 100 --config_path gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"
+stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile /tmp/go.prof"
+# Do the losses of a longer training follow the CPU's?
+small="--config_path bert/mini_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 3e-4 --batch_size 16"
+stage follow_gpu 60 5 bash -c "train ragged.pt 400 $small"
+stage follow_cpu 120 5 bash -c "DEVICE=cpu train ragged.pt 400 $small"
+stage memcheck 90 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
 stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/(attention|norm|cross_entropy|embedding)$'
+stage ncu 60 60 ncu --clock-control none --section SpeedOfLight --kernel-name-base function -k 'regex:attention|norm|adamw|cross_entropy|activation|square' -c 14 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --total_steps 2 $roberta"
 echo "$((SECONDS - began)) s in all; logs in $OUT/all.log"

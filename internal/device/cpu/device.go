@@ -35,11 +35,12 @@ type Device struct {
 type Options struct {
 	Threads   int    // 0 for all cores
 	Precision string // a key of Precisions; "" for fp32
+	Set       string // instruction set; "" for the best one of this machine, or the one that UER_CPU names
 	// Ranks connects the device to those of the other replicas, to sum their gradients; nil if there are none.
 	Ranks collective.Collective
 }
 
-// New returns a device with the best instruction set of this machine, or the one that UER_CPU names.
+// New returns a device that computes on the processor.
 func New(o Options) (*Device, error) {
 	if o.Precision == "" {
 		o.Precision = "fp32"
@@ -48,7 +49,7 @@ func New(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := kernel.New(o.Threads)
+	k, err := newKernels(o)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +64,13 @@ func New(o Options) (*Device, error) {
 	}
 	name := fmt.Sprintf("CPU (%s, %s, %d %s)", k.Name(), o.Precision, k.Threads(), unit)
 	return &Device{kernel: k, precision: precision, name: name, ranks: o.Ranks}, nil
+}
+
+func newKernels(o Options) (*kernel.CPU, error) {
+	if o.Set != "" {
+		return kernel.NewWith(o.Set, o.Threads)
+	}
+	return kernel.New(o.Threads)
 }
 
 // Name implements device.Device, as do the methods below.

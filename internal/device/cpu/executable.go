@@ -1,7 +1,6 @@
 package cpu
 
 import (
-	"fmt"
 	"time"
 
 	"uer/internal/device"
@@ -51,14 +50,13 @@ type step struct {
 }
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
-	if p.ParameterSize != m.layout.ParameterSize || p.StateSize > m.layout.StateSize {
-		return nil, fmt.Errorf("the program has %d parameters and %d elements of state, the memory %d and %d",
-			p.ParameterSize, p.StateSize, m.layout.ParameterSize, m.layout.StateSize)
+	if err := device.CheckProgram(p, m.layout); err != nil {
+		return nil, err
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
-	e.program, origin = device.WithCopies(p, d.canAdd)
-	e.shapes = device.NewShapes(e.program, d.savedSize)
+	e.program, origin = device.WithCopies(p, kernels.CanAdd)
+	e.shapes = device.NewShapes(e.program, kernels.SavedSize)
 	if err := e.bind(origin); err != nil {
 		return nil, err
 	}
@@ -70,7 +68,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 // bind finds the kernels of all instructions and follows the largest shapes.
 func (e *executable) bind(origin []int) error {
 	for i, instruction := range e.program.Instructions {
-		binding, err := e.device.find(instruction.Op)
+		binding, err := kernels.Find(instruction.Op)
 		if err != nil {
 			return err
 		}
@@ -80,7 +78,7 @@ func (e *executable) bind(origin []int) error {
 		e.steps = append(e.steps, step{
 			Instruction: instruction,
 			number:      origin[i],
-			compute:     binding.bind(e.device, instruction.Op),
+			compute:     binding.Bind(e.device, instruction.Op),
 			in:          make([]operand, len(instruction.In)),
 			out:         make([]operand, len(instruction.Out)),
 			accumulate:  make([]bool, len(instruction.Out)),

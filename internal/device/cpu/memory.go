@@ -1,9 +1,8 @@
 package cpu
 
 import (
-	"fmt"
-
 	"uer/internal/collective"
+	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/kernel"
 )
@@ -61,11 +60,10 @@ func (m *memory) slice(p graph.Place, offset, size int) ([]float32, error) {
 	if err := m.wait(); err != nil {
 		return nil, err
 	}
-	buffer := m.buffer(p)
-	if offset < 0 || offset+size > len(buffer) {
-		return nil, fmt.Errorf("elements %d to %d of the %v: out of range, there are %d", offset, offset+size, p, len(buffer))
+	if err := device.CheckRange(m.layout, p, offset, size); err != nil {
+		return nil, err
 	}
-	return buffer[offset : offset+size], nil
+	return m.buffer(p)[offset : offset+size], nil
 }
 
 // Sum hands a range of gradients to a goroutine that sums ranges in turn while the backward pass goes on.

@@ -24,7 +24,7 @@ func (weigh) Grad(b *graph.Builder, in []*graph.Node, _ func(int) *graph.Node, d
 }
 
 func init() {
-	t, b := kernelOf(func(_ *Device, _ weigh) compute {
+	kernels.Add(device.BindingOf(func(_ *Device, _ weigh) compute {
 		return func(_ *device.Run, out, in []operand, _ []bool) {
 			var sum float64
 			for i, y := range in[0].Floats {
@@ -32,17 +32,18 @@ func init() {
 			}
 			out[0].Floats[0] = float32(sum)
 		}
-	}).row()
-	kernels[t] = b
+	}))
 }
 
 // evaluator runs single operations for Gorgonia's machine.
 type evaluator struct{ *Device }
 
-func (e evaluator) SavedSize(o graph.Op, in []graph.Shape) (int, error) { return e.savedSize(o, in) }
+func (e evaluator) SavedSize(o graph.Op, in []graph.Shape) (int, error) {
+	return kernels.SavedSize(o, in)
+}
 
 func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {
-	b, err := e.find(o)
+	b, err := kernels.Find(o)
 	if err != nil {
 		return err
 	}
@@ -52,7 +53,7 @@ func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {
 		}
 		return list
 	}
-	b.bind(e.Device, o)(&device.Run{}, operands(out), operands(in), make([]bool, len(out)))
+	b.Bind(e.Device, o)(&device.Run{}, operands(out), operands(in), make([]bool, len(out)))
 	return nil
 }
 
@@ -173,7 +174,7 @@ func TestEveryOpIsTested(t *testing.T) {
 		}
 	}
 	updates := []graph.Op{graph.Copy{}, op.SumSquares{}, op.Clip{}, op.AdamW{}, op.Adafactor{}}
-	for o := range kernels {
+	for o := range kernels.Operations() {
 		if !seen[o] && !slices.ContainsFunc(updates, func(u graph.Op) bool { return reflect.TypeOf(u) == o }) {
 			t.Errorf("no test uses the operation %v", o)
 		}

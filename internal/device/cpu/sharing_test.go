@@ -60,7 +60,7 @@ func TestEveryOpSharesInputs(t *testing.T) {
 			found[kind] = u
 		}
 	}
-	for kind := range kernels {
+	for kind := range kernels.Operations() {
 		o, ok := reflect.Zero(kind).Interface().(graph.Differentiable)
 		if !ok || kind == reflect.TypeFor[weigh]() {
 			continue

@@ -34,6 +34,14 @@ type Options struct {
 	Ranks collective.Collective
 }
 
+// Details are what is worth knowing of a GPU in use.
+type Details struct {
+	Memory, Free int64 // bytes
+	Driver       driver.Driver
+	BLAS         driver.Library
+	NoBLAS       error // why there is no cuBLASLt
+}
+
 // New opens a GPU.
 func New(o Options) (*Device, error) {
 	if o.Precision != "" && o.Precision != "fp32" {
@@ -50,46 +58,63 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{
 		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
-		name: fmt.Sprintf("%s (GPU %d, fp32)", gpu.Name, gpu.Number),
 	}
-	if err := d.openProducts(); err != nil {
-		return nil, errors.Join(hinted(err), gpu.Close())
+	slow, err := d.openProducts()
+	if err != nil {
+		gpu.Close()
+		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
+	d.name = fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
 	return d, nil
 }
 
-// openProducts opens cuBLASLt. Where it is missing, products are right and slow.
-func (d *Device) openProducts() (err error) {
+// openProducts opens cuBLASLt. Where it is missing, products are right and slow, which the device's name says.
+func (d *Device) openProducts() (slow string, err error) {
 	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
-		d.name += ", without cuBLASLt: " + missing.Reason
 		d.product, err = d.function("product_float")
+		return ", without cuBLASLt", err
 	}
-	return err
+	if err != nil {
+		return "", fmt.Errorf("opening cuBLASLt: %w", err)
+	}
+	return "", nil
 }
 
 // hinted adds what can be done about an error of the driver.
-func hinted(err error) error {
-	if hint := driver.Hint(err); hint != "" {
-		return console.Hint(err, hint)
+func hinted(err error) error { return advised(err, "pass a smaller --batch_size, or --recompute") }
+
+// advised adds what can be done about an error of the driver, among them that the GPU's memory is full.
+func advised(err error, full string) error {
+	hint := driver.Hint(err)
+	if out := (*driver.OutOfMemory)(nil); errors.As(err, &out) {
+		hint = full
 	}
-	var full *driver.OutOfMemory
-	if errors.As(err, &full) {
-		return console.Hint(err, "pass a smaller --batch_size, or --recompute")
+	if hint == "" {
+		return err
 	}
-	return err
+	return console.Hint(err, hint)
 }
 
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
 
+// Details describes the GPU's memory and its software.
+func (d *Device) Details() (Details, error) {
+	details := Details{Memory: d.gpu.Memory, Driver: d.gpu.Driver}
+	details.BLAS, details.NoBLAS = driver.FindBLAS()
+	var err error
+	details.Free, err = d.gpu.FreeMemory()
+	return details, err
+}
+
 // Allocate makes memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
 	m, err := newMemory(d, layout)
 	if err != nil {
-		return nil, hinted(err)
+		return nil, advised(err, "train a smaller model, or pass --optimizer adafactor; see in nvidia-smi what else takes memory")
 	}
 	return m, nil
 }
@@ -127,7 +152,7 @@ func (d *Device) reserve(bytes int64) error {
 	}
 	scratch, err := d.gpu.Allocate(bytes)
 	if err != nil {
-		return err
+		return fmt.Errorf("allocating memory for intermediate results: %w", err)
 	}
 	d.scratch = scratch
 	return nil

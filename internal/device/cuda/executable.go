@@ -51,14 +51,13 @@ type step struct {
 const alignment = 256
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
-	if p.ParameterSize != m.layout.ParameterSize || p.StateSize > m.layout.StateSize {
-		return nil, fmt.Errorf("the program has %d parameters and %d elements of state, the memory %d and %d",
-			p.ParameterSize, p.StateSize, m.layout.ParameterSize, m.layout.StateSize)
+	if err := device.CheckProgram(p, m.layout); err != nil {
+		return nil, err
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
-	e.program, origin = device.WithCopies(p, canAdd)
-	e.shapes = device.NewShapes(e.program, savedSize)
+	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
 	e.inputs.plan(e.program)
 	if err := e.bind(origin); err != nil {
 		return nil, err
@@ -73,7 +72,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 func (e *executable) bind(origin []int) error {
 	b := &binder{device: e.device}
 	for i, instruction := range e.program.Instructions {
-		binding, err := find(instruction.Op)
+		binding, err := bindings.Find(instruction.Op)
 		if err != nil {
 			return err
 		}
@@ -85,7 +84,7 @@ func (e *executable) bind(origin []int) error {
 			b.in = append(b.in, e.shapes.Of(v))
 		}
 		s := step{
-			Instruction: instruction, number: origin[i], compute: binding.bind(b, instruction.Op),
+			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
 			accumulate: make([]bool, len(instruction.Out)),
 		}
@@ -106,10 +105,10 @@ func (e *executable) place() error {
 	e.arena = device.PlanArena(e.program, sizes)
 	var err error
 	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
-		return err
+		return fmt.Errorf("allocating the activations: %w", err)
 	}
 	if err := e.inputs.allocate(e.device.gpu); err != nil {
-		return err
+		return fmt.Errorf("allocating memory for batches: %w", err)
 	}
 	e.at, e.integers = make([]driver.Pointer, len(sizes)), make([][]int32, len(sizes))
 	var constants []float32

@@ -1,10 +1,10 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 
 	driver "uer/internal/cuda"
+	"uer/internal/device"
 	"uer/internal/graph"
 )
 
@@ -17,11 +17,21 @@ type memory struct {
 
 func newMemory(d *Device, layout graph.Layout) (*memory, error) {
 	m := &memory{device: d, layout: layout}
-	var errs [3]error
-	m.parameters, errs[0] = d.zeros(layout.ParameterSize)
-	m.gradients, errs[1] = d.zeros(layout.ParameterSize)
-	m.state, errs[2] = d.zeros(layout.StateSize)
-	return m, errors.Join(errs[:]...)
+	for _, part := range []struct {
+		name   string
+		buffer **driver.Buffer
+		size   int
+	}{
+		{"parameters", &m.parameters, layout.ParameterSize},
+		{"gradients", &m.gradients, layout.ParameterSize},
+		{"state of the optimizer", &m.state, layout.StateSize},
+	} {
+		var err error
+		if *part.buffer, err = d.zeros(part.size); err != nil {
+			return nil, fmt.Errorf("allocating the %s: %w", part.name, err)
+		}
+	}
+	return m, nil
 }
 
 // zeros allocates n floats.
@@ -69,11 +79,8 @@ func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 
 // at is the address of an element of a flat buffer, which so many follow. Other places have none.
 func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
-	n := map[graph.Place]int{
-		graph.InParameters: m.layout.ParameterSize, graph.InGradients: m.layout.ParameterSize, graph.InState: m.layout.StateSize,
-	}[p]
-	if offset < 0 || offset+size > n {
-		return 0, fmt.Errorf("elements %d to %d of the %v: there are %d", offset, offset+size, p, n)
+	if err := device.CheckRange(m.layout, p, offset, size); err != nil {
+		return 0, err
 	}
 	return m.buffer(p).At + driver.Pointer(4*offset), nil
 }

@@ -43,13 +43,6 @@ func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument)
 	}
 }
 
-// launchWith begins a kernel that uses so many bytes of dynamic shared memory.
-func (r *run) launchWith(shared int, f *function, grid driver.Dim, arguments ...driver.Argument) {
-	if r.err == nil && !r.planning {
-		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, shared, arguments...)
-	}
-}
-
 // multiply begins a matrix product.
 func (r *run) multiply(p driver.Product) {
 	if r.err != nil || r.planning {

@@ -1,10 +1,8 @@
 package cuda
 
 import (
-	"fmt"
-	"reflect"
-
 	driver "uer/internal/cuda"
+	"uer/internal/device"
 	"uer/internal/graph"
 )
 
@@ -14,13 +12,6 @@ type compute func(r *run, out, in []operand, accumulate []bool)
 
 // A derive function makes what an operation wants to know of its inputs, on the host, before the run begins.
 type derive func(in []operand, to []int32)
-
-// binding is a row of the table: how an operation is computed.
-type binding struct {
-	bind  func(b *binder, o graph.Op) compute
-	adds  func(output int) bool                  // whether it can add to an output; nil for none
-	saved func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
-}
 
 // binder is what a binding is made with, while a program is loaded. It keeps the first error.
 type binder struct {
@@ -59,100 +50,41 @@ func (b *binder) keep(err error) {
 }
 
 // bindings holds a binding for each type of operation.
-var bindings = table(
-	bindingOf(bindCopy).addsToAll(),
-	bindingOf(bindGuard),
-	bindingOf(bindScale).addsToAll(),
-	bindingOf(bindTotal),
-	bindingOf(bindEmbedding),
-	bindingOf(bindEmbeddingGradient).addsToAll(),
-	bindingOf(bindNorm),
-	bindingOf(bindNormGradient).addsToAll(),
-	bindingOf(bindAttention),
-	bindingOf(bindAttentionGradient).addsToAll(),
-	bindingOf(bindPositionBias),
-	bindingOf(bindPositionBiasGradient).addsToAll(),
-	bindingOf(bindGather),
-	bindingOf(bindScatter).addsToAll(),
-	bindingOf(bindPool),
-	bindingOf(bindPoolGradient).addsToAll(),
-	bindingOf(bindDropout).addsToAll(),
-	bindingOf(bindDropoutAdd),
-	bindingOf(bindGated),
-	bindingOf(bindGatedGradient).addsToAll(),
-	bindingOf(bindColumns).addsToAll(),
-	bindingOf(bindWiden).addsToAll(),
-	bindingOf(bindLinear),
-	bindingOf(bindLinearGradient).addsToAll(),
-	bindingOf(bindRecurrent).saves(recurrentSaved),
-	bindingOf(bindRecurrentGradient).addsToAll(),
-	bindingOf(bindGatedConvolution).saves(gatedConvolutionSaved),
-	bindingOf(bindGatedConvolutionGradient).addsToAll(),
-	bindingOf(bindCrossEntropy).addsFrom(2), // the gradients; not the loss and the hits
-	bindingOf(bindSumSquares),
-	bindingOf(bindClip),
-	bindingOf(bindAdamW),
-	bindingOf(bindAdafactor),
+var bindings = device.NewTable[*binder, compute]("the GPU",
+	device.BindingOf(bindCopy).AddsToAll(),
+	device.BindingOf(bindGuard),
+	device.BindingOf(bindScale).AddsToAll(),
+	device.BindingOf(bindTotal),
+	device.BindingOf(bindEmbedding),
+	device.BindingOf(bindEmbeddingGradient).AddsToAll(),
+	device.BindingOf(bindNorm),
+	device.BindingOf(bindNormGradient).AddsToAll(),
+	device.BindingOf(bindAttention),
+	device.BindingOf(bindAttentionGradient).AddsToAll(),
+	device.BindingOf(bindPositionBias),
+	device.BindingOf(bindPositionBiasGradient).AddsToAll(),
+	device.BindingOf(bindGather),
+	device.BindingOf(bindScatter).AddsToAll(),
+	device.BindingOf(bindPool),
+	device.BindingOf(bindPoolGradient).AddsToAll(),
+	device.BindingOf(bindDropout).AddsToAll(),
+	device.BindingOf(bindDropoutAdd),
+	device.BindingOf(bindGated),
+	device.BindingOf(bindGatedGradient).AddsToAll(),
+	device.BindingOf(bindColumns).AddsToAll(),
+	device.BindingOf(bindWiden).AddsToAll(),
+	device.BindingOf(bindLinear),
+	device.BindingOf(bindLinearGradient).AddsToAll(),
+	device.BindingOf(bindRecurrent).Saves(recurrentSaved),
+	device.BindingOf(bindRecurrentGradient).AddsToAll(),
+	device.BindingOf(bindGatedConvolution).Saves(gatedConvolutionSaved),
+	device.BindingOf(bindGatedConvolutionGradient).AddsToAll(),
+	device.BindingOf(bindCrossEntropy).AddsFrom(2), // the gradients; not the loss and the hits
+	device.BindingOf(bindSumSquares),
+	device.BindingOf(bindClip),
+	device.BindingOf(bindAdamW),
+	device.BindingOf(bindAdafactor),
 )
-
-// entry is a binding of operations of type O.
-type entry[O graph.Op] struct{ binding }
-
-func bindingOf[O graph.Op](bind func(b *binder, o O) compute) entry[O] {
-	return entry[O]{binding{bind: func(b *binder, o graph.Op) compute { return bind(b, o.(O)) }}}
-}
-
-func (e entry[O]) addsToAll() entry[O] { return e.addsFrom(0) }
-
-func (e entry[O]) addsFrom(first int) entry[O] {
-	e.adds = func(output int) bool { return output >= first }
-	return e
-}
-
-// saves declares the size of what the operation saves, for inputs of the given shapes.
-func (e entry[O]) saves(size func(o O, in []graph.Shape) int) entry[O] {
-	e.saved = func(o graph.Op, in []graph.Shape) int { return size(o.(O), in) }
-	return e
-}
-
-func (e entry[O]) row() (reflect.Type, binding) { return reflect.TypeFor[O](), e.binding }
-
-func table(entries ...interface {
-	row() (reflect.Type, binding)
-}) map[reflect.Type]binding {
-	made := map[reflect.Type]binding{}
-	for _, e := range entries {
-		t, b := e.row()
-		made[t] = b
-	}
-	return made
-}
-
-// find gives the binding of an operation.
-func find(o graph.Op) (binding, error) {
-	b, ok := bindings[reflect.TypeOf(o)]
-	if !ok {
-		return b, fmt.Errorf("GPUs have no kernel for %s", o.Name())
-	}
-	return b, nil
-}
-
-func canAdd(o graph.Op, output int) bool {
-	b := bindings[reflect.TypeOf(o)]
-	return b.adds != nil && b.adds(output)
-}
-
-// savedSize is the number of elements that an operation saves for its gradient, at least one.
-func savedSize(o graph.Op, in []graph.Shape) (int, error) {
-	b, err := find(o)
-	if err != nil {
-		return 0, err
-	}
-	if b.saved == nil {
-		return 0, fmt.Errorf("the GPU's kernel for %s does not say what it saves", o.Name())
-	}
-	return max(1, b.saved(o, in)), nil
-}
 
 // Arguments of kernels, by the types of their parameters.
 

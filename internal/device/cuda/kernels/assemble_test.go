@@ -11,6 +11,8 @@ import (
 	"testing"
 )
 
+var propertiesPattern = regexp.MustCompile(`Function properties for (\w+)\s+(.*)`)
+
 // TestAssembles makes machine code of the modules, which must keep all values in registers. NVIDIA's assembler is in its
 // toolkit, and in the Python package nvidia-cuda-nvcc.
 func TestAssembles(t *testing.T) {
@@ -35,7 +37,7 @@ func TestAssembles(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v\n%s", module, err, output)
 				}
-				for _, m := range regexp.MustCompile(`Function properties for (\w+)\s+(.*)`).FindAllStringSubmatch(string(output), -1) {
+				for _, m := range propertiesPattern.FindAllStringSubmatch(string(output), -1) {
 					if !strings.HasPrefix(m[2], "0 bytes stack frame, 0 bytes spill stores") {
 						t.Errorf("%s: %s has %s", module, m[1], m[2])
 					}

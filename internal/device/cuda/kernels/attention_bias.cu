@@ -25,9 +25,8 @@ template <class T> DEVFN void attention_bias(float *partials, const T *dout, con
 				float sum = 0;
 				for (int row = larger(0, -diagonal); row < smaller(TILE, TILE - diagonal); row++)
 					sum += t.scores[row * LINE + row + diagonal];
-				partials[offset] += sum * h.scale;
+				partials[offset] += sum * h.scale; // another thread's next, but after a barrier
 			}
-			__syncthreads();
 		}
 	}
 }

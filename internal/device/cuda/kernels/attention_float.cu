@@ -198,12 +198,12 @@ template <class T> DEVFN void attention_keys(T *dk, T *dv, const T *dout, const 
 		combine(sum_k, t.ds, t.q);
 		__syncthreads();
 	}
-	save(first_row(dk, h, p, p.key + first), sum_k, h, p.keys - first, own, h.scale, accumulate_k);
-	save(first_row(dv, h, p, p.key + first), sum_v, h, p.keys - first, own, 1, accumulate_v);
+	if (dk) save(first_row(dk, h, p, p.key + first), sum_k, h, p.keys - first, own, h.scale, accumulate_k);
+	if (dv) save(first_row(dv, h, p, p.key + first), sum_v, h, p.keys - first, own, 1, accumulate_v);
 }
 
-// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_float, or += them.
-// Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_float, or += them. Either
+// may be null. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
 KERNEL_OF(THREADS, attention_keys_float, float *dk, float *dv, const float *dout, const float *lse, const float *delta,
 	const float *q, const float *k, const float *v, HEADS, int accumulate_k, int accumulate_v) {
 	SHARED_FLOATS(tile_k[TILE * CHUNK], tile_v[TILE * CHUNK], tile_q[TILE * CHUNK], tile_dout[TILE * CHUNK],

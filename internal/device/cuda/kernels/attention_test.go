@@ -4,6 +4,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -18,19 +19,23 @@ type attentionCase struct {
 	dropout           float32
 }
 
+// The first ones take most ways through the kernels.
 var attentionCases = []attentionCase{
+	{name: "two chunks", starts: raggedStarts[1], heads: 2, size: 100, causal: true, dropout: 0.1},
+	{name: "causal bias and dropout", starts: raggedStarts[1], heads: 2, size: 66, causal: true, bias: true, dropout: 0.2},
+	{name: "prefix", starts: raggedStarts[1], heads: 2, size: 5, causal: true, prefix: []int32{0, 1, 40, 0, 19, 0}},
+	{name: "lengths", starts: raggedStarts[1], heads: 2, size: 64, lengths: []int32{0, 0, 50, 0, 1, 0}},
+	{name: "bias", starts: raggedStarts[1], heads: 2, size: 9, bias: true},
+	{name: "cross", starts: raggedStarts[0], keyStarts: []int32{0, 40, 41, 44}, heads: 2, size: 8, lengths: []int32{33, 0, 2}},
 	{name: "plain", starts: raggedStarts[0], heads: 2, size: 6},
 	{name: "several tiles", starts: raggedStarts[1], heads: 3, size: 16},
 	{name: "causal", starts: raggedStarts[1], heads: 1, size: 20, causal: true},
-	{name: "prefix", starts: raggedStarts[1], heads: 2, size: 5, causal: true, prefix: []int32{0, 1, 40, 0, 19, 0}},
-	{name: "lengths", starts: raggedStarts[1], heads: 2, size: 64, lengths: []int32{0, 0, 50, 0, 1, 0}},
-	{name: "cross", starts: raggedStarts[0], keyStarts: []int32{0, 40, 41, 44}, heads: 2, size: 8, lengths: []int32{33, 0, 2}},
 	{name: "dropout", starts: raggedStarts[1], heads: 2, size: 12, dropout: 0.3},
-	{name: "two chunks", starts: raggedStarts[1], heads: 2, size: 100, causal: true, dropout: 0.1},
 	{name: "three chunks", starts: raggedStarts[2], heads: 1, size: 130},
-	{name: "bias", starts: raggedStarts[1], heads: 2, size: 9, bias: true},
-	{name: "causal bias and dropout", starts: raggedStarts[1], heads: 2, size: 66, causal: true, bias: true, dropout: 0.2},
-	{name: "bias of many sequences", starts: []int32{0, 3, 5, 9, 10, 12, 14, 15, 20, 23, 24, 26, 30, 31, 33, 36, 38, 40, 44, 45}, heads: 2, size: 4, bias: true},
+	{
+		name: "bias of many sequences", heads: 2, size: 4, bias: true,
+		starts: []int32{0, 3, 5, 9, 10, 12, 14, 15, 20, 23, 24, 26, 30, 31, 33, 36, 38, 40, 44, 45},
+	},
 	{name: "sizes of one", starts: []int32{0, 1}, heads: 1, size: 1, bias: true},
 }
 
@@ -59,8 +64,8 @@ func testAttention(t *testing.T, c attentionCase) {
 	number := numbers(tokens)
 	scale := float32(1 / math.Sqrt(float64(c.size)))
 	d, dropout := dropping(c.dropout)
-	heads := append([]any{c.starts, c.keyStarts, number, optional(c.prefix), optional(c.lengths), optional(bias), c.heads, c.size, maxLength, scale},
-		append(dropout, c.causal)...)
+	heads := slices.Concat([]any{c.starts, c.keyStarts, number, optional(c.prefix), optional(c.lengths), optional(bias)},
+		[]any{c.heads, c.size, maxLength, scale}, dropout, []any{c.causal})
 	headNumbers := make([]int32, 0, tokens*c.heads)
 	for _, row := range number {
 		for head := range c.heads {
@@ -72,25 +77,26 @@ func testAttention(t *testing.T, c attentionCase) {
 	want := attend(c, q, k, v, dout, bias, float64(scale), maxLength, mask)
 	out, lse, delta := unset(tokens*width), unset(tokens*c.heads), unset(tokens*c.heads)
 	blocks := grid{ceilDivide(longest, 32) * ceilDivide(c.size, 64), c.heads, sequences}
-	launch(t, "attention_float", blocks, append([]any{out, lse, q, k, v}, heads...)...)
-	launch(t, "attention_delta_float", grid{ceilDivide(tokens*c.heads, 8)}, delta, dout, out, tokens*c.heads, c.size)
+	launch(t, "attention_float", blocks, slices.Concat([]any{out, lse, q, k, v}, heads)...)
+	launch(t, "attention_delta_float", warpGrid(tokens*c.heads), delta, dout, out, tokens*c.heads, c.size)
 	compareWithin(t, "out", out, want.out, 3e-6)
 	compareWithin(t, "lse", lse, want.lse, 2e-6)
 	for _, accumulate := range []bool{false, true} {
 		dq, dk, dv, dbias := random(6, tokens*width), random(7, keys*width), random(8, keys*width), random(9, c.heads*offsets)
 		inputs := []any{dout, lse, delta, q, k, v}
-		launch(t, "attention_queries_float", blocks, append(append(append([]any{dq}, inputs...), heads...), accumulate)...)
-		launch(t, "attention_keys_float", blocks, append(append(append([]any{dk, dv}, inputs...), heads...), accumulate, accumulate)...)
+		launch(t, "attention_queries_float", blocks, slices.Concat([]any{dq}, inputs, heads, []any{accumulate})...)
+		launch(t, "attention_keys_float", blocks, slices.Concat([]any{dk, dv}, inputs, heads, []any{accumulate, accumulate})...)
 		compareGradient(t, "dq", dq, random(6, tokens*width), want.dq, accumulate)
 		compareGradient(t, "dk", dk, random(7, keys*width), want.dk, accumulate)
 		compareGradient(t, "dv", dv, random(8, keys*width), want.dv, accumulate)
 		if !c.bias {
 			continue
 		}
-		tiles, groups := ceilDivide(maxLength, 32), min(sequences, 16)
-		partials := unset(groups * tiles * c.heads * offsets)
-		launch(t, "attention_bias_float", grid{tiles, c.heads, groups}, append(append(append([]any{partials}, inputs...), heads...), sequences)...)
-		launch(t, "column_sums", grid{ceilDivide(c.heads*offsets, 32)}, dbias, partials, groups*tiles, c.heads*offsets, c.heads*offsets, accumulate)
+		tiles, groups := BiasBlocks(maxLength, sequences)
+		rows, width := groups*tiles, c.heads*offsets
+		partials := unset(rows * width)
+		launch(t, "attention_bias_float", grid{tiles, c.heads, groups}, slices.Concat([]any{partials}, inputs, heads, []any{sequences})...)
+		launch(t, "column_sums", grid{ceilDivide(width, 32)}, dbias, partials, rows, width, width, accumulate)
 		compareGradient(t, "dbias", dbias, random(9, c.heads*offsets), want.dbias, accumulate)
 	}
 }

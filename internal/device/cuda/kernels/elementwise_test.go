@@ -30,11 +30,10 @@ var (
 	matrixSizes = [][2]int{{1, 1}, {1, 7}, {300, 1}, {37, 5}, {9, 8}, {70, 130}, {33, 260}}
 )
 
-func flatGrid(n int) grid           { return grid{ceilDivide(n, 1024)} }
-func cellGrid(rows, width int) grid { return grid{ceilDivide(rows*ceilDivide(width, 4), 256)} }
-func stripGrid(width, blocks int) grid {
-	return grid{ceilDivide(width, 128), blocks}
-}
+func flatGrid(n int) grid              { return grid{FlatBlocks(n)} }
+func cellGrid(rows, width int) grid    { return grid{CellBlocks(rows, width)} }
+func warpGrid(rows int) grid           { return grid{WarpBlocks(rows)} }
+func stripGrid(width, blocks int) grid { return grid{StripBlocks(width), blocks} }
 
 func TestFlat(t *testing.T) {
 	for _, n := range flatSizes {
@@ -110,7 +109,8 @@ func TestDropout(t *testing.T) {
 			for _, accumulate := range []bool{false, true} {
 				want, got := slices.Clone(residual), slices.Clone(residual)
 				c.DropoutForward(want, x, width, number, d, accumulate)
-				launch(t, "dropout_float", cellGrid(rows, width), append(append([]any{got, x, number, rows, width}, arguments...), accumulate)...)
+				launch(t, "dropout_float", cellGrid(rows, width),
+					slices.Concat([]any{got, x, number, rows, width}, arguments, []any{accumulate})...)
 				compareAll(t, "dropout", got, doubles(want), 0)
 			}
 			want, got := unset(rows*width), unset(rows*width)

@@ -2,8 +2,8 @@
 #include "functions.h"
 #include "elements.h"
 
-// y = f(x), with f by its number: 0 exp, 1 log, 2 tanh, 3 the logistic function, 4 its derivative, 5 the distribution function
-// of the normal distribution, 6 its density. y, x [n]. Grid: ⌈n/256⌉.
+// y = f(x), with f by its number: 0 exp, 1 log, 2 tanh, 3 the logistic function, 4 its derivative, 5 the distribution
+// function of the normal distribution, 6 its density. y, x [n]. Grid: ⌈n/256⌉.
 KERNEL_OF(THREADS, functions, float *y, const float *x, size_t n, int function) {
 	size_t i = (size_t)blockIdx.x * THREADS + threadIdx.x;
 	if (i >= n) return;

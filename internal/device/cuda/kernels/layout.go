@@ -1,5 +1,17 @@
 package kernels
 
+// FlatBlocks is the grid for n elements of a flat buffer, ⌈n/1024⌉.
+func FlatBlocks(n int) int { return ceilDivide(n, 1024) }
+
+// CellBlocks is the grid for a matrix whose rows are cut into groups of four columns, ⌈rows·⌈width/4⌉/256⌉.
+func CellBlocks(rows, width int) int { return ceilDivide(rows*ceilDivide(width, 4), 256) }
+
+// WarpBlocks is the grid for rows that have a warp each, ⌈rows/8⌉.
+func WarpBlocks(rows int) int { return ceilDivide(rows, 8) }
+
+// StripBlocks is the first dimension of the grid of the first stage of a sum over rows, ⌈width/128⌉.
+func StripBlocks(width int) int { return ceilDivide(width, 128) }
+
 // RowBlocks cuts rows into the blocks that the first stage of a sum over rows takes them in. Its partial sums are
 // [blocks, width]; without rows there are none, and the second stage alone writes zeros.
 func RowBlocks(rows int) (blocks, rowsOfBlock int) {
@@ -13,6 +25,12 @@ func ElementBlocks(n int) (blocks, elementsOfBlock int) {
 	const most, least = 1024, 4096
 	elementsOfBlock = (max(least, ceilDivide(n, most)) + 3) &^ 3 // a multiple of what a thread reads
 	return ceilDivide(n, elementsOfBlock), elementsOfBlock
+}
+
+// BiasBlocks are the first and the last dimension of the grid of attention_bias_float. Its partial sums are
+// [groups·tiles, heads, 2 maxLength - 1].
+func BiasBlocks(maxLength, sequences int) (tiles, groups int) {
+	return ceilDivide(maxLength, 32), min(sequences, 16)
 }
 
 func ceilDivide(n, by int) int { return (n + by - 1) / by }

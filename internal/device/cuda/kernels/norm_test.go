@@ -5,6 +5,7 @@ package kernels
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"uer/internal/op"
@@ -87,7 +88,7 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 	newCPU(t).DropoutAdd(sum, x, residual, width, number, d)
 
 	y, gotSum, stats := unset(rows*width), unset(rows*width), unset(2*rows)
-	launch(t, "norm_float", grid{ceilDivide(rows, 8)},
+	launch(t, "norm_float", warpGrid(rows),
 		append([]any{y, gotSum, stats, x, residual, number, gamma, beta, rows, width, int(kind)}, dropout...)...)
 	compareAll(t, "sum", gotSum, doubles(sum), 0)
 	want := normalise(kind, sum, gamma, betas, dy, width)
@@ -96,7 +97,7 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 
 	alone, aloneStats := unset(rows*width), unset(2*rows)
 	_, none := dropping(0)
-	launch(t, "norm_float", grid{ceilDivide(rows, 8)},
+	launch(t, "norm_float", warpGrid(rows),
 		append([]any{alone, nil, aloneStats, sum, nil, nil, gamma, beta, rows, width, int(kind)}, none...)...)
 	compareAll(t, "y without a sum", alone, doubles(y), 0)
 
@@ -105,8 +106,8 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 	for i, keep := range kept(t, number, width, d) {
 		wantX[i] = float64(dx[i]) + keep*want.dsum[i]
 	}
-	launch(t, "norm_gradient_float", grid{ceilDivide(rows, 8)},
-		append(append([]any{dx, dresidual, dy, sum, stats, number, gamma, rows, width, int(kind)}, dropout...), true, false)...)
+	launch(t, "norm_gradient_float", warpGrid(rows),
+		slices.Concat([]any{dx, dresidual, dy, sum, stats, number, gamma, rows, width, int(kind)}, dropout, []any{true, false})...)
 	compareWithin(t, "dresidual", dresidual, want.dsum, 2e-6*want.largest)
 	compareWithin(t, "dx", dx, wantX, 4e-6*(1+want.largest))
 

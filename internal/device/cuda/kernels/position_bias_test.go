@@ -23,7 +23,7 @@ func TestPositionBias(t *testing.T) {
 			for _, accumulate := range []bool{false, true} {
 				dbias, dtable, wantTable := random(2, heads*offsets), random(3, buckets*heads), random(3, buckets*heads)
 				c.PositionBiasBackward(wantTable, dbias, heads, bucketOf, accumulate)
-				launch(t, "position_bias_gradient", grid{ceilDivide(buckets*heads, 8)}, dtable, dbias, bucketOf, buckets, heads, offsets, accumulate)
+				launch(t, "position_bias_gradient", warpGrid(buckets*heads), dtable, dbias, bucketOf, buckets, heads, offsets, accumulate)
 				compareWithin(t, "position bias gradient", dtable, doubles(wantTable), 1e-5)
 			}
 		}

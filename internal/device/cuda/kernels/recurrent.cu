@@ -47,10 +47,8 @@ template <int GATES> DEVFN void state_products(float (&sums)[GATES], const float
 			fetch_rows(rows, x, tokens, s.directions * s.hidden, from + DEPTH, s.hidden);
 			fetch_gates(gates, weight, s.hidden, from + DEPTH);
 		}
-		const float *state = states + threadIdx.x / UNITS * LINE, *line = weights + threadIdx.x % UNITS * LINE;
-#pragma unroll
-		for (int gate = 0; gate < GATES; gate++)
-			sums[gate] = dot(sums[gate], state, line + gate * UNITS * LINE, smaller(DEPTH, s.hidden - from));
+		add_products(sums, states + threadIdx.x / UNITS * LINE, weights + threadIdx.x % UNITS * LINE, UNITS * LINE,
+			smaller(DEPTH, s.hidden - from));
 		__syncthreads();
 	}
 }

@@ -31,14 +31,16 @@ DEVFN int token_of(const Step &s, int row, int direction) {
 DEVFN int own_row() { return blockIdx.y * ROWS + threadIdx.x / UNITS; }
 DEVFN int own_unit() { return blockIdx.x * UNITS + threadIdx.x % UNITS; }
 
-// dot adds the product of a thread's lines of two tiles to a sum.
-DEVFN float dot(float sum, const float *a, const float *b, int depth) {
+// add_products adds the products of a thread's line of one tile with N lines of another, `distance` elements apart.
+template <int N> DEVFN void add_products(float (&sums)[N], const float *a, const float *b, int distance, int depth) {
 #pragma unroll 2
 	for (int k = 0; k < depth; k += 4) {
-		Four x = load4(a + k), y = load4(b + k);
-		for (int j = 0; j < 4; j++) sum = fmaf(x.at[j], y.at[j], sum);
+		Four x = load4(a + k);
+		for (int i = 0; i < N; i++) {
+			Four y = load4(b + i * distance + k);
+			for (int j = 0; j < 4; j++) sums[i] = fmaf(x.at[j], y.at[j], sums[i]);
+		}
 	}
-	return sum;
 }
 
 // A tile of 32 rows in shared memory is copied by all threads, four groups of four columns each. copy_line and

@@ -20,7 +20,7 @@ template <int CELL> DEVFN float gradient_products(const float *dgates, const flo
 	int tokens[COPIES], parts = (s.hidden + DEPTH - 1) / DEPTH; // of each gate
 	Four fetched[COPIES], lines = all_four(0);
 	find_tokens(tokens, s, carried, direction, direction == 0 ? 1 : -1);
-	float sum = 0;
+	float sum[1] = {0};
 	for (int i = -1; i < GATES * parts; i++) { // what comes next is read while products are computed
 		if (i >= 0) {
 #pragma unroll
@@ -35,11 +35,11 @@ template <int CELL> DEVFN float gradient_products(const float *dgates, const flo
 			lines = fetch_weights(weight + (size_t)gate * s.hidden * s.hidden, s.hidden, from);
 		}
 		if (i >= 0) {
-			sum = dot(sum, rows + threadIdx.x / UNITS * LINE, weights + threadIdx.x % UNITS * LINE, DEPTH);
+			add_products(sum, rows + threadIdx.x / UNITS * LINE, weights + threadIdx.x % UNITS * LINE, 0, DEPTH);
 			__syncthreads();
 		}
 	}
-	return sum;
+	return sum[0];
 }
 
 template <int CELL> DEVFN void recurrent_gradient(float *dgates, float *dextra, float *carry, const float *dy,

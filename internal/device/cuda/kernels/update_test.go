@@ -21,13 +21,10 @@ func TestAdamW(t *testing.T) {
 		}
 		wantP, wantM, wantV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
 		c.AdamW(a, wantP, g, wantM, wantV)
-		for _, halted := range []float32{1, 0} {
+		for _, halted := range []float32{0, 1} { // once it is set nothing moves
 			launch(t, "adamw", flatGrid(n), p, m, v, g, []float64{a.GradientScale}, []float32{halted}, n,
 				float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon),
 				float32(a.Rate), float32(a.Rate*a.WeightDecay))
-			if halted != 0 && !slices.Equal(p, random(1, n)) {
-				t.Error("parameters move although the flag is set")
-			}
 		}
 		compareWithin(t, "parameters", p, doubles(wantP), 3e-7)
 		compareAll(t, "first moment", m, doubles(wantM), 2e-7)
@@ -37,7 +34,9 @@ func TestAdamW(t *testing.T) {
 
 // TestAdafactor has two updates of each tensor, the first of which is clipped.
 func TestAdafactor(t *testing.T) {
-	for _, shape := range [][]int{{}, {1}, {7}, {1000}, {1, 1}, {3, 5}, {300, 8}, {70, 130}, {4, 1, 2, 3}, {5, 6, 3, 1}, {2, 40, 9}} {
+	for _, shape := range [][]int{
+		{300, 8}, {}, {1}, {7}, {1000}, {1, 1}, {3, 5}, {70, 130}, {4, 1, 2, 3}, {5, 6, 3, 1}, {2, 40, 9},
+	} {
 		t.Run(fmt.Sprint(shape), func(t *testing.T) { testAdafactor(t, shape) })
 	}
 }
@@ -55,7 +54,7 @@ func testAdafactor(t *testing.T, shape []int) {
 		a := kernel.Adafactor{Rate: 0.1, WeightDecay: 0.1, GradientScale: 1.5, Step: step}
 		g := random(uint64(10+step), size)
 		c.Adafactor(a, wantP, g, wantFirst, wantSecond, shape, make([]float32, kernel.AdafactorScratch(shape)))
-		for _, halted := range []float32{1, 0} {
+		for _, halted := range []float32{0, 1} { // once it is set nothing moves
 			adafactor(t, a, p, first, second, g, shape, halted)
 		}
 		compareAll(t, "parameters", p, doubles(wantP), 2e-6)
@@ -84,14 +83,14 @@ func adafactor(t *testing.T, a kernel.Adafactor, p, first, second, g []float32, 
 	} else {
 		blocks, rowsOfBlock := RowBlocks(rows)
 		partials, sums := unset(count*blocks*width), unset(count*rows)
-		launch(t, "adafactor_row_sums", grid{ceilDivide(count*rows, 8)}, sums, g, count*rows, width)
+		launch(t, "adafactor_row_sums", warpGrid(count*rows), sums, g, count*rows, width)
 		launch(t, "adafactor_column_partials", cellGrid(count*blocks, width), partials, g, count, rows, width, blocks, rowsOfBlock)
 		launch(t, "adafactor_row_moments", grid{count}, rowFactors, first, sums, factor, flag, rows, width, beta)
 		launch(t, "adafactor_column_moments", grid{ceilDivide(count*width, 256)}, columnFactors, second, partials, factor, flag,
 			count, rows, width, blocks, beta)
 	}
 	squares, total := make([]float64, count*rows), []float64{0}
-	launch(t, "adafactor_square_partials", grid{ceilDivide(count*rows, 8)}, squares, g, rowFactors, columnFactors, count, rows, width)
+	launch(t, "adafactor_square_partials", warpGrid(count*rows), squares, g, rowFactors, columnFactors, count, rows, width)
 	launch(t, "total_partials", grid{1}, total, squares, count*rows)
 	launch(t, "adafactor_update", cellGrid(count*rows, width), p, g, rowFactors, columnFactors, total, flag, count, rows, width,
 		a.Rate, a.Rate*a.WeightDecay)

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -36,8 +36,11 @@ func Check(folder, recorded string, limit time.Duration, out io.Writer) error {
 type kernelFile struct {
 	source     string // the path
 	twin       string // what the driver calls its twins
+	kernels    []string
 	recordings []string
 }
+
+var entry = regexp.MustCompile(`\.entry (\w+)`)
 
 // recordings finds the kernel files of a folder and their recordings, the smallest first. Recordings of other kernels, or of
 // these with another PTX, do not count.
@@ -50,6 +53,9 @@ func (b *builder) recordings(kernels, recorded string) ([]*kernelFile, error) {
 			return nil, err
 		}
 		f := &kernelFile{source: strings.TrimSuffix(module, ".ptx") + ".cu", twin: twinName(ptx)}
+		for _, found := range entry.FindAllSubmatch(ptx, -1) {
+			f.kernels = append(f.kernels, string(found[1]))
+		}
 		files = append(files, f)
 		byName[f.twin] = f
 	}
@@ -135,9 +141,12 @@ func (b *builder) checkTwins(files []*kernelFile, out io.Writer) error {
 		return err
 	}
 	for _, f := range files {
-		fmt.Fprintf(out, "%-24s %d launches recorded of %d kernels\n", filepath.Base(f.source), len(f.recordings), len(f.kernels()))
+		fmt.Fprintf(out, "%-24s %3d kernels, %4d launches recorded\n", filepath.Base(f.source), len(f.kernels), len(f.recordings))
 	}
 	err = inParallel(files, func(f *kernelFile) error {
+		if missing := f.unrecorded(); len(missing) > 0 {
+			return fmt.Errorf("%s: no launch was recorded of %s", filepath.Base(f.source), strings.Join(missing, ", "))
+		}
 		for _, kind := range []string{"source", "ptx"} {
 			library := filepath.Join(b.build, "twins", f.twin+"."+kind+".so")
 			if err := r.replay(library, 3, f.recordings, replayLimit); err != nil {
@@ -149,14 +158,17 @@ func (b *builder) checkTwins(files []*kernelFile, out io.Writer) error {
 	return report(out, "twins from source and PTX, three schedules", err)
 }
 
-// kernels are the names of the kernels that were recorded.
-func (f *kernelFile) kernels() []string {
-	names := map[string]bool{}
-	for _, path := range f.recordings {
-		name, _, _ := strings.Cut(filepath.Base(path), "-")
-		names[name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
+// recordedKernel is the kernel of a recording.
+func recordedKernel(path string) string {
+	name, _, _ := strings.Cut(filepath.Base(path), "-")
+	return name
+}
+
+// unrecorded are the kernels without a recording: nothing is known of them.
+func (f *kernelFile) unrecorded() []string {
+	return slices.DeleteFunc(slices.Clone(f.kernels), func(name string) bool {
+		return slices.ContainsFunc(f.recordings, func(path string) bool { return recordedKernel(path) == name })
+	})
 }
 
 func (b *builder) checkSanitizers(files []*kernelFile, out io.Writer) error {
@@ -171,7 +183,7 @@ func (b *builder) checkSanitizers(files []*kernelFile, out io.Writer) error {
 			if err := makeAll([]*target{twin}, io.Discard); err != nil {
 				return err
 			}
-			if err := r.replay(twin.output, 1, f.recordings, replayLimit); err != nil {
+			if err := r.replay(twin.output, 1, f.few(mostSanitized), replayLimit); err != nil {
 				return fmt.Errorf("%s, %s: %w", filepath.Base(f.source), v.name, err)
 			}
 			return nil
@@ -216,8 +228,11 @@ func (b *builder) checkMutants(kernels string, files []*kernelFile, limit time.D
 	return report(out, fmt.Sprintf("mutants: %d of %d noticed, %d not tried", noticed, len(mutants), untried), err)
 }
 
-// mostMutantRecordings of each kernel are played for a mutant: the smallest.
-const mostMutantRecordings = 4
+// Sanitizers are slow: of each kernel so many recordings are played, the smallest, and fewer at first for each mutant.
+const (
+	mostSanitized = 8
+	mostMutated   = 4
+)
 
 // notices builds a mutant and replays the recordings of the kernels in it.
 func (r *replayer) notices(m *mutant, kernels string, files []*kernelFile) (bool, error) {
@@ -237,10 +252,15 @@ func (r *replayer) notices(m *mutant, kernels string, files []*kernelFile) (bool
 		if err := makeAll([]*target{twin}, io.Discard); err != nil {
 			return false, err
 		}
-		if err := r.replay(twin.output, 2, f.few(mostMutantRecordings), time.Minute); errors.Is(err, errNoticed) {
-			return true, nil
-		} else if err != nil {
-			return false, err
+		// Most mutants show in small launches; the others may need one whose loops turn more than once.
+		small := f.few(mostMutated)
+		large := slices.DeleteFunc(slices.Clone(f.recordings), func(path string) bool { return slices.Contains(small, path) })
+		for _, recordings := range [][]string{small, large} {
+			if err := r.replay(twin.output, 2, recordings, time.Minute); errors.Is(err, errNoticed) {
+				return true, nil
+			} else if err != nil {
+				return false, err
+			}
 		}
 	}
 	return false, nil
@@ -251,7 +271,7 @@ func (f *kernelFile) few(most int) []string {
 	counts := map[string]int{}
 	var chosen []string
 	for _, path := range f.recordings {
-		name, _, _ := strings.Cut(filepath.Base(path), "-")
+		name := recordedKernel(path)
 		if counts[name]++; counts[name] <= most {
 			chosen = append(chosen, path)
 		}

@@ -29,12 +29,13 @@ func TestCheck(t *testing.T) {
 	if _, err := exec.LookPath(clang); err != nil {
 		t.Skip("the checks need clang-19 and libclang-rt-19-dev")
 	}
-	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically", "numbers")
+	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically", "numbers",
+		"spins")
 	var out strings.Builder
 	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, time.Hour, &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"6 kernels", "mutants: 3 of 3 noticed, 0 not tried"} {
+	for _, want := range []string{"7 kernels,    7 launches", "mutants: 3 of 3 noticed, 0 not tried"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, &out)
 		}

@@ -31,26 +31,36 @@ std::string shape_of(CUfunction function, const Launch &launch, void **arguments
 	return shape;
 }
 
-// chosen gives the number of a launch that is worth recording, from 1 on, or 0.
-unsigned chosen(const std::string &kernel, const std::string &shape) {
-	static std::mutex *mutex = new std::mutex;
-	static auto *seen = new std::map<std::string, std::set<std::string>>;
-	std::lock_guard<std::mutex> lock(*mutex);
-	std::set<std::string> &shapes = (*seen)[kernel];
-	if (shapes.size() >= MOST_LAUNCHES || !shapes.insert(shape).second) return 0;
-	return (unsigned)shapes.size();
-}
+// Chosen are the launches that were recorded, by kernel and shape.
+struct Chosen {
+	std::mutex mutex;
+	std::map<std::string, std::set<std::string>> shapes;
+
+	static Chosen &instance() {
+		static Chosen *chosen = new Chosen;
+		return *chosen;
+	}
+	bool add(const std::string &kernel, const std::string &shape) {
+		std::lock_guard<std::mutex> lock(mutex);
+		std::set<std::string> &known = shapes[kernel];
+		return known.size() < MOST_LAUNCHES && known.insert(shape).second;
+	}
+	void remove(const std::string &kernel, const std::string &shape) {
+		std::lock_guard<std::mutex> lock(mutex);
+		shapes[kernel].erase(shape);
+	}
+};
 
 } // namespace
 
 std::unique_ptr<Recorder> Recorder::begin(Context *context, CUfunction function, const Launch &launch, void **arguments) {
 	if (options().record.empty() || context->device.memory.used() > MOST_BYTES) return nullptr;
 	const std::string &kernel = function->ptx.name;
-	unsigned number = chosen(kernel, shape_of(function, launch, arguments));
-	if (number == 0) return nullptr;
+	std::string shape = shape_of(function, launch, arguments);
+	if (!Chosen::instance().add(kernel, shape)) return nullptr;
 	auto recorder = std::make_unique<Recorder>();
 	recorder->context_ = context;
-	recorder->path_ = options().record + "/" + kernel + "-" + std::to_string(getpid()) + "-" + std::to_string(number);
+	recorder->shape_ = shape;
 	Recording &r = recorder->recording_;
 	r.module = function->module->hash, r.kernel = kernel, r.launch = launch;
 	for (size_t i = 0; i < function->ptx.parameters.size(); i++) {
@@ -65,11 +75,19 @@ std::unique_ptr<Recorder> Recorder::begin(Context *context, CUfunction function,
 }
 
 void Recorder::end() {
+	static std::atomic<unsigned> recordings{0};
+	bool changed = false;
 	for (Recording::Buffer &buffer : recording_.buffers) {
 		const char *bytes = reinterpret_cast<const char *>(buffer.address);
 		buffer.after.assign(bytes, bytes + buffer.before.size());
+		changed |= buffer.after != buffer.before;
 	}
-	if (!recording_.write(path_)) say("cannot write %s", path_.c_str());
+	if (!changed) {
+		Chosen::instance().remove(recording_.kernel, shape_);
+		return;
+	}
+	std::string path = options().record + "/" + recording_.kernel + "-" + std::to_string(getpid()) + "-" + std::to_string(++recordings);
+	if (!recording_.write(path)) say("cannot write %s", path.c_str());
 }
 
 } // namespace vgpu

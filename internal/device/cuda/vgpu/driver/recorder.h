@@ -13,12 +13,13 @@ class Recorder {
 public:
 	// begin gives null for a launch that is not recorded: one like it was, or it works on too much memory.
 	static std::unique_ptr<Recorder> begin(Context *context, CUfunction function, const Launch &launch, void **arguments);
+	// end keeps the recording, unless the kernel changed nothing: it may have had nothing to do.
 	void end();
 
 private:
 	Context *context_;
 	Recording recording_;
-	std::string path_;
+	std::string shape_;
 };
 
 } // namespace vgpu

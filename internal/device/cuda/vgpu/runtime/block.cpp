@@ -12,6 +12,9 @@ __thread Now now;
 
 constexpr unsigned WARP = 32;
 
+Fiber::Fiber() { context.tsan = tsan_create_fiber(); }
+Fiber::~Fiber() { tsan_destroy_fiber(context.tsan); }
+
 Block &Block::of_this_thread() {
 	static __thread Block *known __attribute__((tls_model("initial-exec")));
 	static thread_local std::unique_ptr<Block> owner;
@@ -71,7 +74,6 @@ void Block::begin(uint64_t block) {
 		f.state = State::unstarted;
 		f.copies.clear();
 		f.barriers = f.warp_barriers = 0;
-		if (TSAN) f.context.tsan = tsan_create_fiber();
 	}
 	for (unsigned w = 0; w * WARP < threads_; w++) {
 		runnable_[w] = threads_ - w * WARP < WARP ? threads_ - w * WARP : WARP;
@@ -85,7 +87,6 @@ void Block::end() {
 	tsan_acquire(&order_end_);
 	for (unsigned i = 0; i < threads_; i++) {
 		Fiber &f = *fibers_[i];
-		if (TSAN) tsan_destroy_fiber(f.context.tsan);
 		if (f.context.stack != nullptr) stacks_.give(f.context.stack); // abandoned after an error
 		f.context.stack = nullptr;
 	}

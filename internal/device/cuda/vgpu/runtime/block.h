@@ -33,6 +33,9 @@ enum class State : uint8_t { unstarted, ready, at_barrier, in_warp_operation, en
 
 // Fiber is a thread of the block. The base comes first: Now points to it.
 struct Fiber : Thread {
+	Fiber();
+	~Fiber();
+
 	StackContext context;
 	State state;
 	unsigned number, warp;

@@ -49,6 +49,13 @@ TEST(counts_atomically) {
 	EQUAL(download<int>(counter, 1)[0], 2000);
 }
 
+TEST(spins) {
+	Gpu gpu;
+	CUdeviceptr out = allocate(4);
+	OK(gpu.run("spin", 1, 32, 0, out, 100));
+	CHECK(download<float>(out, 1)[0] > 1);
+}
+
 // The Go test compares what this prints for both kinds of twins.
 TEST(numbers) {
 	Gpu gpu;

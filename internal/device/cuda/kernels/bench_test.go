@@ -1,0 +1,269 @@
+//go:build gpu
+
+package kernels
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"uer/internal/cuda"
+)
+
+// work is what one launch does.
+type work struct{ bytes, flops float64 }
+
+// measure times launches of a kernel.
+func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
+	b.Helper()
+	g, err := openGPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, err := Find(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := g.function(k)
+	if err != nil {
+		b.Fatal(err)
+	}
+	passed, err := g.arguments(b, k, arguments)
+	if err != nil {
+		b.Fatal(err)
+	}
+	size := cuda.Dim{1, 1, 1}
+	copy(size[:], blocks)
+	begin, err := g.NewTimedEvent()
+	if err != nil {
+		b.Fatal(err)
+	}
+	end, err := g.NewTimedEvent()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := begin.Record(g.Compute); err != nil {
+		b.Fatal(err)
+	}
+	for range b.N {
+		if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := end.Record(g.Compute); err != nil {
+		b.Fatal(err)
+	}
+	if err := end.Synchronize(); err != nil {
+		b.Fatal(err)
+	}
+	elapsed, err := end.Since(begin)
+	if err != nil {
+		b.Fatal(err)
+	}
+	seconds := elapsed.Seconds() / float64(b.N)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(seconds*1e6, "us")
+	if w.bytes > 0 {
+		b.ReportMetric(w.bytes/seconds/1e9, "GB/s")
+	}
+	if w.flops > 0 {
+		b.ReportMetric(w.flops/seconds/1e12, "TFLOP/s")
+	}
+}
+
+// memory is an argument: so many elements that are zero.
+type memory int
+
+// arguments makes memory for a launch.
+func (g *gpu) arguments(b *testing.B, k Kernel, arguments []any) ([]cuda.Argument, error) {
+	parameters, err := k.Parameters()
+	if err != nil {
+		return nil, err
+	}
+	var passed []cuda.Argument
+	for i, a := range arguments {
+		var data []byte
+		switch a := a.(type) {
+		case nil:
+			passed = append(passed, cuda.Address(0))
+			continue
+		case memory:
+			data = make([]byte, int(a)*map[bool]int{false: 4, true: 8}[parameters[i].Type == Float64])
+		case []int32, []float32, []float64:
+			data = asBytes(a)
+		default:
+			argument, err := scalar(parameters[i].Type, a)
+			if err != nil {
+				return nil, err
+			}
+			passed = append(passed, argument)
+			continue
+		}
+		buffer, err := g.Allocate(int64(len(data)))
+		if err != nil {
+			return nil, err
+		}
+		b.Cleanup(func() { buffer.Close() })
+		if err := cuda.Upload(g.Compute, buffer.At, data); err != nil {
+			return nil, err
+		}
+		passed = append(passed, cuda.Address(buffer.At))
+	}
+	return passed, nil
+}
+
+// requireGPU skips a benchmark on the stand-in, which has no speed.
+func requireGPU(b *testing.B) {
+	b.Helper()
+	if !*onGPU {
+		b.Skip("needs -gpu")
+	}
+}
+
+// The sizes of RoBERTa base, in a batch of 32 sequences of 128 tokens, 15 % of which are predicted.
+const (
+	benchSequences, benchLength = 32, 128
+	benchTokens                 = benchSequences * benchLength
+	benchWidth, benchForward    = 768, 3072
+	benchHeads                  = 12
+	benchPredicted, benchWords  = 614, 21128
+)
+
+func evenStarts(sequences, length int) []int32 {
+	starts := make([]int32, sequences+1)
+	for i := range starts {
+		starts[i] = int32(i * length)
+	}
+	return starts
+}
+
+func BenchmarkNorm(b *testing.B) {
+	requireGPU(b)
+	const n = benchTokens * benchWidth
+	x, stats, rows, gamma := random(1, n), random(3, 2*benchTokens), numbers(benchTokens), random(1, benchWidth)
+	_, dropout := dropping(0.1)
+	shape := []any{benchTokens, benchWidth, 0}
+	b.Run("forward", func(b *testing.B) {
+		measure(b, "norm_float", warpGrid(benchTokens), work{bytes: 4 * 4 * n},
+			slices.Concat([]any{memory(n), memory(n), memory(2 * benchTokens), x, x, rows, gamma, gamma}, shape, dropout)...)
+	})
+	b.Run("gradient", func(b *testing.B) {
+		measure(b, "norm_gradient_float", warpGrid(benchTokens), work{bytes: 4 * 4 * n},
+			slices.Concat([]any{memory(n), memory(n), x, x, stats, rows, gamma}, shape, dropout, []any{false, false})...)
+	})
+	b.Run("gradient of the parameters", func(b *testing.B) {
+		blocks, rowsOfBlock := RowBlocks(benchTokens)
+		measure(b, "norm_parameter_partials_float", stripGrid(benchWidth, blocks), work{bytes: 4 * 2 * n},
+			memory(blocks*2*benchWidth), x, x, stats, benchTokens, benchWidth, rowsOfBlock, 0)
+	})
+}
+
+func BenchmarkActivation(b *testing.B) {
+	requireGPU(b)
+	const n, gelu = benchTokens * benchForward, 1
+	x := random(1, n)
+	blocks, rowsOfBlock := RowBlocks(benchTokens)
+	b.Run("forward", func(b *testing.B) {
+		measure(b, "activation_float", flatGrid(n), work{bytes: 4 * 2 * n}, memory(n), x, n, gelu)
+	})
+	b.Run("gradient", func(b *testing.B) {
+		measure(b, "activation_gradient_float", stripGrid(benchForward, blocks), work{bytes: 4 * 3 * n},
+			memory(n), memory(blocks*benchForward), x, x, benchTokens, benchForward, rowsOfBlock, gelu)
+	})
+	b.Run("sums", func(b *testing.B) {
+		measure(b, "column_sums", grid{ceilDivide(benchForward, 32)}, work{bytes: 4 * float64(blocks*benchForward)},
+			memory(benchForward), memory(blocks*benchForward), blocks, benchForward, benchForward, false)
+	})
+}
+
+func BenchmarkAttention(b *testing.B) {
+	requireGPU(b)
+	for _, length := range []int{128, 512} {
+		tokens := benchSequences * length
+		n, rows, starts := tokens*benchWidth, tokens*benchHeads, evenStarts(benchSequences, length)
+		q, k, v := random(1, n), random(2, n), random(3, n)
+		_, dropout := dropping(0.1)
+		heads := slices.Concat([]any{starts, starts, numbers(tokens), nil, nil, nil},
+			[]any{benchHeads, benchWidth / benchHeads, length, float32(0.125)}, dropout, []any{false})
+		inputs := []any{q, memory(rows), memory(rows), q, k, v}
+		blocks := grid{ceilDivide(length, 32), benchHeads, benchSequences}
+		product := 2 * float64(n) * float64(length) // operations of one product
+		b.Run(fmt.Sprint(length, " tokens, forward"), func(b *testing.B) {
+			measure(b, "attention_float", blocks, work{flops: 2 * product},
+				slices.Concat([]any{memory(n), memory(rows), q, k, v}, heads)...)
+		})
+		b.Run(fmt.Sprint(length, " tokens, gradient of queries"), func(b *testing.B) {
+			measure(b, "attention_queries_float", blocks, work{flops: 3 * product},
+				slices.Concat([]any{memory(n)}, inputs, heads, []any{false})...)
+		})
+		b.Run(fmt.Sprint(length, " tokens, gradient of keys"), func(b *testing.B) {
+			measure(b, "attention_keys_float", blocks, work{flops: 4 * product},
+				slices.Concat([]any{memory(n), memory(n)}, inputs, heads, []any{false, false})...)
+		})
+	}
+}
+
+func BenchmarkLoss(b *testing.B) {
+	requireGPU(b)
+	const rows, n = benchPredicted, benchPredicted * benchWords
+	measure(b, "cross_entropy_float", grid{rows}, work{bytes: 4 * 2 * n},
+		random(1, n), memory(rows), memory(rows), memory(rows), benchWords, float32(1))
+}
+
+func BenchmarkUpdate(b *testing.B) {
+	requireGPU(b)
+	const n = 100 << 20
+	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), memory(n), []float64{1}, []float32{0},
+		n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
+}
+
+func BenchmarkEmbedding(b *testing.B) {
+	requireGPU(b)
+	const n, words = benchTokens * benchWidth, benchWords * benchWidth
+	ids := numbers(benchTokens)
+	for i := range ids {
+		ids[i] = ids[i] * 7919 % benchWords
+	}
+	var o EmbeddingOrder
+	o.Sort(ids, benchWords)
+	pieces, count := len(o.Pieces)-1, len(o.IDs)
+	b.Run("forward", func(b *testing.B) {
+		measure(b, "embedding_float", cellGrid(benchTokens, benchWidth), work{bytes: 4 * 4 * n},
+			memory(n), memory(words), memory(words), memory(words), nil, ids, ids, ids, nil, benchTokens, benchWidth, float32(1))
+	})
+	b.Run("gradient", func(b *testing.B) {
+		measure(b, "embedding_partials_float", cellGrid(pieces, benchWidth), work{bytes: 4 * (n + float64(pieces*benchWidth))},
+			memory(pieces*benchWidth), random(1, n), o.Tokens, o.Pieces, pieces, benchWidth, float32(1))
+	})
+	b.Run("sums", func(b *testing.B) {
+		measure(b, "embedding_sums", cellGrid(count, benchWidth), work{bytes: 4 * float64((pieces+count)*benchWidth)},
+			memory(words), memory(pieces*benchWidth), o.Lists, o.IDs, count, benchWidth, false)
+	})
+}
+
+func BenchmarkRecurrent(b *testing.B) {
+	requireGPU(b)
+	const hidden, directions, gates = 512, 2, 4
+	starts := evenStarts(benchSequences, benchLength)
+	var o SequenceOrder
+	o.Sort(starts)
+	y, a, weight := memory(benchTokens*directions*hidden), memory(benchTokens*directions*hidden*gates), memory(gates*hidden*hidden)
+	step := []any{starts, o.Sequences, benchSequences, benchTokens, hidden, directions, 5}
+	blocks := grid{ceilDivide(hidden, 8), ceilDivide(benchSequences, 32), directions}
+	w := work{flops: 2 * gates * hidden * hidden * directions * benchSequences}
+	b.Run("forward", func(b *testing.B) {
+		measure(b, "recurrent_lstm_float", blocks, w, slices.Concat([]any{y, a, y, weight, weight}, step)...)
+	})
+	b.Run("gradient", func(b *testing.B) {
+		measure(b, "recurrent_lstm_gradient_float", blocks, w,
+			slices.Concat([]any{a, memory(directions * benchSequences * hidden), y, a, y, weight, weight}, step,
+				[]any{benchSequences, benchSequences})...)
+	})
+}
+
+func BenchmarkProduct(b *testing.B) {
+	requireGPU(b)
+	const m, n, k = benchTokens, benchForward, benchWidth
+	measure(b, "product_float", grid{n / 64, m / 64}, work{flops: 2 * m * n * k},
+		memory(m*n), random(1, m*k), random(2, n*k), nil, m, n, k, n, k, k, false, true, false)
+}
