@@ -53,6 +53,7 @@ stage operations 90 12 bash -c 'verbose . ./bin/device_cuda.test TestOps'
 stage golden 120 12 bash -c 'verbose internal/model ../../bin/model.test "GPUGradients|GPUUpdates"'
 stage steps 120 12 bash -c 'verbose internal/model ../../bin/model.test GPUSteps'
 stage driver 60 12 bash -c 'cd internal/cuda && ../../bin/cuda.test -test.skip BuildsExport'
+stage kernels 90 60 bin/device_cuda_kernels.test -gpu -test.skip 'Generated|PTX|Assemble|Lint' -test.bench .
 roberta="--config_path bert/base_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 1e-4"
 stage roberta_ragged 60 6 bash -c "train ragged.pt 400 $roberta"
 stage roberta_dense 60 6 bash -c "train dense.pt 100 $roberta"

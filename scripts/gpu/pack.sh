@@ -16,7 +16,7 @@ strip -o "$to/bin/uer" bin/uer
 # The flags that make compiles with.
 flags=$(make --silent --no-print-directory gpu-flags)
 eval "$flags"
-for package in cuda device/cuda model; do
+for package in cuda device/cuda device/cuda/kernels model; do
 	go test -c -tags gpu -ldflags '-s -w' -o "$to/bin/${package//\//_}.test" "./internal/$package"
 done
 tar -cf "$to/testdata.tar" internal/model/testdata internal/cuda/testdata models/demo_vocab.txt corpora

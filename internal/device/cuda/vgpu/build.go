@@ -56,6 +56,22 @@ func Folder() (string, error) {
 	return filepath.Join(source, "../../../../build/vgpu"), nil
 }
 
+// Use builds the stand-in in Folder and sets the variables by which package cuda finds it, for the tests of a package.
+// Where UER_LIBCUDA is set, it leaves things as they are.
+func Use() error {
+	if os.Getenv("UER_LIBCUDA") != "" {
+		return nil
+	}
+	folder, err := Folder()
+	if err != nil {
+		return err
+	}
+	if err := Build(folder, io.Discard); err != nil {
+		return err
+	}
+	return errors.Join(os.Setenv("UER_LIBCUDA", filepath.Join(folder, "libcuda.so.1")), os.Setenv("UER_CUDA_LIB", folder))
+}
+
 // Build builds the stand-in in a folder, or what is not up to date there, and names to report each file that it makes.
 func Build(folder string, report io.Writer) error {
 	b, err := newBuilder(folder, report)
@@ -93,7 +109,9 @@ func newBuilder(folder string, report io.Writer) (*builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{compiler: compiler, source: source, kernels: filepath.Join(source, "../kernels"), build: folder, report: report}
+	b := &builder{
+		compiler: compiler, source: source, kernels: filepath.Join(source, "../kernels"), build: folder, report: report,
+	}
 	return b, os.MkdirAll(filepath.Join(folder, "twins"), 0o777)
 }
 
@@ -142,7 +160,9 @@ func (b *builder) objects(folder string) []*target {
 // library links objects, or other libraries, which it finds beside it.
 func (b *builder) library(name string, objects []*target) *target {
 	t := &target{output: filepath.Join(b.build, name)}
-	t.command = []string{b.compiler, "-shared", "-Wl,-soname," + name, "-Wl,-rpath,$ORIGIN", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-pthread"}
+	t.command = []string{
+		b.compiler, "-shared", "-Wl,-soname," + name, "-Wl,-rpath,$ORIGIN", "-Wl,-Bsymbolic", "-Wl,-z,defs", "-pthread",
+	}
 	for _, object := range objects {
 		t.command = append(t.command, object.output)
 		t.inputs = append(t.inputs, object.output)
@@ -204,7 +224,8 @@ func (b *builder) twin(name, source string, flags ...string) *target {
 }
 
 func (b *builder) sourceTwin(source, name string) *target {
-	t := b.twin(name+".source", source, "-O2")
+	t := b.twin(name+".source", source, "-O3", "-mtls-dialect=gnu2")
+	t.name = "the twin of " + source
 	t.inputs = append(t.inputs, filepath.Dir(source)) // the headers beside it
 	return t
 }
@@ -219,7 +240,9 @@ func (b *builder) translated(module string, ptx []byte, name string) (*target, e
 	if err := os.WriteFile(source, text, 0o666); err != nil {
 		return nil, err
 	}
-	return b.twin(name+".ptx", source, "-O1"), nil
+	t := b.twin(name+".ptx", source, "-O1")
+	t.name = "the twin of " + module
+	return t, nil
 }
 
 // Translate builds the twin of one PTX file in a folder that Build has filled.

@@ -15,10 +15,10 @@ import (
 	"time"
 )
 
-// Check checks the kernels by recordings of their launches, which a run of the stand-in with VGPU_RECORD=recorded has left:
-// twins from source and from PTX leave the recorded bits under other schedules; ThreadSanitizer finds no race and
-// AddressSanitizer no access outside an array; and both would notice a barrier, wait or commit that is missing. Mutants that
-// are not tried after `limit` are counted. The table goes to out.
+// Check checks the kernels by recordings of their launches, which a run of the stand-in with VGPU_RECORD=recorded has
+// left: twins from source and from PTX leave the recorded bits under other schedules; ThreadSanitizer finds no race and
+// AddressSanitizer no access outside an array; and both would notice a barrier, wait or commit that is missing. Mutants
+// that are not tried after `limit` are counted. The table goes to out.
 func Check(folder, recorded string, limit time.Duration, out io.Writer) error {
 	b, err := newBuilder(folder, io.Discard)
 	if err != nil {
@@ -42,8 +42,8 @@ type kernelFile struct {
 
 var entry = regexp.MustCompile(`\.entry (\w+)`)
 
-// recordings finds the kernel files of a folder and their recordings, the smallest first. Recordings of other kernels, or of
-// these with another PTX, do not count.
+// recordings finds the kernel files of a folder and their recordings, the smallest first. Recordings of other kernels,
+// or of these with another PTX, do not count.
 func (b *builder) recordings(kernels, recorded string) ([]*kernelFile, error) {
 	var files []*kernelFile
 	byName := map[string]*kernelFile{}

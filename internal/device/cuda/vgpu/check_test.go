@@ -25,12 +25,15 @@ func (b *builder) recorded(t *testing.T, tests ...string) string {
 
 // The checks pass right kernels, and notice each barrier that is taken away.
 func TestCheck(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles twins with a sanitizer")
+	}
 	b := built(t)
 	if _, err := exec.LookPath(clang); err != nil {
 		t.Skip("the checks need clang-19 and libclang-rt-19-dev")
 	}
-	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically", "numbers",
-		"spins")
+	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically",
+		"numbers", "spins")
 	var out strings.Builder
 	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, time.Hour, &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)
@@ -44,6 +47,9 @@ func TestCheck(t *testing.T) {
 
 // Each check fails on kernels that are wrong in its way.
 func TestCheckNotices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles twins with a sanitizer")
+	}
 	b := built(t)
 	if _, err := exec.LookPath(clang); err != nil {
 		t.Skip("the checks need clang-19 and libclang-rt-19-dev")

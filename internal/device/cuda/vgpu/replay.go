@@ -52,7 +52,8 @@ func (b *builder) replayer(v variant) (*replayer, error) {
 	program := &target{output: filepath.Join(b.build, "replay", v.name)}
 	var targets []*target
 	for _, file := range objects {
-		object := &target{output: filepath.Join(b.build, "objects", v.name, filepath.Base(file)+".o"), inputs: []string{file, runtime}}
+		object := &target{output: filepath.Join(b.build, "objects", v.name, filepath.Base(file)+".o")}
+		object.inputs = []string{file, runtime}
 		object.command = append([]string{v.compiler, "-std=c++17", "-O2", "-g1", "-fPIC", "-I", runtime}, v.flags...)
 		object.command = append(object.command, "-c", file, "-o")
 		targets = append(targets, object)
@@ -78,8 +79,8 @@ func slicesOf(folder string, patterns ...string) []string {
 // twinOf builds a library of a kernel file for this variant.
 func (r *replayer) twinOf(source, output string) *target {
 	t := &target{output: output}
-	t.command = append([]string{r.variant.compiler, "-std=c++17", "-g1", "-fPIC", "-shared", "-ffp-contract=off", "-fno-strict-aliasing", "-w",
-		"-DUER_VGPU", "-I", filepath.Join(r.source, "runtime")}, r.flags...)
+	t.command = append([]string{r.variant.compiler, "-std=c++17", "-g1", "-fPIC", "-shared", "-ffp-contract=off",
+		"-fno-strict-aliasing", "-w", "-DUER_VGPU", "-I", filepath.Join(r.source, "runtime")}, r.flags...)
 	t.command = append(t.command, r.variant.twin...)
 	t.command = append(t.command, "-x", "c++", source, "-o")
 	t.inputs = []string{source, filepath.Dir(source), filepath.Join(r.source, "runtime")}

@@ -4,6 +4,7 @@ package vgpu
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -20,6 +21,7 @@ import (
 
 // target is a file that a command makes. It is made again when its key changes: the command and all that it reads.
 type target struct {
+	name    string // for people, "" if the output's will do
 	output  string
 	command []string // the output's name is appended
 	inputs  []string // files, or folders whose headers count
@@ -102,7 +104,7 @@ func makeAll(targets []*target, report io.Writer) error {
 	slots := make(chan struct{}, runtime.NumCPU())
 	for i, t := range stale {
 		slots <- struct{}{}
-		fmt.Fprintln(report, "  ", t.output)
+		fmt.Fprintln(report, "  ", cmp.Or(t.name, t.output))
 		group.Go(func() {
 			errs[i] = t.make()
 			<-slots

@@ -51,9 +51,13 @@ func (b *builder) program(t *testing.T, name string) string {
 	t.Helper()
 	source := filepath.Join(b.source, "test", name+".cpp")
 	p := &target{output: filepath.Join(b.build, "test", name)}
-	p.command = []string{b.compiler, "-std=c++17", "-g1", "-Wall", "-Wextra", "-I", filepath.Join(b.source, "driver"), source,
-		filepath.Join(b.build, "libcuda.so.1"), filepath.Join(b.build, "libcublasLt.so.13"), "-Wl,-rpath," + b.build, "-pthread", "-o"}
-	p.inputs = []string{source, filepath.Join(b.source, "driver"), filepath.Join(b.source, "cublaslt"), filepath.Join(b.source, "test")}
+	p.command = []string{b.compiler, "-std=c++17", "-g1", "-Wall", "-Wextra", "-I", filepath.Join(b.source, "driver"),
+		source, filepath.Join(b.build, "libcuda.so.1"), filepath.Join(b.build, "libcublasLt.so.13"),
+		"-Wl,-rpath," + b.build, "-pthread", "-o"}
+	p.inputs = []string{source}
+	for _, folder := range []string{"driver", "cublaslt", "test"} {
+		p.inputs = append(p.inputs, filepath.Join(b.source, folder))
+	}
 	if err := makeAll([]*target{p}, io.Discard); err != nil {
 		t.Fatal(err)
 	}

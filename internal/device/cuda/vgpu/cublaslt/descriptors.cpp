@@ -70,7 +70,8 @@ template <class T> cublasStatus_t set(const char *caller, T *object, int attribu
 	Field f;
 	if (usable(object)) f = field(object, attribute);
 	if (f.at == nullptr || f.size != size || value == nullptr) {
-		say("%s: attribute %d of %zu bytes: no such attribute, another size, or a wrong object", caller, attribute, size);
+		say("%s: attribute %d of %zu bytes: no such attribute, another size, or a wrong object", caller, attribute,
+			size);
 		return CUBLAS_STATUS_INVALID_VALUE;
 	}
 	memcpy(f.at, value, size);
@@ -111,11 +112,13 @@ cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t *description, int c
 
 cublasStatus_t cublasLtMatmulDescDestroy(cublasLtMatmulDesc_t description) { return destroy(__func__, description); }
 
-cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t description, int attribute, const void *value, size_t size) {
+cublasStatus_t cublasLtMatmulDescSetAttribute(
+	cublasLtMatmulDesc_t description, int attribute, const void *value, size_t size) {
 	return set(__func__, description, attribute, value, size);
 }
 
-cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, int type, uint64_t rows, uint64_t columns, int64_t ld) {
+cublasStatus_t cublasLtMatrixLayoutCreate(
+	cublasLtMatrixLayout_t *layout, int type, uint64_t rows, uint64_t columns, int64_t ld) {
 	if (layout == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
 	*layout = new cublasLtMatrixLayoutOpaque;
 	(*layout)->type = (uint32_t)type, (*layout)->rows = rows, (*layout)->columns = columns, (*layout)->ld = ld;
@@ -124,7 +127,8 @@ cublasStatus_t cublasLtMatrixLayoutCreate(cublasLtMatrixLayout_t *layout, int ty
 
 cublasStatus_t cublasLtMatrixLayoutDestroy(cublasLtMatrixLayout_t layout) { return destroy(__func__, layout); }
 
-cublasStatus_t cublasLtMatrixLayoutSetAttribute(cublasLtMatrixLayout_t layout, int attribute, const void *value, size_t size) {
+cublasStatus_t cublasLtMatrixLayoutSetAttribute(
+	cublasLtMatrixLayout_t layout, int attribute, const void *value, size_t size) {
 	return set(__func__, layout, attribute, value, size);
 }
 
@@ -134,10 +138,12 @@ cublasStatus_t cublasLtMatmulPreferenceCreate(cublasLtMatmulPreference_t *prefer
 	return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) { return destroy(__func__, preference); }
+cublasStatus_t cublasLtMatmulPreferenceDestroy(cublasLtMatmulPreference_t preference) {
+	return destroy(__func__, preference);
+}
 
-cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t preference, int attribute, const void *value,
-	size_t size) {
+cublasStatus_t cublasLtMatmulPreferenceSetAttribute(
+	cublasLtMatmulPreference_t preference, int attribute, const void *value, size_t size) {
 	return set(__func__, preference, attribute, value, size);
 }
 

@@ -59,7 +59,8 @@ std::string describe(cublasLtMatmulDesc_t description, cublasLtMatrixLayout_t a,
 }
 
 // supported tells whether the stand-in has what a description asks for.
-bool supported(const cublasLtMatmulDescOpaque &description, const Product &p, std::initializer_list<cublasLtMatrixLayout_t> layouts) {
+bool supported(const cublasLtMatmulDescOpaque &description, const Product &p,
+	std::initializer_list<cublasLtMatrixLayout_t> layouts) {
 	for (cublasLtMatrixLayout_t layout : layouts) {
 		if (layout->order != CUBLASLT_ORDER_COL || layout->batch != 1) return false;
 	}
@@ -108,16 +109,19 @@ std::string wrong_memory(Context *context, const Product &p, const Algorithm *ch
 	const Operand operands[] = {
 		{"a", p.a.address, extent(p.a), chosen ? chosen->alignment_a : size_of(p.a.type)},
 		{"b", p.b.address, extent(p.b), chosen ? chosen->alignment_b : size_of(p.b.type)},
-		{"c", p.beta != 0 ? p.c.address : p.d.address, extent(p.beta != 0 ? p.c : p.d), chosen ? chosen->alignment_c : size_of(p.c.type)},
+		{"c", p.beta != 0 ? p.c.address : p.d.address, extent(p.beta != 0 ? p.c : p.d),
+			chosen ? chosen->alignment_c : size_of(p.c.type)},
 		{"d", p.d.address, extent(p.d), chosen ? chosen->alignment_d : size_of(p.d.type)},
 		{"the bias", bias ? p.bias : p.d.address, bias ? length * size_of(p.bias_type) : 0, size_of(p.bias_type)},
 		{"the workspace", p.workspace_bytes ? p.workspace : p.d.address, p.workspace_bytes, 16},
 	};
 	for (const Operand &o : operands) {
 		if (!context->reaches(o.address, o.size)) {
-			return std::string(o.name) + ", " + std::to_string(o.size) + " bytes: " + context->device.memory.describe(o.address);
+			return std::string(o.name) + ", " + std::to_string(o.size) +
+				" bytes: " + context->device.memory.describe(o.address);
 		}
-		if (o.address % o.alignment != 0) return std::string(o.name) + " is not aligned as it was when the algorithm was chosen";
+		if (o.address % o.alignment != 0)
+			return std::string(o.name) + " is not aligned as it was when the algorithm was chosen";
 	}
 	if (overlap(p.d, p.a) || overlap(p.d, p.b)) return "the result overlaps a factor";
 	bool same = p.c.address == p.d.address && p.c.ld == p.d.ld;
@@ -132,7 +136,8 @@ extern "C" {
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtMatmulDesc_t description,
 	cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b, cublasLtMatrixLayout_t c, cublasLtMatrixLayout_t d,
 	cublasLtMatmulPreference_t preference, int wanted, cublasLtMatmulHeuristicResult_t *results, int *found) {
-	if (!usable(handle)) return wrong(__func__, "the handle was destroyed, or never made", CUBLAS_STATUS_NOT_INITIALIZED);
+	if (!usable(handle))
+		return wrong(__func__, "the handle was destroyed, or never made", CUBLAS_STATUS_NOT_INITIALIZED);
 	if (!usable(preference) || wanted < 1 || results == nullptr || found == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
 	*found = 0;
 	Product p;
@@ -151,11 +156,12 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
 	return CUBLAS_STATUS_SUCCESS;
 }
 
-cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description, const void *alpha, const void *a,
-	cublasLtMatrixLayout_t layout_a, const void *b, cublasLtMatrixLayout_t layout_b, const void *beta, const void *c,
-	cublasLtMatrixLayout_t layout_c, void *d, cublasLtMatrixLayout_t layout_d, const cublasLtMatmulAlgo_t *algorithm,
-	void *workspace, size_t workspace_bytes, CUstream stream) {
-	if (!usable(handle)) return wrong(__func__, "the handle was destroyed, or never made", CUBLAS_STATUS_NOT_INITIALIZED);
+cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description, const void *alpha,
+	const void *a, cublasLtMatrixLayout_t layout_a, const void *b, cublasLtMatrixLayout_t layout_b, const void *beta,
+	const void *c, cublasLtMatrixLayout_t layout_c, void *d, cublasLtMatrixLayout_t layout_d,
+	const cublasLtMatmulAlgo_t *algorithm, void *workspace, size_t workspace_bytes, CUstream stream) {
+	if (!usable(handle))
+		return wrong(__func__, "the handle was destroyed, or never made", CUBLAS_STATUS_NOT_INITIALIZED);
 	Context *context;
 	if (current_context(__func__, &context) != CUDA_SUCCESS) return CUBLAS_STATUS_EXECUTION_FAILED;
 	if (context != handle->context) return wrong(__func__, "the handle was made in another context");
@@ -172,8 +178,10 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
 	Algorithm chosen;
 	if (algorithm != nullptr) {
 		memcpy(&chosen, algorithm, sizeof chosen);
-		if (!fits(chosen, *description, p)) return wrong(__func__, "the algorithm was chosen for another class of products");
-		if (chosen.workspace > workspace_bytes) return wrong(__func__, "the workspace is less than the algorithm needs");
+		if (!fits(chosen, *description, p))
+			return wrong(__func__, "the algorithm was chosen for another class of products");
+		if (chosen.workspace > workspace_bytes)
+			return wrong(__func__, "the workspace is less than the algorithm needs");
 		p.workspace = reinterpret_cast<uint64_t>(workspace), p.workspace_bytes = chosen.workspace;
 	}
 	why = wrong_memory(context, p, algorithm ? &chosen : nullptr);

@@ -22,14 +22,14 @@ CUstream CUctx_st::create_stream(unsigned flags, int priority) {
 	return stream;
 }
 
-// streams are those that are alive, without the legacy one.
+// streams are those that are alive or have something left to do, without the legacy one.
 std::vector<CUstream> CUctx_st::streams() {
 	std::lock_guard<std::mutex> lock(mutex);
-	std::vector<CUstream> alive;
-	for (CUstream stream : streams_) {
-		if (stream->alive) alive.push_back(stream);
+	for (auto at = streams_.begin(); at != streams_.end();) {
+		CUstream stream = *at++;
+		if (!stream->alive && stream->last().passed()) streams_.erase(stream);
 	}
-	return alive;
+	return {streams_.begin(), streams_.end()};
 }
 
 void CUctx_st::synchronize() {
@@ -61,20 +61,22 @@ Point CUctx_st::submit(CUstream stream, std::function<void()> run) {
 bool CUctx_st::reaches(uint64_t address, size_t size) {
 	if (device.memory.contains(this, address, size)) return true;
 	std::lock_guard<std::mutex> lock(mutex);
-	return std::any_of(peers.begin(), peers.end(), [&](Context *peer) {
-		return peer->alive && peer->device.memory.contains(peer, address, size);
-	});
+	return std::any_of(peers.begin(), peers.end(),
+		[&](Context *peer) { return peer->alive && peer->device.memory.contains(peer, address, size); });
 }
 
 namespace vgpu {
 
 CUresult current_context(const char *caller, Context **context) {
 	if (!initialized()) return refused(CUDA_ERROR_NOT_INITIALIZED, caller, "cuInit has not been called");
-	if (in_stream()) return refused(CUDA_ERROR_NOT_PERMITTED, caller, "a host function of a stream may not call the driver");
+	if (in_stream())
+		return refused(CUDA_ERROR_NOT_PERMITTED, caller, "a host function of a stream may not call the driver");
 	if (stack.empty() || stack.back() == nullptr) {
-		return refused(CUDA_ERROR_INVALID_CONTEXT, caller, "no context is current on this thread of the operating system");
+		return refused(
+			CUDA_ERROR_INVALID_CONTEXT, caller, "no context is current on this thread of the operating system");
 	}
-	if (!stack.back()->alive) return refused(CUDA_ERROR_CONTEXT_IS_DESTROYED, caller, "the current context was destroyed");
+	if (!stack.back()->alive)
+		return refused(CUDA_ERROR_CONTEXT_IS_DESTROYED, caller, "the current context was destroyed");
 	*context = stack.back();
 	return (*context)->device.status();
 }
@@ -86,13 +88,15 @@ CUresult stream_of(const char *caller, Context *context, CUstream *stream) {
 	}
 	if (*stream == nullptr) return CUDA_SUCCESS;
 	if (!Handles<CUstream_st>::usable(caller, "stream", *stream)) return CUDA_ERROR_INVALID_HANDLE;
-	if ((*stream)->context != context) return refused(CUDA_ERROR_INVALID_HANDLE, caller, "the stream is of another context");
+	if ((*stream)->context != context)
+		return refused(CUDA_ERROR_INVALID_HANDLE, caller, "the stream is of another context");
 	return CUDA_SUCCESS;
 }
 
 static CUresult known_context(const char *caller, Context *context) {
 	if (!initialized()) return CUDA_ERROR_NOT_INITIALIZED;
-	if (context == nullptr || !Handles<Context>::known(context)) return refused(CUDA_ERROR_INVALID_CONTEXT, caller, "no such context");
+	if (context == nullptr || !Handles<Context>::known(context))
+		return refused(CUDA_ERROR_INVALID_CONTEXT, caller, "no such context");
 	if (!context->alive) return refused(CUDA_ERROR_CONTEXT_IS_DESTROYED, caller, "the context was destroyed");
 	return CUDA_SUCCESS;
 }
@@ -119,7 +123,8 @@ CUresult cuDevicePrimaryCtxRelease_v2(CUdevice number) {
 	Device *d = device(number);
 	if (d == nullptr) return CUDA_ERROR_INVALID_DEVICE;
 	std::lock_guard<std::mutex> lock(d->mutex);
-	if (d->primary_references == 0) return refused(CUDA_ERROR_INVALID_CONTEXT, __func__, "the primary context is not retained");
+	if (d->primary_references == 0)
+		return refused(CUDA_ERROR_INVALID_CONTEXT, __func__, "the primary context is not retained");
 	if (--d->primary_references == 0) {
 		d->primary->destroy();
 		d->primary = nullptr;
@@ -167,7 +172,8 @@ CUresult cuCtxCreate_v2(CUcontext *context, unsigned flags, CUdevice number) {
 
 CUresult cuCtxDestroy_v2(CUcontext context) {
 	if (CUresult status = known_context(__func__, context)) return status;
-	if (context == context->device.primary) return refused(CUDA_ERROR_INVALID_CONTEXT, __func__, "a primary context is released");
+	if (context == context->device.primary)
+		return refused(CUDA_ERROR_INVALID_CONTEXT, __func__, "a primary context is released");
 	context->destroy();
 	if (!stack.empty() && stack.back() == context) stack.pop_back();
 	return CUDA_SUCCESS;

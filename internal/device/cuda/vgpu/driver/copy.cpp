@@ -1,5 +1,5 @@
-// Copies and fills. What is asynchronous on a GPU is so here: copies between the memories of devices and fills too, even those
-// without a stream; copies of pinned memory with one.
+// Copies and fills. What is asynchronous on a GPU is so here: copies between the memories of devices and fills too,
+// even those without a stream; copies of pinned memory with one.
 #include <cstring>
 
 #include "device.h"
@@ -27,7 +27,8 @@ std::string in_words(const Place &place, size_t size) {
 // check_place makes sure that memory of a device lies in one buffer, and that memory of the host is the host's.
 CUresult check_place(const char *caller, const Place &place, size_t size) {
 	if (place.host) {
-		if (place.address == 0) return refused(CUDA_ERROR_INVALID_VALUE, caller, "the address in the host's memory is null");
+		if (place.address == 0)
+			return refused(CUDA_ERROR_INVALID_VALUE, caller, "the address in the host's memory is null");
 		for (int i = 0; i < device_count(); i++) {
 			if (!device(i)->memory.owns(place.address)) continue;
 			return refused(CUDA_ERROR_INVALID_VALUE, caller, "an address of a device was given for one of the host");
@@ -44,8 +45,8 @@ std::function<void()> or_fault(Context *context, std::function<void()> run) {
 	return [context] { context->device.fail(CUDA_ERROR_ECC_UNCORRECTABLE, "a copy met an error of the memory"); };
 }
 
-// copy begins a copy in a stream. The host waits for it where a real driver would have to: it cannot leave memory that is not
-// pinned to the device.
+// copy begins a copy in a stream. The host waits for it where a real driver would have to: it cannot leave memory that
+// is not pinned to the device.
 CUresult copy(const char *caller, Place to, Place from, size_t size, CUstream stream, bool waits) {
 	Context *context;
 	if (CUresult status = current_context(caller, &context)) return status;
@@ -58,7 +59,9 @@ CUresult copy(const char *caller, Place to, Place from, size_t size, CUstream st
 	void *target = reinterpret_cast<void *>(to.address);
 	const void *source = reinterpret_cast<const void *>(from.address);
 	for (const Place &place : {to, from}) {
-		if (!place.host || waits || HostMemory::instance().contains(reinterpret_cast<const void *>(place.address), size)) continue;
+		if (!place.host || waits ||
+			HostMemory::instance().contains(reinterpret_cast<const void *>(place.address), size))
+			continue;
 		say_once(std::string(caller) + ": the memory is not pinned, so the call waits for the copy");
 		waits = true;
 	}
@@ -84,7 +87,8 @@ template <class T> CUresult fill(const char *caller, CUdeviceptr to, T value, si
 	if (CUresult status = current_context(caller, &context)) return status;
 	if (CUresult status = stream_of(caller, context, &stream)) return status;
 	if (count == 0) return CUDA_SUCCESS;
-	if (to % sizeof(T) != 0) return refused(CUDA_ERROR_INVALID_VALUE, caller, "the address is no multiple of the value's size");
+	if (to % sizeof(T) != 0)
+		return refused(CUDA_ERROR_INVALID_VALUE, caller, "the address is no multiple of the value's size");
 	Place place{to, false, context};
 	if (CUresult status = check_place(caller, place, count * sizeof(T))) return status;
 	T *target = reinterpret_cast<T *>(to);
@@ -126,8 +130,8 @@ CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t size) {
 CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream) {
 	return copy(__func__, on_device(to), on_device(from), size, stream, false);
 }
-CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t size,
-	CUstream stream) {
+CUresult cuMemcpyPeerAsync(
+	CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t size, CUstream stream) {
 	if (CUresult status = peer(__func__, to_context)) return status;
 	if (CUresult status = peer(__func__, from_context)) return status;
 	return copy(__func__, {to, false, to_context}, {from, false, from_context}, size, stream, false);
@@ -136,9 +140,15 @@ CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CU
 	return cuMemcpyPeerAsync(to, to_context, from, from_context, size, nullptr);
 }
 
-CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t count) { return fill(__func__, to, value, count, nullptr); }
-CUresult cuMemsetD16_v2(CUdeviceptr to, unsigned short value, size_t count) { return fill(__func__, to, value, count, nullptr); }
-CUresult cuMemsetD32_v2(CUdeviceptr to, unsigned value, size_t count) { return fill(__func__, to, value, count, nullptr); }
+CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t count) {
+	return fill(__func__, to, value, count, nullptr);
+}
+CUresult cuMemsetD16_v2(CUdeviceptr to, unsigned short value, size_t count) {
+	return fill(__func__, to, value, count, nullptr);
+}
+CUresult cuMemsetD32_v2(CUdeviceptr to, unsigned value, size_t count) {
+	return fill(__func__, to, value, count, nullptr);
+}
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream stream) {
 	return fill(__func__, to, value, count, stream);
 }

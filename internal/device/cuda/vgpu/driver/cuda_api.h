@@ -1,5 +1,5 @@
-// The part of CUDA's driver interface that the stand-in implements, under the names that drivers export. It is written apart
-// from the header that the program is built with, so that a wrong value in either of them shows.
+// The part of CUDA's driver interface that the stand-in implements, under the names that drivers export. It is written
+// apart from the header that the program is built with, so that a wrong value in either of them shows.
 #pragma once
 
 #include <cstddef>
@@ -191,8 +191,8 @@ CUresult cuMemcpyDtoHAsync_v2(void *to, CUdeviceptr from, size_t size, CUstream 
 CUresult cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, size_t size);
 CUresult cuMemcpyDtoDAsync_v2(CUdeviceptr to, CUdeviceptr from, size_t size, CUstream stream);
 CUresult cuMemcpyPeer(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t size);
-CUresult cuMemcpyPeerAsync(CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t size,
-	CUstream stream);
+CUresult cuMemcpyPeerAsync(
+	CUdeviceptr to, CUcontext to_context, CUdeviceptr from, CUcontext from_context, size_t size, CUstream stream);
 CUresult cuMemsetD8_v2(CUdeviceptr to, unsigned char value, size_t count);
 CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUstream stream);
 CUresult cuMemsetD16_v2(CUdeviceptr to, unsigned short value, size_t count);

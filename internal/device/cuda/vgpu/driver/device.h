@@ -42,7 +42,6 @@ struct CUctx_st {
 	CUctx_st(vgpu::Device &device, unsigned flags);
 
 	CUstream create_stream(unsigned flags, int priority);
-	std::vector<CUstream> streams();
 	void synchronize();
 	void destroy();
 
@@ -58,6 +57,8 @@ struct CUctx_st {
 	std::set<CUcontext> peers;
 
 private:
+	std::vector<CUstream> streams();
+
 	std::set<CUstream> streams_;
 	CUstream legacy_;
 };
@@ -66,8 +67,8 @@ namespace vgpu {
 
 using Context = CUctx_st;
 
-// current_context gives the context of the calling thread, or why there is none that can be used. `caller` is the function
-// that asks, for the message.
+// current_context gives the context of the calling thread, or why there is none that can be used. `caller` is the
+// function that asks, for the message.
 CUresult current_context(const char *caller, Context **context);
 
 // stream_of checks that a stream can be used in a context, and takes the names of the legacy stream to null.

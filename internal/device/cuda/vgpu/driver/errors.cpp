@@ -37,7 +37,7 @@ const std::map<int, Meaning> &meanings() {
 		MEANING(CUDA_ERROR_PEER_ACCESS_NOT_ENABLED, "peer access has not been enabled"),
 		MEANING(CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE, "cannot set while device is active in this process"),
 		MEANING(CUDA_ERROR_CONTEXT_IS_DESTROYED, "context is destroyed"),
-		MEANING(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, "part or all of the requested memory range is already mapped"),
+		MEANING(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, "part or all of the memory range is already mapped"),
 		MEANING(CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED, "pointer does not correspond to a registered memory region"),
 		MEANING(CUDA_ERROR_LAUNCH_FAILED, "unspecified launch failure"),
 		MEANING(CUDA_ERROR_NOT_PERMITTED, "operation not permitted"),

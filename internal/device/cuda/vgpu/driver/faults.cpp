@@ -44,7 +44,8 @@ struct Plan {
 			planned.push_back({static_cast<Fault>(i), (int)device, count});
 			return;
 		}
-		error = "VGPU_FAIL: cannot read \"" + item + "\": a kind, a colon, a count, and perhaps @ and a device, as in launch:120@1";
+		error = "VGPU_FAIL: cannot read \"" + item +
+			"\": a kind, a colon, a count, and perhaps @ and a device, as in launch:120@1";
 	}
 };
 

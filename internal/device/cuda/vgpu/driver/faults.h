@@ -1,5 +1,5 @@
-// Faults on demand. VGPU_FAIL is a list such as "alloc:3,launch:120@1": the third allocation of device memory fails, and so
-// does the 120th launch on device 1 (without @, on any device, counted over all).
+// Faults on demand. VGPU_FAIL is a list such as "alloc:3,launch:120@1": the third allocation of device memory fails,
+// and so does the 120th launch on device 1 (without @, on any device, counted over all).
 //
 //	alloc    CUDA_ERROR_OUT_OF_MEMORY from the call
 //	host     the same, of pinned memory

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "recorder.h"
 #include "report.h"
+#include "workers.h"
 
 using namespace vgpu;
 
@@ -68,12 +69,14 @@ int wrong_pointer(Context *context, CUfunction function, const Arguments &argume
 void run(Context *context, CUfunction function, const Launch &launch, Arguments &arguments, uint64_t seed) {
 	const std::string &name = function->ptx.name;
 	std::unique_ptr<Recorder> recorder = Recorder::begin(context, function, launch, arguments.pointers.data());
-	for (uint32_t block : order_of_blocks(launch, seed)) {
-		Failure failure = run_block(*function->twin, name, launch, block, arguments.pointers.data(), seed);
-		if (failure.why.empty()) continue;
+	const std::vector<uint32_t> order = order_of_blocks(launch, seed);
+	Workers::instance().run(order.size(), [&](size_t i) {
+		Failure failure = run_block(*function->twin, name, launch, order[i], arguments.pointers.data(), seed);
+		if (failure.why.empty()) return true;
 		context->device.fail(failure.address ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_ERROR_LAUNCH_FAILED, failure.why);
-		return;
-	}
+		return false;
+	});
+	if (context->device.status() != CUDA_SUCCESS) return;
 	if (recorder != nullptr) recorder->end();
 	std::string overrun = context->device.memory.overrun();
 	if (!overrun.empty()) {
@@ -83,13 +86,15 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 
 } // namespace
 
-extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
-	unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void **given, void **extra) {
+extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+	unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void **given,
+	void **extra) {
 	CURRENT(context);
 	if (CUresult status = usable_function(__func__, context, function)) return status;
 	if (CUresult status = stream_of(__func__, context, &stream)) return status;
 	const std::string &name = function->ptx.name;
-	if (extra != nullptr) return refused(CUDA_ERROR_NOT_SUPPORTED, __func__, name + ": arguments in one buffer are not modelled");
+	if (extra != nullptr)
+		return refused(CUDA_ERROR_NOT_SUPPORTED, __func__, name + ": arguments in one buffer are not modelled");
 	Launch launch{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
 	std::string wrong = wrong_shape(function, launch);
 	if (!wrong.empty()) return refused(CUDA_ERROR_INVALID_VALUE, __func__, name + ": " + wrong);
@@ -104,8 +109,9 @@ extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigne
 		uint64_t address = arguments->words[0];
 		memcpy(&address, arguments->pointers[pointer], sizeof address);
 		context->submit(stream, [&device, name, pointer, address] {
-			device.fail(CUDA_ERROR_ILLEGAL_ADDRESS, "kernel " + name + ": argument " + std::to_string(pointer) +
-				" points to memory that the device cannot reach: " + device.memory.describe(address));
+			device.fail(CUDA_ERROR_ILLEGAL_ADDRESS,
+				"kernel " + name + ": argument " + std::to_string(pointer) +
+					" points to memory that the device cannot reach: " + device.memory.describe(address));
 		});
 		return CUDA_SUCCESS;
 	}
@@ -114,7 +120,8 @@ extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigne
 		return CUDA_SUCCESS;
 	}
 	if (fault(Fault::launch, device.number)) {
-		context->submit(stream, [&device, name] { device.fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + name + " failed"); });
+		context->submit(
+			stream, [&device, name] { device.fail(CUDA_ERROR_LAUNCH_FAILED, "kernel " + name + " failed"); });
 		return CUDA_SUCCESS;
 	}
 	static std::atomic<uint64_t> launches{0};

@@ -23,8 +23,8 @@ static uint64_t round_up(uint64_t n, uint64_t unit) { return (n + unit - 1) / un
 DeviceMemory::DeviceMemory(int device)
 	: first_(FIRST_ADDRESS + (uint64_t)device * RANGE), last_(first_ + RANGE), next_(first_) {}
 
-// place finds room for a map after the last one, or from the start of the range on. Addresses of freed buffers are used again
-// as late as can be.
+// place finds room for a map after the last one, or from the start of the range on. Addresses of freed buffers are used
+// again as late as can be.
 uint64_t DeviceMemory::place(uint64_t map_size) {
 	for (int tries = 0; tries < 2; tries++) {
 		uint64_t at = next_;
@@ -112,11 +112,6 @@ size_t DeviceMemory::used() {
 	return used_;
 }
 
-void DeviceMemory::visit(const std::function<void(uint64_t address, size_t size)> &each) {
-	std::lock_guard<std::mutex> lock(mutex_);
-	for (auto &[start, buffer] : buffers_) each(start, buffer.size);
-}
-
 std::string DeviceMemory::describe(uint64_t address) {
 	std::lock_guard<std::mutex> lock(mutex_);
 	char text[160];
@@ -135,14 +130,15 @@ std::string DeviceMemory::describe(uint64_t address) {
 			return text;
 		}
 		if (offset - size < 1 << 20) {
-			snprintf(text, sizeof text, "%llu bytes past a buffer of %zu bytes", (unsigned long long)(offset - size), size);
+			snprintf(
+				text, sizeof text, "%llu bytes past a buffer of %zu bytes", (unsigned long long)(offset - size), size);
 			return text;
 		}
 	}
 	auto after = buffers_.upper_bound(address);
 	if (after != buffers_.end() && after->first - address < 1 << 20) {
-		snprintf(text, sizeof text, "%llu bytes before a buffer of %zu bytes", (unsigned long long)(after->first - address),
-			after->second.size);
+		snprintf(text, sizeof text, "%llu bytes before a buffer of %zu bytes",
+			(unsigned long long)(after->first - address), after->second.size);
 		return text;
 	}
 	return "no buffer is near";

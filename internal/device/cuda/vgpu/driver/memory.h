@@ -3,15 +3,15 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 
 namespace vgpu {
 
-// DeviceMemory is the memory of one device. Buffers belong to the context that made them. A buffer ends just before a page that nobody may touch and is garbage (NaN) when
-// it is new; what was freed may not be touched at all. Every device has a range of addresses of its own.
+// DeviceMemory is the memory of one device. Buffers belong to the context that made them. A buffer ends just before a
+// page that nobody may touch and is garbage (NaN) when it is new; what was freed may not be touched at all. Every
+// device has a range of addresses of its own.
 class DeviceMemory {
 public:
 	explicit DeviceMemory(int device);
@@ -25,7 +25,6 @@ public:
 	bool contains(Owner owner, uint64_t address, size_t size);
 	bool range(uint64_t address, uint64_t *start, size_t *size);
 	size_t used();
-	void visit(const std::function<void(uint64_t address, size_t size)> &each);
 
 	// describe says where an address of the device's range is: "12 bytes past a buffer of 400 bytes".
 	std::string describe(uint64_t address);
@@ -59,7 +58,7 @@ public:
 	static HostMemory &instance();
 
 	void *allocate(size_t size);
-	bool release(void *address); // false: not allocated here
+	bool release(void *address);          // false: not allocated here
 	bool add(void *address, size_t size); // false: some of it is registered already
 	bool remove(void *address);
 	bool contains(const void *address, size_t size);

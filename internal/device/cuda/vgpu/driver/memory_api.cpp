@@ -28,11 +28,11 @@ CUresult cuMemAlloc_v2(CUdeviceptr *address, size_t size) {
 // As in the real driver, all that is under way comes first.
 CUresult cuMemFree_v2(CUdeviceptr address) {
 	CURRENT(context);
-	if (address == 0) return CUDA_SUCCESS;
 	context->synchronize();
 	check_overrun(context);
 	if (!context->device.memory.release(address)) {
-		return refused(CUDA_ERROR_INVALID_VALUE, __func__, "not where a buffer begins: " + context->device.memory.describe(address));
+		return refused(CUDA_ERROR_INVALID_VALUE, __func__,
+			"not where a buffer begins: " + context->device.memory.describe(address));
 	}
 	return context->device.status();
 }
@@ -72,7 +72,8 @@ CUresult cuMemFreeHost(void *address) {
 		if (device(i)->primary != nullptr) device(i)->primary->synchronize();
 	}
 	context->synchronize();
-	if (!HostMemory::instance().release(address)) return refused(CUDA_ERROR_INVALID_VALUE, __func__, "not from cuMemHostAlloc");
+	if (!HostMemory::instance().release(address))
+		return refused(CUDA_ERROR_INVALID_VALUE, __func__, "not from cuMemHostAlloc");
 	return CUDA_SUCCESS;
 }
 
@@ -109,7 +110,9 @@ CUresult cuPointerGetAttribute(void *value, int attribute, CUdeviceptr address) 
 		return CUDA_SUCCESS;
 	case CU_POINTER_ATTRIBUTE_RANGE_START_ADDR: *static_cast<CUdeviceptr *>(value) = start; return CUDA_SUCCESS;
 	case CU_POINTER_ATTRIBUTE_RANGE_SIZE: *static_cast<size_t *>(value) = size; return CUDA_SUCCESS;
-	default: return refused(CUDA_ERROR_NOT_SUPPORTED, __func__, "attribute " + std::to_string(attribute) + " is not modelled");
+	default:
+		return refused(
+			CUDA_ERROR_NOT_SUPPORTED, __func__, "attribute " + std::to_string(attribute) + " is not modelled");
 	}
 }
 

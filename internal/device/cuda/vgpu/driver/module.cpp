@@ -65,11 +65,13 @@ CUresult load(const char *caller, CUmodule *module, const char *image, const Log
 	made->context = context;
 	if (!read_ptx(text, &made->ptx)) return refused_image(CUDA_ERROR_INVALID_IMAGE, caller, log, "the image is no PTX");
 	if (made->ptx.version > newest_ptx()) {
-		return refused_image(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, caller, log, "the PTX is of a later version than the driver");
+		return refused_image(
+			CUDA_ERROR_UNSUPPORTED_PTX_VERSION, caller, log, "the PTX is of a later version than the driver");
 	}
 	if (made->ptx.target > options().capability) {
-		return refused_image(CUDA_ERROR_NO_BINARY_FOR_GPU, caller, log, "the PTX is for sm_" + std::to_string(made->ptx.target) +
-			", the device is sm_" + std::to_string(options().capability));
+		return refused_image(CUDA_ERROR_NO_BINARY_FOR_GPU, caller, log,
+			"the PTX is for sm_" + std::to_string(made->ptx.target) + ", the device is sm_" +
+				std::to_string(options().capability));
 	}
 	made->hash = hash_of(text);
 	const Kernels *twins = twins_of(text, &why);
@@ -85,7 +87,8 @@ CUresult load(const char *caller, CUmodule *module, const char *image, const Log
 
 CUresult usable_function(const char *caller, Context *context, CUfunction function) {
 	// A function is never deleted, nor is its module.
-	if (function == nullptr || !Handles<CUmod_st>::usable(caller, "module", function->module)) return CUDA_ERROR_INVALID_HANDLE;
+	if (function == nullptr || !Handles<CUmod_st>::usable(caller, "module", function->module))
+		return CUDA_ERROR_INVALID_HANDLE;
 	if (function->module->context != context) {
 		return refused(CUDA_ERROR_INVALID_HANDLE, caller, "the kernel was loaded in another context");
 	}
@@ -106,7 +109,8 @@ CUresult cuModuleLoadDataEx(CUmodule *module, const void *image, unsigned count,
 	Log log;
 	for (unsigned i = 0; i < count; i++) {
 		if (options[i] == CU_JIT_ERROR_LOG_BUFFER) log.buffer = static_cast<char *>(values[i]);
-		if (options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES) log.size = (unsigned)reinterpret_cast<uintptr_t>(values[i]);
+		if (options[i] == CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES)
+			log.size = (unsigned)reinterpret_cast<uintptr_t>(values[i]);
 	}
 	log.write("");
 	return load(__func__, module, static_cast<const char *>(image), log);
@@ -134,7 +138,8 @@ CUresult cuModuleGetFunction(CUfunction *function, CUmodule module, const char *
 	CURRENT(context);
 	if (function == nullptr || name == nullptr) return CUDA_ERROR_INVALID_VALUE;
 	if (!Handles<CUmod_st>::usable(__func__, "module", module)) return CUDA_ERROR_INVALID_HANDLE;
-	if (module->context != context) return refused(CUDA_ERROR_INVALID_HANDLE, __func__, "the module is of another context");
+	if (module->context != context)
+		return refused(CUDA_ERROR_INVALID_HANDLE, __func__, "the module is of another context");
 	auto found = module->functions.find(name);
 	if (found == module->functions.end()) return CUDA_ERROR_NOT_FOUND;
 	*function = found->second.get();
@@ -156,6 +161,9 @@ CUresult cuFuncGetAttribute(int *value, int attribute, CUfunction function) {
 		*value = function->ptx.max_threads ? (int)function->ptx.max_threads : (int)MAX_THREADS;
 		return CUDA_SUCCESS;
 	case CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES: *value = (int)function->ptx.shared; return CUDA_SUCCESS;
+	case CU_FUNC_ATTRIBUTE_CONST_SIZE_BYTES:
+	case CU_FUNC_ATTRIBUTE_LOCAL_SIZE_BYTES: *value = 0; return CUDA_SUCCESS;
+	case CU_FUNC_ATTRIBUTE_NUM_REGS: *value = 32; return CUDA_SUCCESS; // a twin has none
 	case CU_FUNC_ATTRIBUTE_PTX_VERSION: *value = function->module->ptx.version; return CUDA_SUCCESS;
 	case CU_FUNC_ATTRIBUTE_BINARY_VERSION: *value = options().capability; return CUDA_SUCCESS;
 	case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = function->most_dynamic_shared; return CUDA_SUCCESS;
@@ -172,8 +180,9 @@ CUresult cuFuncSetAttribute(CUfunction function, int attribute, int value) {
 	if (attribute == CU_FUNC_ATTRIBUTE_PREFERRED_SHARED_MEMORY_CARVEOUT) return CUDA_SUCCESS;
 	if (attribute != CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES) return CUDA_ERROR_INVALID_VALUE;
 	if (value < 0 || value + (int)function->ptx.shared > most_shared_memory()) {
-		return refused(CUDA_ERROR_INVALID_VALUE, __func__, function->ptx.name + ": " + std::to_string(value) +
-			" bytes of shared memory are more than a block can have");
+		return refused(CUDA_ERROR_INVALID_VALUE, __func__,
+			function->ptx.name + ": " + std::to_string(value) +
+				" bytes of shared memory are more than a block can have");
 	}
 	function->most_dynamic_shared = value;
 	return CUDA_SUCCESS;

@@ -23,7 +23,8 @@ struct Reader {
 		size_t suffix = sizes && *end ? suffixes.find((char)toupper(*end)) : std::string::npos;
 		if (suffix != std::string::npos) value <<= 10 * (suffix + 1), end++;
 		if (!isdigit((unsigned char)*text) || *end != 0 || value < least || value > most) {
-			error = std::string(name) + "=" + text + " is no number from " + std::to_string(least) + " to " + std::to_string(most);
+			error = std::string(name) + "=" + text + " is no number from " + std::to_string(least) + " to " +
+				std::to_string(most);
 			return otherwise;
 		}
 		return value;
@@ -39,7 +40,8 @@ struct Reader {
 		o.delay = (unsigned)number("VGPU_DELAY", 200, 0, 1000000);
 		o.peers = number("VGPU_PEERS", 1, 0, 1) != 0;
 		if (const char *kernels = getenv("VGPU_KERNELS")) o.kernels = *kernels ? kernels : "source";
-		if (o.kernels != "source" && o.kernels != "ptx") error = "VGPU_KERNELS=" + o.kernels + " is neither source nor ptx";
+		if (o.kernels != "source" && o.kernels != "ptx")
+			error = "VGPU_KERNELS=" + o.kernels + " is neither source nor ptx";
 		if (const char *fail = getenv("VGPU_FAIL")) o.fail = fail;
 		if (const char *record = getenv("VGPU_RECORD")) o.record = record;
 		Dl_info here;

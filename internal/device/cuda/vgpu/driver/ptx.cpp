@@ -52,8 +52,8 @@ unsigned size_of_type(const std::string &word) {
 	return *end ? 0 : bits / 8;
 }
 
-// declaration reads what follows .param or .shared: [.align n] type name [[count]]. It gives the bytes, the name and the word
-// after it.
+// declaration reads what follows .param or .shared: [.align n] type name [[count]]. It gives the bytes, the name and
+// the word after it.
 unsigned declaration(Scanner &scanner, std::string *name, std::string *after) {
 	unsigned size = 0;
 	std::string word = scanner.next();

@@ -16,8 +16,8 @@ namespace {
 constexpr size_t MOST_BYTES = 4 << 20; // of buffers
 constexpr unsigned MOST_LAUNCHES = 12; // of a kernel
 
-// shape_of tells launches apart that take different ways through a kernel: by their sizes, their small numbers and flags, and
-// by which pointers are null.
+// shape_of tells launches apart that take different ways through a kernel: by their sizes, their small numbers and
+// flags, and by which pointers are null.
 std::string shape_of(CUfunction function, const Launch &launch, void **arguments) {
 	std::string shape(reinterpret_cast<const char *>(&launch), sizeof launch);
 	for (size_t i = 0; i < function->ptx.parameters.size(); i++) {
@@ -29,6 +29,20 @@ std::string shape_of(CUfunction function, const Launch &launch, void **arguments
 		shape += ' ';
 	}
 	return shape;
+}
+
+// buffers_of gives the buffers that the arguments point into, those that are parts of a structure too.
+std::map<uint64_t, size_t> buffers_of(Context *context, CUfunction function, void **arguments) {
+	std::map<uint64_t, size_t> buffers;
+	for (size_t i = 0; i < function->ptx.parameters.size(); i++) {
+		for (unsigned at = 0; at + sizeof(uint64_t) <= function->ptx.parameters[i]; at += sizeof(uint64_t)) {
+			uint64_t address, start;
+			size_t size;
+			memcpy(&address, static_cast<const char *>(arguments[i]) + at, sizeof address);
+			if (context->device.memory.range(address, &start, &size)) buffers[start] = size;
+		}
+	}
+	return buffers;
 }
 
 // Chosen are the launches that were recorded, by kernel and shape.
@@ -53,9 +67,14 @@ struct Chosen {
 
 } // namespace
 
-std::unique_ptr<Recorder> Recorder::begin(Context *context, CUfunction function, const Launch &launch, void **arguments) {
-	if (options().record.empty() || context->device.memory.used() > MOST_BYTES) return nullptr;
+std::unique_ptr<Recorder> Recorder::begin(
+	Context *context, CUfunction function, const Launch &launch, void **arguments) {
+	if (options().record.empty()) return nullptr;
 	const std::string &kernel = function->ptx.name;
+	std::map<uint64_t, size_t> buffers = buffers_of(context, function, arguments);
+	size_t bytes = 0;
+	for (auto &buffer : buffers) bytes += buffer.second;
+	if (bytes > MOST_BYTES) return nullptr;
 	std::string shape = shape_of(function, launch, arguments);
 	if (!Chosen::instance().add(kernel, shape)) return nullptr;
 	auto recorder = std::make_unique<Recorder>();
@@ -67,10 +86,10 @@ std::unique_ptr<Recorder> Recorder::begin(Context *context, CUfunction function,
 		const char *bytes = static_cast<const char *>(arguments[i]);
 		r.arguments.emplace_back(bytes, bytes + function->ptx.parameters[i]);
 	}
-	context->device.memory.visit([&](uint64_t address, size_t size) {
-		const char *bytes = reinterpret_cast<const char *>(address);
-		r.buffers.push_back({address, std::vector<char>(bytes, bytes + size), {}});
-	});
+	for (auto [address, size] : buffers) {
+		const char *start = reinterpret_cast<const char *>(address);
+		r.buffers.push_back({address, std::vector<char>(start, start + size), {}});
+	}
 	return recorder;
 }
 
@@ -86,7 +105,8 @@ void Recorder::end() {
 		Chosen::instance().remove(recording_.kernel, shape_);
 		return;
 	}
-	std::string path = options().record + "/" + recording_.kernel + "-" + std::to_string(getpid()) + "-" + std::to_string(++recordings);
+	std::string path = options().record + "/" + recording_.kernel + "-" + std::to_string(getpid()) + "-" +
+		std::to_string(++recordings);
 	if (!recording_.write(path)) say("cannot write %s", path.c_str());
 }
 

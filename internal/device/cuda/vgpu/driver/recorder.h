@@ -12,7 +12,8 @@ namespace vgpu {
 class Recorder {
 public:
 	// begin gives null for a launch that is not recorded: one like it was, or it works on too much memory.
-	static std::unique_ptr<Recorder> begin(Context *context, CUfunction function, const Launch &launch, void **arguments);
+	static std::unique_ptr<Recorder> begin(
+		Context *context, CUfunction function, const Launch &launch, void **arguments);
 	// end keeps the recording, unless the kernel changed nothing: it may have had nothing to do.
 	void end();
 

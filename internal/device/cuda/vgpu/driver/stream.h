@@ -12,7 +12,8 @@
 
 #include "cuda_api.h"
 
-// Handles are pointers to these. None is ever deleted, so that the use of one that was destroyed is told from anything else.
+// Handles are pointers to these. None is ever deleted, so that the use of one that was destroyed is told from anything
+// else.
 
 struct CUstream_st {
 	CUstream_st(CUcontext context, unsigned flags, int priority);

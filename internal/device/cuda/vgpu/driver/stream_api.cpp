@@ -94,7 +94,8 @@ CUresult cuEventRecord(CUevent event, CUstream stream) {
 	CURRENT(context);
 	if (CUresult status = stream_of(__func__, context, &stream)) return status;
 	if (!Handles<CUevent_st>::usable(__func__, "event", event)) return CUDA_ERROR_INVALID_HANDLE;
-	if (event->context != context) return refused(CUDA_ERROR_INVALID_HANDLE, __func__, "the event is of another context");
+	if (event->context != context)
+		return refused(CUDA_ERROR_INVALID_HANDLE, __func__, "the event is of another context");
 	auto record = std::make_shared<CUevent_st::Record>();
 	std::lock_guard<std::mutex> lock(event->mutex);
 	record->point = context->submit(stream, [record] { record->time = std::chrono::steady_clock::now(); });

@@ -10,7 +10,6 @@
 #include "block.h"
 #include "device.h"
 #include "report.h"
-#include "stream.h"
 
 namespace vgpu {
 
@@ -55,7 +54,7 @@ void pass_on(int signal, siginfo_t *information, void *context) {
 }
 
 void on_trap(int signal, siginfo_t *information, void *context) {
-	if (!in_stream() || !in_kernel()) {
+	if (!in_kernel()) {
 		for (int i = 0; i < device_count(); i++) {
 			uint64_t at = reinterpret_cast<uint64_t>(information->si_addr);
 			if (signal == SIGSEGV && device(i)->memory.owns(at)) {

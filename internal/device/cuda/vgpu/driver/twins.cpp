@@ -74,7 +74,8 @@ const Kernels *twins_of(const std::string &ptx, std::string *reason) {
 	if (!exists(library)) {
 		library = base + ".ptx.so";
 		if (!exists(library) && !translate(ptx, library, reason)) return nullptr;
-		if (options().kernels == "source") say_once("the module " + hash_of(ptx) + " is not one that ships: its PTX is translated");
+		if (options().kernels == "source")
+			say_once("the module " + hash_of(ptx) + " is not one that ships: its PTX is translated");
 	}
 	return load_twins(library, reason);
 }

@@ -2,8 +2,8 @@ package ptx2cpp
 
 import "fmt"
 
-// exact takes the rounding of an operation of floating point: to nearest even, without flushing. What an approximation gives
-// is no GPU's business to promise.
+// exact takes the rounding of an operation of floating point: to nearest even, without flushing. What an approximation
+// gives is no GPU's business to promise.
 func exact(in *instruction, t ptxType) {
 	if t.float {
 		in.take("rn")
@@ -116,8 +116,8 @@ func shift(w *writer, in *instruction) (string, error) {
 	return w.assign(in.operands[0], fmt.Sprintf("%s<%s>(%s, %s)", function, t.cpp, value, by)), nil
 }
 
-// unary has the operations of one operand. Those that hardware approximates are for the kernels of tensor cores only, whose
-// results are compared with a tolerance.
+// unary has the operations of one operand. Those that hardware approximates are for the kernels of tensor cores only,
+// whose results are compared with a tolerance.
 func unary(w *writer, in *instruction) (string, error) {
 	t, err := in.takeType()
 	if err != nil {
@@ -126,7 +126,9 @@ func unary(w *writer, in *instruction) (string, error) {
 	if err := in.need(2); err != nil {
 		return "", err
 	}
-	formats := map[string]string{"neg": t.cpp + "(-%s)", "not": t.cpp + "(~%s)", "brev": "reverse_bits(%s)", "clz": "count_leading(%s)"}
+	formats := map[string]string{
+		"neg": t.cpp + "(-%s)", "not": t.cpp + "(~%s)", "brev": "reverse_bits(%s)", "clz": "count_leading(%s)",
+	}
 	switch {
 	case in.root == "abs" && t.float:
 		formats["abs"] = "std::fabs(%s)"

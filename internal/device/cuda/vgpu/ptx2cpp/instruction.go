@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// instruction is one of a kernel, in parts. Whoever translates it takes the modifiers that it knows: one that is left over is
-// an error.
+// instruction is one of a kernel, in parts. Whoever translates it takes the modifiers that it knows: one that is left
+// over is an error.
 type instruction struct {
 	root      string   // add
 	modifiers []string // rn f32

@@ -10,8 +10,8 @@ var shuffles = map[string]string{
 	"bfly": "vgpu::shuffle_xor", "down": "vgpu::shuffle_down", "up": "vgpu::shuffle_up", "idx": "vgpu::shuffle_index",
 }
 
-// shuffle is shfl.sync. Its fourth operand says how wide the parts are that shuffle among themselves: upper bits of a lane's
-// number that stay, and the last lane, or the first for up.
+// shuffle is shfl.sync. Its fourth operand says how wide the parts are that shuffle among themselves: upper bits of a
+// lane's number that stay, and the last lane, or the first for up.
 func shuffle(w *writer, in *instruction) (string, error) {
 	t, err := in.takeType()
 	if err != nil || t.size != 4 || !in.take("sync") {
@@ -111,7 +111,8 @@ func loadMatrix(w *writer, in *instruction) (string, error) {
 	if err != nil || len(registers) != 4 {
 		return "", errSubset
 	}
-	code := fmt.Sprintf("{ unsigned matrix[4]; vgpu::load_matrix(%q, matrix, vgpu::shared_address(%s, 16), %t);", in.site, address, transposed)
+	code := fmt.Sprintf("{ unsigned matrix[4]; vgpu::load_matrix(%q, matrix, vgpu::shared_address(%s, 16), %t);",
+		in.site, address, transposed)
 	for i, register := range registers {
 		code += " " + w.assign(register, fmt.Sprintf("matrix[%d]", i))
 	}

@@ -55,7 +55,8 @@ func writeArray(out *bytes.Buffer, v variable) {
 	if count == "" {
 		count = "1"
 	}
-	fmt.Fprintf(out, "alignas(%s) static %s %s[%s] = {%s};\n", v.alignment, types[v.typ].cpp, identifier(v.name), count, v.values)
+	fmt.Fprintf(out, "alignas(%s) static %s %s[%s] = {%s};\n",
+		v.alignment, types[v.typ].cpp, identifier(v.name), count, v.values)
 }
 
 func (w *writer) write(out *bytes.Buffer) error {
@@ -191,7 +192,8 @@ func (w *writer) directive(text string) (string, error) {
 var registerDirective = regexp.MustCompile(`^\.reg \.(\w+) (.+)$`)
 var registerRange = regexp.MustCompile(`^(%?[\w$]+)<(\d+)>$`)
 
-// declareRegisters turns ".reg .b32 %r<21>" into variables. Those of a block come without a value: a jump may pass them.
+// declareRegisters turns ".reg .b32 %r<21>" into variables. Those of a block come without a value: a jump may pass
+// them.
 func (w *writer) declareRegisters(text string) (string, error) {
 	found := registerDirective.FindStringSubmatch(text)
 	if found == nil || types[found[1]].name == "" {

@@ -2,8 +2,9 @@
 //
 //	replay TWINS.so SCHEDULES RECORDING…
 //
-// Each launch runs on two threads under several schedules and has to leave the recorded bits. It prints what went wrong, a
-// line each; with twins and a runtime built for ThreadSanitizer or AddressSanitizer, those report what they find.
+// Each launch runs on two threads under several schedules and has to leave the recorded bits. It prints what went
+// wrong, a line each; with twins and a runtime built for ThreadSanitizer or AddressSanitizer, those report what they
+// find.
 #include <sys/mman.h>
 
 #include <atomic>
@@ -23,11 +24,23 @@ namespace {
 
 constexpr uint64_t PAGE = 4096;
 
+// Pages are those that a buffer lies in.
+struct Pages {
+	void *start;
+	size_t size;
+
+	explicit Pages(const Recording::Buffer &buffer) {
+		uint64_t first = buffer.address / PAGE * PAGE, end = buffer.address + buffer.before.size();
+		start = reinterpret_cast<void *>(first);
+		size = (end - first + PAGE - 1) / PAGE * PAGE;
+	}
+};
+
 // map gives the buffers of a recording their addresses.
 bool map(const Recording &recording) {
 	for (const Recording::Buffer &buffer : recording.buffers) {
-		uint64_t start = buffer.address / PAGE * PAGE, end = (buffer.address + buffer.before.size() + PAGE - 1) / PAGE * PAGE;
-		void *mapped = mmap(reinterpret_cast<void *>(start), end - start, PROT_READ | PROT_WRITE,
+		Pages pages(buffer);
+		void *mapped = mmap(pages.start, pages.size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 		if (mapped == MAP_FAILED) return false;
 	}
@@ -36,8 +49,8 @@ bool map(const Recording &recording) {
 
 void unmap(const Recording &recording) {
 	for (const Recording::Buffer &buffer : recording.buffers) {
-		uint64_t start = buffer.address / PAGE * PAGE, end = (buffer.address + buffer.before.size() + PAGE - 1) / PAGE * PAGE;
-		munmap(reinterpret_cast<void *>(start), end - start);
+		Pages pages(buffer);
+		munmap(pages.start, pages.size);
 	}
 }
 
@@ -78,7 +91,8 @@ std::string play(const Kernels &kernels, const std::string &path, unsigned sched
 		why = run(kernel->second, recording, seed);
 		for (size_t i = 0; i < recording.buffers.size() && why.empty(); i++) {
 			const Recording::Buffer &buffer = recording.buffers[i];
-			if (memcmp(reinterpret_cast<void *>(buffer.address), buffer.after.data(), buffer.after.size()) == 0) continue;
+			if (memcmp(reinterpret_cast<void *>(buffer.address), buffer.after.data(), buffer.after.size()) == 0)
+				continue;
 			why = "kernel " + recording.kernel + ": buffer " + std::to_string(i) + " has other bits than were recorded";
 		}
 	}

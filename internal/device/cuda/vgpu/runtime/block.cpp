@@ -15,18 +15,16 @@ constexpr unsigned WARP = 32;
 Fiber::Fiber() { context.tsan = tsan_create_fiber(); }
 Fiber::~Fiber() { tsan_destroy_fiber(context.tsan); }
 
-Block &Block::of_this_thread() {
-	static __thread Block *known __attribute__((tls_model("initial-exec")));
-	static thread_local std::unique_ptr<Block> owner;
-	if (known == nullptr) {
-		owner = std::make_unique<Block>();
-		known = owner.get();
-	}
-	return *known;
+__thread Block *Block::own __attribute__((tls_model("initial-exec")));
+
+// make makes the block of this thread, which goes with the thread.
+Block *Block::make() {
+	static thread_local std::unique_ptr<Block> owner = std::make_unique<Block>();
+	return own = owner.get();
 }
 
-Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
-	void **arguments, uint64_t seed) {
+Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block, void **arguments,
+	uint64_t seed) {
 	return Block::of_this_thread().run(kernel, name, launch, block, arguments, seed);
 }
 
@@ -103,8 +101,8 @@ unsigned Block::pick_warp() {
 	return (unsigned)__builtin_ctz(warps);
 }
 
-// pick_steps chooses how far a warp runs ahead of the others. Often one step; at times until it waits at the barrier, or
-// else the barriers at the ends of loops would look unnecessary.
+// pick_steps chooses how far a warp runs ahead of the others. Often one step; at times until it waits at the barrier,
+// or else the barriers at the ends of loops would look unnecessary.
 unsigned Block::pick_steps() {
 	switch (random_.below(4)) {
 	case 0: return ~0u;
@@ -246,9 +244,9 @@ void Block::barrier(const char *site) {
 bool Block::release_barrier() {
 	if (waiting_ < threads_) return false;
 	for (unsigned i = 1; i < threads_; i++) {
-		if (strcmp(fibers_[i]->site, fibers_[0]->site) != 0) {
-			fail_block(std::string("its threads wait at different barriers, ") + fibers_[0]->site + " and " + fibers_[i]->site +
-				": undefined on a GPU");
+		if (fibers_[i]->site != fibers_[0]->site && strcmp(fibers_[i]->site, fibers_[0]->site) != 0) {
+			fail_block(std::string("its threads wait at different barriers, ") + fibers_[0]->site + " and " +
+				fibers_[i]->site + ": undefined on a GPU");
 			return true;
 		}
 	}
@@ -312,7 +310,8 @@ std::string Block::deadlock() const {
 	if (in_warp != nullptr) {
 		char mask[16];
 		snprintf(mask, sizeof mask, "%08x", in_warp->mask);
-		text += ", " + std::to_string(warp_waits) + " are in a warp operation, one at " + in_warp->site + " with mask " + mask;
+		text += ", " + std::to_string(warp_waits) + " are in a warp operation, one at " + in_warp->site +
+			" with mask " + mask;
 	}
 	return text;
 }

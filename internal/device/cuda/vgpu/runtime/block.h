@@ -20,8 +20,8 @@ struct Failure {
 };
 
 // run_block runs one block of a launch.
-Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
-	void **arguments, uint64_t seed);
+Failure run_block(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block, void **arguments,
+	uint64_t seed);
 
 // order_of_blocks gives the numbers of the blocks of a launch in an order that the seed chooses.
 std::vector<uint32_t> order_of_blocks(const Launch &launch, uint64_t seed);
@@ -50,10 +50,10 @@ struct Fiber : Thread {
 class Block {
 public:
 	Block() : own_(own_stack()) {}
-	static Block &of_this_thread();
+	static Block &of_this_thread() { return own != nullptr ? *own : *make(); }
 
-	Failure run(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block,
-		void **arguments, uint64_t seed);
+	Failure run(const Kernel &kernel, const std::string &name, const Launch &launch, uint64_t block, void **arguments,
+		uint64_t seed);
 
 	Fiber *current() { return current_; }
 	SharedMemory &shared() { return shared_; }
@@ -65,6 +65,8 @@ public:
 	void warp_barrier(const char *site, unsigned mask);
 
 private:
+	static __thread Block *own __attribute__((tls_model("initial-exec")));
+	static Block *make();
 	void begin(uint64_t block);
 	void run_warp(unsigned warp, unsigned steps);
 	unsigned pick_warp();
@@ -95,10 +97,10 @@ private:
 	std::vector<char *> used_; // stacks of threads of the block that have ended, under ThreadSanitizer
 	SharedMemory shared_;
 	Fiber *current_ = nullptr;
-	unsigned threads_ = 0, live_ = 0, waiting_ = 0; // at the barrier
-	unsigned runnable_[32] = {};                    // lanes of each warp that can go on
-	unsigned runnable_warps_ = 0;                   // a bit a warp
-	unsigned arrived_[32] = {};                     // lanes of each warp that wait in a warp operation
+	unsigned threads_ = 0, live_ = 0, waiting_ = 0;              // at the barrier
+	unsigned runnable_[32] = {};                                 // lanes of each warp that can go on
+	unsigned runnable_warps_ = 0;                                // a bit a warp
+	unsigned arrived_[32] = {};                                  // lanes of each warp that wait in a warp operation
 	unsigned warp_ = 0, position_ = 0, stride_ = 1, offset_ = 0; // of the present step: each lane of a warp once
 	char order_launch_ = 0, order_end_ = 0, order_barrier_[2] = {}, order_warp_[32][2] = {}; // for ThreadSanitizer
 };

@@ -82,6 +82,10 @@ StackContext own_stack() {
 	return own;
 }
 
+Stacks::~Stacks() {
+	for (char *stack : free_) munmap(stack - STACK_GUARD, STACK_SIZE + STACK_GUARD);
+}
+
 char *Stacks::take() {
 	if (free_.empty()) {
 		void *map = mmap(nullptr, STACK_SIZE + STACK_GUARD, PROT_READ | PROT_WRITE,

@@ -6,8 +6,8 @@
 
 namespace vgpu {
 
-// STACK_SIZE is large because the twins that are made from PTX keep every register in the frame. Only the pages that are
-// used take memory.
+// STACK_SIZE is large because the twins that are made from PTX keep every register in the frame. Only the pages that
+// are used take memory.
 constexpr size_t STACK_SIZE = 512 << 10;
 constexpr size_t STACK_GUARD = 4096; // bytes below it that nobody may touch
 
@@ -35,6 +35,10 @@ StackContext own_stack();
 // Stacks are kept from block to block.
 class Stacks {
 public:
+	Stacks() = default;
+	Stacks(const Stacks &) = delete;
+	~Stacks();
+
 	char *take();
 	void give(char *stack) { free_.push_back(stack); }
 

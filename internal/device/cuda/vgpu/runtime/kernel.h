@@ -1,5 +1,5 @@
-// What the twin of a kernel and the runtime that runs it agree on: where a thread is, how it meets the other threads of its
-// warp and block, and how a kernel makes itself known.
+// What the twin of a kernel and the runtime that runs it agree on: where a thread is, how it meets the other threads of
+// its warp and block, and how a kernel makes itself known.
 #pragma once
 
 #include <cstddef>
@@ -66,7 +66,8 @@ void ballot(void *const *lanes);
 
 [[noreturn]] void fail_outside_shared(uint64_t address, unsigned size);
 
-// shared_address is the place of `size` bytes at an address in the window of shared memory; shared_offset is the inverse.
+// shared_address is the place of `size` bytes at an address in the window of shared memory; shared_offset is the
+// inverse.
 inline void *shared_address(uint64_t address, unsigned size) {
 	if (address > now.shared_size || size > now.shared_size - address) fail_outside_shared(address, size);
 	return now.shared + address;

@@ -1,5 +1,5 @@
-// Recordings of launches: what a kernel was given and what it left. They are played again by checks that would be too slow, or
-// too intrusive, for the program itself.
+// Recordings of launches: what a kernel was given and what it left. They are played again by checks that would be too
+// slow, or too intrusive, for the program itself.
 #pragma once
 
 #include <string>

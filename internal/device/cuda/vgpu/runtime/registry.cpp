@@ -8,7 +8,8 @@ namespace vgpu {
 
 static std::mutex loading;
 static Kernels *being_loaded; // whose static variables are being initialised
-static std::map<std::string, Kernels> *loaded = new std::map<std::string, Kernels>; // never destroyed: threads outlive main
+static std::map<std::string, Kernels> *loaded =
+	new std::map<std::string, Kernels>; // never destroyed: threads outlive main
 
 const Kernels *load_twins(const std::string &path, std::string *reason) {
 	std::lock_guard<std::mutex> lock(loading);

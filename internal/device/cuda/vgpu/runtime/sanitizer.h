@@ -43,7 +43,8 @@ inline void tsan_reads(const void *, size_t) {}
 inline void tsan_writes(void *, size_t) {}
 #endif
 
-// Private is a scope in which a fiber uses memory of the runtime: the C library's functions are instrumented in any case.
+// Private is a scope in which a fiber uses memory of the runtime: the C library's functions are instrumented in any
+// case.
 struct Private {
 	Private() { tsan_ignore(); }
 	~Private() { tsan_heed(); }

@@ -82,8 +82,8 @@ bool SharedMemory::contains(const void *address) const {
 
 void fail_outside_shared(uint64_t address, unsigned size) {
 	char why[160];
-	snprintf(why, sizeof why, "%u bytes at %lld of shared memory, which has %zu", size, (long long)address,
-		now.shared_size);
+	snprintf(
+		why, sizeof why, "%u bytes at %lld of shared memory, which has %zu", size, (long long)address, now.shared_size);
 	fail(why);
 }
 

@@ -1,5 +1,5 @@
-// What C++ that is translated from PTX calls. Registers are integers without sign, float or double; types are those of the
-// instructions.
+// What C++ that is translated from PTX calls. Registers are integers without sign, float or double; types are those of
+// the instructions.
 #pragma once
 
 #include <algorithm>
@@ -62,9 +62,12 @@ template <class T> inline T shift_left(T x, uint32_t by) {
 	return by >= sizeof(T) * 8 ? 0 : static_cast<T>(static_cast<std::make_unsigned_t<T>>(x) << by);
 }
 template <class T> inline T shift_right(T x, uint32_t by) {
-	return static_cast<T>(x >> std::min<uint32_t>(by, sizeof(T) * 8 - 1) >> (by >= sizeof(T) * 8 && std::is_unsigned_v<T>));
+	return static_cast<T>(
+		x >> std::min<uint32_t>(by, sizeof(T) * 8 - 1) >> (by >= sizeof(T) * 8 && std::is_unsigned_v<T>));
 }
-template <class Wide, class T> inline Wide multiply_wide(T a, T b) { return static_cast<Wide>(a) * static_cast<Wide>(b); }
+template <class Wide, class T> inline Wide multiply_wide(T a, T b) {
+	return static_cast<Wide>(a) * static_cast<Wide>(b);
+}
 inline uint32_t multiply_high(uint32_t a, uint32_t b) { return (uint32_t)((uint64_t)a * b >> 32); }
 inline int32_t multiply_high(int32_t a, int32_t b) { return (int32_t)((int64_t)a * b >> 32); }
 inline uint64_t multiply_high(uint64_t a, uint64_t b) { return (uint64_t)((unsigned __int128)a * b >> 64); }

@@ -5,8 +5,8 @@
 
 namespace vgpu {
 
-// copy_async begins to copy 16 bytes to shared memory, or to clear them where nothing is present. The bytes arrive when the
-// thread waits for them and are NaN until then, so that a missing wait shows.
+// copy_async begins to copy 16 bytes to shared memory, or to clear them where nothing is present. The bytes arrive when
+// the thread waits for them and are NaN until then, so that a missing wait shows.
 void copy_async(void *to, const void *from, bool present);
 void copies_commit();
 void copies_wait(unsigned pending); // until at most so many committed groups are under way

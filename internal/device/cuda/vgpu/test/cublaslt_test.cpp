@@ -26,8 +26,10 @@ std::vector<char> encode(const std::vector<float> &x, int type) {
 	std::vector<char> bytes(x.size() * (type == CUDA_R_16BF ? 2 : 4));
 	for (size_t i = 0; i < x.size(); i++) {
 		uint16_t half = to_bf16(x[i]);
-		if (type == CUDA_R_16BF) memcpy(&bytes[2 * i], &half, 2);
-		else memcpy(&bytes[4 * i], &x[i], 4);
+		if (type == CUDA_R_16BF)
+			memcpy(&bytes[2 * i], &half, 2);
+		else
+			memcpy(&bytes[4 * i], &x[i], 4);
 	}
 	return bytes;
 }
@@ -35,8 +37,10 @@ std::vector<float> decode(const std::vector<char> &bytes, int type) {
 	std::vector<float> x(bytes.size() / (type == CUDA_R_16BF ? 2 : 4));
 	for (size_t i = 0; i < x.size(); i++) {
 		uint16_t half;
-		if (type == CUDA_R_16BF) memcpy(&half, &bytes[2 * i], 2), x[i] = from_bf16(half);
-		else memcpy(&x[i], &bytes[4 * i], 4);
+		if (type == CUDA_R_16BF)
+			memcpy(&half, &bytes[2 * i], 2), x[i] = from_bf16(half);
+		else
+			memcpy(&x[i], &bytes[4 * i], 4);
 	}
 	return x;
 }
@@ -93,9 +97,11 @@ struct Lt {
 		cublasLtMatmulPreference_t preference;
 		OK(cublasLtMatmulPreferenceCreate(&preference));
 		uint64_t bytes = 1 << 20;
-		OK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes));
+		OK(cublasLtMatmulPreferenceSetAttribute(
+			preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &bytes, sizeof bytes));
 		int found = 0;
-		choice = cublasLtMatmulAlgoGetHeuristic(handle, description, layout_a, layout_b, layout_d, layout_d, preference, 1, &chosen, &found);
+		choice = cublasLtMatmulAlgoGetHeuristic(
+			handle, description, layout_a, layout_b, layout_d, layout_d, preference, 1, &chosen, &found);
 		EQUAL(found, choice == 0);
 	}
 
@@ -106,8 +112,8 @@ struct Lt {
 	cublasStatus_t multiply() { return multiply(at_a, at_b, at_d, 1 << 20); }
 	cublasStatus_t multiply(CUdeviceptr a, CUdeviceptr b, CUdeviceptr d, size_t workspace_bytes) {
 		float one = 1;
-		return cublasLtMatmul(handle, description, &one, (void *)a, layout_a, (void *)b, layout_b, &c.beta, (void *)d, layout_d,
-			(void *)d, layout_d, &chosen.algo, (void *)workspace, workspace_bytes, gpu.stream);
+		return cublasLtMatmul(handle, description, &one, (void *)a, layout_a, (void *)b, layout_b, &c.beta, (void *)d,
+			layout_d, (void *)d, layout_d, &chosen.algo, (void *)workspace, workspace_bytes, gpu.stream);
 	}
 
 	double element_a(int64_t i, int64_t k) const { return a[c.transpose_a ? k + i * ld_a : i + k * ld_a]; }
@@ -192,12 +198,15 @@ TEST(attributes_have_sizes) {
 	cublasLtMatmulDesc_t description;
 	OK(cublasLtMatmulDescCreate(&description, CUBLAS_COMPUTE_32F, CUDA_R_32F));
 	int64_t wide = 1;
-	EQUAL(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_TRANSA, &wide, 8), CUBLAS_STATUS_INVALID_VALUE);
-	EQUAL(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &wide, 4), CUBLAS_STATUS_INVALID_VALUE);
+	EQUAL(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_TRANSA, &wide, 8),
+		CUBLAS_STATUS_INVALID_VALUE);
+	EQUAL(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &wide, 4),
+		CUBLAS_STATUS_INVALID_VALUE);
 	EQUAL(cublasLtMatmulDescSetAttribute(description, 99, &wide, 8), CUBLAS_STATUS_INVALID_VALUE);
 	OK(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &wide, 8));
 	OK(cublasLtMatmulDescDestroy(description));
-	EQUAL(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &wide, 8), CUBLAS_STATUS_INVALID_VALUE);
+	EQUAL(cublasLtMatmulDescSetAttribute(description, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, &wide, 8),
+		CUBLAS_STATUS_INVALID_VALUE);
 	EQUAL(cublasLtMatmulDescDestroy(description), CUBLAS_STATUS_INVALID_VALUE);
 }
 

@@ -119,7 +119,7 @@ TEST(frees_are_checked) {
 	EQUAL(cuMemFree_v2(a + 256), CUDA_ERROR_INVALID_VALUE);
 	OK(cuMemFree_v2(a));
 	EQUAL(cuMemFree_v2(a), CUDA_ERROR_INVALID_VALUE);
-	OK(cuMemFree_v2(0));
+	EQUAL(cuMemFree_v2(0), CUDA_ERROR_INVALID_VALUE);
 }
 
 TEST(copies_are_checked) {
@@ -190,6 +190,17 @@ TEST(streams_run_beside_each_other) {
 	EQUAL(cuStreamSynchronize(other), CUDA_ERROR_INVALID_HANDLE);
 	OK(gpu.wait());
 	EQUAL(cuStreamSynchronize((CUstream)&out), CUDA_ERROR_INVALID_HANDLE);
+}
+
+// A stream that is destroyed does what it still has to do, and memory is freed after that.
+TEST(destroyed_streams_finish) {
+	Gpu gpu;
+	CUdeviceptr out = allocate(4), x = allocate(4);
+	OK(gpu.launch("spin", 1, 32, 0, out, 3000000));
+	OK(cuMemcpyDtoDAsync_v2(x, out, 4, gpu.stream));
+	OK(cuStreamDestroy_v2(gpu.stream));
+	OK(cuMemFree_v2(out));
+	CHECK(download<float>(x, 1)[0] > 1);
 }
 
 TEST(events_order_streams) {

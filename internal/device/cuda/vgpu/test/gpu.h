@@ -24,7 +24,8 @@ inline std::string kernels(const std::string &name) {
 	return text.str();
 }
 
-// Gpu has the primary context of a device, current on this thread, and the kernels: right ones, and those with mistakes.
+// Gpu has the primary context of a device, current on this thread, and the kernels: right ones, and those with
+// mistakes.
 struct Gpu {
 	CUcontext context = nullptr;
 	CUmodule module = nullptr, mistakes = nullptr;
@@ -46,7 +47,8 @@ struct Gpu {
 	}
 
 	// launch starts a kernel on the stream.
-	template <class... A> CUresult launch(const char *name, unsigned blocks, unsigned threads, unsigned shared, A... arguments) {
+	template <class... A>
+	CUresult launch(const char *name, unsigned blocks, unsigned threads, unsigned shared, A... arguments) {
 		void *pointers[] = {&arguments...};
 		return cuLaunchKernel(function(name), blocks, 1, 1, threads, 1, 1, shared, stream, pointers, nullptr);
 	}
@@ -54,7 +56,8 @@ struct Gpu {
 	CUresult wait() { return cuStreamSynchronize(stream); }
 
 	// run is a launch and what became of it.
-	template <class... A> CUresult run(const char *name, unsigned blocks, unsigned threads, unsigned shared, A... arguments) {
+	template <class... A>
+	CUresult run(const char *name, unsigned blocks, unsigned threads, unsigned shared, A... arguments) {
 		CUresult status = launch(name, blocks, threads, shared, arguments...);
 		return status ? status : wait();
 	}

@@ -1,5 +1,5 @@
-// A test is a function; the program runs the one that its argument names, or lists all. Each runs in a process of its own: the
-// stand-in reads its variables once, and errors stay.
+// A test is a function; the program runs the one that its argument names, or lists all. Each runs in a process of its
+// own: the stand-in reads its variables once, and errors stay.
 #pragma once
 
 #include <cstdio>
@@ -31,7 +31,8 @@ inline void failed(const char *file, int line, const std::string &what) {
 
 template <class A, class B> void equal(const char *file, int line, const char *text, A got, B want) {
 	if (got == static_cast<A>(want)) return;
-	failed(file, line, std::string(text) + " is " + std::to_string(got) + ", want " + std::to_string(static_cast<A>(want)));
+	failed(file, line,
+		std::string(text) + " is " + std::to_string(got) + ", want " + std::to_string(static_cast<A>(want)));
 }
 
 inline int run(int count, char **arguments) {

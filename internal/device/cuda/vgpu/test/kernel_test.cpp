@@ -68,6 +68,51 @@ TEST(numbers) {
 	printf("%016llx\n", (unsigned long long)hash);
 }
 
+// by_hand launches a kernel of hand/instructions.ptx as one thread.
+template <class... A> static std::vector<unsigned> by_hand(const char *kernel, size_t words, A... more) {
+	Gpu gpu;
+	OK(cuModuleLoadData(&gpu.module, kernels("hand/instructions.ptx").c_str()));
+	CUdeviceptr out = allocate(words * 4);
+	OK(gpu.run(kernel, 1, 1, 0, out, more...));
+	return download<unsigned>(out, words);
+}
+
+TEST(floats_by_hand) {
+	const float nan = std::nanf("");
+	std::vector<unsigned> got = by_hand("floats", 19, nan, 3e9f);
+	const unsigned want[] = {
+		0, 1, 0, 1, 1, 0, 0,       // comparisons with NaN
+		0x4f32d05e, 0x80000000,    // max(NaN, 3e9), min(3e9, -0)
+		0x7fffffff, 3000000000, 0, // to integers: too large, in range, NaN
+		2, 0xfffffffd, 3,          // 2.5 to even, -2.5 down, 2.5 up
+		0xcf32d05e, 0x4f32d05e,    // a sign taken over, and taken away
+		0x4f333f80, 0x3eaaaaab,    // two halves, of which 1.00390625 goes to even; 1/3
+	};
+	for (size_t i = 0; i < got.size(); i++) EQUAL(got[i], want[i]);
+	got = by_hand("floats", 19, -0.0f, 0.0f);
+	EQUAL(got[7], 0); // max(-0, 0)
+}
+
+TEST(integers_by_hand) {
+	std::vector<unsigned> got = by_hand("integers", 28, 0x9abcdef0u, (uint64_t)0xfedcba9876543210);
+	const unsigned want[] = {
+		0, 0, 0xffffffff,          // shifted by more than there is
+		9, 0xfffffff9, 0,          // bits from 28 on, with and without sign, and none
+		0x280e09b0, 0x5d87c790,    // upper halves of squares
+		19, 0, 0x0f7b3d59,         // ones, leading zeros, reversed
+		0x9abcdef0, 5,             // the smaller with and without sign
+		0xc8dc5acc, 0xfedcba98,    // of the square of 64 bits; the upper half of a register
+		0xffffdef0, 0xdef0,        // 16 bits with and without sign
+		0xfffffff0, 0xf0,          // 8 bits
+		0xdef09abc,                // halves exchanged
+		0xf188b223, 0xfffffffb, 6, // division
+		0, 0x468acee0,             // a sum of 64 bits: shifted out, and its lower half
+		0xffffffff,                // not written
+		0xfedcba98, 0xc8dc5acc,    // halves put together
+	};
+	for (size_t i = 0; i < got.size(); i++) EQUAL(got[i], want[i]);
+}
+
 // A kernel that forgets a barrier gives NaN under some schedules; each process has one.
 static bool any_nan(const char *kernel, unsigned threads) {
 	Gpu gpu;
@@ -97,7 +142,8 @@ TEST(new_memory_is_nan) {
 }
 
 // Each of these ends with an error of the device that stays.
-template <class... A> static void fails(CUresult want, const char *kernel, unsigned blocks, unsigned threads, unsigned shared, size_t bytes, A... more) {
+template <class... A> static void fails(
+	CUresult want, const char *kernel, unsigned blocks, unsigned threads, unsigned shared, size_t bytes, A... more) {
 	Gpu gpu;
 	EQUAL(gpu.run(kernel, blocks, threads, shared, allocate(bytes), more...), want);
 	CUdeviceptr address;
@@ -171,8 +217,10 @@ TEST(launches_are_checked) {
 	EQUAL(gpu.launch("block_reverse", 1, 1025, 0, x, x), CUDA_ERROR_INVALID_VALUE);
 	EQUAL(gpu.launch("block_reverse", 1, 64, 50000, x, x), CUDA_ERROR_INVALID_VALUE);
 	void *missing[] = {&x, nullptr};
-	EQUAL(cuLaunchKernel(gpu.function("block_reverse"), 1, 1, 1, 64, 1, 1, 0, gpu.stream, missing, nullptr), CUDA_ERROR_INVALID_VALUE);
-	EQUAL(cuLaunchKernel(gpu.function("block_reverse"), 1, 1, 1, 64, 1, 1, 0, gpu.stream, nullptr, nullptr), CUDA_ERROR_INVALID_VALUE);
+	EQUAL(cuLaunchKernel(gpu.function("block_reverse"), 1, 1, 1, 64, 1, 1, 0, gpu.stream, missing, nullptr),
+		CUDA_ERROR_INVALID_VALUE);
+	EQUAL(cuLaunchKernel(gpu.function("block_reverse"), 1, 1, 1, 64, 1, 1, 0, gpu.stream, nullptr, nullptr),
+		CUDA_ERROR_INVALID_VALUE);
 	// More than 48 KB of shared memory have to be asked for.
 	CUfunction sums = gpu.function("block_sums");
 	int shared = 0;
@@ -198,7 +246,8 @@ TEST(modules_are_checked) {
 	EQUAL(cuModuleLoadData(&module, "hello"), CUDA_ERROR_INVALID_IMAGE);
 	EQUAL(cuModuleLoadData(&module, kernels("kernels/right.ptx").c_str()), CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
 	EQUAL(cuModuleLoadData(&module, ".version 7.0\n.target sm_80\n"), CUDA_ERROR_NO_BINARY_FOR_GPU);
-	const char *broken = ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry f(.param .u64 p)\n{\n\tfrobnicate.u32 %r1;\n}\n";
+	const char *broken = ".version 7.0\n.target sm_75\n.address_size 64\n.visible .entry f(.param .u64 "
+						 "p)\n{\n\tfrobnicate.u32 %r1;\n}\n";
 	char log[200] = "";
 	int options[] = {CU_JIT_ERROR_LOG_BUFFER, CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES};
 	void *values[] = {log, (void *)sizeof log};

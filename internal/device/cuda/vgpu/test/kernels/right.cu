@@ -61,7 +61,8 @@ KERNEL(numbers, unsigned *out, const float *in, uint64_t key, unsigned n) {
 	unsigned a[4] = {(unsigned)s / (i + 1), (unsigned)(s / 7), (unsigned)t >> (i & 31), h * 3u + (unsigned)c};
 	for (int k = 0; k < (int)(z & 3); k++) a[k & 3] ^= a[(k + 1) & 3] << (k + (i & 7)); // an array in local memory
 	unsigned sum = a[0] + a[1] * 3 + a[2] * 5 + a[3] * 7;
-	out[4 * i] = sum, out[4 * i + 1] = __builtin_bit_cast(unsigned, y), out[4 * i + 2] = votes ^ __builtin_bit_cast(unsigned, part);
+	out[4 * i] = sum, out[4 * i + 1] = __builtin_bit_cast(unsigned, y);
+	out[4 * i + 2] = votes ^ __builtin_bit_cast(unsigned, part);
 	out[4 * i + 3] = (unsigned)__builtin_bit_cast(uint64_t, d) + (unsigned)(__builtin_bit_cast(uint64_t, d) >> 32);
 }
 
