@@ -17,6 +17,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/masking"
+	"uer/internal/registry"
 	"uer/internal/task"
 )
 
@@ -66,9 +67,17 @@ func repeated(t *testing.T, target string) *corpus.Corpus {
 	return openText(t, t.TempDir(), strings.Repeat(string(data), 5*groupSize/2/len(data)))
 }
 
+// testedTargets are all targets, in short mode one for each form of corpus.
+func testedTargets() []string {
+	if testing.Short() {
+		return []string{"mlm", "bert", "cls", "seq2seq"}
+	}
+	return registry.Names(ByTarget)
+}
+
 func TestResultDoesNotDependOnWorkers(t *testing.T) {
 	v := readVocabulary(t)
-	for target := range ByTarget {
+	for _, target := range testedTargets() {
 		for _, change := range []func(*Settings){
 			func(s *Settings) {},
 			func(s *Settings) { s.Masking.Span, s.DocumentsBufferSize, s.Seed = true, 100, 1<<40+3 },
@@ -297,7 +306,7 @@ func TestBuildStops(t *testing.T) {
 }
 
 func TestProgress(t *testing.T) {
-	for target := range ByTarget {
+	for _, target := range testedTargets() {
 		settings := defaults(readVocabulary(t))
 		settings.Target, settings.DocumentsBufferSize, settings.Workers = target, 200, 2
 		c := repeated(t, target)

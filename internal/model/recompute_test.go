@@ -20,6 +20,9 @@ func TestRecompute(t *testing.T) {
 		for name, m := range models {
 			m.LayersNumber = 4
 			for _, precision := range precisions {
+				if testing.Short() && precision != "fp32" {
+					continue
+				}
 				t.Run(name+"/"+precision, func(t *testing.T) {
 					on.need(t, precision)
 					text.precision = precision

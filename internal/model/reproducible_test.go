@@ -155,6 +155,9 @@ func TestAllocations(t *testing.T) {
 	on := processor{threads: 2}
 	for name, m := range testedModels() {
 		for _, precision := range precisions {
+			if testing.Short() && precision != "fp32" {
+				continue
+			}
 			t.Run(name+"/"+precision, func(t *testing.T) {
 				on.need(t, precision)
 				text.precision = precision

@@ -16,6 +16,9 @@ import (
 // built is a builder of build/vgpu, with the libraries and the twins of the tests' own kernels built.
 func built(t *testing.T) *builder {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("compiles C++ programs")
+	}
 	folder, err := Folder()
 	if err != nil {
 		t.Fatal(err)
