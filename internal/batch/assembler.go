@@ -57,17 +57,8 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 	for {
 		b.reset()
 		for _, number := range a.order.take(a.BatchSize) {
-			if err := a.dataset.Instance(number, &a.instance); err != nil {
+			if err := a.add(b, number); err != nil {
 				return err
-			}
-			if err := a.checkIDs(number); err != nil {
-				return err
-			}
-			if a.skipBlank && isBlank(&a.instance) {
-				continue
-			}
-			if err := a.adder.add(a, b, &a.instance); err != nil {
-				return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, number, err)
 			}
 		}
 		if !a.skipEmpty || len(b.Predicted) > 0 {
@@ -84,6 +75,23 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 				"its texts are too short: look at the corpus, and at --seq_length of uer preprocess")
 		}
 	}
+}
+
+// add adds one instance to a batch.
+func (a *assembler) add(b *Batch, number int) error {
+	if err := a.dataset.Instance(number, &a.instance); err != nil {
+		return err
+	}
+	if err := a.checkIDs(number); err != nil {
+		return err
+	}
+	if a.skipBlank && isBlank(&a.instance) {
+		return nil
+	}
+	if err := a.adder.add(a, b, &a.instance); err != nil {
+		return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, number, err)
+	}
+	return nil
 }
 
 // isBlank reports whether the encoder has nothing to read of an instance. UER-py makes such an instance of a document that

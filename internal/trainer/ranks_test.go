@@ -31,14 +31,19 @@ const (
 	vocabularySize = 232
 )
 
-// newModel returns a small BERT.
-func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
-	t.Helper()
-	m, err := model.New(config.Model{
+// testModel is a small BERT.
+func testModel(dropout float64) config.Model {
+	return config.Model{
 		EmbeddingSize: 32, HiddenSize: 32, FeedForwardSize: 64, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: 40,
 		HiddenActivation: "gelu", Embedding: "word_pos_seg", Encoder: "transformer", Mask: "fully_visible", Target: "bert",
 		LayerNormPositioning: "post", FeedForward: "dense", LayerNorm: "normal", Dropout: dropout,
-	}, vocabularySize, model.Limits{Sequences: 4, Length: 32})
+	}
+}
+
+// newModel returns it with its gradients.
+func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
+	t.Helper()
+	m, err := model.New(testModel(dropout), vocabularySize, model.Limits{Sequences: 4, Length: 32})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ type Trainer struct {
 	Lines      io.Writer             // for the report lines
 	Status     io.Writer             // for all other messages
 	Profile    *device.Profile       // unless nil, records the time of operations
+	HeldOut    *HeldOut              // the evaluation on held-out data; nil if there is none
 
 	inputs  device.Inputs
 	figures figures
