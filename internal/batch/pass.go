@@ -15,9 +15,9 @@ type Pass struct {
 	batch     Batch
 }
 
-// NewPass fails if the dataset cannot evaluate the target. Of the options, BufferSize, Seed, Rank and WorldSize do not count.
+// NewPass fails if the dataset cannot evaluate the target. Of the options, BufferSize, From, Seed, Rank and WorldSize do not count.
 func NewPass(d *dataset.Dataset, o Options) (*Pass, error) {
-	o.BufferSize, o.Seed, o.Rank, o.WorldSize = 1, maskSeed, 0, 1
+	o.BufferSize, o.From, o.Seed, o.Rank, o.WorldSize = 0, nil, maskSeed, 0, 1
 	if err := o.check(d); err != nil {
 		return nil, err
 	}
@@ -44,10 +44,7 @@ func (p *Pass) Batch(i int) (*Batch, error) {
 	size := p.assembler.BatchSize
 	p.batch.reset()
 	for number := i * size; number < min((i+1)*size, p.Instances()); number++ {
-		if p.assembler.dataset.Metadata.Dynamic {
-			p.assembler.generator.Reset(maskSeed, uint32(number))
-		}
-		if err := p.assembler.add(&p.batch, number); err != nil {
+		if err := p.assembler.add(&p.batch, place{ordinal: int64(number), number: number}); err != nil {
 			return nil, err
 		}
 	}
