@@ -78,9 +78,11 @@ func noMatchError(path string, tensors []statedict.Tensor, program *graph.Progra
 // Path returns the path of a step's checkpoint: prefix-step.
 func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, step) }
 
-// Save writes the parameters as a PyTorch state dict to prefix-step and returns that path. The file is complete or
-// absent.
-func Save(prefix string, step int, program *graph.Program, parameters []float32) (string, error) {
+// Best returns the path of the checkpoint that held-out data found the best: prefix-best.
+func Best(prefix string) string { return prefix + "-best" }
+
+// Save writes the parameters as a PyTorch state dict to a path. The file is complete or absent.
+func Save(path string, program *graph.Program, parameters []float32) error {
 	var tensors []statedict.Tensor
 	for _, p := range program.Parameters {
 		values := parameters[p.Offset : p.Offset+p.Shape.Elements()]
@@ -88,7 +90,5 @@ func Save(prefix string, step int, program *graph.Program, parameters []float32)
 			tensors = append(tensors, statedict.Tensor{Name: name, Shape: p.Shape, Data: values})
 		}
 	}
-	path := Path(prefix, step)
-	err := durable.WriteFile(path, func(w io.Writer) error { return statedict.Write(w, tensors) })
-	return path, err
+	return durable.WriteFile(path, func(w io.Writer) error { return statedict.Write(w, tensors) })
 }

@@ -10,6 +10,7 @@ import (
 	"uer/internal/batch"
 	"uer/internal/collective"
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/model"
 )
 
@@ -21,9 +22,28 @@ type Evaluator struct {
 	Batches    *batch.Pass
 	Collective collective.Collective // the connection to the other ranks; nil if there are none
 
+	memory device.Memory
 	inputs device.Inputs
 	issued []int     // batches whose outputs are not known yet, oldest first
 	table  []float32 // [batches, heads, 3]: loss, correct predictions, predictions
+}
+
+// Load loads the program on a device, with a memory of its own that holds the given parameters.
+func (e *Evaluator) Load(d device.Device, parameters []float32) (err error) {
+	if e.memory, err = d.Allocate(e.Model.Program.Layout); err != nil {
+		return err
+	}
+	if err = e.memory.Write(graph.InParameters, 0, parameters); err != nil {
+		return err
+	}
+	return e.share(d, e.memory)
+}
+
+// share loads the program on the memory of a training.
+func (e *Evaluator) share(d device.Device, memory device.Memory) (err error) {
+	e.memory = memory
+	e.Program, err = d.Load(e.Model.Program, memory)
+	return err
 }
 
 // Evaluation holds the figures of a model over a whole dataset, weighted by predictions.

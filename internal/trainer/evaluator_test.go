@@ -14,7 +14,6 @@ import (
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
 	"uer/internal/device/cuda/gputest"
-	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/vocab"
 )
@@ -50,14 +49,7 @@ func newEvaluators(t *testing.T, ranks, size int, open func() (device.Device, er
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { d.Close() })
-		memory, err := d.Allocate(m.Program.Layout)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := memory.Write(graph.InParameters, 0, parameters); err != nil {
-			t.Fatal(err)
-		}
-		if e.Program, err = d.Load(m.Program, memory); err != nil {
+		if err := e.Load(d, parameters); err != nil {
 			t.Fatal(err)
 		}
 		evaluators[i] = e

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"uer/internal/checkpoint"
 	"uer/internal/console"
 )
 
@@ -65,7 +66,7 @@ func (t *Trainer) evaluate(ctx context.Context, step int, report *report) (stopp
 	if !best {
 		return false, nil
 	}
-	return false, t.saveBest(step)
+	return false, t.saveAs(checkpoint.Best(t.OutputModelPath), step)
 }
 
 // Lines describes the figures in lines of at most 80 columns: those of a single head in one line, of several in one each.
@@ -92,12 +93,12 @@ func (h HeadEvaluation) fields() string {
 	return fmt.Sprintf(", ppl %.5g, acc %.4f", h.Perplexity(), h.Accuracy())
 }
 
-// saveBest writes the best checkpoint.
-func (t *Trainer) saveBest(step int) error { return nil }
-
 // stopEarly says why training ends before its last step.
-func (t *Trainer) stopEarly(step int) {
-	best := t.HeldOut.Best
-	fmt.Fprintf(t.Status, "Stopped  at step %s: no better loss since step %s (%s)\n", console.Count(step),
-		console.Count(best.Step), fmt.Sprintf("%.4f", best.Loss))
+func (t *Trainer) stopEarly(step int) error {
+	if t.rank() > 0 {
+		return nil
+	}
+	_, err := fmt.Fprintf(t.Status, "Stopped  at step %s: no better loss than that of step %s in %d evaluations\n",
+		console.Count(step), console.Count(t.HeldOut.Best.Step), t.HeldOut.Best.Since)
+	return err
 }

@@ -66,8 +66,10 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	if t.Pass, err = d.Load(t.Model.Program, t.Memory); err != nil {
 		return err
 	}
-	t.Update, err = d.Load(t.Optimizer.Program, t.Memory)
-	return err
+	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil || t.HeldOut == nil {
+		return err
+	}
+	return t.HeldOut.share(d, t.Memory)
 }
 
 // Updates returns the number of updates in a number of steps. Schedules of the learning rate count updates.
@@ -109,17 +111,28 @@ func (t *Trainer) train(ctx context.Context) error {
 			}
 			pending = 0
 		}
+		evaluates := t.HeldOut.due(step, t.TotalSteps) && !stopped
 		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps || stopped
-		if err := t.finish(report, saves || step == 1); err != nil {
+		if err := t.finish(report, saves || evaluates || step == 1); err != nil {
 			return err
 		}
-		if saves {
+		enough := false // held-out data say that more training is no use
+		if evaluates {
+			if stopped, err = t.evaluate(ctx, step, report); err != nil {
+				return err
+			}
+			enough = t.HeldOut.exhausted()
+		}
+		if saves || stopped || enough {
 			if err := t.save(step); err != nil {
 				return err
 			}
 		}
 		if stopped {
 			return context.Cause(ctx)
+		}
+		if enough {
+			return t.stopEarly(step)
 		}
 	}
 	return nil
@@ -208,11 +221,16 @@ func (t *Trainer) stop(step int, err error) error {
 
 // save writes a checkpoint if this is the first rank.
 func (t *Trainer) save(step int) error {
+	return t.saveAs(checkpoint.Path(t.OutputModelPath, step), step)
+}
+
+// saveAs writes a checkpoint to a path.
+func (t *Trainer) saveAs(path string, step int) error {
 	if t.OutputModelPath == "" {
 		return nil
 	}
 	if t.rank() > 0 {
-		t.saved = checkpoint.Path(t.OutputModelPath, step)
+		t.saved = path
 		return nil
 	}
 	started := time.Now()
@@ -223,11 +241,10 @@ func (t *Trainer) save(step int) error {
 	if !allFinite(parameters) {
 		return t.stop(step, errors.New("parameters are not finite"))
 	}
-	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, parameters)
-	if err != nil {
+	if err := checkpoint.Save(path, t.Model.Program, parameters); err != nil {
 		return fmt.Errorf("step %d: saving the checkpoint: %w", step, err)
 	}
 	t.saved = path
-	_, err = fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", path, time.Since(started).Seconds())
+	_, err := fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", path, time.Since(started).Seconds())
 	return err
 }
