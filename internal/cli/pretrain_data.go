@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -21,6 +22,7 @@ type trainingData struct {
 	vocabulary       *vocab.Vocabulary
 	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
+	heldOut          *dataset.Dataset // nil without --dev_path
 }
 
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
@@ -45,8 +47,8 @@ func openData(options pretrainOptions) (data trainingData, err error) {
 	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
 		return data, err
 	}
-	if err := data.check(options); err != nil {
-		return data, errors.Join(err, data.dataset.Close())
+	if err := cmp.Or(data.check(options), data.openHeldOut(options)); err != nil {
+		return data, errors.Join(err, data.close())
 	}
 	return data, nil
 }

@@ -21,7 +21,7 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.dataset.Close()) }()
+	defer func() { err = errors.Join(err, data.close()) }()
 	ranks, err := openRanks(options, data)
 	if err != nil {
 		return err
@@ -50,6 +50,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	m, err := model.New(options.Model, data.vocabulary.Size(), limits)
 	if err != nil {
+		return nil, err
+	}
+	if err := setForward(options, data, ranks); err != nil {
 		return nil, err
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
@@ -83,7 +86,7 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
 		},
-		Model: m, Batches: r.batches, Collective: r.connection,
+		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
 	t.Optimizer, err = optimizer.New(optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
@@ -107,6 +110,12 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if err != nil {
 		return err
 	}
+	printMatch(path, match, m, status)
+	return nil
+}
+
+// printMatch prints which parameters of a model are in a file.
+func printMatch(path string, match checkpoint.Match, m *model.Model, status io.Writer) {
 	fmt.Fprintf(status, "Weights  %s: %d of %d tensors\n", path, match.Loaded, len(m.Program.Parameters))
 	if len(match.Missing) > 0 {
 		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
@@ -114,7 +123,6 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if len(match.Unused) > 0 {
 		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
 	}
-	return nil
 }
 
 // some joins the first few names of a list.
@@ -131,6 +139,7 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	pass := stepsPerPass(options, data)
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
+	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
 		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))

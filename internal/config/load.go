@@ -28,6 +28,9 @@ var formats = []string{".json", ".yaml", ".yml", ".toml"}
 // from the configuration file, if the command has --config_path and it is not empty. Every key of the file must be the
 // name of a flag. A required flag without a value from any source is a [console.UsageError].
 func Load(flags *pflag.FlagSet) error {
+	if err := checkIgnored(flags); err != nil {
+		return err
+	}
 	settings := viper.New()
 	settings.SetEnvPrefix("uer")
 	settings.AutomaticEnv()
@@ -61,6 +64,28 @@ func Load(flags *pflag.FlagSet) error {
 		return errors.Join(errs...)
 	}
 	return checkRequired(flags)
+}
+
+// Ignore makes the flags that are not wanted settings of another command: a configuration file and the environment may set
+// them, since one file describes a model for several commands, but they are no part of the help, and on the command line
+// they are an error.
+func Ignore(flags *pflag.FlagSet, wanted func(flag *pflag.Flag) bool) {
+	flags.VisitAll(func(flag *pflag.Flag) {
+		if !wanted(flag) {
+			flag.Hidden = true
+			delete(flag.Annotations, requiredKey)
+		}
+	})
+}
+
+// checkIgnored rejects flags that the command ignores.
+func checkIgnored(flags *pflag.FlagSet) (err error) {
+	flags.Visit(func(flag *pflag.Flag) {
+		if flag.Hidden && err == nil {
+			err = console.UsageError{Err: fmt.Errorf("--%s has no effect on this command", flag.Name)}
+		}
+	})
+	return err
 }
 
 func checkRequired(flags *pflag.FlagSet) error {

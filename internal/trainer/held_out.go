@@ -90,7 +90,11 @@ func (h HeadEvaluation) fields() string {
 	if !h.Tokens {
 		return fmt.Sprintf(", acc %.4f", h.Accuracy())
 	}
-	return fmt.Sprintf(", ppl %.5g, acc %.4f", h.Perplexity(), h.Accuracy())
+	format := ", ppl %.2f, acc %.4f"
+	if h.Perplexity() >= 1e6 {
+		format = ", ppl %.2e, acc %.4f"
+	}
+	return fmt.Sprintf(format, h.Perplexity(), h.Accuracy())
 }
 
 // stopEarly says why training ends before its last step.
