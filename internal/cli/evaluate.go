@@ -10,6 +10,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -202,7 +203,8 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 	return evaluators, ranks, nil
 }
 
-// loadWhole reads the parameters of a model, all of which must be in its file: others would be random.
+// loadWhole reads the parameters of a model, all of which must be in its file: others would be random. The file may hold the
+// head of another target, too.
 func loadWhole(options evaluateOptions, m *model.Model, status io.Writer) ([]float32, error) {
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed) // for tables of sinusoids
@@ -210,15 +212,31 @@ func loadWhole(options evaluateOptions, m *model.Model, status io.Writer) ([]flo
 	if err != nil {
 		return nil, err
 	}
+	const hint = "pass the settings that the model was trained with"
 	missing := slices.DeleteFunc(match.Missing, func(name string) bool {
 		return slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool { return p.Frozen && p.Name == name })
 	})
 	if len(missing) > 0 {
 		return nil, console.Hint(fmt.Errorf("%s: %d of %d parameters of the model are missing: %s", options.PretrainedModelPath,
-			len(missing), len(m.Program.Parameters), some(missing)), "pass the settings that the model was trained with")
+			len(missing), len(m.Program.Parameters), some(missing)), hint)
+	}
+	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 {
+		return nil, console.Hint(fmt.Errorf("%s: it is of another model, which has %s, too", options.PretrainedModelPath,
+			some(foreign)), hint)
 	}
 	printMatch(options.PretrainedModelPath, match, m, status)
 	return parameters, nil
+}
+
+// ofAnotherModel returns those of the tensors that a model does not use which are not the heads of another target: what the
+// model computes without them is not what was trained.
+func ofAnotherModel(unused []string, program *graph.Program) []string {
+	return slices.DeleteFunc(slices.Clone(unused), func(name string) bool {
+		module := name[:strings.LastIndex(name, ".")+1]
+		return strings.HasPrefix(name, "target.") && !slices.ContainsFunc(program.Parameters, func(p graph.Parameter) bool {
+			return strings.HasPrefix(p.Name, module)
+		})
+	})
 }
 
 // predictionsNote says what the accuracy of a single head is a share of.
