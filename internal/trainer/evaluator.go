@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"sync"
 
 	"uer/internal/batch"
@@ -46,28 +45,6 @@ func (e *Evaluator) share(d device.Device, memory device.Memory) (err error) {
 	return err
 }
 
-// Evaluation holds the figures of a model over a whole dataset, weighted by predictions.
-type Evaluation struct {
-	Loss      float64 // the sum over the heads, which training minimises
-	Heads     []HeadEvaluation
-	Instances int
-}
-
-// HeadEvaluation holds the figures of one head.
-type HeadEvaluation struct {
-	Name        string
-	Tokens      bool    // it predicts tokens of a vocabulary
-	Loss        float64 // mean over the predictions; 0 without any
-	Correct     float64
-	Predictions float64
-}
-
-// Accuracy returns the share of correct predictions, 0 without any.
-func (h HeadEvaluation) Accuracy() float64 { return h.Correct / max(h.Predictions, 1) }
-
-// Perplexity returns the exponential of the loss: the number of tokens among which a model that is as unsure would choose.
-func (h HeadEvaluation) Perplexity() float64 { return math.Exp(h.Loss) }
-
 // columns of the table for each batch and head.
 const (
 	lossColumn = iota
@@ -76,9 +53,9 @@ const (
 	columns
 )
 
-// Run evaluates the parameters that the memory of the program holds. All ranks must call it together. If ctx is cancelled
-// on one of them, it returns without figures on all.
-func (e *Evaluator) Run(ctx context.Context) (figures Evaluation, stopped bool, err error) {
+// Run evaluates the parameters that the memory of the program holds. All ranks must call it together. If it shall stop on one
+// of them, it returns without figures on all.
+func (e *Evaluator) Run(stops func() bool) (figures Evaluation, stopped bool, err error) {
 	// One more element counts the ranks that want to stop.
 	e.table = append(e.table[:0], make([]float32, e.Batches.Len()*len(e.Model.Heads)*columns+1)...)
 	last := len(e.table) - 1
@@ -87,7 +64,7 @@ func (e *Evaluator) Run(ctx context.Context) (figures Evaluation, stopped bool, 
 		first, step = e.Collective.Rank(), e.Collective.Size()
 	}
 	for i := first; i < e.Batches.Len(); i += step {
-		if ctx.Err() != nil {
+		if stops() {
 			e.table[last] = 1
 			break
 		}
@@ -116,7 +93,7 @@ func Evaluate(ctx context.Context, ranks []*Evaluator) (Evaluation, error) {
 	var all sync.WaitGroup
 	for i, e := range ranks {
 		all.Go(func() {
-			rank, stops, err := e.Run(ctx)
+			rank, stops, err := e.Run(func() bool { return ctx.Err() != nil })
 			if err != nil && e.Collective != nil {
 				err = e.Collective.Abort(err)
 			}

@@ -3,7 +3,6 @@ package trainer
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"uer/internal/checkpoint"
@@ -13,49 +12,74 @@ import (
 // HeldOut is the evaluation of a training on held-out data.
 type HeldOut struct {
 	*Evaluator
-	Steps    int  // steps between evaluations; the last step is followed by one, too
-	Patience int  // evaluations in a row without a better loss after which training ends; 0: it never does
-	Best     Best // what evaluations have found so far
+	Steps    int                // an evaluation follows the first update after so many steps, and the last one
+	Patience int                // evaluations in a row without a better loss after which training ends; 0: it never does
+	Found    checkpoint.HeldOut // what evaluations have found so far; the dataset identifies the held-out data
 }
 
-// Best is the best evaluation of a training.
-type Best struct {
-	Step  int     `json:"step"`  // after which it was made; 0: there was none yet
-	Loss  float64 `json:"loss"`  // its loss, the lowest of all
-	Since int     `json:"since"` // evaluations since, none of which was better
-}
-
-// add takes the loss of one more evaluation and reports whether it is the lowest. One that is not a number never is.
-func (b *Best) add(loss float64, step int) bool {
-	if isFinite(loss) && (b.Step == 0 || loss < b.Loss) {
-		*b = Best{Step: step, Loss: loss}
-		return true
-	}
-	b.Since++
-	return false
-}
-
-// due reports whether an evaluation follows a step.
-func (h *HeldOut) due(step, totalSteps int) bool {
-	return h != nil && (step%h.Steps == 0 || step == totalSteps)
+// due reports whether an evaluation follows an update of some batches after a step.
+func (h *HeldOut) due(step, batches, totalSteps int) bool {
+	return h != nil && (step/h.Steps > (step-batches)/h.Steps || step == totalSteps)
 }
 
 // exhausted reports whether so many evaluations were no better that training ends.
-func (h *HeldOut) exhausted() bool { return h.Patience > 0 && h.Best.Since >= h.Patience }
+func (h *HeldOut) exhausted() bool { return h.Patience > 0 && h.Found.Since >= h.Patience }
 
-// evaluate evaluates the parameters on the held-out data, once all steps begun so far are reported, and saves them if they
-// are the best so far. Nothing of it changes how training goes on, except that it may have to stop.
-func (t *Trainer) evaluate(ctx context.Context, step int, report *report) (stopped bool, err error) {
-	started := time.Now()
-	defer func() { report.pause(time.Since(started)) }()
-	figures, stopped, err := t.HeldOut.Run(ctx)
-	if err != nil || stopped {
-		if err != nil {
-			err = fmt.Errorf("step %d: %w", step, err)
-		}
-		return stopped, err
+// add takes the loss of the evaluation after a step and reports whether it is the lowest. One that is not a number never is.
+func (h *HeldOut) add(loss float64, step int) bool {
+	f := &h.Found
+	f.Last = step
+	if isFinite(loss) && (f.BestStep == 0 || loss < f.BestLoss) {
+		f.BestStep, f.BestLoss, f.Since = step, loss, 0
+		return true
 	}
-	best := t.HeldOut.Best.add(figures.Loss, step)
+	f.Since++
+	return false
+}
+
+// resume takes what was found before a checkpoint, if it was found on the same data.
+func (h *HeldOut) resume(f *checkpoint.File) {
+	if h != nil && f.HeldOut != nil && f.HeldOut.Dataset.SHA256 == h.Found.Dataset.SHA256 {
+		h.Found = *f.HeldOut
+	}
+}
+
+// resumeHeldOut makes the evaluation that a stop before the checkpoint has cut off, if there was one, and reports whether
+// training has come to its end because no evaluation is better.
+func (t *Trainer) resumeHeldOut(ctx context.Context, report *report) (ends bool, err error) {
+	h := t.HeldOut
+	if h == nil || t.start == 0 {
+		return false, nil
+	}
+	if h.Found.Last < t.start && h.due(t.start, t.AccumulationSteps, t.TotalSteps) {
+		if err := t.evaluate(ctx, t.start, report); err != nil {
+			return false, err
+		}
+	}
+	if !h.exhausted() {
+		return false, nil
+	}
+	return true, t.sayWhyEarly(t.start)
+}
+
+// evaluate evaluates the parameters after a step on the held-out data, and saves them if they are the best so far. All steps
+// begun must have been reported. Nothing of it changes how training goes on. If training shall stop, it ends without
+// figures.
+func (t *Trainer) evaluate(ctx context.Context, step int, report *report) error {
+	started := time.Now()
+	defer func() {
+		elapsed := time.Since(started)
+		report.pause(elapsed)
+		t.pace.last = t.pace.last.Add(elapsed)
+	}()
+	figures, stopped, err := t.HeldOut.Run(func() bool { return t.stops(ctx) })
+	if err != nil {
+		return fmt.Errorf("step %d: %w", step, err)
+	}
+	if stopped {
+		return nil
+	}
+	best := t.HeldOut.add(figures.Loss, step)
 	if t.rank() == 0 {
 		note := ""
 		if best {
@@ -64,45 +88,25 @@ func (t *Trainer) evaluate(ctx context.Context, step int, report *report) (stopp
 		fmt.Fprint(t.Lines, figures.Lines(fmt.Sprintf("step %s: ", console.Count(step)), note))
 	}
 	if !best {
-		return false, nil
-	}
-	return false, t.saveAs(checkpoint.Best(t.OutputModelPath), step)
-}
-
-// Lines describes the figures in lines of at most 80 columns: those of a single head in one line, of several in one each.
-// intro comes before the total loss, and note after the figures of a single head, or else after the total loss.
-func (e *Evaluation) Lines(intro, note string) string {
-	var lines strings.Builder
-	fmt.Fprintf(&lines, "Eval     %sloss %.4f", intro, e.Loss)
-	if len(e.Heads) == 1 {
-		fmt.Fprintf(&lines, "%s%s\n", e.Heads[0].fields(), note)
-		return lines.String()
-	}
-	lines.WriteString(note + "\n")
-	for _, head := range e.Heads {
-		fmt.Fprintf(&lines, "         %s: loss %.4f%s\n", head.Name, head.Loss, head.fields())
-	}
-	return lines.String()
-}
-
-// fields formats the figures besides the loss.
-func (h HeadEvaluation) fields() string {
-	if !h.Tokens {
-		return fmt.Sprintf(", acc %.4f", h.Accuracy())
-	}
-	format := ", ppl %.2f, acc %.4f"
-	if h.Perplexity() >= 1e6 {
-		format = ", ppl %.2e, acc %.4f"
-	}
-	return fmt.Sprintf(format, h.Perplexity(), h.Accuracy())
-}
-
-// stopEarly says why training ends before its last step.
-func (t *Trainer) stopEarly(step int) error {
-	if t.rank() > 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(t.Status, "Stopped  at step %s: no better loss than that of step %s in %d evaluations\n",
-		console.Count(step), console.Count(t.HeldOut.Best.Step), t.HeldOut.Best.Since)
+	return t.saveBest()
+}
+
+// sayWhyEarly says why training ends after a step, if that is not the last one.
+func (t *Trainer) sayWhyEarly(step int) error {
+	if step >= t.TotalSteps || t.rank() > 0 {
+		return nil
+	}
+	found := t.HeldOut.Found
+	_, err := fmt.Fprintf(t.Status, "Stopped  at step %s: no better loss than that of step %s in %s\n", console.Count(step),
+		console.Count(found.BestStep), evaluations(found.Since))
 	return err
+}
+
+func evaluations(n int) string {
+	if n == 1 {
+		return "1 evaluation"
+	}
+	return console.Count(n) + " evaluations"
 }

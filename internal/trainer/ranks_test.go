@@ -51,7 +51,10 @@ func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
 }
 
 // newLoader returns the batches of one rank.
-func newLoader(t *testing.T, rank, size int) *batch.Loader {
+func newLoader(t *testing.T, rank, size int) *batch.Loader { return newLoaderFrom(t, rank, size, nil) }
+
+// newLoaderFrom returns those from a position on.
+func newLoaderFrom(t *testing.T, rank, size int, from *batch.Position) *batch.Loader {
 	t.Helper()
 	vocabulary, err := vocab.Read("testdata/vocab.txt")
 	if err != nil {
@@ -63,7 +66,7 @@ func newLoader(t *testing.T, rank, size int) *batch.Loader {
 	}
 	t.Cleanup(func() { data.Close() })
 	batches, err := batch.New(data, batch.Options{
-		Target: "bert", Vocabulary: vocabulary, BatchSize: 4, BufferSize: 25600, Seed: 7, Rank: rank, WorldSize: size,
+		Target: "bert", Vocabulary: vocabulary, BatchSize: 4, BufferSize: 25600, Seed: 7, Rank: rank, WorldSize: size, From: from,
 	})
 	if err != nil {
 		t.Fatal(err)
