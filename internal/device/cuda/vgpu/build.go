@@ -112,7 +112,7 @@ func newBuilder(folder string, report io.Writer) (*builder, error) {
 	b := &builder{
 		compiler: compiler, source: source, kernels: filepath.Join(source, "../kernels"), build: folder, report: report,
 	}
-	return b, os.MkdirAll(filepath.Join(folder, "twins"), 0o777)
+	return b, os.MkdirAll(folder, 0o777)
 }
 
 // lock keeps other processes from building in the folder: the tests of several packages may want it at once.
@@ -133,11 +133,31 @@ func (b *builder) libraries() error {
 	if err := makeAll(slices.Concat(driver, blas, []*target{b.tool()}), b.report); err != nil {
 		return err
 	}
+	if err := b.forgetTwins(); err != nil {
+		return err
+	}
 	cuda := b.library("libcuda.so.1", driver)
 	if err := makeAll([]*target{cuda}, b.report); err != nil {
 		return err
 	}
 	return makeAll([]*target{b.library("libcublasLt.so.13", append(blas, cuda))}, b.report)
+}
+
+// forgetTwins removes all twins if the runtime that they were compiled for has another interface. Those that the driver
+// had made would be used as they are.
+func (b *builder) forgetTwins() error {
+	twins := filepath.Join(b.build, "twins")
+	t := &target{output: filepath.Join(twins, "interface"), inputs: []string{filepath.Join(b.source, "runtime")}}
+	if err := t.setKey(); err != nil {
+		return err
+	}
+	if key, err := os.ReadFile(t.keyFile()); err == nil && string(key) == t.key {
+		return nil
+	}
+	if err := os.RemoveAll(twins); err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(twins, 0o777), os.WriteFile(t.keyFile(), []byte(t.key), 0o666))
 }
 
 // objects are the object files of a folder of sources.

@@ -33,12 +33,12 @@ func TestCheck(t *testing.T) {
 		t.Skip("the checks need clang-19 and libclang-rt-19-dev")
 	}
 	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically",
-		"numbers", "spins")
+		"numbers", "spins", "tensor_products", "tensor_products_by_rows")
 	var out strings.Builder
 	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, time.Hour, &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"7 kernels,    7 launches", "mutants: 3 of 3 noticed, 0 not tried"} {
+	for _, want := range []string{"7 kernels,    7 launches", "2 kernels,    2 launches", "mutants: 8 of 8 noticed, 0 not tried"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, &out)
 		}
