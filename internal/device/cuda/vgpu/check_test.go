@@ -104,3 +104,30 @@ func TestMutants(t *testing.T) {
 		t.Errorf("the second mutant is %q", mutants[1].text)
 	}
 }
+
+// The PTX of the tests' kernels is what clang makes of their sources.
+func TestPTX(t *testing.T) {
+	if _, err := exec.LookPath(clang); err != nil {
+		t.Skip("needs clang-19")
+	}
+	source, err := sources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range slicesOf(source, "test/*/*.cu") {
+		command := exec.Command(clang, "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "-O3", "-ffp-contract=off",
+			"-std=c++17", "--cuda-gpu-arch=sm_80", "--cuda-feature=+ptx71", "-S", filepath.Base(file), "-o", "-")
+		command.Dir = filepath.Dir(file)
+		got, err := command.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(strings.TrimSuffix(file, ".cu") + ".ptx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is not what clang makes of its source", strings.TrimSuffix(file, ".cu")+".ptx")
+		}
+	}
+}

@@ -46,14 +46,18 @@ void CUctx_st::destroy() {
 	device.memory.release_all(this);
 }
 
-Point CUctx_st::submit(CUstream stream, std::function<void()> run) {
-	std::vector<Point> after;
-	if (stream == nullptr) {
-		for (CUstream other : streams()) {
-			if (!(other->flags & CU_STREAM_NON_BLOCKING)) after.push_back(other->last());
-		}
-		return legacy_->submit(std::move(after), std::move(run));
+std::vector<Point> CUctx_st::last(CUstream stream) {
+	if (stream != nullptr) return {stream->last()};
+	std::vector<Point> points = {legacy_->last()};
+	for (CUstream other : streams()) {
+		if (!(other->flags & CU_STREAM_NON_BLOCKING)) points.push_back(other->last());
 	}
+	return points;
+}
+
+Point CUctx_st::submit(CUstream stream, std::function<void()> run) {
+	if (stream == nullptr) return legacy_->submit(last(nullptr), std::move(run));
+	std::vector<Point> after;
 	if (!(stream->flags & CU_STREAM_NON_BLOCKING)) after.push_back(legacy_->last());
 	return stream->submit(std::move(after), std::move(run));
 }

@@ -42,18 +42,16 @@ CUresult cuStreamGetPriority(CUstream stream, int *priority) {
 CUresult cuStreamQuery(CUstream stream) {
 	CURRENT(context);
 	if (CUresult status = stream_of(__func__, context, &stream)) return status;
-	bool passed = stream == nullptr ? context->submit(nullptr, [] {}).passed() : stream->last().passed();
-	return passed ? context->device.status() : CUDA_ERROR_NOT_READY;
+	for (const Point &point : context->last(stream)) {
+		if (!point.passed()) return CUDA_ERROR_NOT_READY;
+	}
+	return context->device.status();
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
 	CURRENT(context);
 	if (CUresult status = stream_of(__func__, context, &stream)) return status;
-	if (stream == nullptr) {
-		context->submit(nullptr, [] {}).wait();
-	} else {
-		stream->last().wait();
-	}
+	for (const Point &point : context->last(stream)) point.wait();
 	return context->device.status();
 }
 

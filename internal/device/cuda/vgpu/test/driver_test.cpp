@@ -254,6 +254,7 @@ TEST(the_legacy_stream_waits_for_those_that_block) {
 	OK(cuMemsetD32_v2(x, 8, 1));
 	EQUAL(download<int>(x, 1)[0], 8);
 	EQUAL(cuStreamQuery(gpu.stream), CUDA_ERROR_NOT_READY);
+	OK(cuStreamQuery(nullptr));
 	OK(gpu.wait());
 }
 

@@ -185,6 +185,8 @@ TEST(notices_a_write_past_a_part_of_shared_memory) {
 	fails(CUDA_ERROR_LAUNCH_FAILED, "writes_past_shared", 1, 8, 40, 128, 10);
 }
 
+TEST(notices_a_division_by_zero) { fails(CUDA_ERROR_LAUNCH_FAILED, "divides_by_zero", 1, 32, 0, 128, 20); }
+
 TEST(notices_a_null_pointer) {
 	Gpu gpu;
 	CUdeviceptr in = upload(ramp(64)), out = 0;
