@@ -18,8 +18,7 @@ namespace {
 struct sigaction earlier[NSIG]; // what handled the signals before, such as Go
 
 // The trap that this thread is about to report.
-thread_local int trap_signal;
-thread_local void *trap_address;
+thread_local siginfo_t trap;
 
 std::string where(void *address) {
 	char text[64];
@@ -36,10 +35,11 @@ std::string where(void *address) {
 // report_trap runs in place of the instruction that trapped, on the stack of the thread of the block.
 [[noreturn]] void report_trap() {
 	Block &block = Block::of_this_thread();
-	if (trap_signal == SIGFPE) block.fail("an integer was divided by zero: undefined on a GPU");
-	if (block.shared().contains(trap_address)) block.fail("past the end of shared memory");
-	if (block.on_stack(trap_address)) block.fail("its stack overflowed");
-	block.fail(("illegal access to " + where(trap_address)).c_str(), true);
+	if (trap.si_signo == SIGFPE) block.fail("an integer was divided by zero: undefined on a GPU");
+	if (trap.si_code == SI_KERNEL) block.fail("an access that is not aligned", true);
+	if (block.shared().contains(trap.si_addr)) block.fail("past the end of shared memory");
+	if (block.on_stack(trap.si_addr)) block.fail("its stack overflowed");
+	block.fail(("illegal access to " + where(trap.si_addr)).c_str(), true);
 }
 
 void pass_on(int signal, siginfo_t *information, void *context) {
@@ -64,7 +64,7 @@ void on_trap(int signal, siginfo_t *information, void *context) {
 		pass_on(signal, information, context);
 		return;
 	}
-	trap_signal = signal, trap_address = information->si_addr;
+	trap = *information;
 	greg_t *registers = static_cast<ucontext_t *>(context)->uc_mcontext.gregs;
 	const greg_t red_zone = 128;
 	greg_t top = registers[REG_RSP] - red_zone;
