@@ -243,9 +243,8 @@ func (b *builder) twin(name, source string, flags ...string) *target {
 	return t
 }
 
-// sourceTwin does without one optimization: gcc 12 then takes an access that need not be aligned for one that is.
 func (b *builder) sourceTwin(source, name string) *target {
-	t := b.twin(name+".source", source, "-O3", "-fno-tree-slp-vectorize", "-mtls-dialect=gnu2")
+	t := b.twin(name+".source", source, "-O3", "-mtls-dialect=gnu2")
 	t.name = "the twin of " + source
 	t.inputs = append(t.inputs, filepath.Dir(source)) // the headers beside it
 	return t

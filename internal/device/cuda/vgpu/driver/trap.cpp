@@ -36,7 +36,7 @@ std::string where(void *address) {
 [[noreturn]] void report_trap() {
 	Block &block = Block::of_this_thread();
 	if (trap.si_signo == SIGFPE) block.fail("an integer was divided by zero: undefined on a GPU");
-	if (trap.si_code == SI_KERNEL) block.fail("an access that is not aligned", true);
+	if (trap.si_code == SI_KERNEL) block.fail("an access that is not aligned");
 	if (block.shared().contains(trap.si_addr)) block.fail("past the end of shared memory");
 	if (block.on_stack(trap.si_addr)) block.fail("its stack overflowed");
 	block.fail(("illegal access to " + where(trap.si_addr)).c_str(), true);

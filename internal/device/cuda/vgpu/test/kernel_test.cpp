@@ -187,6 +187,10 @@ TEST(notices_a_write_past_a_part_of_shared_memory) {
 
 TEST(notices_a_division_by_zero) { fails(CUDA_ERROR_LAUNCH_FAILED, "divides_by_zero", 1, 32, 0, 128, 20); }
 
+TEST(notices_an_address_that_is_not_aligned) {
+	fails(CUDA_ERROR_LAUNCH_FAILED, "writes_four_at", 1, 1, 0, 128, 3);
+}
+
 TEST(notices_a_null_pointer) {
 	Gpu gpu;
 	CUdeviceptr in = upload(ramp(64)), out = 0;

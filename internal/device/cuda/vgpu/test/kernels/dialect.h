@@ -24,6 +24,8 @@ static __device__ inline float sqrtf(float x) { return __nvvm_sqrt_rn_f(x); }
 static __device__ inline float fmaf(float a, float b, float c) { return __nvvm_fma_rn_f(a, b, c); }
 static __device__ inline float fmaxf(float a, float b) { return __nvvm_fmax_f(a, b); }
 static __device__ inline float floorf(float x) { return __nvvm_floor_f(x); }
+typedef float Vector4 __attribute__((vector_size(16)));
+static __device__ inline Vector4 *vector4_at(float *p) { return (Vector4 *)p; }
 
 // Tensor cores, and the copies that feed them.
 static __device__ inline unsigned shared_address(const void *p) {
