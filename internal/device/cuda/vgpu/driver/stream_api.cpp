@@ -1,4 +1,6 @@
 // Streams and events as the driver's interface has them.
+#include <system_error>
+
 #include "device.h"
 #include "handles.h"
 #include "report.h"
@@ -10,7 +12,11 @@ extern "C" {
 CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned flags, int priority) {
 	CURRENT(context);
 	if (stream == nullptr || flags > CU_STREAM_NON_BLOCKING) return CUDA_ERROR_INVALID_VALUE;
-	*stream = context->create_stream(flags, priority);
+	try {
+		*stream = context->create_stream(flags, priority);
+	} catch (const std::system_error &) { // no more threads
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	}
 	return CUDA_SUCCESS;
 }
 

@@ -1,11 +1,11 @@
 #include "trap.h"
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "block.h"
 #include "device.h"
@@ -58,7 +58,8 @@ void on_trap(int signal, siginfo_t *information, void *context) {
 		for (int i = 0; i < device_count(); i++) {
 			uint64_t at = reinterpret_cast<uint64_t>(information->si_addr);
 			if (signal == SIGSEGV && device(i)->memory.owns(at)) {
-				say("the host touched the memory of a device: %s", where(information->si_addr).c_str());
+				// No more is said: what the handler interrupted may hold the locks of the memory.
+				say("the host touched the memory of device %d: address 0x%llx", i, (unsigned long long)at);
 			}
 		}
 		pass_on(signal, information, context);
@@ -88,13 +89,22 @@ void catch_traps() {
 	}
 }
 
-// Signals need a stack of their own: that of the kernel may be what overflowed.
+// Signals need a stack of their own: that of the kernel may be what overflowed. It goes with the thread.
 void prepare_for_traps() {
-	const size_t size = 64 << 10;
-	stack_t stack = {};
-	stack.ss_sp = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	stack.ss_size = size;
-	sigaltstack(&stack, nullptr);
+	struct SignalStack {
+		stack_t stack = {};
+		std::vector<char> memory;
+		SignalStack() : memory(64 << 10) {
+			stack.ss_sp = memory.data(), stack.ss_size = memory.size();
+			sigaltstack(&stack, nullptr);
+		}
+		~SignalStack() {
+			stack.ss_flags = SS_DISABLE;
+			sigaltstack(&stack, nullptr);
+		}
+	};
+	static thread_local SignalStack stack;
+	(void)stack;
 }
 
 } // namespace vgpu
