@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,28 +34,34 @@ type evaluateOptions struct {
 	Logits string // path; "" for none
 }
 
-const evaluateExamples = `  # the model that the demo trains, on text that it has not seen
-  uer evaluate --config_path configs/demo.yaml \
-               --pretrained_model_path build/demo_model.bin-3000 \
-               --dataset_path build/demo_dev.pt
+const evaluateExamples = `  # the best model of a training, on the held-out data of the training
+  uer evaluate --pretrained_model_path models/output_model.bin-best
 
   # the same for programs, with the logits of the first 4 instances
-  uer evaluate --config_path configs/demo.yaml \
-               --pretrained_model_path build/demo_model.bin-3000 \
-               --dataset_path build/demo_dev.pt --json \
-               --batch_size 4 --logits build/logits.safetensors`
+  uer evaluate --pretrained_model_path models/output_model.bin-best --json \
+               --batch_size 4 --logits logits.safetensors
+
+  # a state dict of UER-py
+  uer evaluate --pretrained_model_path models/google_zh_model.bin \
+               --config_path models/bert/base_config.json --target mlm \
+               --vocab_path models/google_zh_vocab.txt --dataset_path dev.pt`
 
 func newEvaluate(streams Streams) *cobra.Command {
 	var options evaluateOptions
 	command := newCommand("evaluate", "Compute the loss and the accuracy of a model on a dataset",
 		"Compute the loss, the perplexity and the accuracy of a model on a dataset, without dropout. All instances count, each\n"+
-			"once. Where masks are drawn, they are the same in every evaluation of the dataset. The flags are those of uer pretrain.",
-		func(command *cobra.Command) error {
-			if err := options.check(command.Flags()); err != nil {
-				return err
-			}
-			return evaluate(command.Context(), options, streams)
-		})
+			"once. Where masks are drawn, they are the same in every evaluation of the dataset. The settings of a checkpoint with a\n"+
+			"state are those of its training; those of another state dict are set as for uer pretrain.",
+		nil)
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		if err := options.load(command.Flags(), streams.Err); err != nil {
+			return err
+		}
+		if err := options.check(command.Flags()); err != nil {
+			return err
+		}
+		return evaluate(command.Context(), options, streams)
+	}
 	command.Example = evaluateExamples
 	options.addFlags(command.Flags())
 	completeChoices(command)
@@ -84,6 +92,31 @@ func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 	output.Bool(&o.JSON, "json", "print the figures in JSON")
 	output.Text(&o.Logits, "logits", "",
 		"safetensors file to write, with the inputs and the logits of the first batch_size instances")
+}
+
+// load reads the settings: those of the training, if the model is a checkpoint with a state, with what is set otherwise.
+func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
+	path := config.Given(flags, "pretrained_model_path")
+	if _, err := os.Stat(checkpoint.StatePath(path)); path == "" || errors.Is(err, fs.ErrNotExist) {
+		return config.Load(flags)
+	}
+	if err := checkpoint.Verify(path); err != nil {
+		return err
+	}
+	file, err := checkpoint.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // nothing was written
+	before := file.Settings
+	for _, name := range []string{"pretrained_model_path", "device", "threads", "world_size", "gpu_ranks", "master_ip", "backend"} {
+		delete(before, name) // of the machine, and of the beginning of the training
+	}
+	if _, err := config.Resume(flags, before); err != nil {
+		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
+	}
+	fmt.Fprintf(status, "Settings %s: step %s of the training\n", checkpoint.StatePath(path), console.Count(file.Step))
+	return nil
 }
 
 // check rejects contradictory settings and fills in Model.Target.
@@ -127,7 +160,7 @@ func (o *evaluateOptions) chooseDataset(flags *pflag.FlagSet) error {
 
 // evaluate evaluates the model and prints its figures.
 func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (err error) {
-	data, err := openData(options.pretrainOptions)
+	data, err := openData(options.pretrainOptions, nil)
 	if err != nil {
 		return err
 	}

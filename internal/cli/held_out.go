@@ -39,7 +39,7 @@ func (o *heldOutOptions) check(flags *pflag.FlagSet) error {
 		return nil
 	}
 	for _, name := range []string{"eval_steps", "patience"} {
-		if config.SourceOf(flags.Lookup(name)) != config.Default {
+		if config.SourceOf(flags.Lookup(name)) > config.Earlier {
 			return console.UsageError{Err: console.Hint(fmt.Errorf("--%s has no effect without --dev_path", name),
 				"pass a dataset of held-out text, which uer preprocess --dev_path makes")}
 		}
@@ -63,6 +63,7 @@ func (d *trainingData) openHeldOut(options pretrainOptions) (err error) {
 	}
 	heldOut := *d
 	heldOut.dataset, d.heldOut = set, set // closed with the others
+	heldOut.resumed = nil                 // which knows the other dataset
 	if !set.Metadata.Dynamic {
 		options.Masking = masking.Options{} // it has masks
 	}
@@ -121,6 +122,7 @@ func (d trainingData) newHeldOut(options pretrainOptions, connection collective.
 	return &trainer.HeldOut{
 		Evaluator: &trainer.Evaluator{Batches: pass, Collective: connection},
 		Steps:     options.HeldOut.EvalSteps, Patience: options.HeldOut.Patience,
+		Found: checkpoint.HeldOut{Dataset: datasetOf(d.heldOut)},
 	}, nil
 }
 
@@ -144,8 +146,12 @@ func announceHeldOut(options pretrainOptions, data trainingData, status io.Write
 	if data.heldOut == nil {
 		return
 	}
-	o := options.HeldOut
+	o, resumed := options.HeldOut, data.resumed
 	fmt.Fprintf(status, "Held out %s: %s, evaluated every %s\n", o.DevPath,
 		counted(int64(data.heldOut.Len()), "instance"), counted(int64(o.EvalSteps), "step"))
 	fmt.Fprintf(status, "         The best model is saved as %s\n", checkpoint.Best(options.OutputModelPath))
+	if resumed != nil && resumed.HeldOut != nil && resumed.HeldOut.Dataset.SHA256 != datasetOf(data.heldOut).SHA256 {
+		fmt.Fprintf(status, "         It is another dataset than before: the best loss so far (%.4f) does not count\n",
+			resumed.HeldOut.BestLoss)
+	}
 }

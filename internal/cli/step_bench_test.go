@@ -127,7 +127,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	if err := config.Load(flags); err != nil {
 		b.Fatal(err)
 	}
-	if err := options.check(flags); err != nil {
+	if err := options.check(flags, nil); err != nil {
 		b.Fatal(err)
 	}
 	limits := model.Limits{Sequences: sequences, Length: length}
@@ -142,7 +142,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	heldOut := &trainer.HeldOut{Evaluator: &trainer.Evaluator{Model: forward}}
-	t, err := newTrainer(options, m, parameters, rank{device: d, heldOut: heldOut})
+	t, err := newTrainer(options, nil, m, parameters, rank{device: d, heldOut: heldOut})
 	if err != nil {
 		b.Fatal(err)
 	}
