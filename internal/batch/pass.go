@@ -39,6 +39,16 @@ func (p *Pass) Len() int {
 // Instances returns the number of instances.
 func (p *Pass) Instances() int { return p.assembler.dataset.Len() }
 
+// Verify reads all instances, so that damage is found before a training depends on them.
+func (p *Pass) Verify() error {
+	for i := range p.Instances() {
+		if err := p.assembler.read(i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Batch makes a batch, which is valid until the next call. It may be short, and predict nothing.
 func (p *Pass) Batch(i int) (*Batch, error) {
 	size := p.assembler.BatchSize

@@ -119,6 +119,11 @@ func (d trainingData) newHeldOut(options pretrainOptions, connection collective.
 	if err != nil {
 		return nil, err
 	}
+	if connection == nil || connection.Rank() == 0 {
+		if err := pass.Verify(); err != nil {
+			return nil, err
+		}
+	}
 	return &trainer.HeldOut{
 		Evaluator: &trainer.Evaluator{Batches: pass, Collective: connection},
 		Steps:     options.HeldOut.EvalSteps, Patience: options.HeldOut.Patience,
