@@ -37,7 +37,7 @@ func tokenizeLabelled(w *worker, text corpus.Document) error {
 }
 
 // buildCLS makes [CLS] a or [CLS] a [SEP] b [SEP], cut to the sequence length.
-func buildCLS(w *worker, documents []document, i int, _ *random.Python) {
+func buildCLS(w *worker, documents []document, i int, _ random.Generator) {
 	d, v := &documents[i], w.settings.Vocabulary
 	sequence := append(append(w.sequence[:0], v.Class), d.between(0, 1)...)
 	ends := []int32{int32(len(sequence))}

@@ -15,18 +15,18 @@ func (w *worker) enclosed(d *document) []int32 {
 }
 
 // buildMLM cuts a document into pieces of the sequence length.
-func buildMLM(w *worker, documents []document, i int, generator *random.Python) {
+func buildMLM(w *worker, documents []document, i int, generator random.Generator) {
 	for piece := range slices.Chunk(w.enclosed(&documents[i]), w.settings.SequenceLength) {
 		w.addPiece(piece, generator)
 	}
 }
 
 // buildPiece makes an instance of a piece that join made.
-func buildPiece(w *worker, pieces []document, i int, generator *random.Python) {
+func buildPiece(w *worker, pieces []document, i int, generator random.Generator) {
 	w.addPiece(pieces[i].tokens, generator)
 }
 
-func (w *worker) addPiece(tokens []int32, generator *random.Python) {
+func (w *worker) addPiece(tokens []int32, generator random.Generator) {
 	w.add(task.Instance{Tokens: tokens, Ends: []int32{int32(len(tokens))}}, generator)
 }
 

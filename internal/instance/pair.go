@@ -33,7 +33,7 @@ func (w *worker) skip(line string) {
 }
 
 // buildSeq2Seq makes the source the encoder's input and the target the decoder's output, each between [CLS] and [SEP].
-func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
+func buildSeq2Seq(w *worker, documents []document, i int, _ random.Generator) {
 	d, v, outputs := &documents[i], w.settings.Vocabulary, w.settings.TargetVocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
 	source := len(sequence)
@@ -45,7 +45,7 @@ func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
 }
 
 // buildPrefixLM makes one sequence of source and target. It skips a source that leaves no room for the target.
-func buildPrefixLM(w *worker, documents []document, i int, _ *random.Python) {
+func buildPrefixLM(w *worker, documents []document, i int, _ random.Generator) {
 	d, v := &documents[i], w.settings.Vocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
 	source := len(sequence)

@@ -112,7 +112,7 @@ func tokenizeSentences(w *worker, text corpus.Document) error {
 }
 
 // add adds a copy of an instance to the portion and masks it, unless masks are drawn during training.
-func (w *worker) add(x task.Instance, generator *random.Python) {
+func (w *worker) add(x task.Instance, generator random.Generator) {
 	p := w.portion
 	tokens, ends, masks := len(p.tokens), len(p.ends), len(p.masks)
 	p.tokens = append(append(p.tokens, x.Tokens...), x.Output...)
