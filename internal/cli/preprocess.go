@@ -109,7 +109,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err := checkDifferent(options); err != nil {
 		return err
 	}
-	text, err := corpus.Open(options.CorpusPath)
+	text, err := corpus.Open(corpus.Options{Paths: []string{options.CorpusPath}})
 	if err != nil {
 		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}
@@ -124,7 +124,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
 
 	status := console.NewStatus(streams.Err)
-	statistics, err := instance.Build(ctx, settings, text, writer.Append,
+	statistics, err := instance.Build(ctx, settings, text, writer.NewRows, writer.Write,
 		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
 	status.Done("")
 	if err != nil {

@@ -106,5 +106,5 @@ func (w *worker) addPair(a, b []int32, maximum int, label int32, generator rando
 	w.sequence = append(append(append(w.sequence[:0], v.Class), a...), v.Separator)
 	end := int32(len(w.sequence))
 	w.sequence = append(append(w.sequence, b...), v.Separator)
-	w.add(task.Instance{Tokens: w.sequence, Ends: []int32{end, int32(len(w.sequence))}, Label: label}, generator)
+	w.add(task.Instance{Tokens: w.sequence, Ends: w.segments(end, int32(len(w.sequence))), Label: label}, generator)
 }

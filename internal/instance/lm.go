@@ -11,7 +11,7 @@ import (
 func buildLM(w *worker, documents []document, i int, _ random.Generator) {
 	for piece := range slices.Chunk(w.enclosed(&documents[i]), w.settings.SequenceLength+1) {
 		inputs := min(len(piece), w.settings.SequenceLength)
-		w.add(task.Instance{Tokens: piece, Ends: []int32{int32(inputs)}}, nil)
+		w.add(task.Instance{Tokens: piece, Ends: w.segments(int32(inputs))}, nil)
 	}
 }
 
@@ -19,6 +19,6 @@ func buildLM(w *worker, documents []document, i int, _ random.Generator) {
 // predict.
 func buildBiLM(w *worker, documents []document, i int, _ random.Generator) {
 	for piece := range slices.Chunk(documents[i].tokens, w.settings.SequenceLength) {
-		w.add(task.Instance{Tokens: w.enclosed(&document{tokens: piece}), Ends: []int32{int32(len(piece))}}, nil)
+		w.add(task.Instance{Tokens: w.enclosed(&document{tokens: piece}), Ends: w.segments(int32(len(piece)))}, nil)
 	}
 }

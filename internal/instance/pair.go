@@ -41,7 +41,7 @@ func buildSeq2Seq(w *worker, documents []document, i int, _ random.Generator) {
 	w.sequence = sequence
 	input := sequence[:min(source, w.settings.SequenceLength)]
 	output := sequence[source:min(len(sequence), source+w.settings.TargetSequenceLength+1)]
-	w.add(task.Instance{Tokens: input, Ends: []int32{int32(len(input))}, Output: output}, nil)
+	w.add(task.Instance{Tokens: input, Ends: w.segments(int32(len(input))), Output: output}, nil)
 }
 
 // buildPrefixLM makes one sequence of source and target. It skips a source that leaves no room for the target.
@@ -56,6 +56,6 @@ func buildPrefixLM(w *worker, documents []document, i int, _ random.Generator) {
 		w.portion.statistics.Skipped++
 		return
 	}
-	ends := []int32{int32(source), int32(min(len(sequence), length))}
+	ends := w.segments(int32(source), int32(min(len(sequence), length)))
 	w.add(task.Instance{Tokens: sequence[:min(len(sequence), length+1)], Ends: ends}, nil)
 }
