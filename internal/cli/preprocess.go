@@ -109,7 +109,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err := checkDifferent(options); err != nil {
 		return err
 	}
-	text, err := corpus.Open(options.CorpusPath)
+	text, err := corpus.Open(corpus.Options{Paths: []string{options.CorpusPath}})
 	if err != nil {
 		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}

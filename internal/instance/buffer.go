@@ -15,7 +15,7 @@ const shareSize = 64
 
 // buffered reads documents into a buffer and builds each of them with all others of the buffer at hand.
 func (b *builder) buffered(ctx context.Context) error {
-	next, stop := iter.Pull2(b.documents())
+	next, stop := iter.Pull2(b.corpus.Documents(b.division()))
 	defer stop()
 	var ahead []corpus.Document
 	for start, pieces := 0, 0; ; {
@@ -40,10 +40,10 @@ func (b *builder) buffered(ctx context.Context) error {
 			documents = b.workers[0].join(documents, pieces)
 			pieces += len(documents)
 		}
-		if err := b.buildBuffer(ctx, documents, start, last.End); err != nil {
+		if err := b.buildBuffer(ctx, documents, start, last.Stored); err != nil {
 			return err
 		}
-		start = last.End
+		start = last.Stored
 	}
 }
 
@@ -79,7 +79,7 @@ func (b *builder) tokenize(ctx context.Context, texts []corpus.Document) ([]docu
 		for _, text := range texts {
 			found, err := w.read(text)
 			if err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", b.corpus.Path, text.Line, err)
+				return nil, fmt.Errorf("%s: %w", text.Place(), err)
 			}
 			if found {
 				d := w.document
@@ -132,7 +132,7 @@ func (b *builder) buildBuffer(ctx context.Context, documents []document, start, 
 
 // errSingleDocument explains that a corpus without an empty line is one document.
 func (b *builder) errSingleDocument(last corpus.Document) error {
-	err := fmt.Errorf("%s: %s lines make 1 document; target %s needs %s", b.corpus.Path,
+	err := fmt.Errorf("%s: %s lines make 1 document; target %s needs %s", b.corpus.Name(),
 		console.Count(last.Line+len(last.Sentences)-1), b.task.Name, b.task.Corpus)
 	return console.Hint(err, "if each line is a document, use --target mlm")
 }

@@ -66,6 +66,7 @@ func Build(ctx context.Context, settings Settings, c *corpus.Corpus,
 		if err != nil {
 			return Statistics{}, err
 		}
+		w.reader = c.NewReader()
 		b.workers = append(b.workers, w)
 	}
 	build := b.stream
@@ -113,8 +114,8 @@ func (b *builder) deliver(made *portion, pass, done int) error {
 func (b *builder) errNoInstances() error {
 	form := fmt.Sprintf("target %s needs %s", b.task.Name, b.task.Corpus)
 	if skipped := b.statistics.Skipped; skipped > 0 {
-		err := fmt.Errorf("%s: none of its %s lines can be used; %s", b.corpus.Path, console.Count(skipped), form)
+		err := fmt.Errorf("%s: none of its %s lines can be used; %s", b.corpus.Name(), console.Count(skipped), form)
 		return console.Hint(err, "separate columns with tabs, not spaces; none may be empty or fill seq_length alone")
 	}
-	return console.Hint(fmt.Errorf("%s: no text in %s", b.corpus.Path, console.Bytes(int64(b.corpus.Size))), form)
+	return console.Hint(fmt.Errorf("%s: no text in %s", b.corpus.Name(), console.Bytes(int64(b.corpus.Size))), form)
 }

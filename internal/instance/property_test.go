@@ -144,7 +144,11 @@ func tokenized(t *rapid.T, settings *Settings, c *corpus.Corpus) (documents []do
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, err := range c.Documents() {
+	division := corpus.ByLine
+	if task.ByName[settings.Target].Corpus == task.SentenceLines {
+		division = corpus.ByBlankLine
+	}
+	for text, err := range c.Documents(division) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -204,7 +208,7 @@ func BenchmarkBuild(b *testing.B) {
 			if _, err := os.Stat(data + c.corpus); err != nil {
 				b.Skip(err)
 			}
-			text, err := corpus.Open(data + c.corpus)
+			text, err := corpus.Open(corpus.Options{Paths: []string{data + c.corpus}})
 			if err != nil {
 				b.Fatal(err)
 			}

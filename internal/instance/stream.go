@@ -12,19 +12,12 @@ import (
 // groupSize is the number of bytes of text that a worker takes at a time.
 const groupSize = 1 << 16
 
-// documents yields the documents of the corpus: runs of lines where the target needs sentences, else single lines.
-func (b *builder) documents() iter.Seq2[corpus.Document, error] {
+// division is how the corpus is divided into documents: runs of lines where the target needs sentences, else single lines.
+func (b *builder) division() corpus.Division {
 	if b.task.Corpus == task.SentenceLines {
-		return b.corpus.Documents()
+		return corpus.ByBlankLine
 	}
-	return func(yield func(corpus.Document, error) bool) {
-		for line, err := range b.corpus.Lines() {
-			text := corpus.Document{Number: line.Number, Line: line.Number, End: line.End, Sentences: []string{line.Text}}
-			if !yield(text, err) {
-				return
-			}
-		}
-	}
+	return corpus.ByLine
 }
 
 // groups divides documents among the workers.
@@ -59,25 +52,29 @@ func groups(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Docu
 // stream builds each document on its own.
 func (b *builder) stream(ctx context.Context) error {
 	for pass := range b.settings.passes() {
-		build := func(w *worker, texts []corpus.Document) (*portion, error) {
-			return b.buildTexts(w, texts, pass)
+		build := func(w *worker, block corpus.Block) (*portion, error) {
+			return b.buildBlock(w, block, pass)
 		}
 		deliver := func(made *portion) error {
 			return b.deliver(made, pass, pass*b.corpus.Size+made.end)
 		}
-		if err := ordered(ctx, b.workers, groups(b.documents()), build, deliver); err != nil {
+		if err := ordered(ctx, b.workers, b.corpus.Blocks(b.division(), groupSize, corpus.Start), build, deliver); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*portion, error) {
+func (b *builder) buildBlock(w *worker, block corpus.Block, pass int) (*portion, error) {
 	made := b.newPortion(w)
-	for _, text := range texts {
+	made.end = block.Stored
+	for text, err := range w.reader.Documents(block) {
+		if err != nil {
+			return nil, err
+		}
 		found, err := w.read(text)
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", b.corpus.Path, text.Line, err)
+			return nil, fmt.Errorf("%s: %w", text.Place(), err)
 		}
 		if !found {
 			continue
@@ -88,7 +85,6 @@ func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*por
 		if made.statistics.Instances > before {
 			made.statistics.Documents++
 		}
-		made.end = text.End
 	}
 	return made, nil
 }

@@ -46,6 +46,7 @@ func (p *portion) reset() {
 // worker is what one goroutine needs to make instances.
 type worker struct {
 	settings        *Settings
+	reader          *corpus.Reader
 	recipe          Recipe
 	tokenizer       tokenizer.Tokenizer
 	targetTokenizer tokenizer.Tokenizer

@@ -88,7 +88,7 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 	if err := os.WriteFile(path, []byte(demoText(t, target)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text, err := corpus.Open(path)
+	text, err := corpus.Open(corpus.Options{Paths: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
