@@ -236,8 +236,8 @@ func TestBadCorpora(t *testing.T) {
 		{"cls", "4294967296\t今天\n", `:1: label "4294967296": must be a number from 0`, "column names"},
 		{"seq2seq", "今天 天气\n", "none of its 1 lines can be used; target seq2seq needs source TAB target", "tabs"},
 		{"prefixlm", strings.Repeat("今", 40) + "\t天\n", "none of its 1 lines can be used", "seq_length"},
-		{"mlm", "今天\n\n天\xff\n", ":3: not UTF-8: byte 0xff at column 4", "damaged"},
-		{"bert", "今天\n\n天\n\n今\xff\n", ":5: not UTF-8: byte 0xff at column 4", "damaged"},
+		{"mlm", "今天\n\n天\xff\n", ":3: not UTF-8: byte 0xff at column 4", "--bad_lines"},
+		{"bert", "今天\n\n天\n\n今\xff\n", ":5: not UTF-8: byte 0xff at column 4", "--bad_lines"},
 	} {
 		settings := defaults(readVocabulary(t))
 		settings.Target, settings.SequenceLength, settings.Workers = c.target, 32, 2
