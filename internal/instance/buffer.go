@@ -41,12 +41,14 @@ func (b *builder) buffered(yield func(step, error) bool) {
 			yield(nil, err)
 			return
 		}
-		g := new(group)
+		g, done := new(group), end*b.settings.passes()
 		groups = append(groups, g)
 		reading.Add(1)
 		if !yield(func(w *worker) (*portion, error) {
 			defer reading.Done()
-			return nil, w.fill(g, text)
+			made := b.newPortion(w) // counts, but has no instances
+			made.done = done
+			return made, w.fill(g, text)
 		}, nil) {
 			return
 		}
@@ -77,7 +79,6 @@ func take(groups *[]*group, last int) (documents []document) {
 
 // passes yields the work of making all passes through a buffer.
 func (b *builder) passes(filled buffer, yield func(step, error) bool) bool {
-	count := int64(len(filled.documents))
 	build := b.recipe.build
 	if b.settings.FullSentences {
 		filled.documents = b.settings.join(filled)
@@ -91,11 +92,10 @@ func (b *builder) passes(filled buffer, yield func(step, error) bool) bool {
 				tokens += len(filled.documents[last].tokens)
 			}
 			done := filled.before*passes + filled.size*pass + filled.size*last/len(filled.documents)
-			share, whole := [2]int{first, last}, count
+			share := [2]int{first, last}
 			if !yield(func(w *worker) (*portion, error) {
 				made := b.newPortion(w)
 				made.done = done
-				made.statistics.Documents = whole
 				for i := share[0]; i < share[1]; i++ {
 					build(w, filled.documents, i, w.random(pass, &filled.documents[i]))
 				}
@@ -103,7 +103,7 @@ func (b *builder) passes(filled buffer, yield func(step, error) bool) bool {
 			}, nil) {
 				return false
 			}
-			first, count = last, 0 // the documents count once
+			first = last
 		}
 	}
 	return true
@@ -121,6 +121,7 @@ func (w *worker) fill(g *group, text corpus.Block) error {
 	c := &w.collected
 	*c = collection{c.documents[:0], c.tokens[:0], c.ends[:0]}
 	err := w.read(text, func(d *document) error {
+		w.portion.statistics.Documents++
 		c.documents = append(c.documents, *d)
 		c.tokens = append(c.tokens, d.tokens...)
 		c.ends = append(c.ends, d.ends...)

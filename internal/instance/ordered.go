@@ -13,7 +13,7 @@ type step func(*worker) (*portion, error)
 type job struct {
 	step step
 	done chan struct{} // closed when made and err are set
-	made *portion      // nil if the step makes no instances
+	made *portion
 	err  error
 }
 
@@ -59,9 +59,6 @@ func ordered(ctx context.Context, workers []*worker, steps iter.Seq2[step, error
 		}
 		if j.err != nil {
 			return j.err
-		}
-		if j.made == nil {
-			continue
 		}
 		if err := emit(j.made); err != nil {
 			return err

@@ -143,7 +143,7 @@ func tokenized(t *rapid.T, settings *Settings, c *corpus.Corpus) (documents []do
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.reader = c.NewReader()
+	w.reader, w.portion = c.NewReader(), new(portion)
 	for text, err := range c.Blocks(corpus.ByBlankLine, groupSize, corpus.Start) {
 		g := new(group)
 		if err := errors.Join(err, w.fill(g, text)); err != nil {
