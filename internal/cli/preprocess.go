@@ -124,7 +124,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
 
 	status := console.NewStatus(streams.Err)
-	statistics, err := instance.Build(ctx, settings, text, writer.Append,
+	statistics, err := instance.Build(ctx, settings, text, writer.NewRows, writer.Write,
 		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
 	status.Done("")
 	if err != nil {

@@ -354,3 +354,44 @@ func TestReadingAllocatesNothing(t *testing.T) {
 		t.Error("nothing was read")
 	}
 }
+
+// Rows made apart give the file that appending the instances one by one gives, wherever record batches begin.
+func TestRowsMakeTheSameFile(t *testing.T) {
+	for _, m := range []Metadata{mlmMetadata(), {Target: "cls", SequenceLength: 8, VocabularySize: 1 << 20}} {
+		list := mlmInstances(3*batchInstances + 7)
+		if m.Target == "cls" {
+			for i := range list {
+				list[i].Masks, list[i].Label = nil, int32(i)
+			}
+		}
+		want, err := os.ReadFile(writeDataset(t, m, list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{1, 1000, batchInstances, len(list)} {
+			path := filepath.Join(t.TempDir(), "d")
+			w, err := Create(path, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := w.NewRows()
+			for part := range slices.Chunk(list, size) {
+				rows.Reset()
+				for _, x := range part {
+					if err := rows.Append(x); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := w.Write(rows); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(m.Totals); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s in portions of %d: another file; error %v", m.Target, size, err)
+			}
+		}
+	}
+}

@@ -9,7 +9,7 @@ import (
 const bertSpecials = 3
 
 // chunkLength draws the target length of a document's pairs; it also returns the maximum.
-func (w *worker) chunkLength(generator *random.Python) (wanted, maximum int) {
+func (w *worker) chunkLength(generator random.Generator) (wanted, maximum int) {
 	maximum = w.settings.SequenceLength - bertSpecials
 	if generator.Float64() < w.settings.ShortSequenceProbability {
 		return generator.Between(2, maximum), maximum
@@ -26,7 +26,7 @@ func (d *document) chunk(first, wanted int) (last int) {
 }
 
 // divide draws the sentence at which the second half of a chunk starts. A chunk of one sentence has no second half.
-func divide(first, last int, generator *random.Python) int {
+func divide(first, last int, generator random.Generator) int {
 	if last-first < 2 {
 		return last
 	}
@@ -36,7 +36,7 @@ func divide(first, last int, generator *random.Python) int {
 // buildBERT makes pairs for masked tokens and next-sentence prediction (Devlin et al., 2019). A chunk of sentences is
 // divided in two. Half of the time, and always if it is a single sentence, sentences of another document replace its
 // second half, which then starts the next chunk.
-func buildBERT(w *worker, documents []document, i int, generator *random.Python) {
+func buildBERT(w *worker, documents []document, i int, generator random.Generator) {
 	d := &documents[i]
 	wanted, maximum := w.chunkLength(generator)
 	for first := 0; first < len(d.ends); {
@@ -55,7 +55,7 @@ func buildBERT(w *worker, documents []document, i int, generator *random.Python)
 
 // randomSentences returns consecutive sentences of a document other than documents[i]: at least one, and enough for the
 // wanted length if the document has them.
-func randomSentences(documents []document, i, wanted int, generator *random.Python) []int32 {
+func randomSentences(documents []document, i, wanted int, generator random.Generator) []int32 {
 	const attempts = 10
 	other := i
 	for range attempts {
@@ -73,7 +73,7 @@ func randomSentences(documents []document, i, wanted int, generator *random.Pyth
 
 // buildALBERT makes pairs for masked tokens and sentence-order prediction (Lan et al., 2020): the two halves of a chunk,
 // swapped half of the time.
-func buildALBERT(w *worker, documents []document, i int, generator *random.Python) {
+func buildALBERT(w *worker, documents []document, i int, generator random.Generator) {
 	d := &documents[i]
 	wanted, maximum := w.chunkLength(generator)
 	for first := 0; first < len(d.ends); {
@@ -90,7 +90,7 @@ func buildALBERT(w *worker, documents []document, i int, generator *random.Pytho
 
 // addPair adds [CLS] a [SEP] b [SEP]. Until both texts fit, the longer one, or b if they are equally long, loses a token
 // at a random end.
-func (w *worker) addPair(a, b []int32, maximum int, label int32, generator *random.Python) {
+func (w *worker) addPair(a, b []int32, maximum int, label int32, generator random.Generator) {
 	for len(a)+len(b) > maximum {
 		cut := &a
 		if len(b) >= len(a) {
@@ -106,5 +106,5 @@ func (w *worker) addPair(a, b []int32, maximum int, label int32, generator *rand
 	w.sequence = append(append(append(w.sequence[:0], v.Class), a...), v.Separator)
 	end := int32(len(w.sequence))
 	w.sequence = append(append(w.sequence, b...), v.Separator)
-	w.add(task.Instance{Tokens: w.sequence, Ends: []int32{end, int32(len(w.sequence))}, Label: label}, generator)
+	w.add(task.Instance{Tokens: w.sequence, Ends: w.segments(end, int32(len(w.sequence))), Label: label}, generator)
 }

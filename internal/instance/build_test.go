@@ -42,11 +42,23 @@ func openText(t tb, folder, text string) *corpus.Corpus {
 	return c
 }
 
+// copies are instances that stay valid.
+type copies struct{ instances []task.Instance }
+
+func newCopies() *copies { return new(copies) }
+
+func (c *copies) Append(x task.Instance) error {
+	x.Tokens, x.Ends, x.Output, x.Masks = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Masks)
+	c.instances = append(c.instances, x)
+	return nil
+}
+
+func (c *copies) Reset() { c.instances = nil }
+
 // collect copies what Build emits.
 func collect(settings Settings, c *corpus.Corpus) (all []task.Instance, s Statistics, err error) {
-	s, err = Build(context.Background(), settings, c, func(x task.Instance) error {
-		x.Tokens, x.Ends, x.Output, x.Masks = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Masks)
-		all = append(all, x)
+	s, err = Build(context.Background(), settings, c, newCopies, func(made *copies) error {
+		all = append(all, made.instances...)
 		return nil
 	}, nil)
 	return all, s, err
@@ -172,35 +184,40 @@ func TestPassesHaveDifferentMasks(t *testing.T) {
 	}
 }
 
-func TestBuffersHoldNoSingleDocument(t *testing.T) {
+// Buffers hold as many documents as they are to, wherever groups end, and none is left with a single document that needs
+// others.
+func TestCut(t *testing.T) {
+	const small, large = 10, bufferBytes / 2
 	for _, c := range []struct {
+		target          string
 		documents, size int
-		want            []int
+		group           int   // documents in a group
+		bytes           int   // of a group
+		want            []int // documents in the buffers
 	}{
-		{0, 2, []int{0}}, {1, 2, []int{1}}, {2, 2, []int{2}}, {3, 2, []int{3}}, {4, 2, []int{2, 2}}, {5, 2, []int{2, 3}}, {7, 3, []int{3, 4}}, {8, 3, []int{3, 3, 2}},
+		{"bert", 0, 2, 1, small, []int{0}}, {"bert", 1, 2, 1, small, []int{1}}, {"bert", 2, 2, 1, small, []int{2}},
+		{"bert", 3, 2, 1, small, []int{3}}, {"bert", 4, 2, 1, small, []int{2, 2}}, {"bert", 5, 2, 1, small, []int{2, 3}},
+		{"bert", 7, 3, 1, small, []int{3, 4}}, {"bert", 8, 3, 1, small, []int{3, 3, 2}}, {"bert", 8, 3, 8, small, []int{3, 3, 2}},
+		{"bert", 7, 3, 2, small, []int{3, 4}}, {"bert", 7, 3, 5, small, []int{3, 4}},
+		{"mlm", 7, 3, 2, small, []int{3, 3, 1}}, {"mlm", 6, 3, 2, small, []int{3, 3}},
+		{"mlm", 7, 100, 1, large, []int{2, 2, 2, 1}}, {"mlm", 9, 3, 2, large, []int{3, 3, 3}}, {"mlm", 4, 100, 1, 2 * large, []int{1, 1, 1, 1}},
+		{"bert", 7, 100, 1, large, []int{2, 2, 3}}, {"bert", 5, 100, 1, 2 * large, []int{2, 3}}, {"bert", 6, 100, 3, 2 * large, []int{3, 3}},
 	} {
-		read := 0
-		next := func() (corpus.Document, error, bool) {
-			read++
-			return corpus.Document{Number: read}, nil, read <= c.documents
-		}
+		settings := defaults(nil)
+		settings.Target, settings.DocumentsBufferSize = c.target, c.size
+		buffers := newCut(&settings)
 		var got []int
-		var ahead []corpus.Document
-		for number := 1; len(got) < len(c.want); {
-			texts, rest, err := fill(ahead, c.size, next)
-			if err != nil {
-				t.Fatal(err)
+		for at := 0; at < c.documents; at += c.group {
+			end := corpus.Position{Offset: c.bytes, Document: min(at+c.group, c.documents) + 1}
+			buffers.add(corpus.Block{End: end})
+			for first := buffers.first; buffers.next(); first = buffers.first {
+				got = append(got, buffers.first-first)
 			}
-			for _, text := range texts {
-				if text.Number != number {
-					t.Fatalf("document %d follows %d", text.Number, number-1)
-				}
-				number++
-			}
-			got, ahead = append(got, len(texts)), rest
 		}
-		if !slices.Equal(got, c.want) || len(ahead) > 0 {
-			t.Errorf("%d documents, %d at a time: %v, want %v; %d left", c.documents, c.size, got, c.want, len(ahead))
+		got = append(got, c.documents+1-buffers.first)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %d documents, %d at a time, groups of %d and %d bytes: %v, want %v",
+				c.target, c.documents, c.size, c.group, c.bytes, got, c.want)
 		}
 	}
 }
@@ -211,7 +228,7 @@ func TestBadCorpora(t *testing.T) {
 		{"mlm", "\n \n\u3000\n", "no text in 7 B", "one document a line"},
 		{"bert", "", "no text in 0 B", "one sentence a line"},
 		{"bert", "今天\n天气\n", "2 lines make 1 document; target bert needs one sentence a line and an empty line between documents", "--target mlm"},
-		{"bert", "今天\n天气\n\n\u0001\n\n", "4 lines make 1 document", "--target mlm"},
+		{"bert", "今天\n天气\n\n\u0001\n\n", "5 lines make 1 document", "--target mlm"},
 		{"albert", "\n\n", "no text in 2 B", "one sentence a line"},
 		{"cls", "今天\n天气\n", "none of its 2 lines can be used; target cls needs label TAB text", "tabs"},
 		{"cls", "0\t今天\nlabel\ttext_a\n", `:2: label "label": must be a number from 0`, "column names"},
@@ -265,6 +282,14 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
+// refusing are rows that accept no instance.
+type refusing struct{}
+
+var errRefused = errors.New("refused")
+
+func (refusing) Append(task.Instance) error { return errRefused }
+func (refusing) Reset()                     {}
+
 // Whatever stops Build, its goroutines end.
 func TestBuildStops(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -275,19 +300,24 @@ func TestBuildStops(t *testing.T) {
 		c := repeated(t, target)
 
 		emitted := 0
-		_, err := Build(context.Background(), settings, c, func(task.Instance) error {
-			if emitted++; emitted == 1000 {
+		_, err := Build(context.Background(), settings, c, newCopies, func(*copies) error {
+			if emitted++; emitted == 10 {
 				return full
 			}
 			return nil
 		}, nil)
-		if err != full || emitted != 1000 {
-			t.Errorf("%s: error %v after %d instances", target, err, emitted)
+		if err != full || emitted != 10 {
+			t.Errorf("%s: error %v after %d portions", target, err, emitted)
+		}
+
+		_, err = Build(context.Background(), settings, c, func() refusing { return refusing{} }, func(refusing) error { return nil }, nil)
+		if err != errRefused {
+			t.Errorf("%s: error %v where no instance is accepted", target, err)
 		}
 
 		ctx, cancel := context.WithCancelCause(context.Background())
 		stopped := errors.New("stopped")
-		_, err = Build(ctx, settings, c, func(task.Instance) error { return nil }, func(p Progress) {
+		_, err = Build(ctx, settings, c, newCopies, func(*copies) error { return nil }, func(p Progress) {
 			if p.Instances > 1000 {
 				cancel(stopped)
 			}
@@ -311,7 +341,7 @@ func TestProgress(t *testing.T) {
 		settings.Target, settings.DocumentsBufferSize, settings.Workers = target, 200, 2
 		c := repeated(t, target)
 		var last Progress
-		statistics, err := Build(context.Background(), settings, c, func(task.Instance) error { return nil }, func(p Progress) {
+		statistics, err := Build(context.Background(), settings, c, newCopies, func(*copies) error { return nil }, func(p Progress) {
 			if p.Done < last.Done || p.Done > p.Total || p.Total != c.Size*settings.passes() {
 				t.Errorf("%s: %+v follows %+v", target, p, last)
 			}

@@ -33,7 +33,7 @@ func (w *worker) skip(line string) {
 }
 
 // buildSeq2Seq makes the source the encoder's input and the target the decoder's output, each between [CLS] and [SEP].
-func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
+func buildSeq2Seq(w *worker, documents []document, i int, _ random.Generator) {
 	d, v, outputs := &documents[i], w.settings.Vocabulary, w.settings.TargetVocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
 	source := len(sequence)
@@ -41,11 +41,11 @@ func buildSeq2Seq(w *worker, documents []document, i int, _ *random.Python) {
 	w.sequence = sequence
 	input := sequence[:min(source, w.settings.SequenceLength)]
 	output := sequence[source:min(len(sequence), source+w.settings.TargetSequenceLength+1)]
-	w.add(task.Instance{Tokens: input, Ends: []int32{int32(len(input))}, Output: output}, nil)
+	w.add(task.Instance{Tokens: input, Ends: w.segments(int32(len(input))), Output: output}, nil)
 }
 
 // buildPrefixLM makes one sequence of source and target. It skips a source that leaves no room for the target.
-func buildPrefixLM(w *worker, documents []document, i int, _ *random.Python) {
+func buildPrefixLM(w *worker, documents []document, i int, _ random.Generator) {
 	d, v := &documents[i], w.settings.Vocabulary
 	sequence := append(append(append(w.sequence[:0], v.Class), d.between(0, 1)...), v.Separator)
 	source := len(sequence)
@@ -56,6 +56,6 @@ func buildPrefixLM(w *worker, documents []document, i int, _ *random.Python) {
 		w.portion.statistics.Skipped++
 		return
 	}
-	ends := []int32{int32(source), int32(min(len(sequence), length))}
+	ends := w.segments(int32(source), int32(min(len(sequence), length)))
 	w.add(task.Instance{Tokens: sequence[:min(len(sequence), length+1)], Ends: ends}, nil)
 }

@@ -1,7 +1,6 @@
 package instance
 
 import (
-	"context"
 	"fmt"
 	"iter"
 
@@ -20,71 +19,57 @@ func (b *builder) division() corpus.Division {
 	return corpus.ByLine
 }
 
-// groups divides documents among the workers.
-func groups(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Document, error] {
-	return func(yield func([]corpus.Document, error) bool) {
-		var group []corpus.Document
-		size := 0
-		for document, err := range documents {
-			if err != nil {
-				if len(group) == 0 || yield(group, nil) {
-					yield(nil, err)
-				}
+// groups divides the corpus among the workers.
+func (b *builder) groups() iter.Seq2[corpus.Block, error] {
+	return func(yield func(corpus.Block, error) bool) {
+		for group, err := range b.corpus.Blocks(b.division(), groupSize, corpus.Start) {
+			b.lines += group.End.Line - group.Start.Line
+			if !yield(group, err) {
 				return
 			}
-			group = append(group, document)
-			for _, sentence := range document.Sentences {
-				size += len(sentence) + 1
-			}
-			if size >= groupSize {
-				if !yield(group, nil) {
-					return
-				}
-				group, size = nil, 0
-			}
-		}
-		if len(group) > 0 {
-			yield(group, nil)
 		}
 	}
 }
 
-// stream builds each document on its own.
-func (b *builder) stream(ctx context.Context) error {
-	for pass := range b.settings.passes() {
-		build := func(w *worker, block corpus.Block) (*portion, error) {
-			return b.buildBlock(w, block, pass)
+// stream yields the work of building each document as soon as it is read.
+func (b *builder) stream(yield func(step, error) bool) {
+	for group, err := range b.groups() {
+		if !yield(func(w *worker) (*portion, error) { return b.buildGroup(w, group) }, err) {
+			return
 		}
-		deliver := func(made *portion) error {
-			return b.deliver(made, pass, pass*b.corpus.Size+made.end)
+	}
+}
+
+func (b *builder) buildGroup(w *worker, group corpus.Block) (*portion, error) {
+	made := b.newPortion(w)
+	made.done = group.Stored
+	err := w.read(group, func(d *document) error {
+		before := made.statistics.Instances
+		w.alone[0] = *d
+		w.recipe.build(w, w.alone[:], 0, w.random(0, d))
+		if made.statistics.Instances > before {
+			made.statistics.Documents++
 		}
-		if err := ordered(ctx, b.workers, b.corpus.Blocks(b.division(), groupSize, corpus.Start), build, deliver); err != nil {
+		return made.err
+	})
+	return made, err
+}
+
+// read tokenizes the documents of a group and uses those that have tokens; a document is valid until use returns.
+func (w *worker) read(group corpus.Block, use func(*document) error) error {
+	for text, err := range w.reader.Documents(group) {
+		if err != nil {
+			return err
+		}
+		if err := w.tokenize(text); err != nil {
+			return fmt.Errorf("%s: %w", text.Place(), err)
+		}
+		if len(w.document.tokens) == 0 {
+			continue
+		}
+		if err := use(&w.document); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (b *builder) buildBlock(w *worker, block corpus.Block, pass int) (*portion, error) {
-	made := b.newPortion(w)
-	made.end = block.Stored
-	for text, err := range w.reader.Documents(block) {
-		if err != nil {
-			return nil, err
-		}
-		found, err := w.read(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", text.Place(), err)
-		}
-		if !found {
-			continue
-		}
-		before := made.statistics.Instances
-		w.alone[0] = w.document
-		w.recipe.build(w, w.alone[:], 0, w.random(pass, text.Number))
-		if made.statistics.Instances > before {
-			made.statistics.Documents++
-		}
-	}
-	return made, nil
 }

@@ -111,7 +111,7 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 		t.Fatal(err)
 	}
 	defer writer.Abort()
-	if _, err := instance.Build(context.Background(), settings, text, writer.Append, nil); err != nil {
+	if _, err := instance.Build(context.Background(), settings, text, writer.NewRows, writer.Write, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := writer.Close(metadata.Totals); err != nil {
