@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"iter"
-	"strings"
-	"unicode/utf8"
 
 	"uer/internal/console"
 )
@@ -36,13 +34,14 @@ func (c *Corpus) Blocks(division Division, size int, from Position) iter.Seq2[Bl
 	return func(yield func(Block, error) bool) {
 		for at := from; at.File < len(c.Files); at = (Position{File: at.File + 1, Line: 1, Document: at.Document}) {
 			file := c.Files[at.File]
+			blanks := newBlanks(file.encoding)
 			window, err := file.window()
 			if err == nil {
 				err = window.skip(at.Offset)
 			}
 			for more := true; more && err == nil; {
 				var block Block
-				if block, more, err = file.block(window, division, size, at); err == nil && block.End != at {
+				if block, more, err = file.block(window, blanks, division, size, at); err == nil && block.End != at {
 					if !yield(block, nil) {
 						return
 					}
@@ -58,7 +57,7 @@ func (c *Corpus) Blocks(division Division, size int, from Position) iter.Seq2[Bl
 }
 
 // block takes the next block of about the given size from a window, and reports whether there may be another.
-func (f *File) block(w window, division Division, size int, at Position) (b Block, more bool, err error) {
+func (f *File) block(w window, blanks *blanks, division Division, size int, at Position) (b Block, more bool, err error) {
 	if f.field != "" {
 		division = ByLine
 	}
@@ -67,7 +66,7 @@ func (f *File) block(w window, division Division, size int, at Position) (b Bloc
 		if err != nil {
 			return Block{}, false, f.damaged(at, err)
 		}
-		end, lines, documents := f.cut(text, division, final)
+		end, lines, documents := cut(text, blanks, division, final)
 		if end == 0 && !final {
 			if n > maxDocument && !f.plain() {
 				return Block{}, false, console.Hint(fmt.Errorf("%s:%d: a document of more than %s",
@@ -84,7 +83,7 @@ func (f *File) block(w window, division Division, size int, at Position) (b Bloc
 
 // cut returns the length of the part of text that holds only whole documents, and the numbers of lines and documents in
 // it. It is the whole text if it ends where the file does.
-func (f *File) cut(text []byte, division Division, final bool) (end, lines, documents int) {
+func cut(text []byte, blanks *blanks, division Division, final bool) (end, lines, documents int) {
 	if division == ByLine {
 		end, lines = cutLines(text, final)
 		return end, lines, lines
@@ -97,7 +96,7 @@ func (f *File) cut(text []byte, division Division, final bool) (end, lines, docu
 			return end, lines, documents // the line, or its ending, may go on
 		}
 		line++
-		switch blank := f.blank(text[start:stop]); {
+		switch blank := blanks.has(text[start:stop]); {
 		case blank:
 			open = false
 			end, lines, documents = next, line, found
@@ -130,25 +129,6 @@ func cutLines(text []byte, final bool) (end, lines int) {
 		lines += bytes.Count(text, []byte{'\r'}) - bytes.Count(text, []byte("\r\n"))
 	}
 	return end, lines
-}
-
-// blank reports whether a line, as it is stored, is empty or only white space.
-func (f *File) blank(line []byte) bool {
-	const few = 32 // bytes in which most lines show that they are not blank
-	switch {
-	case len(line) == 0:
-		return true
-	case line[0] > ' ' && line[0] < utf8.RuneSelf:
-		return false
-	case f.encoding.decoder == nil:
-		return len(bytes.TrimSpace(line)) == 0
-	}
-	text := f.encoding.decode(line[:min(len(line), few)])
-	if strings.TrimSpace(strings.TrimRight(text, "\ufffd")) != "" {
-		return false
-	}
-	return len(line) <= few && strings.TrimSpace(text) == "" ||
-		len(line) > few && strings.TrimSpace(f.encoding.decode(line)) == ""
 }
 
 // lineEnds finds line endings from front to back, looking at each byte at most twice.

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -73,13 +72,22 @@ func read(t interface {
 			if err != nil {
 				return all, blocks, err
 			}
-			all = append(all, place{document.Number, document.Line, slices.Clone(document.Sentences)})
+			all = append(all, copyOf(document))
 		}
 	}
 	if stored != c.Size && err == nil && len(blocks) > 0 && blocks[len(blocks)-1].File.plain() {
 		t.Fatalf("%d of %d bytes read", stored, c.Size)
 	}
 	return all, blocks, nil
+}
+
+// copyOf stays valid.
+func copyOf(d Document) place {
+	sentences := make([]string, len(d.Sentences))
+	for i, sentence := range d.Sentences {
+		sentences[i] = strings.Clone(sentence)
+	}
+	return place{d.Number, d.Line, sentences}
 }
 
 func mustRead(t testing.TB, c *Corpus, division Division, size int) []place {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode/utf8"
 	"unsafe"
-
-	textencoding "golang.org/x/text/encoding"
 )
 
 // Document is a text of one or more sentences, each of them a line that is not blank.
@@ -28,9 +26,8 @@ type Reader struct {
 
 	options   Options
 	sentences []string
-	decoded   []byte // what sentences of other encodings lie in
-	encoding  *encoding
-	decoder   *textencoding.Decoder // of encoding
+	decoded   []byte  // what sentences of other encodings lie in
+	blanks    *blanks // of the encoding of the current block
 }
 
 // NewReader returns a reader of the corpus's blocks.
@@ -45,10 +42,13 @@ func (r *Reader) Documents(b Block) iter.Seq2[Document, error] {
 		open := false // a run of lines has begun
 		ends := newLineEnds(b.text)
 		r.restart()
+		if r.blanks == nil || r.blanks.encoding != b.File.encoding {
+			r.blanks = newBlanks(b.File.encoding)
+		}
 		for line, start := b.Start.Line, 0; start < len(b.text); line++ {
 			end, next := ends.after(start)
 			stored := b.text[start:end]
-			blank := b.File.blank(stored)
+			blank := r.blanks.has(stored)
 			if !blank {
 				if !open {
 					open, document.Line = true, line
@@ -125,11 +125,8 @@ func (r *Reader) decode(b *Block, start, end, number int) (string, error) {
 		}
 		return text, nil
 	}
-	if r.encoding != b.File.encoding {
-		r.encoding, r.decoder = b.File.encoding, b.File.encoding.decoder.NewDecoder()
-	}
 	before, wrong := len(r.decoded), 0
-	r.decoded, wrong = r.encoding.appendDecoded(r.decoded, line, r.decoder)
+	r.decoded, wrong = b.File.encoding.appendDecoded(r.decoded, line, r.blanks.decoder)
 	if wrong >= 0 {
 		return "", b.wrong(start, end, number, wrong)
 	}

@@ -1,6 +1,7 @@
 package corpus
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -118,12 +119,6 @@ func (f *File) recogniseEncoding(head []byte) error {
 	return nil
 }
 
-// decode makes UTF-8 of a line. What is wrong becomes U+FFFD.
-func (e *encoding) decode(line []byte) string {
-	text, _ := e.decoder.NewDecoder().Bytes(line)
-	return string(text)
-}
-
 // appendDecoded appends a line in UTF-8 to text, by a decoder of the encoding. It returns the index of the first byte
 // that is not in the encoding, -1 if all are.
 func (e *encoding) appendDecoded(text []byte, line []byte, decoder *textencoding.Decoder) (_ []byte, wrong int) {
@@ -137,7 +132,7 @@ func (e *encoding) appendDecoded(text []byte, line []byte, decoder *textencoding
 			break
 		}
 	}
-	if strings.Contains(string(text[start:]), "\ufffd") {
+	if bytes.Contains(text[start:], []byte("\ufffd")) {
 		return text, e.firstWrong(line)
 	}
 	return text, -1
@@ -156,7 +151,7 @@ func (e *encoding) firstWrong(line []byte) int {
 			return start
 		}
 		const replacement = "\x84\x31\xa4\x37" // U+FFFD itself, in the only encoding that has it
-		if strings.Contains(string(character[:made]), "\ufffd") && string(line[start:start+read]) != replacement {
+		if bytes.Contains(character[:made], []byte("\ufffd")) && string(line[start:start+read]) != replacement {
 			return start
 		}
 		start += read

@@ -105,7 +105,7 @@ func (f *File) uncompressed() (from io.Reader, source *bytes.Reader, err error) 
 // window returns the text of the file from its start.
 func (f *File) window() (window, error) {
 	if f.plain() {
-		return &mapped{data: f.mapping.Bytes}, nil
+		return &mapped{mapping: f.mapping, data: f.mapping.Bytes}, nil
 	}
 	from, source, err := f.uncompressed()
 	if err != nil {

@@ -3,6 +3,8 @@ package corpus
 import (
 	"bytes"
 	"io"
+
+	"uer/internal/durable"
 )
 
 // window shows the text of a file from front to back, some of it at a time.
@@ -20,16 +22,28 @@ type window interface {
 
 // mapped is the window of a plain file in memory.
 type mapped struct {
-	data  []byte
-	taken int
+	mapping *durable.Mapping
+	data    []byte
+	taken   int
+	dropped int // bytes from the start that need not stay in memory
 }
+
+// keep is the number of bytes before a mapped window that stay in memory, as blocks of them may be in use.
+const keep = 16 << 20
 
 func (m *mapped) next(n int) ([]byte, bool, error) {
 	rest := m.data[m.taken:]
 	return rest[:min(n, len(rest))], n >= len(rest), nil
 }
 
-func (m *mapped) take(n int)       { m.taken += n }
+func (m *mapped) take(n int) {
+	m.taken += n
+	if end := m.taken - keep; end-m.dropped >= keep {
+		m.mapping.Drop(m.dropped, end)
+		m.dropped = end
+	}
+}
+
 func (m *mapped) skip(n int) error { m.taken = min(m.taken+n, len(m.data)); return nil }
 func (m *mapped) stored() int      { return m.taken }
 
@@ -42,11 +56,12 @@ type stream struct {
 }
 
 func (s *stream) next(n int) ([]byte, bool, error) {
-	if n > cap(s.buffer) {
-		s.buffer = append(make([]byte, 0, n), s.buffer...)
+	wanted := n + 1 // one more shows whether anything follows
+	if wanted > cap(s.buffer) {
+		s.buffer = append(make([]byte, 0, wanted), s.buffer...)
 	}
-	for len(s.buffer) < n && !s.ended {
-		read, err := s.from.Read(s.buffer[len(s.buffer):n])
+	for len(s.buffer) < wanted && !s.ended {
+		read, err := s.from.Read(s.buffer[len(s.buffer):wanted])
 		s.buffer = s.buffer[:len(s.buffer)+read]
 		if err == io.EOF {
 			s.ended = true
@@ -54,13 +69,14 @@ func (s *stream) next(n int) ([]byte, bool, error) {
 			return nil, false, err
 		}
 	}
-	return s.buffer, s.ended, nil
+	shown := min(n, len(s.buffer)) // no more, so that blocks do not depend on what was read before
+	return s.buffer[:shown:shown], s.ended && shown == len(s.buffer), nil
 }
 
 // take leaves the bytes that were taken to whoever has them.
 func (s *stream) take(n int) {
 	rest := s.buffer[n:]
-	s.buffer = append(make([]byte, 0, max(cap(s.buffer), len(rest))), rest...)
+	s.buffer = append(make([]byte, 0, len(rest)), rest...)
 }
 
 func (s *stream) skip(n int) error {
