@@ -13,12 +13,12 @@ import (
 
 // Section is a part of a corpus. The instances of all sections, one section after another, are those of the corpus.
 type Section struct {
-	Start    corpus.Position // of the group of text in which its first document is
-	First    int             // number of its first document
-	End      int             // number of the document after its last one
-	Before   int             // bytes of the corpus before it, as stored
-	Size     int             // bytes of it, as stored
-	Checksum uint32          // of its text
+	Start    corpus.Position `json:"start"`    // of the group of text in which its first document is
+	First    int             `json:"first"`    // number of its first document
+	End      int             `json:"end"`      // number of the document after its last one
+	Before   int             `json:"before"`   // bytes of the corpus before it, as stored
+	Size     int             `json:"size"`     // bytes of it, as stored
+	Checksum uint32          `json:"checksum"` // of its text
 }
 
 // whole is all of a corpus.
