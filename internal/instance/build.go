@@ -8,31 +8,12 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/task"
 )
-
-// Statistics counts what Build made.
-type Statistics struct {
-	Documents int64 // that instances came from, each counted once
-	Skipped   int64 // lines that the target cannot use
-	Instances int64
-	Tokens    int64 // inputs, and outputs of seq2seq, without padding
-	Unknown   int64 // tokens that the vocabulary lacks
-	Masked    int64 // tokens hidden by static masks
-}
-
-// add adds the counts of another part of the corpus.
-func (s *Statistics) add(more Statistics) {
-	s.Documents += more.Documents
-	s.Skipped += more.Skipped
-	s.Instances += more.Instances
-	s.Tokens += more.Tokens
-	s.Unknown += more.Unknown
-	s.Masked += more.Masked
-}
 
 // Progress says how far Build has come.
 type Progress struct {
@@ -58,6 +39,8 @@ type builder struct {
 	progress   func(Progress)
 	statistics Statistics
 	lines      int // read so far
+
+	unknownLevel atomic.Int64 // what UnknownWords.Level is at least
 }
 
 // Build makes the instances of a corpus. Workers append them to rows that newRows makes, each to its own; emit gets the
@@ -84,7 +67,7 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 		if err != nil {
 			return Statistics{}, err
 		}
-		w.reader = c.NewReader()
+		w.reader, w.unknownLevel = c.NewReader(), &b.unknownLevel
 		b.workers = append(b.workers, w)
 	}
 	steps := b.stream
@@ -110,7 +93,7 @@ func (b *builder) deliver(made *portion) error {
 	if err := b.emit(made.rows); err != nil {
 		return err
 	}
-	b.statistics.add(made.statistics)
+	b.take(made)
 	if b.progress != nil {
 		b.progress(Progress{made.done, b.corpus.Size * b.settings.passes(), b.statistics})
 	}

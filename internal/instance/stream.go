@@ -57,13 +57,18 @@ func (b *builder) buildGroup(w *worker, group corpus.Block) (*portion, error) {
 
 // read tokenizes the documents of a group and uses those that have tokens; a document is valid until use returns.
 func (w *worker) read(group corpus.Block, use func(*document) error) error {
+	s := &w.portion.statistics
+	bad := w.reader.BadLines
+	defer func() { s.BadLines += w.reader.BadLines - bad }()
 	for text, err := range w.reader.Documents(group) {
 		if err != nil {
 			return err
 		}
+		skipped := s.Skipped
 		if err := w.tokenize(text); err != nil {
 			return fmt.Errorf("%s: %w", text.Place(), err)
 		}
+		w.note(text, s.Skipped > skipped)
 		if len(w.document.tokens) == 0 {
 			continue
 		}
