@@ -311,7 +311,7 @@ func (p *preprocessing) merge(ctx context.Context) error {
 	}
 	var sum instance.Statistics
 	for _, made := range parts {
-		sum.Add(made.Statistics)
+		sum.Add(&made.Statistics)
 	}
 	if err := sum.Check(&p.settings, p.text); err != nil {
 		return err

@@ -17,9 +17,10 @@ import (
 // way to the file.
 type column struct {
 	name   string
-	list   bool // a list of ids or positions per instance; else one int32
-	paired bool // its lists are as long as those of the column before
-	width  int  // bytes of a number
+	about  string // what it holds, for those who read the file
+	list   bool   // a list of ids or positions per instance; else one int32
+	paired bool   // its lists are as long as those of the column before
+	width  int    // bytes of a number
 
 	append func(c *column, x *task.Instance) error
 	read   func(c *column, v view, row int, x *task.Instance) // into an instance whose lists are empty
@@ -46,7 +47,51 @@ func columns(t *task.Task, m *Metadata) []*column {
 	if t.Output {
 		all = append(all, ids("output", width, func(x *task.Instance) *[]int32 { return &x.Output }))
 	}
+	for _, c := range all {
+		c.about = about(t, m, c.name)
+	}
 	return all
+}
+
+// about says what a column of a dataset of a target holds.
+func about(t *task.Task, m *Metadata, name string) string {
+	switch name {
+	case "tokens":
+		text := "ids of the tokens; the inputs are"
+		if t.Before > 0 {
+			text += " those after the first"
+		} else {
+			text += " those"
+		}
+		if t.After.Max > 0 {
+			text += " up to the last of ends; the tokens around them are only predicted"
+		} else {
+			text += " up to the last of ends"
+		}
+		if t.Masked && m.Dynamic {
+			text += "; masks are drawn during training"
+		} else if t.Masked {
+			text += "; hidden ones are replaced already"
+		}
+		return text
+	case "ends":
+		return "number of inputs up to the end of each segment"
+	case "target_positions":
+		return "indices in tokens of the hidden tokens, in ascending order"
+	case "target_ids":
+		return "the original ids of the hidden tokens"
+	case "label":
+		switch t.Name {
+		case "bert":
+			return "1 if the second segment comes from another document, else 0"
+		case "albert":
+			return "1 if the two segments are swapped, else 0"
+		}
+		return "class of the text, from 0"
+	case "output":
+		return "ids of the second text, from [CLS] on"
+	}
+	return ""
 }
 
 // ids is the column of a list of an instance.

@@ -101,7 +101,8 @@ func Create(path string, m Metadata) (*Writer, error) {
 func (w *Writer) describe(list []property) *arrow.Schema {
 	fields := make([]arrow.Field, len(w.rows.columns))
 	for i, c := range w.rows.columns {
-		fields[i] = arrow.Field{Name: c.name, Type: c.kind()}
+		fields[i] = arrow.Field{Name: c.name, Type: c.kind(),
+			Metadata: arrow.NewMetadata([]string{"description"}, []string{c.about})}
 	}
 	keys, values := make([]string, len(list)), make([]string, len(list))
 	for i, p := range list {

@@ -8,6 +8,22 @@ import (
 // bertSpecials is the number of special tokens in [CLS] a [SEP] b [SEP].
 const bertSpecials = 3
 
+// checkLength counts a sentence that is too long for an instance, which begins at an index of the document's tokens, and
+// divides it if that is wanted: into pieces of half an instance, so that two make a pair of which nothing is cut.
+func (w *worker) checkLength(start int) {
+	d, maximum := &w.document, w.settings.SequenceLength-bertSpecials
+	if len(d.tokens)-start <= maximum {
+		return
+	}
+	w.portion.statistics.Long++
+	if w.settings.LongSentences == "split" {
+		piece := (maximum + 1) / 2
+		for end := start + piece; end < len(d.tokens); end += piece {
+			d.ends = append(d.ends, int32(end))
+		}
+	}
+}
+
 // chunkLength draws the target length of a document's pairs; it also returns the maximum.
 func (w *worker) chunkLength(generator random.Generator) (wanted, maximum int) {
 	maximum = w.settings.SequenceLength - bertSpecials
@@ -44,10 +60,13 @@ func buildBERT(w *worker, documents []document, i int, generator random.Generato
 		middle := divide(first, last, generator)
 		a := d.between(first, middle)
 		if last-first == 1 || generator.Float64() < 0.5 {
-			w.addPair(a, randomSentences(documents, i, wanted-len(a), generator), maximum, 1, generator)
+			others := randomSentences(documents, i, wanted-len(a), generator)
+			kept, _ := w.addPair(a, others, maximum, 1, generator)
+			w.cut(len(a) - kept)
 			first = middle
 		} else {
-			w.addPair(a, d.between(middle, last), maximum, 0, generator)
+			keptA, keptB := w.addPair(a, d.between(middle, last), maximum, 0, generator)
+			w.cut(len(d.between(first, last)) - keptA - keptB)
 			first = last
 		}
 	}
@@ -83,14 +102,15 @@ func buildALBERT(w *worker, documents []document, i int, generator random.Genera
 		if generator.Float64() < 0.5 {
 			a, b, swapped = b, a, 1
 		}
-		w.addPair(a, b, maximum, swapped, generator)
+		keptA, keptB := w.addPair(a, b, maximum, swapped, generator)
+		w.cut(len(a) + len(b) - keptA - keptB)
 		first = last
 	}
 }
 
 // addPair adds [CLS] a [SEP] b [SEP]. Until both texts fit, the longer one, or b if they are equally long, loses a token
-// at a random end.
-func (w *worker) addPair(a, b []int32, maximum int, label int32, generator random.Generator) {
+// at a random end. It returns how many tokens are left of each.
+func (w *worker) addPair(a, b []int32, maximum int, label int32, generator random.Generator) (keptA, keptB int) {
 	for len(a)+len(b) > maximum {
 		cut := &a
 		if len(b) >= len(a) {
@@ -107,4 +127,5 @@ func (w *worker) addPair(a, b []int32, maximum int, label int32, generator rando
 	end := int32(len(w.sequence))
 	w.sequence = append(append(w.sequence, b...), v.Separator)
 	w.add(task.Instance{Tokens: w.sequence, Ends: w.segments(end, int32(len(w.sequence))), Label: label}, generator)
+	return len(a), len(b)
 }

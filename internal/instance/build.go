@@ -8,33 +8,12 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/task"
 )
-
-// Statistics counts what Build made.
-type Statistics struct {
-	Lines     int64 // of the corpus
-	Documents int64 // that instances came from, each counted once
-	Skipped   int64 // lines that the target cannot use
-	Instances int64
-	Tokens    int64 // inputs, and outputs of seq2seq, without padding
-	Unknown   int64 // tokens that the vocabulary lacks
-	Masked    int64 // tokens hidden by static masks
-}
-
-// Add adds the counts of another part of the corpus.
-func (s *Statistics) Add(more Statistics) {
-	s.Lines += more.Lines
-	s.Documents += more.Documents
-	s.Skipped += more.Skipped
-	s.Instances += more.Instances
-	s.Tokens += more.Tokens
-	s.Unknown += more.Unknown
-	s.Masked += more.Masked
-}
 
 // Progress says how far Build has come.
 type Progress struct {
@@ -63,6 +42,8 @@ type builder struct {
 	section  Section
 	lines    int    // read so far
 	checksum uint32 // of the section's text
+
+	unknownLevel atomic.Int64 // what UnknownWords.Level is at least
 }
 
 // Build makes the instances of a corpus. Workers append them to rows that newRows makes, each to its own; emit gets the
@@ -93,7 +74,7 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 		if err != nil {
 			return Statistics{}, err
 		}
-		w.reader = c.NewReader()
+		w.reader, w.unknownLevel = c.NewReader(), &b.unknownLevel
 		b.workers = append(b.workers, w)
 	}
 	steps := b.stream
@@ -124,7 +105,7 @@ func (b *builder) deliver(made *portion) error {
 	if err := b.emit(made.rows); err != nil {
 		return err
 	}
-	b.statistics.Add(made.statistics)
+	b.take(made)
 	if b.progress != nil {
 		passes := b.settings.passes()
 		b.progress(Progress{made.done - b.section.Before*passes, b.section.Size * passes, b.statistics})

@@ -49,8 +49,15 @@ func buildCLS(w *worker, documents []document, i int, _ random.Generator) {
 	}
 	w.sequence = sequence
 	length := min(len(sequence), w.settings.SequenceLength)
+	w.cut(len(d.tokens) - d.kept(length))
 	for i := range ends {
 		ends[i] = min(ends[i], int32(length))
 	}
 	w.add(task.Instance{Tokens: sequence[:length], Ends: ends, Label: d.label}, nil)
+}
+
+// kept is the number of the tokens of one or two texts that are among the first of [CLS] a or [CLS] a [SEP] b [SEP].
+func (d *document) kept(length int) int {
+	a := len(d.between(0, 1))
+	return min(a, length-1) + max(0, min(len(d.tokens)-a, length-2-a))
 }

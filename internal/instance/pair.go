@@ -24,6 +24,9 @@ func tokenizePair(w *worker, text corpus.Document) error {
 	return nil
 }
 
+// cut counts tokens of the text that are left out of the instances.
+func (w *worker) cut(tokens int) { w.portion.statistics.Cut += int64(tokens) }
+
 // skip drops a line of the wrong form and counts it unless it is blank: blank lines may stand anywhere.
 func (w *worker) skip(line string) {
 	w.document.tokens = w.document.tokens[:0]
@@ -40,7 +43,9 @@ func buildSeq2Seq(w *worker, documents []document, i int, _ random.Generator) {
 	sequence = append(append(append(sequence, outputs.Class), d.between(1, 2)...), outputs.Separator)
 	w.sequence = sequence
 	input := sequence[:min(source, w.settings.SequenceLength)]
+	w.cut(max(source-1-len(input), 0))
 	output := sequence[source:min(len(sequence), source+w.settings.TargetSequenceLength+1)]
+	w.cut(max(len(sequence)-1-source-len(output), 0))
 	w.add(task.Instance{Tokens: input, Ends: w.segments(int32(len(input))), Output: output}, nil)
 }
 
@@ -54,8 +59,10 @@ func buildPrefixLM(w *worker, documents []document, i int, _ random.Generator) {
 	length := w.settings.SequenceLength
 	if source >= length {
 		w.portion.statistics.Skipped++
+		w.cut(len(d.tokens))
 		return
 	}
+	w.cut(max(len(sequence)-1-(length+1), 0)) // [SEP] at the end is no text
 	ends := w.segments(int32(source), int32(min(len(sequence), length)))
 	w.add(task.Instance{Tokens: sequence[:min(len(sequence), length+1)], Ends: ends}, nil)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -75,14 +76,14 @@ func TestSectionsMakeTheWhole(t *testing.T) {
 							t.Fatal(err)
 						}
 						all = append(all, made...)
-						sum.Add(s)
+						sum.Add(&s)
 						bytes += sections[i].Size
 					}
 					if s := sections[0]; count > 1 && (s.Size == 0 || s.Size > 2*c.Size/3) {
 						t.Errorf("the first of %d sections has %d of %d bytes", count, s.Size, c.Size)
 					}
 					sum.Lines = statistics.Lines // groups of blank lines between sections are in none
-					if sum != statistics || bytes != c.Size {
+					if !reflect.DeepEqual(sum, statistics) || bytes != c.Size {
 						t.Errorf("%d sections of %d bytes: %+v\nwant %+v", count, bytes, sum, statistics)
 					}
 					compare(t, all, want)

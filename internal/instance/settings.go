@@ -24,6 +24,7 @@ type Settings struct {
 
 	SequenceLength           int     // maximum number of an instance's inputs
 	DupFactor                int     // passes through the corpus, each with its own masks
+	LongSentences            string  // "cut" or "split": what bert and albert do with a sentence longer than an instance
 	ShortSequenceProbability float64 // share of the documents that bert and albert cut into shorter instances
 	DocumentsBufferSize      int     // documents that bert takes random sentences from, or that FullSentences joins
 	FullSentences            bool    // mlm and t5: instances run on from document to document

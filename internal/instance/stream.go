@@ -54,16 +54,27 @@ func (b *builder) buildGroup(w *worker, group corpus.Block) (*portion, error) {
 // read tokenizes the documents of a group that are in the section and uses those that have tokens; a document is valid
 // until use returns.
 func (w *worker) read(group corpus.Block, section Section, use func(*document) error) error {
+	s := &w.portion.statistics
+	bad := w.reader.BadLines
+	countBad := func(document int) { // whose document is the next one
+		if document >= section.First && document < section.End {
+			s.BadLines += w.reader.BadLines - bad
+		}
+		bad = w.reader.BadLines
+	}
 	for text, err := range w.reader.Documents(group) {
 		if err != nil {
 			return err
 		}
+		countBad(text.Number)
 		if text.Number < section.First || text.Number >= section.End {
 			continue
 		}
+		skipped := s.Skipped
 		if err := w.tokenize(text); err != nil {
 			return fmt.Errorf("%s: %w", text.Place(), err)
 		}
+		w.note(text, s.Skipped > skipped)
 		if len(w.document.tokens) == 0 {
 			continue
 		}
@@ -71,5 +82,6 @@ func (w *worker) read(group corpus.Block, section Section, use func(*document) e
 			return err
 		}
 	}
+	countBad(group.End.Document - 1)
 	return nil
 }

@@ -1,6 +1,8 @@
 package instance
 
 import (
+	"sync/atomic"
+
 	"uer/internal/corpus"
 	"uer/internal/masking"
 	"uer/internal/random"
@@ -33,6 +35,7 @@ func (d *document) closeSentence() { d.ends = append(d.ends, int32(len(d.tokens)
 type portion struct {
 	rows       Rows
 	statistics Statistics
+	notes      notes
 	done       int   // bytes of the corpus, times passes, up to the end of the portion
 	err        error // the first of rows.Append
 }
@@ -40,12 +43,14 @@ type portion struct {
 // reset empties a portion whose instances have been used.
 func (p *portion) reset() {
 	p.rows.Reset()
-	*p = portion{rows: p.rows}
+	p.notes.reset()
+	*p = portion{rows: p.rows, notes: p.notes}
 }
 
 // worker is what one goroutine needs to make instances.
 type worker struct {
 	settings        *Settings
+	task            task.Task
 	recipe          Recipe
 	reader          *corpus.Reader
 	tokenizer       tokenizer.Tokenizer
@@ -59,6 +64,8 @@ type worker struct {
 	ends            []int32     // of its segments
 	hidden          []int32     // its tokens with masks
 	masks           []task.Mask // not nil, even where nothing is masked
+	looked          []int32     // tokens of a word
+	unknownLevel    *atomic.Int64
 	portion         *portion
 }
 
@@ -66,10 +73,13 @@ func newWorker(settings *Settings) (*worker, error) {
 	t := task.ByName[settings.Target]
 	w := &worker{
 		settings:  settings,
+		task:      t,
 		recipe:    ByTarget[settings.Target],
 		tokenizer: tokenizer.ByName[settings.Tokenizer](settings.Vocabulary),
 		stream:    random.NewStream(),
 		masks:     []task.Mask{},
+
+		unknownLevel: new(atomic.Int64),
 	}
 	w.targetTokenizer = w.tokenizer
 	if t.Output {
@@ -106,6 +116,9 @@ func tokenizeSentences(w *worker, text corpus.Document) error {
 	for _, sentence := range text.Sentences {
 		before := len(d.tokens)
 		d.tokens = w.tokenizer.AppendIDs(d.tokens, sentence)
+		if w.task.Corpus == task.SentenceLines {
+			w.checkLength(before)
+		}
 		if len(d.tokens) > before {
 			d.closeSentence()
 		}
@@ -126,26 +139,35 @@ func (w *worker) add(x task.Instance, generator random.Generator) {
 		w.hidden = append(w.hidden[:0], x.Tokens...)
 		w.masks = w.masker.Mask(w.hidden, generator, w.masks[:0])
 		x.Tokens, x.Masks = w.hidden, w.masks
-		w.portion.statistics.Masked += int64(len(x.Masks))
+		w.countMasks()
 	}
 	if err := w.portion.rows.Append(x); err != nil && w.portion.err == nil {
 		w.portion.err = err
 	}
 }
 
-// count counts an instance that is not masked yet.
+// count counts an instance.
 func (w *worker) count(x task.Instance) {
 	s := &w.portion.statistics
 	s.Instances++
-	s.Tokens += int64(x.Ends[len(x.Ends)-1]) + int64(len(x.Output))
-	for _, id := range x.Tokens {
-		if id == w.settings.Vocabulary.Unknown {
-			s.Unknown++
-		}
+	inputs := int(x.Ends[len(x.Ends)-1])
+	s.Tokens += int64(inputs + len(x.Output))
+	s.Length = max(s.Length, inputs)
+	if w.task.Labelled {
+		s.Labels.include(Range{true, x.Label, x.Label})
 	}
-	for _, id := range x.Output {
-		if id == w.settings.TargetVocabulary.Unknown {
-			s.Unknown++
+}
+
+// countMasks counts the masks of an instance and the runs of tokens that they hide.
+func (w *worker) countMasks() {
+	runs, after := 0, int32(-1)
+	for _, mask := range w.masks {
+		if mask.Position != after {
+			runs++
 		}
+		after = mask.Position + 1
 	}
+	s := &w.portion.statistics
+	s.Masked += int64(len(w.masks))
+	s.Runs = max(s.Runs, runs)
 }
