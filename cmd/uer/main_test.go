@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -16,12 +17,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"uer": main})
+	testscript.Main(m, map[string]func(){"uer": main, "sbatch": sbatch, "kubectl": kubectl})
 }
 
 func TestScripts(t *testing.T) {
+	folder, err := filepath.Abs(scripts + "/cluster")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", Cmds: commands,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SCRIPTS", folder)
+			return nil
+		},
 		Condition: func(condition string) (bool, error) {
 			if condition != "gpu" {
 				return false, fmt.Errorf("unknown condition %s", condition)
