@@ -63,13 +63,13 @@ func newWorker(settings *Settings) (*worker, error) {
 	w := &worker{
 		settings:  settings,
 		recipe:    ByTarget[settings.Target],
-		tokenizer: tokenizer.ByName[settings.Tokenizer](settings.Vocabulary),
+		tokenizer: tokenizer.ByName[settings.Tokenizer](settings.Vocabulary).New(),
 		generator: random.NewPython(),
 		portion:   new(portion),
 	}
 	w.targetTokenizer = w.tokenizer
 	if t.Output {
-		w.targetTokenizer = tokenizer.ByName[settings.TargetTokenizer](settings.TargetVocabulary)
+		w.targetTokenizer = tokenizer.ByName[settings.TargetTokenizer](settings.TargetVocabulary).New()
 	}
 	if t.Masked && !settings.Dynamic {
 		var err error
