@@ -1,6 +1,10 @@
 package tokenizer
 
 import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 
@@ -34,28 +38,60 @@ func (s Source) Read() (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read vocabulary: %w", err)
 	}
-	v, err := vocab.Parse(s.Vocabulary, data, special)
+	name := cmp.Or(s.Name, "bert")
+	parse := vocab.Parse
+	if isJSON(data) {
+		parse = vocab.ParseJSON
+	}
+	v, err := parse(s.Vocabulary, data, special)
 	if err != nil {
 		return nil, err
 	}
-	name := s.Name
-	if name == "" {
-		name = "bert"
+	return s.model(name, v)
+}
+
+// isJSON tells a JSON object from a vocabulary of one token per line.
+func isJSON(data []byte) bool {
+	return bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) && json.Valid(data)
+}
+
+// model makes the tokenizer with a name.
+func (s Source) model(name string, v *vocab.Vocabulary) (*Model, error) {
+	flags := []struct{ name, value, tokenizer string }{
+		{"do_lower_case", s.LowerCase, "bert"}, {"strip_accents", s.StripAccents, "bert"}, {"merges_path", s.Merges, "bpe"},
 	}
-	if name == "bert" {
+	for _, f := range flags {
+		if f.value != "" && f.tokenizer != name {
+			return nil, console.UsageError{Err: console.Hint(
+				fmt.Errorf("--%s%s has no effect with --%stokenizer %s", s.Prefix, f.name, s.Prefix, name),
+				fmt.Sprintf("it is for --%stokenizer %s", s.Prefix, f.tokenizer))}
+		}
+	}
+	switch name {
+	case "bert":
 		return bertModel(v, s.rules()), nil
-	}
-	if err := s.refuse(name, s.LowerCase, "do_lower_case"); err != nil {
-		return nil, err
-	}
-	if err := s.refuse(name, s.StripAccents, "strip_accents"); err != nil {
-		return nil, err
+	case "bpe":
+		return s.bpe(v)
 	}
 	make, err := registry.Find(ByName, s.Prefix+"tokenizer", name)
 	if err != nil {
 		return nil, err
 	}
 	return make(v), nil
+}
+
+// bpe makes GPT-2's tokenizer.
+func (s Source) bpe(v *vocab.Vocabulary) (*Model, error) {
+	if s.Merges == "" {
+		return nil, console.UsageError{Err: console.Hint(
+			fmt.Errorf("--%stokenizer bpe needs --%smerges_path", s.Prefix, s.Prefix), "it names the merges.txt of the model")}
+	}
+	merges, data, err := readMerges(s.Merges, v)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{Name: "bpe", Settings: fmt.Sprintf("merges %x", sha256.Sum256(data)), Vocabulary: v,
+		make: newByteLevel(v, merges, false, wordGPT2)}, nil
 }
 
 // rules returns the rules of the bert tokenizer: UER-py's, unless a flag asks for what UER-py of 2021 does not have.
@@ -65,13 +101,4 @@ func (s Source) rules() rules {
 		return ofUER
 	}
 	return rules{lower: lower, strip: s.StripAccents == "true"}
-}
-
-// refuse returns an error if a flag that has no effect with a tokenizer is given.
-func (s Source) refuse(name, value, flag string) error {
-	if value == "" {
-		return nil
-	}
-	return console.UsageError{Err: console.Hint(
-		fmt.Errorf("--%s%s has no effect with --%stokenizer %s", s.Prefix, flag, s.Prefix, name), "leave one of them out")}
 }
