@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type preprocessOptions struct {
 	DatasetPath     string
 	Target          targetOptions
 	Settings        instance.Settings
+	Split           splitOptions
 	Shards          shardOptions
 
 	flags *pflag.FlagSet
@@ -93,6 +95,8 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
 	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
 
+	o.Split.addFlags(paths, data)
+
 	hidden := config.NewGroup(flags, "Masking")
 	hidden.Bool(&s.Dynamic, "dynamic_masking", "store a single unmasked pass, which pretrain masks anew in every pass")
 	addMaskingFlags(hidden, &s.Masking, "mask spans instead of single tokens")
@@ -131,7 +135,6 @@ type preprocessing struct {
 
 // preprocess reads the corpus, builds its instances and writes the dataset, or does one step of that.
 func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
-	started := time.Now()
 	divided, err := options.Shards.used()
 	if err != nil {
 		return err
@@ -140,7 +143,11 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	if err := checkDifferent(options); err != nil {
+	if err := options.Split.check(options.DatasetPath); err != nil {
+		return err
+	}
+	if err := cmp.Or(checkDifferent("--dataset_path", options.DatasetPath, options),
+		checkDifferent("--dev_path", options.Split.DevPath, options)); err != nil {
 		return err
 	}
 	text, err := corpus.Open(corpus.Options{Paths: []string{options.CorpusPath}})
@@ -149,18 +156,29 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
 
-	p := &preprocessing{options, settings, text, streams, started}
+	p := &preprocessing{options: options, settings: settings, text: text, streams: streams}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", options.CorpusPath, console.Bytes(int64(text.Size)))
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
+	for _, part := range p.parts() {
+		if err := part.run(ctx, divided); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run makes one dataset, or does one step of that if the work is divided.
+func (p *preprocessing) run(ctx context.Context, divided bool) error {
+	p.started = time.Now()
 	switch {
-	case options.Shards.Plan:
+	case p.options.Shards.Plan:
 		return p.plan(ctx)
-	case options.Shards.Merge:
+	case p.options.Shards.Merge:
 		return p.merge(ctx)
 	case divided:
 		return p.shards(ctx)
 	}
-	statistics, err := p.build(ctx, options.DatasetPath, settings)
+	statistics, err := p.build(ctx, p.options.DatasetPath, p.settings)
 	if err != nil {
 		return err
 	}
@@ -207,15 +225,15 @@ func readVocabularies(options preprocessOptions) (instance.Settings, error) {
 	return settings, settings.Check()
 }
 
-// checkDifferent rejects a dataset path that is one of the inputs.
-func checkDifferent(options preprocessOptions) error {
-	output, err := os.Stat(options.DatasetPath)
+// checkDifferent rejects the path of a dataset, given by a flag, that is one of the inputs.
+func checkDifferent(flag, dataset string, options preprocessOptions) error {
+	output, err := os.Stat(dataset)
 	if err != nil {
 		return nil // there is nothing to replace
 	}
 	for _, path := range []string{options.CorpusPath, options.VocabPath, options.TargetVocabPath} {
 		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
-			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
+			return console.UsageError{Err: fmt.Errorf("%s %s would replace the input %s", flag, dataset, path)}
 		}
 	}
 	return nil
