@@ -103,7 +103,7 @@ A command that fails or is stopped never leaves an incomplete file under its fin
 		{
 			Use:   "environment",
 			Short: "Where settings come from, and the environment variables that uer reads",
-			Long: `Every flag of preprocess, pretrain and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
+			Long: `Every flag of preprocess, pretrain, evaluate and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
 Variables override the configuration file of --config_path (JSON, YAML or TOML), and flags override both.
 
 Flags:
