@@ -82,6 +82,7 @@ func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 			(group == "Model" || group == "Devices") && !slices.Contains(ofTraining, flag.Name)
 	})
 	config.NewGroup(flags, "Paths").Require("pretrained_model_path")
+	flags.Lookup("dataset_path").DefValue = "" // see chooseDataset
 	for name, usage := range map[string]string{
 		"dataset_path": "dataset to evaluate on; dev_path of the configuration file by default", "pretrained_model_path": "model to evaluate, a PyTorch state dict",
 		"device": "device to evaluate on",
@@ -109,8 +110,11 @@ func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	}
 	defer file.Close() // nothing was written
 	before := file.Settings
-	for _, name := range []string{"pretrained_model_path", "device", "threads", "world_size", "gpu_ranks", "master_ip", "backend"} {
-		delete(before, name) // of the machine, and of the beginning of the training
+	for _, name := range []string{
+		"pretrained_model_path", // which the training began with
+		"device", "threads", "world_size", "gpu_ranks", "master_ip", "backend",
+	} {
+		delete(before, name)
 	}
 	if _, err := config.Resume(flags, before); err != nil {
 		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
