@@ -82,7 +82,8 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 	state := t.Origin
 	state.Step, state.Updates, state.Position, state.Saved = t.learnt.step, t.learnt.updates, position, time.Now()
 	var memory checkpoint.Reader = t.Memory
-	background := !now && t.saves.took > t.pace.longest && t.pace.longest > 0
+	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
+	t.pace.saved()
 	if background {
 		copied, err := copyOf(&t.Optimizer.Program.Layout, t.Memory)
 		if err != nil {
@@ -208,18 +209,12 @@ func (t *Trainer) reserve() time.Duration {
 		layout := &t.Optimizer.Program.Layout
 		saving = time.Duration(float64(4*(layout.ParameterSize+layout.StateSize)) / slowDisk * float64(time.Second))
 	}
-	return t.pace.longest + 2*saving + toEnd
+	return max(t.pace.longest, t.pace.before) + 2*saving + toEnd
 }
 
-// pace measures how long steps take, saves included.
-type pace struct {
-	last    time.Time // when a step ended
-	longest time.Duration
-}
+// pace is how long steps take, without saving. The first one counts until a checkpoint is saved: it takes longer than others.
+type pace struct{ longest, before time.Duration } // since the last checkpoint, and before it
 
-func (p *pace) step(now time.Time) {
-	if !p.last.IsZero() {
-		p.longest = max(p.longest, now.Sub(p.last))
-	}
-	p.last = now
-}
+func (p *pace) step(took time.Duration) { p.longest = max(p.longest, took) }
+
+func (p *pace) saved() { p.longest, p.before = 0, p.longest }

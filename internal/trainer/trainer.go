@@ -135,6 +135,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		if leaves != stays {
 			return t.leave(ctx, report, failure, leaves)
 		}
+		began := time.Now()
 		pending++
 		updates := pending == t.AccumulationSteps || step == t.TotalSteps
 		if err := t.forwardBackward(b, step, pending > 1, updates); err != nil {
@@ -162,6 +163,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		if err := t.finish(report, saves || step == t.start+1); err != nil {
 			return err
 		}
+		t.pace.step(time.Since(began))
 		if saves {
 			if err := t.save(step, step == t.TotalSteps); err != nil {
 				return err
@@ -171,7 +173,6 @@ func (t *Trainer) train(ctx context.Context) error {
 			}
 			leaves, err = t.leaves(ctx, failure) // saving may have taken long
 		}
-		t.pace.step(time.Now())
 	}
 	return err
 }
