@@ -41,19 +41,17 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, streams.Out)
 		}
-		return runRanks(ctx, options, trainers, streams.Err)
+		return runRanks(ctx, trainers, streams.Err)
 	})
 }
 
 // runRanks trains, and says how to continue if the training does not come to its end.
-func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+func runRanks(ctx context.Context, trainers []*trainer.Trainer, status io.Writer) error {
 	err := trainer.RunRanks(ctx, trainers)
-	switch saved := trainers[0].Saved(); {
-	case err == nil:
-	case saved != "":
+	if saved := trainers[0].Saved(); err != nil && saved != "" {
 		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
-	default:
-		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	} else if ctx.Err() != nil && saved == "" {
+		fmt.Fprintln(status, "         nothing is saved: no update was complete")
 	}
 	if errors.Is(err, trainer.ErrDeadline) {
 		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}
@@ -92,6 +90,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
+	announceRanks(options, data, streams.Err)
 	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 

@@ -308,10 +308,11 @@ func (t *Trainer) report(report *report, wait bool) error {
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
+	saving := t.settle(true) // the last one may be being written
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: %w", step, err),
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
