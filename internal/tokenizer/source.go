@@ -10,8 +10,12 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/registry"
+	"uer/internal/sentencepiece"
 	"uer/internal/vocab"
 )
+
+// sentencePieceName is what datasets call the tokenizer of a SentencePiece model.
+const sentencePieceName = "sentencepiece"
 
 // Source says what to read a tokenizer from. The fields are the values of the flags that errors name; "" where there is none.
 type Source struct {
@@ -33,6 +37,9 @@ func (s Source) Read() (*Model, error) {
 		if special, err = vocab.ReadSpecial(s.Special); err != nil {
 			return nil, err
 		}
+	}
+	if s.SentencePiece != "" {
+		return s.sentencePiece(special)
 	}
 	data, err := os.ReadFile(s.Vocabulary)
 	if err != nil {
@@ -92,6 +99,25 @@ func (s Source) bpe(v *vocab.Vocabulary) (*Model, error) {
 	}
 	return &Model{Name: "bpe", Settings: fmt.Sprintf("merges %x", sha256.Sum256(data)), Vocabulary: v,
 		make: newByteLevel(v, merges, false, wordGPT2)}, nil
+}
+
+// sentencePiece makes the tokenizer of a SentencePiece model, which holds its own vocabulary. UER-py wants --tokenizer bert
+// with it.
+func (s Source) sentencePiece(special vocab.Special) (*Model, error) {
+	if s.Name != "" && s.Name != "bert" && s.Name != sentencePieceName {
+		return nil, console.UsageError{Err: console.Hint(
+			fmt.Errorf("--%sspm_model_path has no effect with --%stokenizer %s", s.Prefix, s.Prefix, s.Name), "leave one of them out")}
+	}
+	m, data, err := sentencepiece.Read(s.SentencePiece)
+	if err != nil {
+		return nil, err
+	}
+	v, err := vocab.New(s.SentencePiece, m.Pieces, special)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{Name: sentencePieceName, Settings: fmt.Sprintf("model %x", sha256.Sum256(data)), Vocabulary: v,
+		make: func() Tokenizer { return m.NewEncoder() }}, nil
 }
 
 // rules returns the rules of the bert tokenizer: UER-py's, unless a flag asks for what UER-py of 2021 does not have.
