@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -22,12 +23,14 @@ import (
 )
 
 type preprocessOptions struct {
-	CorpusPath      string
+	Corpus          corpus.Options
+	BadLines        string
 	VocabPath       string
 	TargetVocabPath string
 	DatasetPath     string
 	Target          targetOptions
 	Settings        instance.Settings
+	AllowUnknown    bool
 }
 
 const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
@@ -72,11 +75,19 @@ func newPreprocess(streams Streams) *cobra.Command {
 
 func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
-	paths.Text(&o.CorpusPath, "corpus_path", "", "text to read, in UTF-8")
+	paths.Texts(&o.Corpus.Paths, "corpus_path",
+		"text to read: files, folders, patterns in quotes such as 'wiki/*.gz', or - for standard input")
 	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token per line")
 	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to write")
 	paths.Require("corpus_path", "vocab_path")
+
+	text := config.NewGroup(flags, "Text")
+	text.Text(&o.Corpus.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
+	text.Text(&o.Corpus.TextField, "text_field", "",
+		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
+	text.Choice(&o.BadLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
+	text.Bool(&o.AllowUnknown, "allow_unknown", "make a dataset even if the vocabulary lacks more than half of the text")
 
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
@@ -86,6 +97,8 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	data.Int(&s.SequenceLength, "seq_length", 128, 1, "maximum length of an instance, in tokens")
 	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "maximum length of an output of seq2seq, in tokens")
 	data.Int(&s.DupFactor, "dup_factor", 5, 1, "number of passes over the corpus, each with different masks")
+	data.Choice(&s.LongSentences, "long_sentences", "cut", []string{"cut", "split"},
+		"what bert and albert do with a sentence that is longer than an instance")
 	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "fraction of short instances for bert and albert")
 	data.Bool(&s.FullSentences, "full_sentences", "let instances of mlm and t5 continue into the next document")
 	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
@@ -106,21 +119,21 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	if err := checkDifferent(options); err != nil {
+	text, err := openCorpus(options)
+	if err != nil {
 		return err
 	}
-	text, err := corpus.Open(corpus.Options{Paths: []string{options.CorpusPath}})
-	if err != nil {
-		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
-	}
 	defer func() { err = errors.Join(err, text.Close()) }()
+	if err := checkDifferent(options, text); err != nil {
+		return err
+	}
 
-	writer, err := dataset.Create(options.DatasetPath, describeDataset(settings))
+	writer, err := dataset.Create(options.DatasetPath, describeDataset(options, settings, text))
 	if err != nil {
 		return err
 	}
 	defer writer.Abort()
-	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", options.CorpusPath, console.Bytes(int64(text.Size)))
+	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
 
 	status := console.NewStatus(streams.Err)
@@ -130,11 +143,37 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	totals := dataset.Totals{Documents: statistics.Documents, Tokens: statistics.Tokens, Unknown: statistics.Unknown}
-	if err := writer.Close(totals); err != nil {
+	report := newTextReport(options, settings, &statistics)
+	report.print(streams.Err)
+	if report.refused != nil {
+		return report.refused
+	}
+	if err := writer.Close(report.totals()); err != nil {
 		return err
 	}
-	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
+	return summarize(streams.Err, options.DatasetPath, statistics, time.Since(started))
+}
+
+// openCorpus opens the files of the corpus.
+func openCorpus(options preprocessOptions) (*corpus.Corpus, error) {
+	where := options.Corpus
+	where.SkipBad = options.BadLines == "skip"
+	text, err := corpus.Open(where)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if form := task.ByName[options.Settings.Target].Corpus; form == task.PairLines || form == task.LabelLines {
+		for _, file := range text.Files {
+			if file.JSON() {
+				err := fmt.Errorf("%s: target %s needs %s, not JSON lines", file.Path, options.Settings.Target, form)
+				return nil, errors.Join(console.UsageError{Err: err}, text.Close())
+			}
+		}
+	}
+	return text, nil
 }
 
 // readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
@@ -152,34 +191,28 @@ func readVocabularies(options preprocessOptions) (instance.Settings, error) {
 			return settings, err
 		}
 	}
-	return settings, settings.Check()
+	if err := settings.Check(); err != nil {
+		return settings, err
+	}
+	return settings, checkAnySentinel(settings)
 }
 
 // checkDifferent rejects a dataset path that is one of the inputs.
-func checkDifferent(options preprocessOptions) error {
+func checkDifferent(options preprocessOptions, text *corpus.Corpus) error {
 	output, err := os.Stat(options.DatasetPath)
 	if err != nil {
 		return nil // there is nothing to replace
 	}
-	for _, path := range []string{options.CorpusPath, options.VocabPath, options.TargetVocabPath} {
+	paths := []string{options.VocabPath, options.TargetVocabPath}
+	for _, file := range text.Files {
+		paths = append(paths, file.Path)
+	}
+	for _, path := range paths {
 		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
 			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
 		}
 	}
 	return nil
-}
-
-func describeDataset(s instance.Settings) dataset.Metadata {
-	m := dataset.Metadata{
-		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
-		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
-	}
-	if task.ByName[s.Target].Output {
-		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, s.TargetTokenizer
-		m.TargetVocabularySHA256 = s.TargetVocabulary.SHA256()
-		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())
-	}
-	return m
 }
 
 func progressLine(p instance.Progress, elapsed time.Duration) string {
@@ -191,20 +224,16 @@ func progressLine(p instance.Progress, elapsed time.Duration) string {
 }
 
 // summarize prints what is in the finished dataset.
-func summarize(w io.Writer, path string, settings instance.Settings, s instance.Statistics, elapsed time.Duration) error {
+func summarize(w io.Writer, path string, s instance.Statistics, elapsed time.Duration) error {
 	file, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("read the size of the dataset: %w", err)
 	}
 	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
 		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
-	percent := func(part int64) float64 { return 100 * float64(part) / float64(max(s.Tokens, 1)) }
-	fmt.Fprintf(w, "         %s; %.1f%% unknown", counted(s.Tokens, "token"), percent(s.Unknown))
+	fmt.Fprintf(w, "         %s", counted(s.Tokens, "token"))
 	if s.Masked > 0 {
-		fmt.Fprintf(w, "; %.1f%% masked", percent(s.Masked))
-	}
-	if s.Skipped > 0 {
-		fmt.Fprintf(w, "\n         %s skipped, unusable for target %s", counted(s.Skipped, "line"), settings.Target)
+		fmt.Fprintf(w, "; %.1f%% masked", 100*float64(s.Masked)/float64(max(s.Tokens, 1)))
 	}
 	const batchSize = 32
 	_, err = fmt.Fprintf(w, "\n         %s per pass with batch_size %d\n",

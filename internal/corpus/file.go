@@ -130,3 +130,9 @@ func (f *File) damaged(at Position, err error) error {
 }
 
 func (f *File) close() error { return f.mapping.Close() }
+
+// JSON reports whether the file holds JSON lines.
+func (f *File) JSON() bool { return f.field != "" }
+
+// Encoding is the name of the encoding of the file's text.
+func (f *File) Encoding() string { return f.encoding.name }

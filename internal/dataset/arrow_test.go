@@ -398,23 +398,6 @@ func TestRowsMakeTheSameFile(t *testing.T) {
 	}
 }
 
-// A file from before datasets said what was cut of the text, and much else, is read as before.
-func TestOlderFile(t *testing.T) {
-	d, err := Open("testdata/before_statistics.arrow")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	m := d.Metadata
-	if m.Instances != 3 || m.Documents != 3 || m.Tokens != 28 || m.Unknown != 1 || m.Text != 0 || m.Warnings != nil || m.Made != nil {
-		t.Errorf("%+v", m)
-	}
-	var x task.Instance
-	if err := d.Instance(2, &x); err != nil || len(x.Tokens) != 8 {
-		t.Errorf("%+v, error %v", x, err)
-	}
-}
-
 // Each column says what it holds.
 func TestColumnsAreDescribed(t *testing.T) {
 	for _, target := range task.All {

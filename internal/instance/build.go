@@ -71,7 +71,7 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 		b.workers = append(b.workers, w)
 	}
 	steps := b.stream
-	if b.recipe.needsOthers || settings.FullSentences || settings.passes() > 1 {
+	if settings.Buffered() {
 		steps = b.buffered
 	}
 	err := ordered(ctx, b.workers, steps, b.deliver)

@@ -100,6 +100,11 @@ func (s *Settings) checkNumbers(recipe Recipe) error {
 	return nil
 }
 
+// Buffered reports whether documents are collected in a buffer, of DocumentsBufferSize, before instances are made of them.
+func (s *Settings) Buffered() bool {
+	return ByTarget[s.Target].needsOthers || s.FullSentences || s.passes() > 1
+}
+
 // passes returns the number of passes through the corpus: one if no masks are stored.
 func (s *Settings) passes() int {
 	if s.Dynamic || !task.ByName[s.Target].Masked {
