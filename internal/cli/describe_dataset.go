@@ -3,16 +3,17 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
+	"path/filepath"
 	"strconv"
 
 	"uer/internal/corpus"
 	"uer/internal/dataset"
-	"uer/internal/instance"
 	"uer/internal/task"
 )
 
 // describeDataset says how a dataset is made. Settings that have no effect on it are left out.
-func describeDataset(options preprocessOptions, s instance.Settings, text *corpus.Corpus) dataset.Metadata {
+func (p *preprocessing) describeDataset() dataset.Metadata {
+	s := p.settings
 	t := task.ByName[s.Target]
 	m := dataset.Metadata{
 		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
@@ -44,7 +45,7 @@ func describeDataset(options preprocessOptions, s instance.Settings, text *corpu
 	if s.Buffered() {
 		made("docs_buffer_size", strconv.Itoa(s.DocumentsBufferSize))
 	}
-	for _, file := range describeCorpus(options, text) {
+	for _, file := range describeCorpus(p.options, p.text) {
 		made(file.Name, file.Value)
 	}
 	return m
@@ -54,13 +55,13 @@ func describeDataset(options preprocessOptions, s instance.Settings, text *corpu
 func describeCorpus(options preprocessOptions, text *corpus.Corpus) []dataset.Setting {
 	const most = 1000
 	type file struct {
-		Path     string `json:"path"`
+		Name     string `json:"name"` // without its folder, which may be another one on another machine
 		Bytes    int    `json:"bytes"`
 		Encoding string `json:"encoding"`
 	}
 	files := []file{}
 	for _, f := range text.Files[:min(most, len(text.Files))] {
-		files = append(files, file{f.Path, f.Size, f.Encoding()})
+		files = append(files, file{filepath.Base(f.Path), f.Size, f.Encoding()})
 	}
 	var list bytes.Buffer
 	encoder := json.NewEncoder(&list)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -31,6 +30,9 @@ type preprocessOptions struct {
 	Target          targetOptions
 	Settings        instance.Settings
 	AllowUnknown    bool
+	Shards          shardOptions
+
+	flags *pflag.FlagSet
 }
 
 const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
@@ -110,11 +112,43 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
+
+	o.Shards.addFlags(config.NewGroup(flags, "Several machines"))
+	o.flags = flags
 }
 
-// preprocess reads the corpus, builds its instances and writes the dataset.
+// recorded returns the values of all flags that affect what is in the dataset. The content of files stands for their paths
+// elsewhere.
+func (o *preprocessOptions) recorded() map[string]string {
+	values := map[string]string{}
+	o.flags.VisitAll(func(flag *pflag.Flag) {
+		switch config.GroupOf(flag) {
+		case "", "Paths", "Run", "Several machines":
+			return
+		}
+		if flag.Name != "target" && flag.Name != "data_processor" { // two names of Settings.Target
+			values[flag.Name] = flag.Value.String()
+		}
+	})
+	return values
+}
+
+// preprocessing is one run of the command, whose settings have been checked.
+type preprocessing struct {
+	options  preprocessOptions
+	settings instance.Settings
+	text     *corpus.Corpus
+	streams  Streams
+	started  time.Time
+}
+
+// preprocess reads the corpus, builds its instances and writes the dataset, or does one step of that.
 func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
 	started := time.Now()
+	divided, err := options.Shards.used()
+	if err != nil {
+		return err
+	}
 	settings, err := readVocabularies(options)
 	if err != nil {
 		return err
@@ -128,30 +162,57 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 		return err
 	}
 
-	writer, err := dataset.Create(options.DatasetPath, describeDataset(options, settings, text))
-	if err != nil {
-		return err
-	}
-	defer writer.Abort()
+	p := &preprocessing{options, settings, text, streams, started}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
-
-	status := console.NewStatus(streams.Err)
-	statistics, err := instance.Build(ctx, settings, text, writer.NewRows, writer.Write,
-		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
-	status.Done("")
+	switch {
+	case options.Shards.Plan:
+		return p.plan(ctx)
+	case options.Shards.Merge:
+		return p.merge(ctx)
+	case divided:
+		return p.shards(ctx)
+	}
+	statistics, err := p.build(ctx, options.DatasetPath, settings, p.judge)
 	if err != nil {
 		return err
 	}
-	report := newTextReport(options, settings, &statistics)
-	report.print(streams.Err)
-	if report.refused != nil {
-		return report.refused
+	return p.summarize(statistics)
+}
+
+// build writes the dataset of the whole corpus, or of a section of it, which may be one without instances: then there is
+// no file. It asks for what the dataset says of the text, which is nowhere to be found if that fails.
+func (p *preprocessing) build(ctx context.Context, path string, settings instance.Settings,
+	totals func(*instance.Statistics) (dataset.Totals, error)) (instance.Statistics, error) {
+	writer, err := dataset.Create(path, p.describeDataset())
+	if err != nil {
+		return instance.Statistics{}, err
 	}
-	if err := writer.Close(report.totals()); err != nil {
-		return err
+	defer writer.Abort()
+	status, started := console.NewStatus(p.streams.Err), time.Now()
+	statistics, err := instance.Build(ctx, settings, p.text, writer.NewRows, writer.Write,
+		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
+	status.Done("")
+	if err != nil || statistics.Instances == 0 {
+		return statistics, err
 	}
-	return summarize(streams.Err, options.DatasetPath, statistics, time.Since(started))
+	said, err := totals(&statistics)
+	if err != nil {
+		return statistics, err
+	}
+	return statistics, writer.Close(said)
+}
+
+// judge prints what became of the whole text and returns what the dataset is to say of it, or why there is to be none.
+func (p *preprocessing) judge(statistics *instance.Statistics) (dataset.Totals, error) {
+	report := newTextReport(p.options, p.settings, statistics)
+	report.print(p.streams.Err)
+	return report.totals(), report.refused
+}
+
+// count returns what the dataset of a part of the text says of it.
+func (p *preprocessing) count(statistics *instance.Statistics) (dataset.Totals, error) {
+	return newTextReport(p.options, p.settings, statistics).totals(), nil
 }
 
 // openCorpus opens the files of the corpus.
@@ -224,16 +285,17 @@ func progressLine(p instance.Progress, elapsed time.Duration) string {
 }
 
 // summarize prints what is in the finished dataset.
-func summarize(w io.Writer, path string, s instance.Statistics, elapsed time.Duration) error {
+func (p *preprocessing) summarize(s instance.Statistics) error {
+	w, path := p.streams.Err, p.options.DatasetPath
 	file, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("read the size of the dataset: %w", err)
 	}
 	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
-		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
+		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(time.Since(p.started)))
 	fmt.Fprintf(w, "         %s", counted(s.Tokens, "token"))
 	if s.Masked > 0 {
-		fmt.Fprintf(w, "; %.1f%% masked", 100*float64(s.Masked)/float64(max(s.Tokens, 1)))
+		fmt.Fprintf(w, "; %s masked", percent(float64(s.Masked)/float64(s.Tokens)))
 	}
 	const batchSize = 32
 	_, err = fmt.Fprintf(w, "\n         %s per pass with batch_size %d\n",

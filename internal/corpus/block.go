@@ -3,6 +3,7 @@ package corpus
 import (
 	"bytes"
 	"fmt"
+	"hash/crc32"
 	"iter"
 
 	"uer/internal/console"
@@ -17,6 +18,11 @@ type Block struct {
 	text     []byte
 	division Division
 }
+
+// Checksum returns the CRC-32C of the block's text as it is stored, but uncompressed.
+func (b *Block) Checksum() uint32 { return crc32.Checksum(b.text, castagnoli) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // maxDocument is the largest document, in bytes, of a file that is not plain UTF-8, so that memory is bounded.
 const maxDocument = 1 << 30

@@ -398,6 +398,39 @@ func TestRowsMakeTheSameFile(t *testing.T) {
 	}
 }
 
+// The copies of two datasets are the dataset of all their instances.
+func TestCopy(t *testing.T) {
+	m, list := mlmMetadata(), mlmInstances(2*batchInstances+100)
+	want, err := os.ReadFile(writeDataset(t, m, list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "d")
+	w, err := Create(path, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][]task.Instance{list[:batchInstances+1], list[batchInstances+1:]} {
+		if err := w.Copy(writeDataset(t, m, part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := m
+	other.Seed++
+	if err := w.Copy(writeDataset(t, other, list)); err == nil || !strings.Contains(err.Error(), "other settings") {
+		t.Errorf("copy of another dataset: error %v", err)
+	}
+	if err := w.Copy("testdata/mlm_static.pt"); err == nil {
+		t.Error("a file of UER-py was copied")
+	}
+	if err := w.Close(m.Totals); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("another file; error %v", err)
+	}
+}
+
 // Each column says what it holds.
 func TestColumnsAreDescribed(t *testing.T) {
 	for _, target := range task.All {

@@ -25,10 +25,10 @@ type group struct{ documents []document }
 // buffer at hand, in as many passes as there are.
 func (b *builder) buffered(yield func(step, error) bool) {
 	var (
-		cut       = newCut(b.settings)
+		cut       = newCut(b.settings, b.section.First)
 		groups    []*group // that documents of the buffer are in
 		reading   sync.WaitGroup
-		read, end int // bytes of the corpus: read so far, and up to the end of the last buffer
+		read, end = b.section.Before, b.section.Before // bytes of the corpus: so far, and up to the last buffer's end
 	)
 	build := func(first, last int) bool {
 		reading.Wait()
@@ -36,7 +36,7 @@ func (b *builder) buffered(yield func(step, error) bool) {
 		end = read
 		return b.passes(filled, yield)
 	}
-	for text, err := range b.groups() {
+	for text, err := range b.groups {
 		if err != nil {
 			yield(nil, err)
 			return
@@ -48,7 +48,7 @@ func (b *builder) buffered(yield func(step, error) bool) {
 			defer reading.Done()
 			made := b.newPortion(w) // counts, but has no instances
 			made.done = done
-			return made, w.fill(g, text)
+			return made, w.fill(g, text, b.section)
 		}, nil) {
 			return
 		}
@@ -117,10 +117,10 @@ type collection struct {
 }
 
 // fill tokenizes a group of the corpus. It takes as much memory as the tokens need.
-func (w *worker) fill(g *group, text corpus.Block) error {
+func (w *worker) fill(g *group, text corpus.Block, section Section) error {
 	c := &w.collected
 	*c = collection{c.documents[:0], c.tokens[:0], c.ends[:0]}
-	err := w.read(text, func(d *document) error {
+	err := w.read(text, section, func(d *document) error {
 		w.portion.statistics.Documents++
 		c.documents = append(c.documents, *d)
 		c.tokens = append(c.tokens, d.tokens...)

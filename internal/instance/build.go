@@ -38,7 +38,10 @@ type builder struct {
 	emit       func(Rows) error
 	progress   func(Progress)
 	statistics Statistics
-	lines      int // read so far
+
+	section  Section
+	lines    int    // read so far
+	checksum uint32 // of the section's text
 
 	unknownLevel atomic.Int64 // what UnknownWords.Level is at least
 }
@@ -57,8 +60,12 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 	if err := settings.Check(); err != nil {
 		return Statistics{}, err
 	}
+	section := whole(c)
+	if settings.Section != nil {
+		section = *settings.Section
+	}
 	b := &builder{
-		settings: &settings, task: task.ByName[settings.Target], recipe: ByTarget[settings.Target], corpus: c,
+		settings: &settings, task: task.ByName[settings.Target], recipe: ByTarget[settings.Target], corpus: c, section: section,
 		emit: func(rows Rows) error { return emit(rows.(R)) }, progress: progress,
 	}
 	b.spare.New = func() any { return &portion{rows: newRows()} }
@@ -75,8 +82,13 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 		steps = b.buffered
 	}
 	err := ordered(ctx, b.workers, steps, b.deliver)
-	if err == nil {
-		err = b.checkTotals()
+	b.statistics.Lines = int64(b.lines)
+	switch {
+	case err != nil:
+	case settings.Section == nil:
+		err = b.statistics.Check(&settings, c)
+	case b.checksum != section.Checksum:
+		err = fmt.Errorf("%s: the text has changed since it was divided into sections", c.Name())
 	}
 	return b.statistics, err
 }
@@ -95,25 +107,26 @@ func (b *builder) deliver(made *portion) error {
 	}
 	b.take(made)
 	if b.progress != nil {
-		b.progress(Progress{made.done, b.corpus.Size * b.settings.passes(), b.statistics})
+		passes := b.settings.passes()
+		b.progress(Progress{made.done - b.section.Before*passes, b.section.Size * passes, b.statistics})
 	}
 	b.spare.Put(made)
 	return nil
 }
 
-// checkTotals explains what is wrong with a corpus that makes no instance, or that is one document where others are needed.
-func (b *builder) checkTotals() error {
-	form := fmt.Sprintf("target %s needs %s", b.task.Name, b.task.Corpus)
-	s, name := b.statistics, b.corpus.Name()
+// Check explains what is wrong with a corpus that makes no instance, or that is one document where others are needed. The
+// statistics are those of the whole corpus.
+func (s *Statistics) Check(settings *Settings, c *corpus.Corpus) error {
+	form := fmt.Sprintf("target %s needs %s", settings.Target, task.ByName[settings.Target].Corpus)
 	switch {
-	case b.recipe.needsOthers && s.Documents == 1:
-		err := fmt.Errorf("%s: %s lines make 1 document; %s", name, console.Count(b.lines), form)
+	case ByTarget[settings.Target].needsOthers && s.Documents == 1:
+		err := fmt.Errorf("%s: %s lines make 1 document; %s", c.Name(), console.Count(s.Lines), form)
 		return console.Hint(err, "if each line is a document, use --target mlm")
 	case s.Instances > 0:
 		return nil
 	case s.Skipped > 0:
-		err := fmt.Errorf("%s: none of its %s lines can be used; %s", name, console.Count(s.Skipped), form)
+		err := fmt.Errorf("%s: none of its %s lines can be used; %s", c.Name(), console.Count(s.Skipped), form)
 		return console.Hint(err, "separate columns with tabs, not spaces; none may be empty or fill seq_length alone")
 	}
-	return console.Hint(fmt.Errorf("%s: no text in %s", name, console.Bytes(int64(b.corpus.Size))), form)
+	return console.Hint(fmt.Errorf("%s: no text in %s", c.Name(), console.Bytes(int64(c.Size))), form)
 }

@@ -158,6 +158,7 @@ func TestStatistics(t *testing.T) {
 		settings := defaults(v)
 		settings.Target, settings.SequenceLength, settings.DupFactor = c.target, c.length, 2
 		instances, got, err := collect(settings, openText(t, t.TempDir(), c.text))
+		c.want.Lines = int64(strings.Count(strings.TrimSuffix(c.text, "\n"), "\n")) + 1
 		if c.target == "bert" { // how the documents are divided is random
 			c.want.Instances, c.want.Tokens, c.want.Masked, c.want.Length = got.Instances, got.Tokens, got.Masked, got.Length
 		}
@@ -215,7 +216,7 @@ func TestCut(t *testing.T) {
 	} {
 		settings := defaults(nil)
 		settings.Target, settings.DocumentsBufferSize = c.target, c.size
-		buffers := newCut(&settings)
+		buffers := newCut(&settings, 1)
 		var got []int
 		for at := 0; at < c.documents; at += c.group {
 			end := corpus.Position{Offset: c.bytes, Document: min(at+c.group, c.documents) + 1}
@@ -357,6 +358,7 @@ func TestProgress(t *testing.T) {
 			}
 			last = p
 		})
+		last.Lines = statistics.Lines // known at the end
 		if err != nil || last.Done < last.Total-2*settings.passes() || !reflect.DeepEqual(last.Statistics, statistics) {
 			t.Errorf("%s: last progress %+v, want %+v; error %v", target, last, statistics, err)
 		}

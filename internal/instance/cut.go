@@ -23,8 +23,8 @@ type groupEnd struct {
 	bytes    int // of its text
 }
 
-func newCut(s *Settings) *cut {
-	c := &cut{documents: s.DocumentsBufferSize, least: 1, first: corpus.Start.Document}
+func newCut(s *Settings, first int) *cut {
+	c := &cut{documents: s.DocumentsBufferSize, least: 1, first: first}
 	if ByTarget[s.Target].needsOthers {
 		c.least = 2
 	}

@@ -146,7 +146,7 @@ func tokenized(t *rapid.T, settings *Settings, c *corpus.Corpus) (documents []do
 	w.reader, w.portion = c.NewReader(), new(portion)
 	for text, err := range c.Blocks(corpus.ByBlankLine, groupSize, corpus.Start) {
 		g := new(group)
-		if err := errors.Join(err, w.fill(g, text)); err != nil {
+		if err := errors.Join(err, w.fill(g, text, whole(c))); err != nil {
 			t.Fatal(err)
 		}
 		documents = append(documents, g.documents...)

@@ -3,6 +3,7 @@ package instance
 import (
 	"fmt"
 
+	"uer/internal/corpus"
 	"uer/internal/masking"
 	"uer/internal/registry"
 	"uer/internal/task"
@@ -30,7 +31,8 @@ type Settings struct {
 	Dynamic                  bool    // masks are drawn during training, so that one pass is enough
 	Masking                  masking.Options
 	Seed                     int64
-	Workers                  int // goroutines; the instances do not depend on their number
+	Section                  *Section // the part of the corpus that instances are made of; nil for all of it
+	Workers                  int      // goroutines; the instances do not depend on their number
 }
 
 // Check returns an error if a setting is missing or out of range.
@@ -111,4 +113,12 @@ func (s *Settings) passes() int {
 		return 1
 	}
 	return s.DupFactor
+}
+
+// division is how the corpus is divided into documents: runs of lines where the target needs sentences, else single lines.
+func (s *Settings) division() corpus.Division {
+	if task.ByName[s.Target].Corpus == task.SentenceLines {
+		return corpus.ByBlankLine
+	}
+	return corpus.ByLine
 }

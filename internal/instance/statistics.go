@@ -4,6 +4,7 @@ package instance
 // corpus is divided nor on the order of the parts.
 type Statistics struct {
 	// Of the corpus, each document counted once however many passes there are.
+	Lines     int64 // but for blank ones between sections
 	Documents int64 // that instances came from
 	Empty     int64 // documents without tokens, from which nothing came
 	Skipped   int64 // lines that the target cannot use
@@ -34,6 +35,7 @@ type Range struct {
 
 // Add adds the counts of another part of the corpus.
 func (s *Statistics) Add(more *Statistics) {
+	s.Lines += more.Lines
 	s.Documents += more.Documents
 	s.Empty += more.Empty
 	s.Skipped += more.Skipped

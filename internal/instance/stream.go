@@ -2,38 +2,34 @@ package instance
 
 import (
 	"fmt"
-	"iter"
 
 	"uer/internal/corpus"
-	"uer/internal/task"
 )
 
 // groupSize is the number of bytes of text that a worker takes at a time.
 const groupSize = 1 << 16
 
-// division is how the corpus is divided into documents: runs of lines where the target needs sentences, else single lines.
-func (b *builder) division() corpus.Division {
-	if b.task.Corpus == task.SentenceLines {
-		return corpus.ByBlankLine
-	}
-	return corpus.ByLine
-}
-
-// groups divides the corpus among the workers.
-func (b *builder) groups() iter.Seq2[corpus.Block, error] {
-	return func(yield func(corpus.Block, error) bool) {
-		for group, err := range b.corpus.Blocks(b.division(), groupSize, corpus.Start) {
+// groups divides the text among the workers.
+func (b *builder) groups(yield func(corpus.Block, error) bool) {
+	for group, err := range b.corpus.Blocks(b.settings.division(), groupSize, b.section.Start) {
+		if err == nil && group.Start.Document >= b.section.End {
+			return
+		}
+		if group.Start.Document >= b.section.First { // else the section before counts them
 			b.lines += group.End.Line - group.Start.Line
-			if !yield(group, err) {
-				return
-			}
+		}
+		if b.settings.Section != nil {
+			b.checksum = combined(b.checksum, group.Checksum())
+		}
+		if !yield(group, err) {
+			return
 		}
 	}
 }
 
 // stream yields the work of building each document as soon as it is read.
 func (b *builder) stream(yield func(step, error) bool) {
-	for group, err := range b.groups() {
+	for group, err := range b.groups {
 		if !yield(func(w *worker) (*portion, error) { return b.buildGroup(w, group) }, err) {
 			return
 		}
@@ -43,7 +39,7 @@ func (b *builder) stream(yield func(step, error) bool) {
 func (b *builder) buildGroup(w *worker, group corpus.Block) (*portion, error) {
 	made := b.newPortion(w)
 	made.done = group.Stored
-	err := w.read(group, func(d *document) error {
+	err := w.read(group, b.section, func(d *document) error {
 		before := made.statistics.Instances
 		w.alone[0] = *d
 		w.recipe.build(w, w.alone[:], 0, w.random(0, d))
@@ -55,14 +51,24 @@ func (b *builder) buildGroup(w *worker, group corpus.Block) (*portion, error) {
 	return made, err
 }
 
-// read tokenizes the documents of a group and uses those that have tokens; a document is valid until use returns.
-func (w *worker) read(group corpus.Block, use func(*document) error) error {
+// read tokenizes the documents of a group that are in the section and uses those that have tokens; a document is valid
+// until use returns.
+func (w *worker) read(group corpus.Block, section Section, use func(*document) error) error {
 	s := &w.portion.statistics
 	bad := w.reader.BadLines
-	defer func() { s.BadLines += w.reader.BadLines - bad }()
+	countBad := func(document int) { // whose document is the next one
+		if document >= section.First && document < section.End {
+			s.BadLines += w.reader.BadLines - bad
+		}
+		bad = w.reader.BadLines
+	}
 	for text, err := range w.reader.Documents(group) {
 		if err != nil {
 			return err
+		}
+		countBad(text.Number)
+		if text.Number < section.First || text.Number >= section.End {
+			continue
 		}
 		skipped := s.Skipped
 		if err := w.tokenize(text); err != nil {
@@ -76,5 +82,6 @@ func (w *worker) read(group corpus.Block, use func(*document) error) error {
 			return err
 		}
 	}
+	countBad(group.End.Document - 1)
 	return nil
 }
