@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -16,18 +17,22 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/dataset"
 	"uer/internal/instance"
-	"uer/internal/registry"
 	"uer/internal/task"
 	"uer/internal/tokenizer"
 )
 
 type preprocessOptions struct {
-	CorpusPath      string
-	VocabPath       string
-	TargetVocabPath string
-	DatasetPath     string
-	Target          targetOptions
-	Settings        instance.Settings
+	Corpus       corpus.Options
+	BadLines     string
+	Source       tokenizer.Source
+	TargetSource tokenizer.Source // of the outputs of seq2seq
+	DatasetPath  string
+	Target       targetOptions
+	Settings     instance.Settings
+	AllowUnknown bool
+	Shards       shardOptions
+
+	flags *pflag.FlagSet
 }
 
 const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
@@ -72,20 +77,31 @@ func newPreprocess(streams Streams) *cobra.Command {
 
 func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
-	paths.Text(&o.CorpusPath, "corpus_path", "", "text to read, in UTF-8")
-	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token per line")
-	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
+	paths.Texts(&o.Corpus.Paths, "corpus_path",
+		"text to read: files, folders, patterns in quotes such as 'wiki/*.gz', or - for standard input")
+	addVocabularyFlags(paths, &o.Source, "", "")
+	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to write")
-	paths.Require("corpus_path", "vocab_path")
+	paths.Require("corpus_path")
+	paths.RequireEither("vocab_path", "spm_model_path")
+
+	text := config.NewGroup(flags, "Text")
+	text.Text(&o.Corpus.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
+	text.Text(&o.Corpus.TextField, "text_field", "",
+		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
+	text.Choice(&o.BadLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
+	text.Bool(&o.AllowUnknown, "allow_unknown", "make a dataset even if the vocabulary lacks more than half of the text")
 
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
 	o.Target.addFlags(data, "pre-training target to make the dataset for")
-	data.Choice(&s.Tokenizer, "tokenizer", "bert", registry.Names(tokenizer.ByName), "how to split text into tokens")
-	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", registry.Names(tokenizer.ByName), "tokenizer for the outputs of seq2seq")
+	addTokenizerFlags(data, &o.Source, "bert", "")
+	addTokenizerFlags(data, &o.TargetSource, "bert", " of the outputs of seq2seq")
 	data.Int(&s.SequenceLength, "seq_length", 128, 1, "maximum length of an instance, in tokens")
 	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "maximum length of an output of seq2seq, in tokens")
 	data.Int(&s.DupFactor, "dup_factor", 5, 1, "number of passes over the corpus, each with different masks")
+	data.Choice(&s.LongSentences, "long_sentences", "cut", []string{"cut", "split"},
+		"what bert and albert do with a sentence that is longer than an instance")
 	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "fraction of short instances for bert and albert")
 	data.Bool(&s.FullSentences, "full_sentences", "let instances of mlm and t5 continue into the next document")
 	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
@@ -97,89 +113,170 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
+
+	o.Shards.addFlags(config.NewGroup(flags, "Several machines"))
+	o.flags = flags
 }
 
-// preprocess reads the corpus, builds its instances and writes the dataset.
+// recorded returns the values of all flags that affect what is in the dataset. The content of files stands for their paths
+// elsewhere.
+func (o *preprocessOptions) recorded() map[string]string {
+	values := map[string]string{}
+	o.flags.VisitAll(func(flag *pflag.Flag) {
+		switch config.GroupOf(flag) {
+		case "", "Paths", "Run", "Several machines":
+			return
+		}
+		if flag.Name != "target" && flag.Name != "data_processor" { // two names of Settings.Target
+			values[flag.Name] = flag.Value.String()
+		}
+	})
+	return values
+}
+
+// preprocessing is one run of the command, whose settings have been checked.
+type preprocessing struct {
+	options  preprocessOptions
+	settings instance.Settings
+	text     *corpus.Corpus
+	streams  Streams
+	started  time.Time
+}
+
+// preprocess reads the corpus, builds its instances and writes the dataset, or does one step of that.
 func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
 	started := time.Now()
-	settings, err := readVocabularies(options)
+	divided, err := options.Shards.used()
 	if err != nil {
 		return err
 	}
-	if err := checkDifferent(options); err != nil {
+	settings, err := readVocabularies(options, streams.Err)
+	if err != nil {
 		return err
 	}
-	text, err := corpus.Open(options.CorpusPath)
+	text, err := openCorpus(options)
 	if err != nil {
-		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
+		return err
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
+	if err := checkDifferent(options, text); err != nil {
+		return err
+	}
 
-	writer, err := dataset.Create(options.DatasetPath, describeDataset(settings))
+	p := &preprocessing{options, settings, text, streams, started}
+	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
+	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.Source.Path(), console.Count(settings.Vocabulary.Size()))
+	switch {
+	case options.Shards.Plan:
+		return p.plan(ctx)
+	case options.Shards.Merge:
+		return p.merge(ctx)
+	case divided:
+		return p.shards(ctx)
+	}
+	statistics, err := p.build(ctx, options.DatasetPath, settings, p.judge)
 	if err != nil {
 		return err
+	}
+	return p.summarize(statistics)
+}
+
+// build writes the dataset of the whole corpus, or of a section of it, which may be one without instances: then there is
+// no file. It asks for what the dataset says of the text, which is nowhere to be found if that fails.
+func (p *preprocessing) build(ctx context.Context, path string, settings instance.Settings,
+	totals func(*instance.Statistics) (dataset.Totals, error)) (instance.Statistics, error) {
+	writer, err := dataset.Create(path, p.describeDataset())
+	if err != nil {
+		return instance.Statistics{}, err
 	}
 	defer writer.Abort()
-	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", options.CorpusPath, console.Bytes(int64(text.Size)))
-	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
-
-	status := console.NewStatus(streams.Err)
-	statistics, err := instance.Build(ctx, settings, text, writer.Append,
+	status, started := console.NewStatus(p.streams.Err), time.Now()
+	statistics, err := instance.Build(ctx, settings, p.text, writer.NewRows, writer.Write,
 		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
 	status.Done("")
+	if err != nil || statistics.Instances == 0 {
+		return statistics, err
+	}
+	said, err := totals(&statistics)
 	if err != nil {
-		return err
+		return statistics, err
 	}
-	totals := dataset.Totals{Documents: statistics.Documents, Tokens: statistics.Tokens, Unknown: statistics.Unknown}
-	if err := writer.Close(totals); err != nil {
-		return err
+	return statistics, writer.Close(said)
+}
+
+// judge prints what became of the whole text and returns what the dataset is to say of it, or why there is to be none.
+func (p *preprocessing) judge(statistics *instance.Statistics) (dataset.Totals, error) {
+	report := newTextReport(p.options, p.settings, statistics)
+	report.print(p.streams.Err)
+	return report.totals(), report.refused
+}
+
+// count returns what the dataset of a part of the text says of it.
+func (p *preprocessing) count(statistics *instance.Statistics) (dataset.Totals, error) {
+	return newTextReport(p.options, p.settings, statistics).totals(), nil
+}
+
+// openCorpus opens the files of the corpus.
+func openCorpus(options preprocessOptions) (*corpus.Corpus, error) {
+	where := options.Corpus
+	where.SkipBad = options.BadLines == "skip"
+	text, err := corpus.Open(where)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}
-	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
+	if err != nil {
+		return nil, err
+	}
+	if form := task.ByName[options.Settings.Target].Corpus; form == task.PairLines || form == task.LabelLines {
+		for _, file := range text.Files {
+			if file.JSON() {
+				err := fmt.Errorf("%s: target %s needs %s, not JSON lines", file.Path, options.Settings.Target, form)
+				return nil, errors.Join(console.UsageError{Err: err}, text.Close())
+			}
+		}
+	}
+	return text, nil
 }
 
 // readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
-func readVocabularies(options preprocessOptions) (instance.Settings, error) {
+func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings, error) {
 	settings := options.Settings
-	err := checkTargetVocabulary(settings.Target, options.TargetVocabPath)
+	err := checkTargetVocabulary(settings.Target, options.TargetSource)
 	if err != nil {
 		return settings, err
 	}
-	if settings.Vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
+	if settings.Tokenizer, err = readTokenizer(options.Source, w); err != nil {
 		return settings, err
 	}
-	if options.TargetVocabPath != "" {
-		if settings.TargetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
+	settings.Vocabulary = settings.Tokenizer.Vocabulary
+	if options.TargetSource.Path() != "" {
+		if settings.TargetTokenizer, err = readTokenizer(options.TargetSource, w); err != nil {
 			return settings, err
 		}
+		settings.TargetVocabulary = settings.TargetTokenizer.Vocabulary
 	}
-	return settings, settings.Check()
+	if err := settings.Check(); err != nil {
+		return settings, err
+	}
+	return settings, checkAnySentinel(settings)
 }
 
 // checkDifferent rejects a dataset path that is one of the inputs.
-func checkDifferent(options preprocessOptions) error {
+func checkDifferent(options preprocessOptions, text *corpus.Corpus) error {
 	output, err := os.Stat(options.DatasetPath)
 	if err != nil {
 		return nil // there is nothing to replace
 	}
-	for _, path := range []string{options.CorpusPath, options.VocabPath, options.TargetVocabPath} {
+	paths := append(options.Source.Files(), options.TargetSource.Files()...)
+	for _, file := range text.Files {
+		paths = append(paths, file.Path)
+	}
+	for _, path := range paths {
 		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
 			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
 		}
 	}
 	return nil
-}
-
-func describeDataset(s instance.Settings) dataset.Metadata {
-	m := dataset.Metadata{
-		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
-		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
-	}
-	if task.ByName[s.Target].Output {
-		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, s.TargetTokenizer
-		m.TargetVocabularySHA256 = s.TargetVocabulary.SHA256()
-		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())
-	}
-	return m
 }
 
 func progressLine(p instance.Progress, elapsed time.Duration) string {
@@ -191,20 +288,17 @@ func progressLine(p instance.Progress, elapsed time.Duration) string {
 }
 
 // summarize prints what is in the finished dataset.
-func summarize(w io.Writer, path string, settings instance.Settings, s instance.Statistics, elapsed time.Duration) error {
+func (p *preprocessing) summarize(s instance.Statistics) error {
+	w, path := p.streams.Err, p.options.DatasetPath
 	file, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("read the size of the dataset: %w", err)
 	}
 	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
-		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
-	percent := func(part int64) float64 { return 100 * float64(part) / float64(max(s.Tokens, 1)) }
-	fmt.Fprintf(w, "         %s; %.1f%% unknown", counted(s.Tokens, "token"), percent(s.Unknown))
+		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(time.Since(p.started)))
+	fmt.Fprintf(w, "         %s", counted(s.Tokens, "token"))
 	if s.Masked > 0 {
-		fmt.Fprintf(w, "; %.1f%% masked", percent(s.Masked))
-	}
-	if s.Skipped > 0 {
-		fmt.Fprintf(w, "\n         %s skipped, unusable for target %s", counted(s.Skipped, "line"), settings.Target)
+		fmt.Fprintf(w, "; %s masked", percent(float64(s.Masked)/float64(s.Tokens)))
 	}
 	const batchSize = 32
 	_, err = fmt.Fprintf(w, "\n         %s per pass with batch_size %d\n",

@@ -17,7 +17,7 @@ import (
 
 // train builds the model, prints what it is about to do, and trains.
 func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
-	data, err := openData(options)
+	data, err := openData(options, streams.Err)
 	if err != nil {
 		return err
 	}
@@ -134,4 +134,11 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
 		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))
+	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
+		fmt.Fprintf(status, "         %s left over at the end, without an update: --total_steps is no multiple of --accumulation_steps %d\n",
+			counted(int64(left), "step"), options.AccumulationSteps)
+	}
+	for _, warning := range data.dataset.Metadata.Warnings {
+		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	}
 }
