@@ -91,3 +91,31 @@ func (c *Charsmap) Longest(text string) (length int, with []byte) {
 	with = c.texts[value:]
 	return length, with[:bytes.IndexByte(with, 0)]
 }
+
+// Shortest finds the shortest sequence at the start of a text that is replaced, and what with.
+func (c *Charsmap) Shortest(text []byte) (with []byte, found bool) {
+	at := offset(c.units[0])
+	for _, b := range text {
+		next, unit, ok := c.step(at, b)
+		if !ok {
+			return nil, false
+		}
+		if at = next; hasValue(unit) && uint64(at) < uint64(len(c.units)) {
+			value := int(c.units[at] & (1<<31 - 1))
+			if value >= len(c.texts) {
+				return nil, false
+			}
+			with = c.texts[value:]
+			return with[:bytes.IndexByte(with, 0)], true
+		}
+	}
+	return nil, false
+}
+
+// AppendShortest appends what the shortest sequence at the start of a text is replaced with, or the text if there is none.
+func (c *Charsmap) AppendShortest(to, text []byte) []byte {
+	if with, found := c.Shortest(text); found {
+		return append(to, with...)
+	}
+	return append(to, text...)
+}

@@ -62,6 +62,13 @@ func (s Source) Read() (*Model, error) {
 		return nil, err
 	}
 	name := cmp.Or(s.Expected(), "bert")
+	if f.description != nil {
+		if name != "bert" { // the default
+			return nil, s.usage(fmt.Sprintf("--%stokenizer %s has no effect with %s", s.Prefix, name, s.Vocabulary),
+				"leave it out: a tokenizer.json describes a tokenizer")
+		}
+		name = descriptionName
+	}
 	flags := []struct{ name, value, tokenizer string }{
 		{"do_lower_case", s.LowerCase, "bert"}, {"strip_accents", s.StripAccents, "bert"}, {"merges_path", s.Merges, "bpe"},
 	}
@@ -76,6 +83,12 @@ func (s Source) Read() (*Model, error) {
 		return bertModel(f.vocabulary, s.rules()), nil
 	case "bpe":
 		return s.bpe(f.vocabulary)
+	case descriptionName:
+		make, err := f.description.tokenizer(f.vocabulary)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Vocabulary, err)
+		}
+		return &Model{Name: name, Settings: digest("file", f.data), Vocabulary: f.vocabulary, make: make}, nil
 	case sentencePieceName:
 		return &Model{Name: name, Settings: digest("model", f.data), Vocabulary: f.vocabulary,
 			make: func() Tokenizer { return f.pieces.NewEncoder() }}, nil
@@ -101,6 +114,8 @@ type file struct {
 	data       []byte
 	vocabulary *vocab.Vocabulary
 	pieces     *sentencepiece.Model // nil unless it is a SentencePiece model
+
+	description *description // nil unless it is a tokenizer.json
 }
 
 // open reads the file of the vocabulary.
@@ -131,10 +146,16 @@ func (s Source) open() (f file, err error) {
 	if f.data, err = os.ReadFile(s.Vocabulary); err != nil {
 		return f, fmt.Errorf("read vocabulary: %w", err)
 	}
-	if isJSON(f.data) {
-		f.vocabulary, err = vocab.ParseJSON(s.Vocabulary, f.data, special)
-	} else {
+	switch {
+	case !isJSON(f.data):
 		f.vocabulary, err = vocab.Parse(s.Vocabulary, f.data, special)
+	case isDescription(f.data):
+		f.description, f.vocabulary, err = parseDescription(s.Vocabulary, f.data, special)
+	case s.Name != "" && s.Name != "bpe":
+		err = s.usage(fmt.Sprintf("%s is a vocabulary of byte pairs, not one for --%stokenizer %s", s.Vocabulary, s.Prefix, s.Name),
+			fmt.Sprintf("pass --%stokenizer bpe and --%smerges_path merges.txt", s.Prefix, s.Prefix))
+	default:
+		f.vocabulary, err = vocab.ParseJSON(s.Vocabulary, f.data, special)
 	}
 	return f, err
 }
