@@ -57,7 +57,13 @@ const preprocessExamples = `  # RoBERTa: one document per line, masked anew in e
                  --vocab_path models/google_zh_vocab.txt \
                  --dataset_path dataset.pt --processes_num 8 --dup_factor 20 \
                  --span_masking --span_geo_prob 0.3 --span_max_length 5 \
-                 --target mlm`
+                 --target mlm
+
+  # compressed JSON lines in a folder; a text in another encoding
+  uer preprocess --corpus_path 'wiki/*.jsonl.gz' --text_field text \
+                 --vocab_path models/google_zh_vocab.txt --target lm
+  uer preprocess --corpus_path novels.txt --encoding gb18030 \
+                 --vocab_path models/google_zh_vocab.txt --target lm`
 
 func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
