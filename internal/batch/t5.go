@@ -34,7 +34,7 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	s.output = append(s.output[:0], a.Vocabulary.Class)
 	runs, after := 0, int32(-1) // after: the position after the last masked token
 	for position, token := range x.Tokens {
-		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID <= 0 {
+		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID == a.Vocabulary.Padding {
 			s.collapsed = append(s.collapsed, token)
 		} else {
 			if int32(position) != after {
@@ -59,7 +59,7 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	}
 	// UER-py pads the text to its old length, and the encoder takes this padding for text.
 	for a.KeepPadding && len(s.collapsed) < len(x.Tokens) {
-		s.collapsed = append(s.collapsed, a.Vocabulary.Padding)
+		s.collapsed = append(s.collapsed, max(a.Vocabulary.Padding, 0))
 	}
 	x.Ends[0] = int32(len(s.collapsed))
 	a.addInputs(b, s.collapsed, x.Ends)

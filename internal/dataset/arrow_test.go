@@ -302,7 +302,7 @@ func TestChecks(t *testing.T) {
 	if err := d.CheckTarget("lm"); err == nil || err.Error() != "testdata/format1.arrow was made for --target mlm, not lm" {
 		t.Error(err)
 	}
-	vocabulary, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
+	vocabulary, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"), vocab.Special{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func restored(x task.Instance) []int32 {
 // Each token of each document is in one instance a pass, in the order of the corpus.
 func TestNoTokenIsLostOrCountedTwice(t *testing.T) {
 	v := readVocabulary(t)
-	bert := tokenizer.ByName["bert"](v)
+	bert := tokenizer.ByName["bert"](v).New()
 	folder := t.TempDir()
 	for _, target := range []string{"mlm", "t5", "lm", "bilm"} {
 		rapid.Check(t, func(t *rapid.T) {

@@ -45,7 +45,7 @@ func openDemo(t testing.TB) *demo {
 	for i := range 30 { // for t5
 		text = fmt.Appendf(text, "<extra_id_%d>\n", i)
 	}
-	vocabulary, err := vocab.Parse("demo_vocab.txt", text)
+	vocabulary, err := vocab.Parse("demo_vocab.txt", text, vocab.Special{})
 	if err != nil {
 		t.Fatal(err)
 	}
