@@ -159,7 +159,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	text, err := openCorpus(options)
+	text, err := openCorpus(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -221,11 +221,26 @@ func (p *preprocessing) count(statistics *instance.Statistics) (dataset.Totals, 
 	return newTextReport(p.options, p.settings, statistics).totals(), nil
 }
 
-// openCorpus opens the files of the corpus.
-func openCorpus(options preprocessOptions) (*corpus.Corpus, error) {
+// openCorpus opens the files of the corpus. It does not wait for a pipe once ctx has ended.
+func openCorpus(ctx context.Context, options preprocessOptions) (*corpus.Corpus, error) {
 	where := options.Corpus
 	where.SkipBad = options.BadLines == "skip"
-	text, err := corpus.Open(where)
+	type result struct {
+		text *corpus.Corpus
+		err  error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		text, err := corpus.Open(where)
+		opened <- result{text, err}
+	}()
+	var r result
+	select {
+	case r = <-opened:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	text, err := r.text, r.err
 	if errors.Is(err, fs.ErrNotExist) {
 		err = console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}

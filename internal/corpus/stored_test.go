@@ -144,6 +144,16 @@ func TestFormats(t *testing.T) {
 		}
 		checkReport(t, err, c.want, c.hint)
 	}
+	many := strings.Repeat("今天天气很好\n", 100000)
+	for _, packed := range []string{gzipped(t, many), zstandard(t, many)} {
+		for _, c := range []struct{ stored, want string }{
+			{packed[:len(packed)*3/4], "a.txt: damaged after line "},
+			{packed[:len(packed)/2] + "?" + packed[len(packed)/2+1:], "a.txt: damaged after line "},
+		} {
+			_, _, err := read(t, open(t, Options{Paths: []string{write(t, "a.txt", c.stored)}}), ByLine, 1<<16, Start)
+			checkReport(t, err, c.want, "copy the file again")
+		}
+	}
 	if _, err := Open(Options{Paths: []string{write(t, "a.txt", "BZh is text, and so is PK")}}); err != nil {
 		t.Error(err)
 	}
