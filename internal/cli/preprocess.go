@@ -57,7 +57,13 @@ const preprocessExamples = `  # RoBERTa: one document per line, masked anew in e
                  --vocab_path models/google_zh_vocab.txt \
                  --dataset_path dataset.pt --processes_num 8 --dup_factor 20 \
                  --span_masking --span_geo_prob 0.3 --span_max_length 5 \
-                 --target mlm`
+                 --target mlm
+
+  # compressed JSON lines in a folder; a text in another encoding
+  uer preprocess --corpus_path 'wiki/*.jsonl.gz' --text_field text \
+                 --vocab_path models/google_zh_vocab.txt --target lm
+  uer preprocess --corpus_path novels.txt --encoding gb18030 \
+                 --vocab_path models/google_zh_vocab.txt --target lm`
 
 func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
@@ -154,7 +160,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	text, err := openCorpus(options)
+	text, err := openCorpus(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -216,11 +222,26 @@ func (p *preprocessing) count(statistics *instance.Statistics) (dataset.Totals, 
 	return newTextReport(p.options, p.settings, statistics).totals(), nil
 }
 
-// openCorpus opens the files of the corpus.
-func openCorpus(options preprocessOptions) (*corpus.Corpus, error) {
+// openCorpus opens the files of the corpus. It does not wait for a pipe once ctx has ended.
+func openCorpus(ctx context.Context, options preprocessOptions) (*corpus.Corpus, error) {
 	where := options.Corpus
 	where.SkipBad = options.BadLines == "skip"
-	text, err := corpus.Open(where)
+	type result struct {
+		text *corpus.Corpus
+		err  error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		text, err := corpus.Open(where)
+		opened <- result{text, err}
+	}()
+	var r result
+	select {
+	case r = <-opened:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	text, err := r.text, r.err
 	if errors.Is(err, fs.ErrNotExist) {
 		err = console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}

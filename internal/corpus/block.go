@@ -32,10 +32,11 @@ const maxDocument = 1 << 30
 // file is damaged.
 func (c *Corpus) Blocks(division Division, size int, from Position) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
+		passed := new(behind)
 		for at := from; at.File < len(c.Files); at = (Position{File: at.File + 1, Line: 1, Document: at.Document}) {
 			file := c.Files[at.File]
 			blanks := newBlanks(file.encoding)
-			window, err := file.window()
+			window, err := file.window(passed)
 			if err == nil {
 				err = window.skip(at.Offset)
 			}

@@ -55,8 +55,8 @@ type Position struct {
 var Start = Position{Line: 1, Document: 1}
 
 // Open finds and opens the files. It fails if there is none or one cannot be read, and if the format of one is known but
-// not supported. Standard input and other pipes are copied to a temporary file without a name first, because several
-// passes read them.
+// not supported. Standard input and other pipes are copied to a temporary file without a name first, so that their size is
+// known and reading can begin at any position.
 func Open(options Options) (*Corpus, error) {
 	encoding, err := findEncoding(options.Encoding)
 	if err != nil {

@@ -41,6 +41,7 @@ func openFile(path string, given *encoding, options Options) (*File, error) {
 	if err := f.recognise(); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
+	f.mapping.Drop(0, f.Size) // there may be many files
 	return f, nil
 }
 
@@ -103,9 +104,9 @@ func (f *File) uncompressed() (from io.Reader, source *bytes.Reader, err error) 
 }
 
 // window returns the text of the file from its start.
-func (f *File) window() (window, error) {
+func (f *File) window(passed *behind) (window, error) {
 	if f.plain() {
-		return &mapped{mapping: f.mapping, data: f.mapping.Bytes}, nil
+		return &mapped{mapping: f.mapping, behind: passed}, nil
 	}
 	from, source, err := f.uncompressed()
 	if err != nil {

@@ -23,29 +23,53 @@ type window interface {
 // mapped is the window of a plain file in memory.
 type mapped struct {
 	mapping *durable.Mapping
-	data    []byte
 	taken   int
-	dropped int // bytes from the start that need not stay in memory
+	behind  *behind
 }
 
-// keep is the number of bytes before a mapped window that stay in memory, as blocks of them may be in use.
-const keep = 16 << 20
-
 func (m *mapped) next(n int) ([]byte, bool, error) {
-	rest := m.data[m.taken:]
+	rest := m.mapping.Bytes[m.taken:]
 	return rest[:min(n, len(rest))], n >= len(rest), nil
 }
 
 func (m *mapped) take(n int) {
+	m.behind.add(span{m.mapping, m.taken, m.taken + n})
 	m.taken += n
-	if end := m.taken - keep; end-m.dropped >= keep {
-		m.mapping.Drop(m.dropped, end)
-		m.dropped = end
-	}
 }
 
-func (m *mapped) skip(n int) error { m.taken = min(m.taken+n, len(m.data)); return nil }
+func (m *mapped) skip(n int) error { m.taken = min(m.taken+n, len(m.mapping.Bytes)); return nil }
 func (m *mapped) stored() int      { return m.taken }
+
+// behind is the text that mapped windows have passed, of one file after another. The last of it stays in memory, as blocks
+// of it may be in use; what was passed before does not.
+type behind struct {
+	spans []span
+	size  int // bytes of spans
+}
+
+// span is a part of a mapped file.
+type span struct {
+	mapping    *durable.Mapping
+	start, end int
+}
+
+// keep is the number of bytes behind that stay in memory, at least.
+const keep = 16 << 20
+
+func (b *behind) add(passed span) {
+	last := len(b.spans) - 1
+	if last >= 0 && b.spans[last].mapping == passed.mapping && passed.start-b.spans[last].start < keep {
+		b.spans[last].end = passed.end
+	} else {
+		b.spans = append(b.spans, passed)
+	}
+	b.size += passed.end - passed.start
+	for first := b.spans[0]; b.size-(first.end-first.start) >= keep; first = b.spans[0] {
+		first.mapping.Drop(first.start, first.end)
+		b.size -= first.end - first.start
+		b.spans = b.spans[1:]
+	}
+}
 
 // stream is the window of text that is made by reading.
 type stream struct {

@@ -55,7 +55,10 @@ func mapFile(path string, file *os.File) (*Mapping, error) {
 // They are read again when they are accessed.
 func (m *Mapping) Drop(start, end int) {
 	page := os.Getpagesize()
-	start, end = (start+page-1)/page*page, end/page*page
+	start = start / page * page
+	if end < len(m.Bytes) {
+		end = end / page * page
+	}
 	if start < end {
 		_ = unix.Madvise(m.Bytes[start:end], unix.MADV_DONTNEED) // only advice
 	}

@@ -15,7 +15,7 @@ import (
 // Bounds of UnknownWords: different words, documents that they are taken from, and bytes of a word.
 const (
 	maxUnknownWords     = 4096
-	maxUnknownDocuments = 1 << 15
+	maxUnknownDocuments = 1 << 12
 	maxWordBytes        = 64
 )
 

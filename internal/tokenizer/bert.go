@@ -18,23 +18,21 @@ type bert struct {
 	singles
 	rules   rules
 	maxWord int
-	classes *[tabulated]class
-	longest int             // length of the longest token in bytes
-	mapped  map[rune]string // cache of normalized
-	word    []byte          // room for "##", then the word being collected
+	classes *[tabulated]class // of the characters seen so far: classifying all of them would take longer than short texts
+	longest int               // length of the longest token in bytes
+	mapped  map[rune]string   // cache of normalized
+	word    []byte            // room for "##", then the word being collected
 }
 
-// newBert returns a constructor of tokenizers that share their tables.
+// newBert returns a constructor of tokenizers that share the table of single characters.
 func newBert(v *vocab.Vocabulary, r rules) func() Tokenizer {
-	shared := bert{singles: newSingles(v), rules: r, maxWord: r.maxWord(), classes: new([tabulated]class)}
-	for c := range rune(tabulated) {
-		shared.classes[c] = r.classify(c)
-	}
+	shared := bert{singles: newSingles(v), rules: r, maxWord: r.maxWord()}
 	for id := range int32(v.Size()) {
 		shared.longest = max(shared.longest, len(v.Token(id)))
 	}
 	return func() Tokenizer {
 		b := shared
+		b.classes = new([tabulated]class)
 		b.mapped = map[rune]string{}
 		b.word = append(make([]byte, 0, 256), continuation...)
 		return &b
@@ -79,10 +77,19 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 }
 
 func (b *bert) class(r rune) class {
-	if r < tabulated {
+	if r < tabulated && b.classes[r] != unclassified {
 		return b.classes[r]
 	}
-	return b.rules.classify(r)
+	return b.classify(r)
+}
+
+// classify finds the class of a character that has not been seen yet.
+func (b *bert) classify(r rune) class {
+	c := b.rules.classify(r)
+	if r < tabulated {
+		b.classes[r] = c
+	}
+	return c
 }
 
 func (b *bert) normalized(r rune) string {

@@ -32,15 +32,16 @@ func (r rules) maxWord() int {
 type class uint8
 
 const (
-	plain       class = iota // part of a word, unchanged
-	capital                  // an ASCII capital: part of a word, in lower case
-	mapped                   // replaced with the result of normalized
-	contextual               // replaced depending on the characters around it
-	punctuation              // a token of its own
-	ideograph                // a token of its own that also ends a piece
-	isolated                 // an ideograph that is replaced with the result of normalized
-	blank                    // separates words
-	dropped                  // ignored
+	unclassified class = iota
+	plain              // part of a word, unchanged
+	capital            // an ASCII capital: part of a word, in lower case
+	mapped             // replaced with the result of normalized
+	contextual         // replaced depending on the characters around it
+	punctuation        // a token of its own
+	ideograph          // a token of its own that also ends a piece
+	isolated           // an ideograph that is replaced with the result of normalized
+	blank              // separates words
+	dropped            // ignored
 )
 
 // classify returns the class of a character.
