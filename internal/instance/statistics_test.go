@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 )
 
 // What is cut and what is kept is the text, for every target.
@@ -147,7 +148,7 @@ func TestUnknownWords(t *testing.T) {
 		{"mlm", "bert", long, `"` + long[:64] + `…"`},
 	} {
 		settings := defaults(readVocabulary(t))
-		settings.Target, settings.Tokenizer = c.target, c.tokenizer
+		settings.Target, settings.Tokenizer = c.target, tokenizer.ByName[c.tokenizer](settings.Vocabulary)
 		_, s, err := collect(settings, openText(t, t.TempDir(), c.text))
 		if err != nil {
 			t.Fatal(err)
