@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -349,6 +350,31 @@ func TestPaths(t *testing.T) {
 	}
 	if _, err := Open(Options{}); err == nil {
 		t.Error("a corpus without files")
+	}
+}
+
+// A file that is written to while it is read is an error, whatever of the new text was read.
+func TestChangedWhileRead(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"longer":  func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("b\n", 2000)), 0o600) },
+		"shorter": func(path string) error { return os.Truncate(path, 100) },
+		"rewritten": func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte(strings.Repeat("b\n", 1000)), 0o600), os.Chtimes(path, time.Now(), time.Unix(1e9, 0)))
+		},
+	} {
+		path := write(t, "a.txt", strings.Repeat("a\n", 1000))
+		c := open(t, Options{Paths: []string{path}})
+		var failure error
+		for block, err := range c.Blocks(ByLine, 64, Start) {
+			if failure = err; err == nil && block.Start == Start {
+				if err := change(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if failure == nil || !strings.Contains(failure.Error(), "written to while it was read") {
+			t.Errorf("%s: error %v", name, failure)
+		}
 	}
 }
 
