@@ -29,6 +29,7 @@ type preprocessOptions struct {
 	DatasetPath  string
 	Target       targetOptions
 	Settings     instance.Settings
+	Masking      maskingOptions
 	AllowUnknown bool
 	Shards       shardOptions
 
@@ -115,7 +116,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 
 	hidden := config.NewGroup(flags, "Masking")
 	hidden.Bool(&s.Dynamic, "dynamic_masking", "store a single unmasked pass, which pretrain masks anew in every pass")
-	addMaskingFlags(hidden, &s.Masking, "mask spans instead of single tokens")
+	o.Masking.addFlags(paths, hidden, "")
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
@@ -275,6 +276,9 @@ func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings
 			return settings, err
 		}
 		settings.TargetVocabulary = settings.TargetTokenizer.Vocabulary
+	}
+	if settings.Masking, err = options.Masking.read(settings.Vocabulary); err != nil {
+		return settings, err
 	}
 	if err := settings.Check(); err != nil {
 		return settings, err

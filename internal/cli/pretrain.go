@@ -11,7 +11,6 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
-	"uer/internal/masking"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/registry"
@@ -32,7 +31,7 @@ type pretrainOptions struct {
 
 	Target  targetOptions
 	Model   config.Model
-	Masking masking.Options
+	Masking maskingOptions
 
 	TotalSteps          int
 	SaveCheckpointSteps int
@@ -122,7 +121,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	addTokenizerFlags(data, &o.Source, "", "")
 	addTokenizerFlags(data, &o.TargetSource, "", " of the outputs of seq2seq")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
-	addMaskingFlags(data, &o.Masking, "mask spans instead of single tokens, if the dataset is unmasked")
+	o.Masking.addFlags(paths, data, ", if the dataset is unmasked")
 
 	addModelFlags(flags, o)
 

@@ -21,14 +21,15 @@ type trainingData struct {
 	vocabulary       *vocab.Vocabulary
 	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
+	masking          masking.Options
 }
 
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
-func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error) {
+func (d trainingData) newMasker() (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {
 		return nil, nil
 	}
-	return masking.New(d.vocabulary, options)
+	return masking.New(d.vocabulary, d.masking)
 }
 
 // openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
@@ -41,6 +42,9 @@ func openData(options pretrainOptions, w io.Writer) (data trainingData, err erro
 		if data.targetVocabulary, err = readVocabulary(options.TargetSource, w); err != nil {
 			return data, err
 		}
+	}
+	if data.masking, err = options.Masking.read(data.vocabulary); err != nil {
+		return data, err
 	}
 	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
 		return data, err
@@ -65,7 +69,7 @@ func (d trainingData) check(options pretrainOptions) error {
 	if err := checkLength(set.Path, "--seq_length", made.SequenceLength, m.Embedding, m); err != nil {
 		return err
 	}
-	if err := checkMasking(set, options.Masking); err != nil {
+	if err := checkMasking(set, options.Masking.Options); err != nil {
 		return err
 	}
 	if d.targetVocabulary != nil {
@@ -102,10 +106,20 @@ func checkLength(path, flag string, length int, name string, m config.Model) err
 }
 
 func checkMasking(d *dataset.Dataset, options masking.Options) error {
-	if !options.Span || d.Metadata.Dynamic {
+	flag := ""
+	switch {
+	case d.Metadata.Dynamic:
+		return nil
+	case options.Span:
+		flag = "--span_masking"
+	case options.WholeWord:
+		flag = "--whole_word_masking"
+	case options.Rate != masking.DefaultRate && options.Rate != d.Metadata.MaskRate:
+		flag = "--mask_rate"
+	default:
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s: --span_masking has no effect, because the dataset is masked already", d.Path),
+	return console.Hint(fmt.Errorf("%s: %s has no effect, because the dataset is masked already", d.Path, flag),
 		"leave it out, or run uer preprocess with --dynamic_masking")
 }
 
