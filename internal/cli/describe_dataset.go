@@ -9,6 +9,7 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/dataset"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 )
 
 // describeDataset says how a dataset is made. Settings that have no effect on it are left out.
@@ -16,11 +17,12 @@ func (p *preprocessing) describeDataset() dataset.Metadata {
 	s := p.settings
 	t := task.ByName[s.Target]
 	m := dataset.Metadata{
-		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
+		Target: s.Target, SequenceLength: s.SequenceLength, Seed: s.Seed, Dynamic: s.Dynamic,
+		Tokenizer:        describeTokenizer(s.Tokenizer),
 		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
 	}
 	if t.Output {
-		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, s.TargetTokenizer
+		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, describeTokenizer(s.TargetTokenizer)
 		m.TargetVocabularySHA256 = s.TargetVocabulary.SHA256()
 		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())
 	}
@@ -49,6 +51,10 @@ func (p *preprocessing) describeDataset() dataset.Metadata {
 		made(file.Name, file.Value)
 	}
 	return m
+}
+
+func describeTokenizer(m *tokenizer.Model) dataset.TokenizerMade {
+	return dataset.TokenizerMade{Name: m.Name, Settings: m.Settings, SpecialTokens: m.Vocabulary.SpecialTokens()}
 }
 
 // describeCorpus says what text a dataset is made of. Of many files it lists the first ones.

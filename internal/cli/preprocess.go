@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"time"
@@ -16,21 +17,20 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/dataset"
 	"uer/internal/instance"
-	"uer/internal/registry"
 	"uer/internal/task"
 	"uer/internal/tokenizer"
 )
 
 type preprocessOptions struct {
-	Corpus          corpus.Options
-	BadLines        string
-	VocabPath       string
-	TargetVocabPath string
-	DatasetPath     string
-	Target          targetOptions
-	Settings        instance.Settings
-	AllowUnknown    bool
-	Shards          shardOptions
+	Corpus       corpus.Options
+	BadLines     string
+	Source       tokenizer.Source
+	TargetSource tokenizer.Source // of the outputs of seq2seq
+	DatasetPath  string
+	Target       targetOptions
+	Settings     instance.Settings
+	AllowUnknown bool
+	Shards       shardOptions
 
 	flags *pflag.FlagSet
 }
@@ -85,10 +85,11 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
 	paths.Texts(&o.Corpus.Paths, "corpus_path",
 		"text to read: files, folders, patterns in quotes such as 'wiki/*.gz', or - for standard input")
-	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token per line")
-	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
+	addVocabularyFlags(paths, &o.Source, "", "")
+	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to write")
-	paths.Require("corpus_path", "vocab_path")
+	paths.Require("corpus_path")
+	paths.RequireEither("vocab_path", "spm_model_path")
 
 	text := config.NewGroup(flags, "Text")
 	text.Text(&o.Corpus.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
@@ -100,8 +101,8 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
 	o.Target.addFlags(data, "pre-training target to make the dataset for")
-	data.Choice(&s.Tokenizer, "tokenizer", "bert", registry.Names(tokenizer.ByName), "how to split text into tokens")
-	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", registry.Names(tokenizer.ByName), "tokenizer for the outputs of seq2seq")
+	addTokenizerFlags(data, &o.Source, "bert", "")
+	addTokenizerFlags(data, &o.TargetSource, "bert", " of the outputs of seq2seq")
 	data.Int(&s.SequenceLength, "seq_length", 128, 1, "maximum length of an instance, in tokens")
 	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "maximum length of an output of seq2seq, in tokens")
 	data.Int(&s.DupFactor, "dup_factor", 5, 1, "number of passes over the corpus, each with different masks")
@@ -155,11 +156,11 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	settings, err := readVocabularies(options)
+	settings, err := readVocabularies(options, streams.Err)
 	if err != nil {
 		return err
 	}
-	text, err := openCorpus(options)
+	text, err := openCorpus(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -170,7 +171,7 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 
 	p := &preprocessing{options, settings, text, streams, started}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
-	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
+	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.Source.Path(), console.Count(settings.Vocabulary.Size()))
 	switch {
 	case options.Shards.Plan:
 		return p.plan(ctx)
@@ -221,11 +222,26 @@ func (p *preprocessing) count(statistics *instance.Statistics) (dataset.Totals, 
 	return newTextReport(p.options, p.settings, statistics).totals(), nil
 }
 
-// openCorpus opens the files of the corpus.
-func openCorpus(options preprocessOptions) (*corpus.Corpus, error) {
+// openCorpus opens the files of the corpus. It does not wait for a pipe once ctx has ended.
+func openCorpus(ctx context.Context, options preprocessOptions) (*corpus.Corpus, error) {
 	where := options.Corpus
 	where.SkipBad = options.BadLines == "skip"
-	text, err := corpus.Open(where)
+	type result struct {
+		text *corpus.Corpus
+		err  error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		text, err := corpus.Open(where)
+		opened <- result{text, err}
+	}()
+	var r result
+	select {
+	case r = <-opened:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	text, err := r.text, r.err
 	if errors.Is(err, fs.ErrNotExist) {
 		err = console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}
@@ -244,19 +260,21 @@ func openCorpus(options preprocessOptions) (*corpus.Corpus, error) {
 }
 
 // readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
-func readVocabularies(options preprocessOptions) (instance.Settings, error) {
+func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings, error) {
 	settings := options.Settings
-	err := checkTargetVocabulary(settings.Target, options.TargetVocabPath)
+	err := checkTargetVocabulary(settings.Target, options.TargetSource)
 	if err != nil {
 		return settings, err
 	}
-	if settings.Vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
+	if settings.Tokenizer, err = readTokenizer(options.Source, w); err != nil {
 		return settings, err
 	}
-	if options.TargetVocabPath != "" {
-		if settings.TargetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
+	settings.Vocabulary = settings.Tokenizer.Vocabulary
+	if options.TargetSource.Path() != "" {
+		if settings.TargetTokenizer, err = readTokenizer(options.TargetSource, w); err != nil {
 			return settings, err
 		}
+		settings.TargetVocabulary = settings.TargetTokenizer.Vocabulary
 	}
 	if err := settings.Check(); err != nil {
 		return settings, err
@@ -270,7 +288,7 @@ func checkDifferent(options preprocessOptions, text *corpus.Corpus) error {
 	if err != nil {
 		return nil // there is nothing to replace
 	}
-	paths := []string{options.VocabPath, options.TargetVocabPath}
+	paths := append(options.Source.Files(), options.TargetSource.Files()...)
 	for _, file := range text.Files {
 		paths = append(paths, file.Path)
 	}

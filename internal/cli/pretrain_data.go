@@ -3,7 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"path/filepath"
 
 	"uer/internal/config"
@@ -33,12 +33,12 @@ func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error
 
 // openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
 // settings.
-func openData(options pretrainOptions) (data trainingData, err error) {
-	if data.vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
+func openData(options pretrainOptions, w io.Writer) (data trainingData, err error) {
+	if data.vocabulary, err = readVocabulary(options.Source, w); err != nil {
 		return data, err
 	}
-	if options.TargetVocabPath != "" {
-		if data.targetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
+	if options.TargetSource.Path() != "" {
+		if data.targetVocabulary, err = readVocabulary(options.TargetSource, w); err != nil {
 			return data, err
 		}
 	}
@@ -56,10 +56,10 @@ func (d trainingData) check(options pretrainOptions) error {
 	if err := set.CheckTarget(m.Target); err != nil {
 		return err
 	}
-	if err := set.CheckVocabulary(d.vocabulary, options.VocabPath); err != nil {
+	if err := set.CheckVocabulary(d.vocabulary, options.Source.Path()); err != nil {
 		return err
 	}
-	if err := checkTokenizer(set.Path, "--tokenizer", made.Tokenizer, options.Tokenizer); err != nil {
+	if err := checkTokenizer(set.Path, options.Source, made.Tokenizer); err != nil {
 		return err
 	}
 	if err := checkLength(set.Path, "--seq_length", made.SequenceLength, m.Embedding, m); err != nil {
@@ -82,31 +82,13 @@ func (d trainingData) check(options pretrainOptions) error {
 // checkOutput compares the settings with those that the outputs of the dataset were made with.
 func (d trainingData) checkOutput(options pretrainOptions) error {
 	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
-	if err := set.CheckTargetVocabulary(d.targetVocabulary, options.TargetVocabPath); err != nil {
+	if err := set.CheckTargetVocabulary(d.targetVocabulary, options.TargetSource.Path()); err != nil {
 		return err
 	}
-	if err := checkTokenizer(set.Path, "--tgt_tokenizer", made.TargetTokenizer, options.TargetTokenizer); err != nil {
+	if err := checkTokenizer(set.Path, options.TargetSource, made.TargetTokenizer); err != nil {
 		return err
 	}
 	return checkLength(set.Path, "--tgt_seq_length", made.TargetSequenceLength, m.TargetEmbedding, m)
-}
-
-// readVocabulary reads the vocabulary at the path given by a flag.
-func readVocabulary(flag, path string) (*vocab.Vocabulary, error) {
-	vocabulary, err := vocab.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = console.Hint(err, flag+" names the file; a relative path starts at the current directory")
-	}
-	return vocabulary, err
-}
-
-// checkTokenizer rejects a dataset made with another tokenizer than expected, if both are known.
-func checkTokenizer(path, flag, made, expected string) error {
-	if expected == "" || made == "" || made == expected {
-		return nil
-	}
-	return console.Hint(fmt.Errorf("%s was made with %s %s, not %s", path, flag, made, expected),
-		fmt.Sprintf("leave out %s, or run uer preprocess again", flag))
 }
 
 // checkLength rejects sequences longer than the position table, if the embedding has one.

@@ -17,7 +17,7 @@ import (
 
 // train builds the model, prints what it is about to do, and trains.
 func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
-	data, err := openData(options)
+	data, err := openData(options, streams.Err)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func describePreprocess(t *testing.T, arguments []string) string {
 		t.Fatal(err)
 	}
 	o.Settings.Target = name
-	if _, err := readVocabularies(o); err != nil {
+	if _, err := readVocabularies(o, io.Discard); err != nil {
 		t.Errorf("%q: %v", arguments, err)
 	}
 	line := name

@@ -56,9 +56,9 @@ func (r *textReport) checkUnknown(options preprocessOptions) {
 	if share < unknownWarned {
 		return
 	}
-	text := fmt.Sprintf("%s of the text is unknown to %s", percent(share), options.VocabPath)
-	if r.settings.TargetVocabulary != nil && options.TargetVocabPath != options.VocabPath {
-		text += " or " + options.TargetVocabPath
+	text := fmt.Sprintf("%s of the text is unknown to %s", percent(share), options.Source.Path())
+	if r.settings.TargetVocabulary != nil && options.TargetSource.Path() != options.Source.Path() {
+		text += " or " + options.TargetSource.Path()
 	}
 	hint := unknownCause(r.settings, r.unknown)
 	if share < unknownRefused || options.AllowUnknown {

@@ -30,15 +30,19 @@ func unknownCause(s instance.Settings, words []string) string {
 	if n, _ := count(func(word string) bool { return strings.ContainsRune(word, unicode.ReplacementChar) }); most(n) {
 		return "the text holds replacement characters (U+FFFD): it was read in a wrong encoding before, and has to be made again"
 	}
-	if n, word := count(has); most(n) && s.Tokenizer != "space" {
-		return fmt.Sprintf("the vocabulary has %q as it stands in the text, but --tokenizer %s changes or divides it: "+
-			"--do_lower_case false keeps case and accents, --tokenizer space divides text at white space only", word, s.Tokenizer)
+	if n, word := count(has); most(n) && s.Tokenizer.Name != "space" {
+		hint := fmt.Sprintf("the vocabulary has %q as it stands in the text, but --tokenizer %s changes or divides it: ",
+			word, s.Tokenizer.Name)
+		if s.Tokenizer.Name == "bert" {
+			hint += "--do_lower_case false keeps case and accents, "
+		}
+		return hint + "--tokenizer space divides text at white space only"
 	}
 	if n, word := count(func(word string) bool { return has(folded(word)) }); most(n) {
 		return fmt.Sprintf("the vocabulary has no %q, but %q: it is for text in lower case and without accents, "+
-			"which --tokenizer bert makes", word, folded(word))
+			"which --tokenizer bert makes with --do_lower_case true", word, folded(word))
 	}
-	if s.Tokenizer == "space" {
+	if s.Tokenizer.Name == "space" {
 		if n, _ := count(func(word string) bool { return strings.ContainsFunc(word, divides) }); most(n) {
 			return "--tokenizer space needs text that is divided into tokens by spaces already; --tokenizer bert or char divides it"
 		}

@@ -21,12 +21,12 @@ type Metadata struct {
 	Target               string // the name of a task; "mlm" and "bert" for files by UER-py that may be for t5 and albert
 	SequenceLength       int    // maximum number of an instance's inputs
 	TargetSequenceLength int    // seq2seq: maximum number of the decoder's inputs; else 0
-	Tokenizer            string
+	Tokenizer            TokenizerMade
 	VocabularySHA256     string
 	VocabularySize       int // what Writer.Append bounds ids by; 0 if unknown
 
 	// Of the outputs of seq2seq; "" if there are none.
-	TargetTokenizer        string
+	TargetTokenizer        TokenizerMade
 	TargetVocabularySHA256 string
 
 	Seed      int64
@@ -34,6 +34,13 @@ type Metadata struct {
 	Made      []Setting
 	Instances int64
 	Totals
+}
+
+// TokenizerMade says what made ids of text.
+type TokenizerMade struct {
+	Name          string
+	Settings      string // what ids depend on besides tokenizer and vocabulary; "" in older files
+	SpecialTokens string // as vocab.Vocabulary lists them; "" in older files
 }
 
 // Setting is a setting that a dataset was made with, by the name of its flag, or a fact about the corpus or the program.
@@ -66,10 +73,14 @@ func (m *Metadata) settings() []property {
 		{"target", m.Target},
 		{"seq_length", strconv.Itoa(m.SequenceLength)},
 		{"tgt_seq_length", strconv.Itoa(m.TargetSequenceLength)},
-		{"tokenizer", m.Tokenizer},
+		{"tokenizer", m.Tokenizer.Name},
+		{"tokenizer_settings", m.Tokenizer.Settings},
+		{"special_tokens", m.Tokenizer.SpecialTokens},
 		{"vocabulary_sha256", m.VocabularySHA256},
 		{"vocabulary_size", strconv.Itoa(m.VocabularySize)},
-		{"tgt_tokenizer", m.TargetTokenizer},
+		{"tgt_tokenizer", m.TargetTokenizer.Name},
+		{"tgt_tokenizer_settings", m.TargetTokenizer.Settings},
+		{"tgt_special_tokens", m.TargetTokenizer.SpecialTokens},
 		{"tgt_vocabulary_sha256", m.TargetVocabularySHA256},
 		{"seed", strconv.FormatInt(m.Seed, 10)},
 		{"dynamic_masking", strconv.FormatBool(m.Dynamic)},
@@ -241,11 +252,12 @@ func (p *properties) metadata() Metadata {
 		Target:               p.text("target"),
 		SequenceLength:       int(p.integer("seq_length", maxLength)),
 		TargetSequenceLength: int(p.integer("tgt_seq_length", maxLength)),
-		Tokenizer:            p.text("tokenizer"),
+		Tokenizer:            TokenizerMade{p.text("tokenizer"), p.optional("tokenizer_settings"), p.optional("special_tokens")},
 		VocabularySHA256:     p.text("vocabulary_sha256"),
 		VocabularySize:       int(p.integer("vocabulary_size", 1<<31-1)),
 
-		TargetTokenizer:        p.optional("tgt_tokenizer"),
+		TargetTokenizer: TokenizerMade{p.optional("tgt_tokenizer"), p.optional("tgt_tokenizer_settings"),
+			p.optional("tgt_special_tokens")},
 		TargetVocabularySHA256: p.optional("tgt_vocabulary_sha256"),
 
 		Seed:      p.signed("seed"),

@@ -6,10 +6,12 @@ package masking
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 
+	"uer/internal/console"
 	"uer/internal/random"
 	"uer/internal/task"
 	"uer/internal/vocab"
@@ -44,6 +46,10 @@ type unit struct{ start, length int32 }
 
 // New returns a Masker. With spans, the probability must be in (0, 1] and the length at least 1.
 func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
+	if vocabulary.Mask == vocab.Absent {
+		return nil, console.Hint(errors.New("the vocabulary has no token for masked text, such as [MASK] or <mask>"),
+			"--special_tokens_map names one; target lm needs none")
+	}
 	m := &Masker{Vocabulary: vocabulary, Options: options}
 	m.swap = func(i, j int) { m.units[i], m.units[j] = m.units[j], m.units[i] }
 	if !options.Span {
@@ -147,7 +153,7 @@ func (m *Masker) randomToken(generator random.Generator) int32 {
 	for {
 		id := int32(generator.Between(1, m.Vocabulary.Size()-1))
 		switch id {
-		case m.Vocabulary.Class, m.Vocabulary.Separator, m.Vocabulary.Mask:
+		case m.Vocabulary.Class, m.Vocabulary.Separator, m.Vocabulary.Mask, m.Vocabulary.Padding:
 			continue
 		}
 		return id
