@@ -111,7 +111,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 		"what bert and albert do with a sentence that is longer than an instance")
 	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "fraction of short instances for bert and albert")
 	data.Bool(&s.FullSentences, "full_sentences", "let instances of mlm and t5 continue into the next document")
-	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
+	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, at most 32 MiB of text")
 	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
 
 	hidden := config.NewGroup(flags, "Masking")

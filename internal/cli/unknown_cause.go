@@ -30,6 +30,9 @@ func unknownCause(s instance.Settings, words []string) string {
 	if n, _ := count(func(word string) bool { return strings.ContainsRune(word, unicode.ReplacementChar) }); most(n) {
 		return "the text holds replacement characters (U+FFFD): it was read in a wrong encoding before, and has to be made again"
 	}
+	if marks := wordMarks(s.Vocabulary); marks != "" && (s.Tokenizer.Name == "bert" || s.Tokenizer.Name == "char") {
+		return marks
+	}
 	if n, word := count(has); most(n) && s.Tokenizer.Name != "space" {
 		hint := fmt.Sprintf("the vocabulary has %q as it stands in the text, but --tokenizer %s changes or divides it: ",
 			word, s.Tokenizer.Name)
@@ -50,7 +53,26 @@ func unknownCause(s instance.Settings, words []string) string {
 	if script := missingScript(s.Vocabulary, words); script != "" {
 		return fmt.Sprintf("the vocabulary has nothing in %s: --vocab_path must be one for this language", script)
 	}
-	return "is --vocab_path the vocabulary of this text, and --tokenizer the one that it was made for?"
+	return "check that --vocab_path is the vocabulary of this text, and --tokenizer the one that it was made for"
+}
+
+// wordMarks says which tokenizer a vocabulary is for whose tokens mark the beginning of a word as no bert vocabulary does.
+func wordMarks(v *vocab.Vocabulary) string {
+	count := func(mark string) (n int) {
+		for id := range int32(v.Size()) {
+			if strings.HasPrefix(v.Token(id), mark) {
+				n++
+			}
+		}
+		return n
+	}
+	switch few := v.Size() / 10; {
+	case count("▁") > few:
+		return "the vocabulary is that of a SentencePiece model: pass the model with --spm_model_path"
+	case count("Ġ") > few:
+		return "the vocabulary is for byte pairs: pass --tokenizer bpe and --merges_path"
+	}
+	return ""
 }
 
 // folded is a word in lower case and without accents.
