@@ -93,10 +93,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths.RequireEither("vocab_path", "spm_model_path")
 
 	text := config.NewGroup(flags, "Text")
-	text.Text(&o.Corpus.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
-	text.Text(&o.Corpus.TextField, "text_field", "",
-		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
-	text.Choice(&o.BadLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
+	addCorpusFlags(text, &o.Corpus, &o.BadLines)
 	text.Bool(&o.AllowUnknown, "allow_unknown", "make a dataset even if the vocabulary lacks more than half of the text")
 
 	s := &o.Settings
@@ -302,6 +299,14 @@ func checkDifferent(options preprocessOptions, text *corpus.Corpus) error {
 		}
 	}
 	return nil
+}
+
+// addCorpusFlags adds what a text is stored as.
+func addCorpusFlags(group config.Group, o *corpus.Options, badLines *string) {
+	group.Text(&o.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
+	group.Text(&o.TextField, "text_field", "",
+		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
+	group.Choice(badLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
 }
 
 func progressLine(p instance.Progress, elapsed time.Duration) string {
