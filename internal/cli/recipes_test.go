@@ -90,7 +90,7 @@ func describePreprocess(t *testing.T, arguments []string) string {
 	if o.Settings.Dynamic {
 		line += " dynamic"
 	}
-	if m := o.Settings.Masking; m.Span && m.GeometricProbability == 0.3 && m.MaxLength == 5 {
+	if m := o.Masking; m.Span && m.GeometricProbability == 0.3 && m.MaxLength == 5 {
 		line += " spans"
 	}
 	if o.Settings.DupFactor != 5 {
