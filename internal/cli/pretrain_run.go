@@ -22,7 +22,7 @@ import (
 // train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
 // training begins.
 func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
-	data, err := openData(options, resumed)
+	data, err := openData(options, resumed, streams.Err)
 	if err != nil {
 		return err
 	}
@@ -202,4 +202,11 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
+	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
+		fmt.Fprintf(status, "         %s left over at the end, without an update: --total_steps is no multiple of --accumulation_steps %d\n",
+			counted(int64(left), "step"), options.AccumulationSteps)
+	}
+	for _, warning := range data.dataset.Metadata.Warnings {
+		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	}
 }
