@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"uer/internal/config"
 	"uer/internal/console"
@@ -86,7 +87,7 @@ func checkTokenizer(path string, s tokenizer.Source, made dataset.TokenizerMade)
 	if made.Settings == "" || !given {
 		return nil
 	}
-	if s.Name == "" {
+	if s.Name == "" && slices.Contains(tokenizer.Names, made.Name) {
 		s.Name = made.Name
 	}
 	model, err := s.Read()
