@@ -54,6 +54,9 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 		}
 		switch b.class(r) {
 		case plain:
+			for i+size < len(line) && line[i+size] < utf8.RuneSelf && b.classes[line[i+size]] == plain {
+				size++
+			}
 			b.word = append(b.word, line[i:i+size]...)
 		case capital:
 			b.word = append(b.word, byte(r)+'a'-'A')
