@@ -31,6 +31,11 @@ func (p *preprocessing) describeDataset() dataset.Metadata {
 	made("made_by", "uer "+versionName())
 	if t.Masked && !s.Dynamic {
 		made("dup_factor", strconv.Itoa(s.DupFactor))
+		m.MaskRate = s.Masking.Rate
+		made("whole_word_masking", strconv.FormatBool(s.Masking.WholeWord))
+		if s.Masking.Dictionary != nil {
+			made("words_sha256", s.Masking.Dictionary.SHA256)
+		}
 		made("span_masking", strconv.FormatBool(s.Masking.Span))
 		if s.Masking.Span {
 			made("span_geo_prob", number(s.Masking.GeometricProbability))

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,7 +30,9 @@ type preprocessOptions struct {
 	DatasetPath  string
 	Target       targetOptions
 	Settings     instance.Settings
+	Masking      maskingOptions
 	AllowUnknown bool
+	Split        splitOptions
 	Shards       shardOptions
 
 	flags *pflag.FlagSet
@@ -92,10 +95,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths.RequireEither("vocab_path", "spm_model_path")
 
 	text := config.NewGroup(flags, "Text")
-	text.Text(&o.Corpus.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
-	text.Text(&o.Corpus.TextField, "text_field", "",
-		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
-	text.Choice(&o.BadLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
+	addCorpusFlags(text, &o.Corpus, &o.BadLines)
 	text.Bool(&o.AllowUnknown, "allow_unknown", "make a dataset even if the vocabulary lacks more than half of the text")
 
 	s := &o.Settings
@@ -113,9 +113,11 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, at most 32 MiB of text")
 	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
 
+	o.Split.addFlags(paths, data)
+
 	hidden := config.NewGroup(flags, "Masking")
 	hidden.Bool(&s.Dynamic, "dynamic_masking", "store a single unmasked pass, which pretrain masks anew in every pass")
-	addMaskingFlags(hidden, &s.Masking, "mask spans instead of single tokens")
+	o.Masking.addFlags(paths, hidden, "")
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
@@ -151,7 +153,6 @@ type preprocessing struct {
 
 // preprocess reads the corpus, builds its instances and writes the dataset, or does one step of that.
 func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
-	started := time.Now()
 	divided, err := options.Shards.used()
 	if err != nil {
 		return err
@@ -160,27 +161,42 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
+	if err := options.Split.check(options.DatasetPath); err != nil {
+		return err
+	}
 	text, err := openCorpus(ctx, options)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
-	if err := checkDifferent(options, text); err != nil {
+	if err := cmp.Or(checkDifferent("--dataset_path", options.DatasetPath, options, text),
+		checkDifferent("--dev_path", options.Split.DevPath, options, text)); err != nil {
 		return err
 	}
 
-	p := &preprocessing{options, settings, text, streams, started}
+	p := &preprocessing{options: options, settings: settings, text: text, streams: streams}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.Source.Path(), console.Count(settings.Vocabulary.Size()))
+	for _, part := range p.parts() {
+		if err := part.run(ctx, divided); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// run makes one dataset, or does one step of that if the work is divided.
+func (p *preprocessing) run(ctx context.Context, divided bool) error {
+	p.started = time.Now()
 	switch {
-	case options.Shards.Plan:
+	case p.options.Shards.Plan:
 		return p.plan(ctx)
-	case options.Shards.Merge:
+	case p.options.Shards.Merge:
 		return p.merge(ctx)
 	case divided:
 		return p.shards(ctx)
 	}
-	statistics, err := p.build(ctx, options.DatasetPath, settings, p.judge)
+	statistics, err := p.build(ctx, p.options.DatasetPath, p.settings, p.judge)
 	if err != nil {
 		return err
 	}
@@ -276,15 +292,18 @@ func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings
 		}
 		settings.TargetVocabulary = settings.TargetTokenizer.Vocabulary
 	}
+	if settings.Masking, err = options.Masking.read(settings.Vocabulary); err != nil {
+		return settings, err
+	}
 	if err := settings.Check(); err != nil {
 		return settings, err
 	}
 	return settings, checkAnySentinel(settings)
 }
 
-// checkDifferent rejects a dataset path that is one of the inputs.
-func checkDifferent(options preprocessOptions, text *corpus.Corpus) error {
-	output, err := os.Stat(options.DatasetPath)
+// checkDifferent rejects the path of a dataset, given by a flag, that is one of the inputs.
+func checkDifferent(flag, dataset string, options preprocessOptions, text *corpus.Corpus) error {
+	output, err := os.Stat(dataset)
 	if err != nil {
 		return nil // there is nothing to replace
 	}
@@ -294,10 +313,18 @@ func checkDifferent(options preprocessOptions, text *corpus.Corpus) error {
 	}
 	for _, path := range paths {
 		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
-			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
+			return console.UsageError{Err: fmt.Errorf("%s %s would replace the input %s", flag, dataset, path)}
 		}
 	}
 	return nil
+}
+
+// addCorpusFlags adds what a text is stored as.
+func addCorpusFlags(group config.Group, o *corpus.Options, badLines *string) {
+	group.Text(&o.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
+	group.Text(&o.TextField, "text_field", "",
+		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
+	group.Choice(badLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
 }
 
 func progressLine(p instance.Progress, elapsed time.Duration) string {

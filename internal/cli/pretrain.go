@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
-	"uer/internal/masking"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/registry"
@@ -24,6 +24,7 @@ type pretrainOptions struct {
 	TargetSource        tokenizer.Source // of the outputs of seq2seq
 	PretrainedModelPath string
 	OutputModelPath     string
+	Resume              string
 	ConfigPath          string
 
 	BatchSize           int
@@ -32,7 +33,7 @@ type pretrainOptions struct {
 
 	Target  targetOptions
 	Model   config.Model
-	Masking masking.Options
+	Masking maskingOptions
 
 	TotalSteps          int
 	SaveCheckpointSteps int
@@ -49,8 +50,11 @@ type pretrainOptions struct {
 	WeightDecay  float64
 	ClipGradNorm float64
 
+	HeldOut heldOutOptions
 	Devices deviceOptions
 	DryRun  bool
+
+	settings map[string]string // all that make the run, by the names of the flags
 }
 
 // Default decay rates of AdamW's moments.
@@ -80,6 +84,9 @@ const pretrainExamples = `  # RoBERTa base, from random parameters
                --mask causal --layernorm_positioning pre --tie_weights \
                --target lm
 
+  # go on with a training that was stopped, from its newest checkpoint
+  uer pretrain --resume models/output_model.bin
+
   # a training that a file describes: what it would take, then the training
   uer pretrain --config_path configs/demo.yaml --dry_run
   uer pretrain --config_path configs/demo.yaml --threads 8`
@@ -87,17 +94,28 @@ const pretrainExamples = `  # RoBERTa base, from random parameters
 func newPretrain(streams Streams) *cobra.Command {
 	var options pretrainOptions
 	command := newCommand("pretrain", "Train a model on a dataset",
-		"Train a model on a dataset made by uer preprocess or by UER-py's preprocess.py.",
-		func(command *cobra.Command) error {
-			if err := options.check(command.Flags()); err != nil {
-				return err
-			}
-			quiet := context.AfterFunc(command.Context(), func() {
-				fmt.Fprintln(streams.Err, "\nStopping after this step; press Ctrl-C again to stop at once")
-			})
-			defer quiet()
-			return train(command.Context(), options, streams)
+		"Train a model on a dataset made by uer preprocess or by UER-py's preprocess.py.", nil)
+	command.RunE = func(command *cobra.Command, _ []string) (err error) {
+		resumed, err := options.load(command.Flags(), streams.Err)
+		if err != nil {
+			return err
+		}
+		if resumed != nil {
+			defer func() { err = errors.Join(err, resumed.Close()) }()
+		}
+		if err := options.check(command.Flags(), resumed); err != nil {
+			return err
+		}
+		if resumed != nil && resumed.Step == options.TotalSteps {
+			fmt.Fprintln(streams.Err, "Done     nothing is left to train; a larger --total_steps trains on")
+			return nil
+		}
+		quiet := context.AfterFunc(command.Context(), func() {
+			fmt.Fprintln(streams.Err, "\nStopping after this step; press Ctrl-C again to stop at once")
 		})
+		defer quiet()
+		return train(command.Context(), options, resumed, streams)
+	}
 	command.Example = pretrainExamples
 	options.addFlags(command.Flags())
 	completeChoices(command)
@@ -111,6 +129,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
 	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "PyTorch state dict to start from")
+	paths.Text(&o.Resume, config.ResumeFlag, "",
+		"checkpoint to continue from, with its settings: a path, or the prefix of paths for the newest one")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
 		`JSON, YAML or TOML file of settings, "" for none`)
 	paths.Require("output_model_path")
@@ -118,11 +138,12 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 
 	data := config.NewGroup(flags, "Data")
 	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances per batch and process")
-	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 25600, 1, "number of instances to shuffle together")
+	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 0, 0,
+		"number of instances to shuffle together, as UER-py does; the whole dataset by default, 25600 of a dataset by UER-py")
 	addTokenizerFlags(data, &o.Source, "", "")
 	addTokenizerFlags(data, &o.TargetSource, "", " of the outputs of seq2seq")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
-	addMaskingFlags(data, &o.Masking, "mask spans instead of single tokens, if the dataset is unmasked")
+	o.Masking.addFlags(paths, data, ", if the dataset is unmasked")
 
 	addModelFlags(flags, o)
 
@@ -143,6 +164,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
 
+	o.HeldOut.addFlags(flags)
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
@@ -150,10 +172,20 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	log.Text(&o.Profile, "profile", "", "write a Go CPU profile to this file, and print the time of each kind of operation")
 }
 
-// check rejects contradictory or useless settings and fills in Model.Target.
-func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
+// check rejects contradictory or useless settings, fills in Model.Target and collects the settings.
+func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) (err error) {
 	if o.Model.Target, err = o.Target.resolve(flags); err != nil {
 		return err
+	}
+	o.settings = config.Settings(flags, notSettings...)
+	o.settings["target"], o.settings["data_processor"] = o.Model.Target, ""
+	if resumed != nil {
+		if target := resumed.Settings["target"]; o.Model.Target != target {
+			return refusal(resumed.Path, fmt.Sprintf("target %s: the training has %s", o.Model.Target, target))
+		}
+		if o.TotalSteps < resumed.Step {
+			return refusal(resumed.Path, fmt.Sprintf("--total_steps %d: it has trained %d", o.TotalSteps, resumed.Step))
+		}
 	}
 	if o.AccumulationSteps > o.TotalSteps {
 		return console.UsageError{Err: fmt.Errorf(
@@ -170,6 +202,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
+		return err
+	}
+	if err := o.HeldOut.check(flags); err != nil {
 		return err
 	}
 	if err := o.Devices.check(); err != nil {

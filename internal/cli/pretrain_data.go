@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
 
+	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/dataset"
@@ -21,37 +23,60 @@ type trainingData struct {
 	vocabulary       *vocab.Vocabulary
 	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
+	masking          masking.Options
+	heldOut          *dataset.Dataset // nil without --dev_path
+	resumed          *checkpoint.File // what training continues from; nil at the beginning
+}
+
+// uerBufferSize is how many instances UER-py shuffles together by default.
+const uerBufferSize = 25600
+
+// bufferSize returns how many instances are shuffled together, 0 for all. UER-py's datasets keep UER-py's order.
+func (d trainingData) bufferSize(options pretrainOptions) int {
+	if options.InstancesBufferSize == 0 && d.dataset.Foreign {
+		return uerBufferSize
+	}
+	return options.InstancesBufferSize
 }
 
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
-func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error) {
+func (d trainingData) newMasker() (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {
 		return nil, nil
 	}
-	return masking.New(d.vocabulary, options)
+	return masking.New(d.vocabulary, d.masking)
 }
 
 // openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
 // settings.
-func openData(options pretrainOptions, w io.Writer) (data trainingData, err error) {
+func openData(options pretrainOptions, resumed *checkpoint.File, w io.Writer) (data trainingData, err error) {
+	data.resumed = resumed
 	if data.vocabulary, err = readVocabulary(options.Source, w); err != nil {
-		return data, err
+		return data, moved(err, "--vocab_path", resumed)
 	}
 	if options.TargetSource.Path() != "" {
 		if data.targetVocabulary, err = readVocabulary(options.TargetSource, w); err != nil {
-			return data, err
+			return data, moved(err, "--tgt_vocab_path", resumed)
 		}
 	}
-	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
+	if data.masking, err = options.Masking.read(data.vocabulary); err != nil {
 		return data, err
 	}
-	if err := data.check(options); err != nil {
-		return data, errors.Join(err, data.dataset.Close())
+	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
+		return data, moved(err, "--dataset_path", resumed)
+	}
+	if err := cmp.Or(data.check(options), data.openHeldOut(options)); err != nil {
+		return data, errors.Join(err, data.close())
 	}
 	return data, nil
 }
 
 func (d trainingData) check(options pretrainOptions) error {
+	if d.resumed != nil {
+		if err := checkResumed(d.resumed, d, options); err != nil {
+			return err
+		}
+	}
 	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
 	if err := set.CheckTarget(m.Target); err != nil {
 		return err
@@ -65,7 +90,7 @@ func (d trainingData) check(options pretrainOptions) error {
 	if err := checkLength(set.Path, "--seq_length", made.SequenceLength, m.Embedding, m); err != nil {
 		return err
 	}
-	if err := checkMasking(set, options.Masking); err != nil {
+	if err := checkMasking(set, options.Masking.Options); err != nil {
 		return err
 	}
 	if d.targetVocabulary != nil {
@@ -102,10 +127,20 @@ func checkLength(path, flag string, length int, name string, m config.Model) err
 }
 
 func checkMasking(d *dataset.Dataset, options masking.Options) error {
-	if !options.Span || d.Metadata.Dynamic {
+	flag := ""
+	switch {
+	case d.Metadata.Dynamic:
+		return nil
+	case options.Span:
+		flag = "--span_masking"
+	case options.WholeWord:
+		flag = "--whole_word_masking"
+	case options.Rate != masking.DefaultRate && options.Rate != d.Metadata.MaskRate:
+		flag = "--mask_rate"
+	default:
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s: --span_masking has no effect, because the dataset is masked already", d.Path),
+	return console.Hint(fmt.Errorf("%s: %s has no effect, because the dataset is masked already", d.Path, flag),
 		"leave it out, or run uer preprocess with --dynamic_masking")
 }
 

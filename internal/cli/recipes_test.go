@@ -90,7 +90,7 @@ func describePreprocess(t *testing.T, arguments []string) string {
 	if o.Settings.Dynamic {
 		line += " dynamic"
 	}
-	if m := o.Settings.Masking; m.Span && m.GeometricProbability == 0.3 && m.MaxLength == 5 {
+	if m := o.Masking; m.Span && m.GeometricProbability == 0.3 && m.MaxLength == 5 {
 		line += " spans"
 	}
 	if o.Settings.DupFactor != 5 {
@@ -105,7 +105,7 @@ func describePretrain(t *testing.T, arguments []string) string {
 	flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
 	o.addFlags(flags)
 	parseFlags(t, flags, arguments)
-	if err := o.check(flags); err != nil {
+	if err := o.check(flags, nil); err != nil {
 		t.Errorf("%q: %v", arguments, err)
 	}
 	if !slices.Equal(o.Devices.GPURanks, []int{0, 1, 2, 3, 4, 5, 6, 7}) || o.Devices.WorldSize != 8 {
@@ -140,6 +140,9 @@ func parseFlags(t *testing.T, flags *pflag.FlagSet, arguments []string) {
 	}
 	if err := flags.Parse(arguments); err != nil {
 		t.Fatal(err)
+	}
+	if flags.Lookup(config.ResumeFlag) != nil && flags.Changed(config.ResumeFlag) {
+		return // the settings are those of a checkpoint
 	}
 	if err := config.Load(flags); err != nil {
 		t.Fatal(err)

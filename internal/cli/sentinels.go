@@ -13,7 +13,7 @@ import (
 func checkSentinels(settings instance.Settings, statistics *instance.Statistics) error {
 	have, runs := len(settings.Vocabulary.Sentinels()), statistics.Runs
 	if settings.Dynamic {
-		runs = statistics.Length*15/100 + 1 // as many as pretrain can draw
+		runs = int(float64(statistics.Length)*settings.Masking.Rate) + 1 // as many as pretrain can draw
 	}
 	if runs < have {
 		return nil

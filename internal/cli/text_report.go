@@ -38,6 +38,8 @@ func newTextReport(options preprocessOptions, settings instance.Settings, statis
 		r.unknown = append(r.unknown, word.Text)
 	}
 	r.checkUnknown(options)
+	r.checkLost(options.Source, settings.Tokenizer)
+	r.checkLost(options.TargetSource, settings.TargetTokenizer)
 	r.checkCut()
 	r.checkLabels()
 	if settings.Target == "t5" {

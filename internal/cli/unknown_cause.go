@@ -7,7 +7,9 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
+	"uer/internal/console"
 	"uer/internal/instance"
+	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
 
@@ -73,6 +75,23 @@ func wordMarks(v *vocab.Vocabulary) string {
 		return "the vocabulary is for byte pairs: pass --tokenizer bpe and --merges_path"
 	}
 	return ""
+}
+
+// lostWarned is the share of a vocabulary's tokens from which it is said that no text becomes them.
+const lostWarned = 0.02
+
+// checkLost warns of a vocabulary whose tokens a tokenizer cannot make.
+func (r *textReport) checkLost(source tokenizer.Source, model *tokenizer.Model) {
+	if model == nil {
+		return
+	}
+	lost := model.Lost()
+	if float64(lost.Count) <= lostWarned*float64(lost.Of) {
+		return
+	}
+	r.warn(fmt.Sprintf("no text becomes %s of the %s tokens of %s, such as %s, because of their case or accents",
+		console.Count(lost.Count), console.Count(lost.Of), source.Path(), strings.Join(lost.Examples, ", ")),
+		fmt.Sprintf("--%sdo_lower_case false keeps case and accents, --%sstrip_accents false keeps accents", source.Prefix, source.Prefix))
 }
 
 // folded is a word in lower case and without accents.

@@ -30,7 +30,8 @@ type Metadata struct {
 	TargetVocabularySHA256 string
 
 	Seed      int64
-	Dynamic   bool // masks are drawn during training, not stored
+	Dynamic   bool    // masks are drawn during training, not stored
+	MaskRate  float64 // share of the tokens that stored masks hide; 0 if that is not known
 	Made      []Setting
 	Instances int64
 	Totals
@@ -84,6 +85,9 @@ func (m *Metadata) settings() []property {
 		{"tgt_vocabulary_sha256", m.TargetVocabularySHA256},
 		{"seed", strconv.FormatInt(m.Seed, 10)},
 		{"dynamic_masking", strconv.FormatBool(m.Dynamic)},
+	}
+	if m.MaskRate > 0 {
+		list = append(list, property{"mask_rate", strconv.FormatFloat(m.MaskRate, 'g', -1, 64)})
 	}
 	for _, setting := range m.Made {
 		list = append(list, property{setting.Name, setting.Value})
@@ -262,6 +266,7 @@ func (p *properties) metadata() Metadata {
 
 		Seed:      p.signed("seed"),
 		Dynamic:   p.boolean("dynamic_masking"),
+		MaskRate:  p.share("mask_rate"),
 		Instances: p.integer("instances", maxCount),
 		Totals: Totals{
 			Documents: p.integer("documents", maxCount),

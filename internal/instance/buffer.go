@@ -1,10 +1,12 @@
 package instance
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"sync"
 
+	"uer/internal/console"
 	"uer/internal/corpus"
 )
 
@@ -63,6 +65,10 @@ func (b *builder) buffered(yield func(step, error) bool) {
 	build(cut.first, math.MaxInt)
 }
 
+// errAlone means that a part of the corpus has a document that would be paired with itself.
+var errAlone = console.Hint(errors.New("a document of this part of the corpus is alone in memory, but the target needs another one"),
+	"hold out more documents with --dev_fraction, or keep more in memory with --docs_buffer_size")
+
 // take removes the documents with numbers below last from groups.
 func take(groups *[]*group, last int) (documents []document) {
 	for i, g := range *groups {
@@ -80,6 +86,10 @@ func take(groups *[]*group, last int) (documents []document) {
 // passes yields the work of making all passes through a buffer.
 func (b *builder) passes(filled buffer, yield func(step, error) bool) bool {
 	build := b.recipe.build
+	if b.recipe.needsOthers && len(filled.documents) == 1 && b.settings.Split.Fraction > 0 {
+		yield(nil, errAlone)
+		return false
+	}
 	if b.settings.FullSentences {
 		filled.documents = b.settings.join(filled)
 		build = buildPiece

@@ -118,8 +118,11 @@ func (b *builder) deliver(made *portion) error {
 // statistics are those of the whole corpus.
 func (s *Statistics) Check(settings *Settings, c *corpus.Corpus) error {
 	form := fmt.Sprintf("target %s needs %s", settings.Target, task.ByName[settings.Target].Corpus)
+	alone := ByTarget[settings.Target].needsOthers && s.Documents == 1
 	switch {
-	case ByTarget[settings.Target].needsOthers && s.Documents == 1:
+	case settings.Split.Fraction > 0 && (s.Documents == 0 || alone):
+		return settings.Split.errTooFew(s.Documents, c)
+	case alone:
 		err := fmt.Errorf("%s: %s lines make 1 document; %s", c.Name(), console.Count(s.Lines), form)
 		return console.Hint(err, "if each line is a document, use --target mlm")
 	case s.Instances > 0:

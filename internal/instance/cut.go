@@ -1,6 +1,10 @@
 package instance
 
-import "uer/internal/corpus"
+import (
+	"math"
+
+	"uer/internal/corpus"
+)
 
 // bufferBytes is the text that a buffer holds, unless DocumentsBufferSize documents are less: enough that the passes
 // through a document lie far apart, and that sentences of other documents come from many of them.
@@ -12,6 +16,7 @@ const bufferBytes = 32 << 20
 // Where buffers end depends only on the text from the start of their first group on, so that reading can begin there.
 type cut struct {
 	documents int // of a buffer
+	bytes     int // of text, after which a buffer ends, too
 	least     int // that a buffer must have
 	first     int // number of the first document of the current buffer
 	groups    []groupEnd
@@ -24,11 +29,23 @@ type groupEnd struct {
 }
 
 func newCut(s *Settings, first int) *cut {
-	c := &cut{documents: s.DocumentsBufferSize, least: 1, first: first}
+	c := &cut{documents: s.DocumentsBufferSize, bytes: bufferBytes, least: 1, first: first}
 	if ByTarget[s.Target].needsOthers {
 		c.least = 2
 	}
+	if s.Split.Fraction > 0 {
+		// Only a share of the documents is in the buffer. That almost none of them is there is so unlikely that it is an error.
+		const several = 20
+		share := s.Split.share()
+		c.documents, c.bytes = scaled(c.documents, share), scaled(c.bytes, share)
+		c.least = min(c.documents, scaled(several, share))
+	}
 	return c
+}
+
+// scaled returns a number of documents or bytes of which a share is n.
+func scaled(n int, share float64) int {
+	return int(min(float64(n)/share, math.MaxInt/2))
 }
 
 // add adds the next group.
@@ -47,7 +64,7 @@ func (c *cut) next() bool {
 		if g.document > end {
 			break
 		}
-		if bytes += g.bytes; bytes >= bufferBytes && g.document-c.first >= c.least {
+		if bytes += g.bytes; bytes >= c.bytes && g.document-c.first >= c.least {
 			end = g.document
 			within++
 			break

@@ -47,6 +47,7 @@ func TestSectionsMakeTheWhole(t *testing.T) {
 			"one pass": func(s *Settings) { s.Dynamic, s.DocumentsBufferSize = true, 90 },
 			"passes":   func(s *Settings) { s.DocumentsBufferSize = 61 },
 			"joined":   func(s *Settings) { s.FullSentences, s.DocumentsBufferSize = true, 300 },
+			"held out": func(s *Settings) { s.Split, s.DocumentsBufferSize = Split{0.4, true}, 41 },
 		} {
 			settings := defaults(v)
 			settings.Target, settings.SequenceLength, settings.DupFactor = target, 32, 2

@@ -32,6 +32,7 @@ type Settings struct {
 	Dynamic                  bool    // masks are drawn during training, so that one pass is enough
 	Masking                  masking.Options
 	Seed                     int64
+	Split                    Split    // the documents that instances are made of
 	Section                  *Section // the part of the corpus that instances are made of; nil for all of it
 	Workers                  int      // goroutines; the instances do not depend on their number
 }

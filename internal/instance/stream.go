@@ -67,7 +67,7 @@ func (w *worker) read(group corpus.Block, section Section, use func(*document) e
 			return err
 		}
 		countBad(text.Number)
-		if text.Number < section.First || text.Number >= section.End {
+		if text.Number < section.First || text.Number >= section.End || !w.settings.Split.has(text.Sentences) {
 			continue
 		}
 		skipped := s.Skipped

@@ -32,7 +32,6 @@ func TestWords(t *testing.T) {
 		"今日天气":       "今 日 天气",
 		"龘龘":         "龘 龘",
 		"":           "",
-		"天天今今天气":     "天 天 今 今天 气",
 		"\U00020000": "\U00020000",
 	} {
 		if got := strings.Join(divided(d, text), " "); got != want {
