@@ -107,7 +107,8 @@ func initialParameters(options pretrainOptions, data trainingData, m *model.Mode
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
 // is one to resume.
-func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (
+	*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
 	if resumed != nil {
 		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
@@ -201,9 +202,10 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 		counted(int64(stepsPerPass(options, data)), "step"))
 	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
+		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes,
+		console.Bytes(memoryOf(trainers).peak()))
 	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
-		fmt.Fprintf(status, "         %s left over at the end, without an update: --total_steps is no multiple of --accumulation_steps %d\n",
+		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
 			counted(int64(left), "step"), options.AccumulationSteps)
 	}
 	for _, warning := range data.dataset.Metadata.Warnings {
