@@ -71,13 +71,14 @@ type Member struct {
 	result  *vote // of the last vote
 	values  map[string][]byte
 	heard   time.Time
-	err     error // why the training has ended
+	err     error         // why the training has ended
+	over    chan struct{} // closed when it has ended
 }
 
 // Join connects this process with the others and returns when all ranks are there and agree about the facts.
 func Join(ctx context.Context, o Options) (*Member, error) {
 	living, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	m := &Member{o: o, cancel: cancel, at: make([]At, len(o.Ranks)), values: map[string][]byte{}}
+	m := &Member{o: o, cancel: cancel, at: make([]At, len(o.Ranks)), values: map[string][]byte{}, over: make(chan struct{})}
 	m.changed.L = &m.mutex
 	joining, done := context.WithCancel(ctx)
 	defer done()
@@ -106,8 +107,7 @@ func (m *Member) connect(joining, living context.Context) error {
 // dial connects to the hub until the training starts or this process loses patience. Once it is connected, it is for the
 // hub to lose patience, as the hub knows who is missing.
 func (m *Member) dial(joining, living context.Context) {
-	const pause = time.Second / 2
-	begun, line := time.Now(), time.Now()
+	begun, line, pause := time.Now(), time.Now(), 10*time.Millisecond
 	for joining.Err() == nil {
 		err := m.attempt(joining, living)
 		if joining.Err() != nil || m.ended() {
@@ -123,6 +123,7 @@ func (m *Member) dial(joining, living context.Context) {
 		}
 		select {
 		case <-time.After(pause):
+			pause = min(2*pause, time.Second)
 		case <-joining.Done():
 		}
 	}
@@ -235,8 +236,8 @@ func (m *Member) handle(received message) {
 		m.result = received.Vote
 	case received.Value != nil:
 		m.values[received.Value.Key] = received.Value.Value
-	case received.Abort != nil && m.err == nil:
-		m.err = received.Abort
+	case received.Abort != nil:
+		m.fail(received.Abort)
 	}
 	m.changed.Broadcast()
 }
@@ -245,10 +246,39 @@ func (m *Member) handle(received message) {
 func (m *Member) end(err error) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
+	m.fail(err)
+}
+
+// fail is end with m.mutex locked.
+func (m *Member) fail(err error) {
 	if m.err == nil {
 		m.err = err
+		close(m.over)
 	}
 	m.changed.Broadcast()
+}
+
+// cause returns why the training has ended.
+func (m *Member) cause() error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.err
+}
+
+// because returns why an exchange with the other processes has failed. Usually one of them has ended, and the hub is just
+// finding out which.
+func (m *Member) because(err error) error {
+	select {
+	case <-m.over:
+		return m.cause()
+	case <-time.After(2 * beatInterval):
+		return err
+	}
+}
+
+// process returns the number of this process among all, by rank.
+func (m *Member) process() int {
+	return slices.IndexFunc(m.hosts, func(h Host) bool { return h.Ranks[0] == m.o.Ranks[0] })
 }
 
 func (m *Member) ended() bool {
