@@ -16,7 +16,7 @@ import (
 var levels = [][]string{
 	{"console", "durable", "random", "pickle", "registry", "task", "kernel/routine", "kernel/workers"},
 	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
-	{"config", "vocab", "corpus", "statedict", "launcher", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
+	{"config", "vocab", "corpus", "statedict", "launcher", "gloo", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
 	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},
 	{"op", "instance"},
 	{"device", "optimizer", "dataset", "layer"},

@@ -46,7 +46,9 @@ type event struct {
 type peer struct {
 	outbox *outbox
 	host   Host
-	at     []At // by rank of the process
+	remote net.Addr // its end of the connection
+	local  net.Addr // the hub's end
+	at     []At     // by rank of the process
 	heard  time.Time
 	left   bool
 }
@@ -82,7 +84,7 @@ func (h *hub) receive(ctx context.Context, connection net.Conn) {
 	if err != nil || m.Join == nil || len(m.Join.Host.Ranks) == 0 {
 		return
 	}
-	p := &peer{host: m.Join.Host, outbox: newOutbox(connection)}
+	p := &peer{host: m.Join.Host, outbox: newOutbox(connection), remote: connection.RemoteAddr(), local: connection.LocalAddr()}
 	defer p.outbox.close()
 	for err == nil {
 		if !h.send(ctx, event{peer: p, message: m}) {
@@ -239,10 +241,43 @@ func difference(a, b []Fact) (name, inB, inA string) {
 func (h *hub) start() {
 	h.started, h.moved = true, time.Now()
 	var hosts []Host
+	own := h.address()
 	for p := range h.peers() {
+		if p.host.Address = own; !isLoopback(p.remote) {
+			p.host.Address = ip(p.remote)
+		}
 		hosts = append(hosts, p.host)
 	}
 	h.tell(message{Start: hosts})
+}
+
+// address returns the address of this machine that a process on another machine has reached, or else of the machine itself.
+func (h *hub) address() string {
+	here := "127.0.0.1"
+	for p := range h.peers() {
+		if !isLoopback(p.remote) {
+			return ip(p.local)
+		}
+		if address := ip(p.remote); address != "" {
+			here = address
+		}
+	}
+	return here
+}
+
+// ip returns the IP address of an end of a connection, "" within a process.
+func ip(a net.Addr) string {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		return tcp.IP.String()
+	}
+	return ""
+}
+
+// isLoopback reports whether the other end is on this machine. On some, the name of the machine itself means such an
+// address, which is of no use to others.
+func isLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback()
 }
 
 // beat stores where the ranks of a process are.

@@ -276,11 +276,6 @@ func (m *Member) because(err error) error {
 	}
 }
 
-// process returns the number of this process among all, by rank.
-func (m *Member) process() int {
-	return slices.IndexFunc(m.hosts, func(h Host) bool { return h.Ranks[0] == m.o.Ranks[0] })
-}
-
 func (m *Member) ended() bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -302,6 +297,14 @@ func (m *Member) wait(condition func() bool) error {
 
 // Hosts returns all processes, by rank.
 func (m *Member) Hosts() []Host { return m.hosts }
+
+// Process returns the number of this process among Hosts.
+func (m *Member) Process() int {
+	return slices.IndexFunc(m.hosts, func(h Host) bool { return h.Ranks[0] == m.o.Ranks[0] })
+}
+
+// Over is closed when the training has ended, for this process or because of another.
+func (m *Member) Over() <-chan struct{} { return m.over }
 
 // At notes where in the training a rank of this process is; rank counts from 0 within the process. It is what others are
 // told when this rank hangs or is lost.

@@ -41,6 +41,8 @@ type Host struct {
 	Name  string // of the machine
 	PID   int
 	Ranks []int
+
+	Address string // of the machine, where the other processes reach it; the hub finds it out
 }
 
 // Fact is something that all processes must have in common, such as the digest of the dataset.

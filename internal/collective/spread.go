@@ -32,7 +32,7 @@ func (g *group) sumSpread() error {
 		}
 	}
 	hosts, s := g.member.hosts, &g.spread
-	own := g.member.process()
+	own := g.member.Process()
 	s.lengths, s.sent, s.received = s.lengths[:0], s.sent[:0], s.received[:0]
 	start, end := shard(n, own, len(hosts))
 	total := 0
@@ -98,7 +98,7 @@ func (g *group) during(exchange func() error) error {
 			return nil
 		}
 		return g.member.because(err)
-	case <-g.member.over:
+	case <-g.member.Over():
 		return g.member.cause()
 	}
 }

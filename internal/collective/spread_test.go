@@ -142,7 +142,7 @@ func spreadOut(t *testing.T, split [][]int, f func(l *Local) error) []error {
 				return
 			}
 			defer m.Close()
-			results <- together(NewSpread(m, copies{m.process(), between}), f)
+			results <- together(NewSpread(m, copies{m.Process(), between}), f)
 		}()
 	}
 	var all []error

@@ -45,6 +45,11 @@ func agree(ctx context.Context, network Network, process int) error {
 		return err
 	}
 	defer m.Close()
+	for _, h := range m.Hosts() {
+		if ip := net.ParseIP(h.Address); ip == nil {
+			return fmt.Errorf("process %d: %+v has no address", process, h)
+		}
+	}
 	if greatest, err := m.Agree(process); err != nil || greatest != 2 {
 		return fmt.Errorf("process %d: %d, error %v", process, greatest, err)
 	}
