@@ -173,7 +173,7 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
 		return err
 	}
-	if err := o.Devices.check(); err != nil {
+	if err := o.Devices.check(flags); err != nil {
 		return err
 	}
 	if err := model.Check(o.Model); err != nil {
