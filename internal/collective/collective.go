@@ -15,6 +15,8 @@ type Collective interface {
 	Size() int
 	// Agree returns the greatest vote of all ranks, which are not negative, when all have voted.
 	Agree(vote int) (int, error)
+	// Gather returns what each rank gives, by rank. The result must not be changed.
+	Gather(own []byte) ([][]byte, error)
 	// At notes where in the training this rank is, for the messages about ranks that hang or are lost.
 	At(at At)
 	// AllReduce replaces the values by their sums over all ranks. The order of addition is fixed, and all ranks get the

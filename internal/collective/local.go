@@ -2,6 +2,7 @@ package collective
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -18,6 +19,8 @@ type group struct {
 	arrived int // number of ranks waiting in the current round of meet
 	round   int // number of rounds in which all ranks have met
 
+	gives  [][]byte    // of each rank of this process, during a Gather
+	given  [][]byte    // by all ranks, in the last one
 	vote   int         // the greatest one so far, during an Agree
 	agreed int         // the result of the last one
 	values [][]float32 // of each rank of this process, during an AllReduce
@@ -79,7 +82,9 @@ func connect(t *team) []*Local {
 	return ranks
 }
 
-func (t *team) newGroup() *group { return &group{team: t, values: make([][]float32, len(t.ranks))} }
+func (t *team) newGroup() *group {
+	return &group{team: t, values: make([][]float32, len(t.ranks)), gives: make([][]byte, len(t.ranks))}
+}
 
 // Duplicate returns another connection of the same ranks, for use by another goroutine. All ranks must make their
 // duplicates in the same order. A failure ends all connections. Only one of the connections may be used for sums.
@@ -136,6 +141,21 @@ func (l *Local) Agree(vote int) (int, error) {
 		return 0, err
 	}
 	return l.agreed, nil
+}
+
+// Gather returns what each rank gives.
+func (l *Local) Gather(own []byte) ([][]byte, error) {
+	l.gives[l.index] = own
+	err := l.meet(func() (err error) {
+		if l.given = slices.Clone(l.gives); l.member != nil {
+			l.given, err = l.member.gather(l.given)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.given, nil
 }
 
 // At notes where in the training this rank is.

@@ -2,6 +2,7 @@ package collective
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -328,18 +329,49 @@ func (m *Member) Agree(value int) (int, error) {
 	return m.result.Value, nil
 }
 
-// Put gives a value to all processes that ask for its key. A value is written once.
+// Put gives a value to all processes that ask for its key.
 func (m *Member) Put(key string, value []byte) { m.outbox.put(message{Put: &entry{key, value}}) }
 
 // Get returns the value of a key, for which it waits.
 func (m *Member) Get(key string) (value []byte, err error) {
 	m.outbox.put(message{Get: key})
-	err = m.wait(func() bool {
-		var ok bool
+	err = m.wait(func() (ok bool) {
 		value, ok = m.values[key]
 		return ok
 	})
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.values, key)
 	return value, err
+}
+
+// gather returns what all ranks give, from what those of this process give.
+func (m *Member) gather(own [][]byte) ([][]byte, error) {
+	key := func(process int) string { return fmt.Sprintf("gather/%d", process) }
+	data, err := json.Marshal(own)
+	if err != nil {
+		return nil, err
+	}
+	m.Put(key(m.Process()), data)
+	if _, err := m.Agree(0); err != nil {
+		return nil, err
+	}
+	all := make([][]byte, m.o.WorldSize)
+	for process, h := range m.hosts {
+		var given [][]byte
+		data, err := m.Get(key(process))
+		if err == nil {
+			err = json.Unmarshal(data, &given)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, rank := range h.Ranks {
+			all[rank] = given[i]
+		}
+	}
+	_, err = m.Agree(0) // before anybody gives something else
+	return all, err
 }
 
 // Abort ends the training because a rank of this process has failed. It returns the error that all processes get, which

@@ -110,6 +110,17 @@ func TestSpread(t *testing.T) {
 				if greatest, err := l.Agree(l.Rank()); err != nil || greatest != world-1 {
 					return fmt.Errorf("agreed on %d, error %v", greatest, err)
 				}
+				for round := range 3 {
+					given, err := l.Gather([]byte{byte(l.Rank()), byte(round)})
+					if err != nil {
+						return err
+					}
+					for rank, g := range given {
+						if !slices.Equal(g, []byte{byte(rank), byte(round)}) {
+							return fmt.Errorf("rank %d gave %v in round %d", rank, g, round)
+						}
+					}
+				}
 				return l.AllReduce(slices.Clone(values[l.Rank()])) // with the buffers of the first
 			}) {
 				if err != nil {

@@ -3,9 +3,14 @@ package trainer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"syscall"
+
+	"uer/internal/collective"
+	"uer/internal/console"
 )
 
 // RunRanks trains all ranks of this process and returns the error of the one that failed first. The ranks must be
@@ -36,7 +41,8 @@ func (t *Trainer) runRank(ctx context.Context) (err error) {
 	if err := t.train(ctx); err != nil {
 		return err
 	}
-	return t.Collective.Barrier() // no rank succeeds before the last checkpoint is written
+	_, err = t.Collective.Agree(0) // no rank succeeds before the last checkpoint is written
+	return err
 }
 
 // rank returns the number of this rank.
@@ -55,34 +61,49 @@ func (t *Trainer) size() int {
 	return t.Collective.Size()
 }
 
-// leaving says whether all ranks leave the loop, and why.
+// leaving says whether all ranks leave the loop, and why: the greatest reason of any rank. The numbers of signals are those
+// in between.
 type leaving int
 
 const (
-	stays leaving = iota
-	stops         // one of them shall stop
-	fails         // one of them has no batch
+	stays    leaving = 0
+	deadline leaving = 1000 // the time of a rank's job is over
+	fails    leaving = 1001 // a rank has no batch
 )
 
 // leaves waits until all ranks have come this far and decides with them. failure is why this rank has no batch.
 func (t *Trainer) leaves(ctx context.Context, failure error) (leaving, error) {
-	var votes [2]float32
-	if t.stops(ctx) {
-		votes[0] = 1
-	}
-	if failure != nil {
-		votes[1] = 1
-	}
-	if t.Collective != nil {
-		if err := t.Collective.AllReduce(votes[:]); err != nil {
-			return stays, err
-		}
-	}
+	why := stays
+	var stopped console.Stopped
 	switch {
-	case votes[1] > 0:
-		return fails, nil
-	case votes[0] > 0:
-		return stops, nil
+	case failure != nil:
+		why = fails
+	case errors.As(context.Cause(ctx), &stopped):
+		why = leaving(stopped.Signal)
+	case t.stops(ctx):
+		why = deadline
 	}
-	return stays, nil
+	if t.Collective == nil {
+		return why, nil
+	}
+	greatest, err := t.Collective.Agree(int(why))
+	return leaving(greatest), err
+}
+
+// cause returns the error of a training that has left the loop for a reason other than a failure.
+func (why leaving) cause(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case why == deadline:
+		return ErrDeadline
+	}
+	return console.Stopped{Signal: syscall.Signal(why)}
+}
+
+// at notes where in the training this rank is, for the others.
+func (t *Trainer) at(step int, phase string, waits bool) {
+	if t.Collective != nil {
+		t.Collective.At(collective.At{Step: step, Phase: phase, Waits: waits})
+	}
 }

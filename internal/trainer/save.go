@@ -61,6 +61,7 @@ func (t *Trainer) write(step int, position batch.Position) error {
 	state := t.Origin
 	state.Step, state.Updates, state.Position = t.learnt.step, t.learnt.updates, position
 	path := checkpoint.Path(t.OutputModelPath, step)
+	t.at(step, "saving", t.rank() > 0)
 	if t.rank() == 0 {
 		started := time.Now()
 		state.Saved = started

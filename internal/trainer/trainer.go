@@ -9,7 +9,6 @@
 package trainer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -119,7 +118,8 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 
 // isStop reports whether an error is that of a training that has stopped as it should.
 func isStop(ctx context.Context, err error) bool {
-	return errors.Is(err, ErrDeadline) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+	var stopped console.Stopped // perhaps by a signal to another process
+	return errors.Is(err, ErrDeadline) || errors.As(err, &stopped) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 }
 
 func (t *Trainer) train(ctx context.Context) error {
@@ -129,6 +129,7 @@ func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
 	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
 	pending := 0 // batches that the gradients are summed over
+	t.at(t.start+1, "data", false)
 	b, failure := t.Batches.Next()
 	leaves, err := t.leaves(ctx, failure)
 	for step := t.start + 1; err == nil; step++ {
@@ -142,9 +143,11 @@ func (t *Trainer) train(ctx context.Context) error {
 		}
 		after := b.After
 		if step < t.TotalSteps {
+			t.at(step+1, "data", false)
 			b, failure = t.Batches.Next()
 		}
 		// All ranks have come here before any of them updates, so that a loss that is not finite is the first error.
+		t.at(step, "agreement on the next step", true)
 		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
 		}
@@ -189,14 +192,16 @@ func (t *Trainer) leave(ctx context.Context, report *report, step int, failure e
 	case err != nil:
 		return err
 	case why == fails:
-		return t.Collective.Barrier() // which returns the error of the rank that failed
+		_, err := t.Collective.Agree(0) // which returns the error of the rank that failed
+		return err
 	}
-	return cmp.Or(context.Cause(ctx), ErrDeadline)
+	return why.cause(ctx)
 }
 
 // forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to
 // those of the previous batch; if an update follows, they are summed over the ranks during the pass.
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
+	t.at(step, "forward and backward pass", false)
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
@@ -214,6 +219,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 
 // update begins an update with the mean gradients over all ranks and a number of batches. It returns the learning rate.
 func (t *Trainer) update(step, batches int) (rate float64, err error) {
+	t.at(step, "gradient sum", true)
 	number, rate := t.Optimizer.Next()
 	// In float32, as the gradients are.
 	scale := float64(1 / float32(batches*t.size()))
