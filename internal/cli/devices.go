@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -65,3 +66,6 @@ func (o *deviceOptions) check(flags *pflag.FlagSet) (err error) {
 	}
 	return nil
 }
+
+// timeout is how long a rank may not get ahead.
+func (o *deviceOptions) timeout() time.Duration { return time.Duration(o.Timeout) * time.Second }

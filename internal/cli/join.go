@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"uer/internal/collective"
+	"uer/internal/console"
 	"uer/internal/gloo"
 )
 
@@ -30,51 +32,72 @@ var localSettings = []string{
 }
 
 // join meets the other processes, if there are any, and returns the connections of the ranks of this process.
-func join(ctx context.Context, options pretrainOptions, data trainingData, status io.Writer) (o others, ranks []*collective.Local, err error) {
+func join(ctx context.Context, options pretrainOptions, data trainingData, status io.Writer) (others, []*collective.Local, error) {
 	p := &options.Devices.placement
+	for _, line := range p.lines {
+		fmt.Fprintln(status, line)
+	}
 	if p.alone() || options.DryRun {
-		return o, collective.NewLocal(len(p.ranks)), nil
+		return others{}, collective.NewLocal(len(p.ranks)), nil
 	}
 	name, err := os.Hostname()
 	if err != nil {
-		return o, nil, fmt.Errorf("the name of this machine: %w", err)
+		return others{}, nil, fmt.Errorf("the name of this machine: %w", err)
 	}
-	o.member, err = collective.Join(ctx, collective.Options{
+	member, err := collective.Join(ctx, collective.Options{
 		Job: p.job, WorldSize: p.world, Ranks: p.ranks, Name: name, PID: os.Getpid(), Facts: facts(options, data),
-		Network: p.network, Patience: patience, Timeout: time.Duration(options.Devices.Timeout) * time.Second,
+		Network: p.network, Patience: patience, Timeout: options.Devices.timeout(),
 		Status: func(line string) { fmt.Fprintln(status, line) },
 	})
 	if err != nil {
-		return o, nil, err
+		return others{}, nil, err
 	}
-	hosts := o.member.Hosts()
-	own := o.member.Process()
-	o.engine, err = gloo.Connect(gloo.Options{
-		Process: own, Processes: len(hosts), Address: hosts[own].Address, Timeout: 2 * time.Duration(options.Devices.Timeout) * time.Second,
-		Put: o.member.Put, Get: o.member.Get,
+	o := others{member: member}
+	here := member.Hosts()[member.Process()]
+	engine, err := gloo.Connect(gloo.Options{
+		Process: member.Process(), Processes: len(member.Hosts()), Address: here.Address, Timeout: 2 * options.Devices.timeout(),
+		Put: member.Put, Get: member.Get,
 	})
 	if err != nil {
-		return o, nil, errors.Join(o.member.Abort(p.ranks[0], err), o.close())
+		return others{}, nil, o.leave(err)
 	}
-	fmt.Fprintf(status, "Ranks    %s of %d here, %s; gradients by Gloo from %s\n", collective.FormatRanks(p.ranks), p.world,
-		counted(int64(len(hosts)), "process"), hosts[own].Address)
-	return o, collective.NewSpread(o.member, o.engine), nil
+	o.engine = engine
+	fmt.Fprintf(status, "Ranks    %s of %d in this process, of %d; gradients by Gloo from %s\n",
+		collective.FormatRanks(p.ranks), p.world, len(member.Hosts()), here.Address)
+	return o, collective.NewSpread(member, engine), nil
 }
 
-func (o others) close() error {
+// hosts returns all processes, none if this is the only one.
+func (o others) hosts() []collective.Host {
 	if o.member == nil {
 		return nil
 	}
-	o.member.Close()
-	if o.engine == nil || o.member.Failed() {
-		return nil // a pending exchange cannot be ended, but the program ends
+	return o.member.Hosts()
+}
+
+// failed reports whether a process has failed.
+func (o others) failed() bool { return o.member != nil && o.member.Failed() }
+
+// leave ends the connection, and the training of all if this process has failed. It returns the error that came first.
+func (o others) leave(err error) error {
+	if o.member == nil {
+		return err
 	}
-	return o.engine.Close()
+	var stopped console.Stopped
+	if err != nil && !errors.As(err, &stopped) {
+		err = o.member.Abort(o.member.Hosts()[o.member.Process()].Ranks[0], err)
+	}
+	failed := o.member.Failed()
+	o.member.Close()
+	if o.engine == nil || failed { // then a pending exchange cannot be ended, but the program ends
+		return err
+	}
+	return cmp.Or(err, o.engine.Close())
 }
 
 // facts are what all processes must have in common.
 func facts(options pretrainOptions, data trainingData) []collective.Fact {
-	list := []collective.Fact{{Name: "the version of uer", Value: Version()}}
+	list := []collective.Fact{{Name: "the version of uer", Value: version()}}
 	settings := maps.Clone(options.settings)
 	for _, name := range localSettings {
 		delete(settings, name)
@@ -84,9 +107,12 @@ func facts(options pretrainOptions, data trainingData) []collective.Fact {
 	}
 	list = append(list,
 		collective.Fact{Name: "the vocabulary", Value: data.vocabulary.SHA256()},
-		collective.Fact{Name: "the dataset", Value: data.identity()})
+		collective.Fact{Name: "the dataset", Value: data.dataset.Identity()})
 	if data.targetVocabulary != nil {
 		list = append(list, collective.Fact{Name: "the target vocabulary", Value: data.targetVocabulary.SHA256()})
+	}
+	if data.resumed != nil {
+		list = append(list, collective.Fact{Name: "the step of the checkpoint", Value: fmt.Sprint(data.resumed.Step)})
 	}
 	return list
 }

@@ -72,25 +72,31 @@ func (o *deviceOptions) placeByFlags() (placement, error) {
 	if err != nil {
 		return placement{}, console.UsageError{Err: err}
 	}
-	p := placement{world: o.WorldSize, network: network}
-	onGPU := o.Device == "cuda" || o.Device == "auto" && len(o.GPURanks) > 0
 	if o.WorldSize == 1 {
-		p.ranks = []int{0}
-		if onGPU {
-			p.gpus = slices.Clone(o.GPURanks)
-			if len(p.gpus) == 0 {
-				p.gpus = []int{0}
-			}
-		}
-		return p, nil
+		return o.single(), nil
 	}
-	p.ranks = slices.Sorted(slices.Values(o.GPURanks))
-	if onGPU {
+	p := placement{world: o.WorldSize, network: network, ranks: slices.Sorted(slices.Values(o.GPURanks))}
+	if o.onGPU() {
 		for _, rank := range p.ranks {
 			p.gpus = append(p.gpus, slices.Index(o.GPURanks, rank))
 		}
 	}
 	return p, nil
+}
+
+// onGPU reports whether the flags ask for GPUs.
+func (o *deviceOptions) onGPU() bool { return o.Device == "cuda" || o.Device == "auto" && len(o.GPURanks) > 0 }
+
+// single returns the placement of a single rank.
+func (o *deviceOptions) single() placement {
+	p := placement{world: 1, ranks: []int{0}}
+	if !o.onGPU() {
+		return p
+	}
+	if p.gpus = []int{0}; len(o.GPURanks) == 1 {
+		p.gpus[0] = o.GPURanks[0]
+	}
+	return p
 }
 
 // placeByLauncher takes the ranks from what a launcher says. A process that sees a single GPU uses it, since its launcher

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 
 	"uer/internal/batch"
@@ -24,21 +25,19 @@ type rank struct {
 }
 
 // openRanks opens all ranks of this process.
-func openRanks(options pretrainOptions, data trainingData) ([]rank, error) {
-	connections := collective.NewLocal(options.Devices.WorldSize)
+func openRanks(options pretrainOptions, data trainingData, connections []*collective.Local, hosts []collective.Host) ([]rank, error) {
 	var ranks []rank
-	for number := range options.Devices.WorldSize {
-		r, err := openRank(options, data, connections[number])
+	for i, connection := range connections {
+		r, err := openRank(options, data, connection, i, hosts)
 		if err != nil {
-			closeRanks(ranks)
-			return nil, err
+			return nil, errors.Join(err, closeRanks(ranks, false))
 		}
 		ranks = append(ranks, r)
 	}
 	return ranks, nil
 }
 
-func openRank(options pretrainOptions, data trainingData, connection *collective.Local) (rank, error) {
+func openRank(options pretrainOptions, data trainingData, connection *collective.Local, number int, hosts []collective.Host) (rank, error) {
 	masker, err := data.newMasker(options.Masking)
 	if err != nil {
 		return rank{}, err
@@ -58,7 +57,7 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 		return rank{}, err
 	}
 	r := rank{batches: batches}
-	if r.device, err = openDevice(options.Devices, connection); err != nil {
+	if r.device, err = openDevice(options.Devices, connection, number, hosts); err != nil {
 		batches.Close()
 		return rank{}, err
 	}
@@ -68,10 +67,10 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	return r, nil
 }
 
-// openDevice opens the device of one rank.
-func openDevice(o deviceOptions, connection *collective.Local) (device.Device, error) {
-	if number, asked := o.gpu(); asked {
-		gpu, err := cuda.New(cuda.Options{Number: number, Precision: o.Precision})
+// openDevice opens the device of one rank, which is the number-th of this process.
+func openDevice(o deviceOptions, connection *collective.Local, number int, hosts []collective.Host) (device.Device, error) {
+	if o.placement.gpus != nil {
+		gpu, err := cuda.New(cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision})
 		var unavailable *driver.Unavailable
 		if errors.As(err, &unavailable) {
 			err = console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
@@ -81,7 +80,8 @@ func openDevice(o deviceOptions, connection *collective.Local) (device.Device, e
 		}
 		return gpu, nil
 	}
-	settings := cpu.Options{Threads: threads(o.Threads, connection.Rank(), connection.Size()), Precision: o.Precision}
+	index, ranks := onThisMachine(hosts, connection.Rank(), number, len(o.placement.ranks))
+	settings := cpu.Options{Threads: threads(o.Threads, index, ranks), Precision: o.Precision}
 	if connection.Size() > 1 {
 		settings.Ranks = connection.Duplicate()
 	}
@@ -90,6 +90,31 @@ func openDevice(o deviceOptions, connection *collective.Local) (device.Device, e
 		return nil, err
 	}
 	return processor, nil
+}
+
+// onThisMachine returns the number of ranks that share the machine of a rank, and its number among them. Without other
+// processes, these are the ranks of this process.
+func onThisMachine(hosts []collective.Host, rank, number, here int) (index, ranks int) {
+	machine := ""
+	for _, h := range hosts {
+		if slices.Contains(h.Ranks, rank) {
+			machine = h.Name
+		}
+	}
+	if machine == "" {
+		return number, here
+	}
+	for _, h := range hosts {
+		if h.Name != machine {
+			continue
+		}
+		for _, r := range h.Ranks {
+			if ranks++; r < rank {
+				index++
+			}
+		}
+	}
+	return index, ranks
 }
 
 // threads returns a rank's share of all threads, at least one.
@@ -104,10 +129,14 @@ func threads(all, number, ranks int) int {
 	return max(share, 1)
 }
 
-func closeRanks(ranks []rank) (err error) {
+// closeRanks closes what openRanks opened. If another process has failed, a rank here may still wait for it, so its device
+// is left to the end of the program.
+func closeRanks(ranks []rank, failed bool) (err error) {
 	for _, r := range ranks {
 		r.batches.Close()
-		err = errors.Join(err, r.device.Close())
+		if !failed {
+			err = errors.Join(err, r.device.Close())
+		}
 	}
 	return err
 }

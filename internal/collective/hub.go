@@ -292,6 +292,7 @@ func (h *hub) beat(p *peer, at []At) {
 // vote counts a vote and announces the greatest when all are there.
 func (h *hub) vote(p *peer, v vote) {
 	h.moved = time.Now()
+	h.beat(p, v.At)
 	if v.Round != h.votes.Round {
 		h.fail(Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: fmt.Sprintf("it votes in round %d of %d", v.Round, h.votes.Round)})
 		return

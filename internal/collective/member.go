@@ -304,6 +304,9 @@ func (m *Member) Process() int {
 	return slices.IndexFunc(m.hosts, func(h Host) bool { return h.Ranks[0] == m.o.Ranks[0] })
 }
 
+// Failed reports whether the training has ended with an error, here or in another process.
+func (m *Member) Failed() bool { return m.ended() }
+
 // Over is closed when the training has ended, for this process or because of another.
 func (m *Member) Over() <-chan struct{} { return m.over }
 
@@ -320,7 +323,7 @@ func (m *Member) Agree(value int) (int, error) {
 	m.mutex.Lock()
 	round := m.round
 	m.round++
-	m.outbox.put(message{Vote: &vote{round, value}})
+	m.outbox.put(message{Vote: &vote{round, value, slices.Clone(m.at)}})
 	m.mutex.Unlock()
 	err := m.wait(func() bool { return m.result != nil && m.result.Round == round })
 	if err != nil {

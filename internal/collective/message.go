@@ -55,7 +55,11 @@ type At struct {
 	Waits bool // for other ranks
 }
 
-type vote struct{ Round, Value int }
+// vote is also a beat of the process, so that the hub knows where the ranks are.
+type vote struct {
+	Round, Value int
+	At           []At `json:",omitempty"`
+}
 
 type entry struct {
 	Key   string

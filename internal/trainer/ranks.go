@@ -6,23 +6,40 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"syscall"
+	"time"
 
 	"uer/internal/collective"
 	"uer/internal/console"
 )
 
 // RunRanks trains all ranks of this process and returns the error of the one that failed first. The ranks must be
-// connected, unless there is only one.
+// connected, unless there is only one. If another process has failed, ranks that hang are left behind, for the program to
+// end.
 func RunRanks(ctx context.Context, ranks []*Trainer) error {
-	errs := make([]error, len(ranks))
-	var others sync.WaitGroup
-	for i := 1; i < len(ranks); i++ {
-		others.Go(func() { errs[i] = ranks[i].Run(ctx) })
+	const grace = 5 * time.Second
+	type ending struct {
+		rank int
+		err  error
 	}
-	errs[0] = ranks[0].Run(ctx)
-	others.Wait()
+	endings := make(chan ending, len(ranks))
+	for i, t := range ranks {
+		go func() { endings <- ending{i, t.Run(ctx)} }()
+	}
+	errs := make([]error, len(ranks))
+	var limit <-chan time.Time
+	for range ranks {
+		select {
+		case e := <-endings:
+			errs[e.rank] = e.err
+			var failure *collective.Failure
+			if errors.As(e.err, &failure) && limit == nil {
+				limit = time.After(grace)
+			}
+		case <-limit:
+			return cmp.Or(errs...)
+		}
+	}
 	return cmp.Or(errs...)
 }
 
@@ -38,10 +55,13 @@ func (t *Trainer) runRank(ctx context.Context) (err error) {
 			err = t.Collective.Abort(err)
 		}
 	}()
-	if err := t.train(ctx); err != nil {
-		return err
+	err = t.train(ctx)
+	if err == nil || isStop(ctx, err) {
+		// No rank ends before the last checkpoint is written: launchers kill the others soon after the first one.
+		if _, failed := t.Collective.Agree(0); failed != nil {
+			return failed
+		}
 	}
-	_, err = t.Collective.Agree(0) // no rank succeeds before the last checkpoint is written
 	return err
 }
 
