@@ -26,6 +26,8 @@ type hub struct {
 	present int     // ranks that are there
 	started bool
 	failed  *Failure // the first one
+	told    int      // ranks that have been told of it
+	stopped bool     // by the user, in the process of rank 0: those that are not there need not be told
 	ended   chan struct{}
 
 	votes   vote // of the round: the greatest one so far
@@ -104,7 +106,8 @@ func (h *hub) send(ctx context.Context, e event) bool {
 	}
 }
 
-// run handles events until ctx ends. It closes ended when no rank is there any more, after the start or a failure.
+// run handles events until ctx ends. It closes ended when no rank is there any more, after the start or after all have been
+// told of a failure.
 func (h *hub) run(ctx context.Context) {
 	ticker := time.NewTicker(beatInterval)
 	defer ticker.Stop()
@@ -122,7 +125,7 @@ func (h *hub) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if h.present == 0 && (h.started || h.failed != nil) && !over {
+		if h.present == 0 && (h.started || h.stopped || h.told == h.o.WorldSize) && !over {
 			over = true
 			close(h.ended)
 		}
@@ -151,6 +154,7 @@ func (h *hub) handle(e event) {
 	case m.Get != "":
 		h.get(p, m.Get)
 	case m.Abort != nil:
+		h.stopped = h.stopped || !h.started && p.host.Ranks[0] == 0
 		h.fail(*m.Abort)
 	case m.Leave:
 		p.left = true
@@ -164,12 +168,12 @@ func (h *hub) join(p *peer, j join) {
 	first := h.o.host()
 	refuse := func(format string, a ...any) *Failure {
 		f := Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: fmt.Sprintf(format, a...)}
-		p.outbox.put(message{Abort: &f})
+		h.abort(p, &f)
 		return &f
 	}
 	switch {
 	case h.failed != nil:
-		p.outbox.put(message{Abort: h.failed})
+		h.abort(p, h.failed)
 		return
 	case j.Protocol != protocol:
 		h.fail(*refuse("it is another version of uer than on %s, where rank 0 is", first.Name))
@@ -201,7 +205,7 @@ func (h *hub) join(p *peer, j join) {
 		}
 	}
 	if h.failed != nil {
-		p.outbox.put(message{Abort: h.failed})
+		h.abort(p, h.failed)
 		return
 	}
 	for _, rank := range p.host.Ranks {
@@ -345,7 +349,15 @@ func (h *hub) fail(f Failure) {
 		return
 	}
 	h.failed = &f
-	h.tell(message{Abort: &f})
+	for p := range h.peers() {
+		h.abort(p, &f)
+	}
+}
+
+// abort tells a process why the training has ended.
+func (h *hub) abort(p *peer, f *Failure) {
+	p.outbox.put(message{Abort: f})
+	h.told += len(p.host.Ranks)
 }
 
 // tick says that the hub lives, and looks for processes that do not.

@@ -89,11 +89,14 @@ func Join(ctx context.Context, o Options) (*Member, error) {
 	if err == nil {
 		err = m.wait(func() bool { return m.hosts != nil })
 	}
-	if err != nil {
-		m.close(err)
-		return nil, err
+	if err == nil {
+		return m, nil
 	}
-	return m, nil
+	if ctx.Err() != nil && m.hub != nil && m.outbox != nil {
+		m.outbox.put(message{Abort: &Failure{Rank: o.Ranks[0], Host: o.Name, Text: err.Error()}})
+	}
+	m.close(err)
+	return nil, err
 }
 
 // connect reaches the hub and introduces this process.
