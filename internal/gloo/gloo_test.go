@@ -4,33 +4,13 @@ package gloo
 
 import (
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
-)
 
-// build builds the library, or skips the test where Gloo is not installed.
-func build(t *testing.T) {
-	t.Helper()
-	compiler := os.Getenv("CXX")
-	if compiler == "" {
-		compiler = "g++"
-	}
-	path := filepath.Join(t.TempDir(), libraryName)
-	command := exec.Command(compiler, "-std=c++17", "-O2", "-shared", "-fPIC", "-I.", "-o", path, "library/gloo.cpp", "-lgloo")
-	if output, err := command.CombinedOutput(); err != nil {
-		if _, missing := exec.LookPath(compiler); missing != nil || strings.Contains(string(output), "gloo/allgatherv.h: No such file") {
-			t.Skip("Gloo is not installed (Debian: libgloo-dev)")
-		}
-		t.Fatalf("%v\n%s", err, output)
-	}
-	t.Setenv("UER_GLOO_LIB", path)
-}
+	"uer/internal/gloo/glootest"
+)
 
 // board is where processes of a test write values for one another.
 type board struct {
@@ -59,7 +39,7 @@ func (b *board) get(key string) ([]byte, error) {
 
 // TestMesh exchanges and gathers parts of different lengths, none of them among them.
 func TestMesh(t *testing.T) {
-	build(t)
+	t.Setenv("UER_GLOO_LIB", glootest.Build(t))
 	const processes = 3
 	b := &board{values: map[string][]byte{}}
 	errs := make(chan error)
