@@ -44,6 +44,7 @@ type Stream struct{}
 func (s *Stream) String() string                                     { return "no stream" }
 func (s *Stream) Synchronize() error                                 { return errNone }
 func (s *Stream) Wait(e *Event) error                                { return errNone }
+func (s *Stream) Mark(p *Pinned[int32], number int32) error          { return errNone }
 func (s *Stream) Copy(to, from Pointer, bytes int64) error           { return errNone }
 func (s *Stream) Fill8(to Pointer, value byte, bytes int64) error    { return errNone }
 func (s *Stream) Fill32(to Pointer, value uint32, words int64) error { return errNone }

@@ -129,7 +129,7 @@ func (t *Trainer) train(ctx context.Context) error {
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
-		return fmt.Errorf("step %d: %w", step, err)
+		return failed(step, err)
 	}
 	t.figures.beginStep(t.Model, b, t.inputs, step)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
@@ -137,7 +137,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 		run.After = t.buckets.start()
 	}
 	if err := t.Pass.Run(run); err != nil {
-		return fmt.Errorf("step %d: %w", step, err)
+		return failed(step, err)
 	}
 	return t.take(false)
 }
@@ -147,9 +147,11 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	number, rate := t.Optimizer.Next()
 	// In float32, as the gradients are.
 	scale := float64(1 / float32(batches*t.size()))
-	run := device.Run{Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile}
+	run := device.Run{
+		Step: uint64(step), Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile,
+	}
 	if err := t.Update.Run(run); err != nil {
-		return rate, fmt.Errorf("step %d: %w", step, err)
+		return rate, failed(step, err)
 	}
 	t.figures.beginUpdate(step)
 	return rate, nil
@@ -160,7 +162,7 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.last().step, err)
+		return failed(t.figures.last().step, err)
 	}
 	for _, f := range passes {
 		if step, finite := t.figures.endPass(f); !finite {
@@ -169,7 +171,7 @@ func (t *Trainer) take(wait bool) error {
 	}
 	updates, err := t.Update.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.last().step, err)
+		return failed(t.figures.last().step, err)
 	}
 	for _, f := range updates {
 		if step, finite := t.figures.endUpdate(f); !finite {
@@ -195,6 +197,14 @@ func (t *Trainer) finish(report *report, wait bool) error {
 	return nil
 }
 
+// failed names the step of an error: that of the run that failed, or else the present one.
+func failed(step int, err error) error {
+	if run := (*device.RunError)(nil); errors.As(err, &run) {
+		step = int(run.Step)
+	}
+	return fmt.Errorf("step %d: %w", step, err)
+}
+
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
 	kept := "no checkpoint was saved yet"
@@ -217,7 +227,7 @@ func (t *Trainer) save(step int) error {
 	started := time.Now()
 	parameters := make([]float32, t.Model.Program.ParameterSize)
 	if err := t.Memory.Read(graph.InParameters, 0, parameters); err != nil {
-		return fmt.Errorf("step %d: reading the parameters: %w", step, err)
+		return failed(step, fmt.Errorf("reading the parameters: %w", err))
 	}
 	if !allFinite(parameters) {
 		return t.stop(step, errors.New("parameters are not finite"))
