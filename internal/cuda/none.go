@@ -103,4 +103,5 @@ func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...A
 type Products struct{}
 
 func (p *Products) Multiply(product Product) error { return errNone }
+func (p *Products) WorkspaceBytes() int64          { return 0 }
 func (p *Products) Close() error                   { return errNone }

@@ -165,6 +165,15 @@ func (d *Device) reserve(bytes int64) error {
 	return nil
 }
 
+// scratchBytes is the memory of intermediate results, those of cuBLASLt too.
+func (d *Device) scratchBytes() int64 {
+	bytes := d.scratch.Bytes
+	if d.products != nil {
+		bytes += d.products.WorkspaceBytes()
+	}
+	return bytes
+}
+
 // function is a kernel with the size of its blocks.
 type function struct {
 	*driver.Function

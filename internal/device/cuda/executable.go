@@ -26,6 +26,7 @@ type executable struct {
 	program  *graph.Program // with copies where kernels cannot add
 	arena    device.Arena   // in bytes
 	values   *driver.Buffer // of the arena
+	fixed    int64          // bytes of the constants
 	at       []driver.Pointer
 	integers [][]int32 // of each input
 	shapes   *device.Shapes
@@ -93,6 +94,7 @@ func (e *executable) bind(origin []int) error {
 		}
 		e.steps = append(e.steps, s)
 	}
+	e.fixed = b.constants
 	return b.err
 }
 
@@ -137,6 +139,7 @@ func (e *executable) placeConstants(constants []float32) error {
 	if err != nil {
 		return err
 	}
+	e.fixed += b.Bytes
 	next := b.At
 	for i, v := range e.program.Values {
 		if v.Place == graph.InConstant {
@@ -298,5 +301,6 @@ func (e *executable) Usage() device.Usage {
 	return device.Usage{
 		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),
+		Inputs: e.inputs.bytes() + e.fixed + e.results.gathered.Bytes, Scratch: e.device.scratchBytes(),
 	}
 }
