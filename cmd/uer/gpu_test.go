@@ -93,3 +93,27 @@ func blames(ts *testscript.TestScript, negated bool, arguments []string) {
 		ts.Fatalf("only %v in steps %v", operations, steps)
 	}
 }
+
+var refusal = regexp.MustCompile(`(?m)^uer: error: .*(GPU 0 \(.*\) is out of memory: |CUDA_ERROR_).*\n     hint: .+$`)
+
+// refused starts a training in which the driver refuses a call of a kind, the first one, the second one and so on until
+// there are no more, and wants an error with a hint each time: refused KIND LEAST FLAG ...
+func refused(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) < 2 {
+		ts.Fatalf("usage: refused KIND LEAST FLAG ...")
+	}
+	least, err := strconv.Atoi(arguments[1])
+	ts.Check(err)
+	for number := 1; ; number++ {
+		fault := arguments[0] + ":" + strconv.Itoa(number)
+		ts.Setenv("VGPU_FAIL", fault)
+		err := ts.Exec("uer", append([]string{"pretrain"}, arguments[2:]...)...)
+		if err == nil && number > least {
+			break
+		}
+		if said := ts.ReadFile("stderr"); err == nil || !refusal.MatchString(said) {
+			ts.Fatalf("%s: %v\n%s", fault, err, said)
+		}
+	}
+	ts.Setenv("VGPU_FAIL", "")
+}
