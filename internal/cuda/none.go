@@ -44,6 +44,7 @@ type Stream struct{}
 func (s *Stream) String() string                                     { return "no stream" }
 func (s *Stream) Synchronize() error                                 { return errNone }
 func (s *Stream) Wait(e *Event) error                                { return errNone }
+func (s *Stream) Mark(p *Pinned[int32], number int32) error          { return errNone }
 func (s *Stream) Copy(to, from Pointer, bytes int64) error           { return errNone }
 func (s *Stream) Fill8(to Pointer, value byte, bytes int64) error    { return errNone }
 func (s *Stream) Fill32(to Pointer, value uint32, words int64) error { return errNone }
@@ -102,4 +103,5 @@ func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...A
 type Products struct{}
 
 func (p *Products) Multiply(product Product) error { return errNone }
+func (p *Products) WorkspaceBytes() int64          { return 0 }
 func (p *Products) Close() error                   { return errNone }

@@ -204,7 +204,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 	t.at(step, "forward and backward pass", false)
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
-		return fmt.Errorf("step %d: %w", step, err)
+		return failed(step, err)
 	}
 	t.figures.beginStep(t.Model, b, t.inputs, step)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
@@ -212,7 +212,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 		run.After = t.buckets.start()
 	}
 	if err := t.Pass.Run(run); err != nil {
-		return fmt.Errorf("step %d: %w", step, err)
+		return failed(step, err)
 	}
 	return t.take(false)
 }
@@ -223,9 +223,11 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	number, rate := t.Optimizer.Next()
 	// In float32, as the gradients are.
 	scale := float64(1 / float32(batches*t.size()))
-	run := device.Run{Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile}
+	run := device.Run{
+		Step: uint64(step), Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile,
+	}
 	if err := t.Update.Run(run); err != nil {
-		return rate, fmt.Errorf("step %d: %w", step, err)
+		return rate, failed(step, err)
 	}
 	t.figures.beginUpdate(step)
 	return rate, nil
@@ -236,7 +238,7 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.latest, err)
+		return failed(t.figures.latest, err)
 	}
 	for _, f := range passes {
 		if step, finite := t.figures.endPass(f); !finite {
@@ -245,7 +247,7 @@ func (t *Trainer) take(wait bool) error {
 	}
 	updates, err := t.Update.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.latest, err)
+		return failed(t.figures.latest, err)
 	}
 	for _, f := range updates {
 		if step, finite := t.figures.endUpdate(f); !finite {
@@ -274,6 +276,14 @@ func (t *Trainer) report(report *report, wait bool) error {
 		}
 	}
 	return nil
+}
+
+// failed names the step of an error: that of the run that failed, or else the present one.
+func failed(step int, err error) error {
+	if run := (*device.RunError)(nil); errors.As(err, &run) {
+		step = int(run.Step)
+	}
+	return fmt.Errorf("step %d: %w", step, err)
 }
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.

@@ -23,6 +23,7 @@ type Device struct {
 	modules   map[string]*driver.Module
 	functions map[string]*function
 	scratch   *driver.Buffer // of one operation at a time; all run in one stream
+	trail     *trail
 	name      string
 }
 
@@ -59,7 +60,10 @@ func New(o Options) (*Device, error) {
 	d := &Device{
 		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
 	}
-	slow, err := d.openProducts()
+	var slow string
+	if d.trail, err = newTrail(gpu); err == nil {
+		slow, err = d.openProducts()
+	}
 	if err != nil {
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
@@ -85,6 +89,9 @@ func (d *Device) openProducts() (slow string, err error) {
 
 // hinted adds what can be done about an error of the driver.
 func hinted(err error) error { return advised(err, "pass a smaller --batch_size, or --recompute") }
+
+// explained adds to an error of a run which operation it was, and what can be done.
+func (d *Device) explained(err error) error { return hinted(d.located(err)) }
 
 // advised adds what can be done about an error of the driver, among them that the GPU's memory is full.
 func advised(err error, full string) error {
@@ -156,6 +163,15 @@ func (d *Device) reserve(bytes int64) error {
 	}
 	d.scratch = scratch
 	return nil
+}
+
+// scratchBytes is the memory of intermediate results, those of cuBLASLt too.
+func (d *Device) scratchBytes() int64 {
+	bytes := d.scratch.Bytes
+	if d.products != nil {
+		bytes += d.products.WorkspaceBytes()
+	}
+	return bytes
 }
 
 // function is a kernel with the size of its blocks.

@@ -63,9 +63,9 @@ func (m *memory) Read(p graph.Place, offset int, to []float32) error {
 		return err
 	}
 	if err := m.device.gpu.Compute.Synchronize(); err != nil {
-		return hinted(err)
+		return m.device.explained(err)
 	}
-	return hinted(driver.Download(m.device.gpu.Compute, to, at))
+	return m.device.explained(driver.Download(m.device.gpu.Compute, to, at))
 }
 
 // Write copies to a flat buffer, behind the runs that were begun.
@@ -74,7 +74,7 @@ func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 	if err != nil {
 		return err
 	}
-	return hinted(driver.Upload(m.device.gpu.Compute, at, from))
+	return m.device.explained(driver.Upload(m.device.gpu.Compute, at, from))
 }
 
 // at is the address of an element of a flat buffer, which so many follow. Other places have none.
