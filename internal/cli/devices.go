@@ -60,10 +60,6 @@ func (o *deviceOptions) check(flags *pflag.FlagSet) (err error) {
 			map[string]string{"gloo": "CPUs", "nccl": "GPUs"}[backend]), "leave out --backend, or pass --backend "+backend)}
 	}
 	o.Backend = backend
-	if p.gpus != nil && p.world > 1 {
-		return console.Hint(fmt.Errorf("--world_size %d: this version of uer trains on one GPU", p.world),
-			"pass --device cpu to train all ranks on the CPU, with the same batches")
-	}
 	return nil
 }
 

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"uer/internal/collective"
 	"uer/internal/console"
+	driver "uer/internal/cuda"
 	"uer/internal/gloo"
 )
 
@@ -44,8 +47,12 @@ func join(ctx context.Context, options pretrainOptions, data trainingData, statu
 	if err != nil {
 		return others{}, nil, fmt.Errorf("the name of this machine: %w", err)
 	}
+	common, err := facts(options, data)
+	if err != nil {
+		return others{}, nil, err
+	}
 	member, err := collective.Join(ctx, collective.Options{
-		Job: p.job, WorldSize: p.world, Ranks: p.ranks, Name: name, PID: os.Getpid(), Facts: facts(options, data),
+		Job: p.job, WorldSize: p.world, Ranks: p.ranks, Name: name, PID: os.Getpid(), Facts: common,
 		Network: p.network, Patience: patience, Timeout: options.Devices.timeout(),
 		Status: func(line string) { fmt.Fprintln(status, line) },
 	})
@@ -54,6 +61,12 @@ func join(ctx context.Context, options pretrainOptions, data trainingData, statu
 	}
 	o := others{member: member}
 	here := member.Hosts()[member.Process()]
+	summary := fmt.Sprintf("Ranks    %s of %d in this process, of %d; gradients by", collective.FormatRanks(p.ranks), p.world, len(member.Hosts()))
+	if p.gpus != nil {
+		useInterface(here.Address)
+		fmt.Fprintf(status, "%s NCCL from %s\n", summary, here.Address)
+		return o, collective.NewSpread(member, nil), nil
+	}
 	engine, err := gloo.Connect(gloo.Options{
 		Process: member.Process(), Processes: len(member.Hosts()), Address: here.Address, Timeout: 2 * options.Devices.timeout(),
 		Put: member.Put, Get: member.Get,
@@ -62,8 +75,7 @@ func join(ctx context.Context, options pretrainOptions, data trainingData, statu
 		return others{}, nil, o.leave(err)
 	}
 	o.engine = engine
-	fmt.Fprintf(status, "Ranks    %s of %d in this process, of %d; gradients by Gloo from %s\n",
-		collective.FormatRanks(p.ranks), p.world, len(member.Hosts()), here.Address)
+	fmt.Fprintf(status, "%s Gloo from %s\n", summary, here.Address)
 	return o, collective.NewSpread(member, engine), nil
 }
 
@@ -95,8 +107,26 @@ func (o others) leave(err error) error {
 	return cmp.Or(err, o.engine.Close())
 }
 
+// useInterface makes NCCL use the network in which the processes have met, unless the user has chosen one or there is
+// InfiniBand. NCCL would guess otherwise.
+func useInterface(address string) {
+	const variable = "NCCL_SOCKET_IFNAME"
+	if cards, _ := filepath.Glob("/sys/class/infiniband/*"); os.Getenv(variable) != "" || len(cards) > 0 {
+		return
+	}
+	interfaces, _ := net.Interfaces()
+	for _, i := range interfaces {
+		addresses, _ := i.Addrs()
+		for _, a := range addresses {
+			if ip, ok := a.(*net.IPNet); ok && ip.IP.String() == address {
+				_ = os.Setenv(variable, "="+i.Name)
+			}
+		}
+	}
+}
+
 // facts are what all processes must have in common.
-func facts(options pretrainOptions, data trainingData) []collective.Fact {
+func facts(options pretrainOptions, data trainingData) ([]collective.Fact, error) {
 	list := []collective.Fact{{Name: "the version of uer", Value: version()}}
 	settings := maps.Clone(options.settings)
 	for _, name := range localSettings {
@@ -114,5 +144,13 @@ func facts(options pretrainOptions, data trainingData) []collective.Fact {
 	if data.resumed != nil {
 		list = append(list, collective.Fact{Name: "the step of the checkpoint", Value: fmt.Sprint(data.resumed.Step)})
 	}
-	return list
+	list = append(list, collective.Fact{Name: "the device", Value: options.Devices.Backend})
+	if options.Devices.placement.gpus == nil {
+		return list, nil
+	}
+	library, err := driver.FindNCCL()
+	if err != nil {
+		return nil, withHint(err)
+	}
+	return append(list, collective.Fact{Name: "the version of NCCL", Value: library.Version}), nil
 }

@@ -85,7 +85,9 @@ func (o *deviceOptions) placeByFlags() (placement, error) {
 }
 
 // onGPU reports whether the flags ask for GPUs.
-func (o *deviceOptions) onGPU() bool { return o.Device == "cuda" || o.Device == "auto" && len(o.GPURanks) > 0 }
+func (o *deviceOptions) onGPU() bool {
+	return o.Device == "cuda" || o.Device == "auto" && len(o.GPURanks) > 0
+}
 
 // single returns the placement of a single rank.
 func (o *deviceOptions) single() placement {

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"uer/internal/batch"
 	"uer/internal/collective"
@@ -24,15 +26,21 @@ type rank struct {
 	connection collective.Collective // to the other ranks; nil if there are none
 }
 
-// openRanks opens all ranks of this process.
+// openRanks opens all ranks of this process, at the same time, since GPUs wait for one another. If one fails, none stays open.
 func openRanks(options pretrainOptions, data trainingData, connections []*collective.Local, hosts []collective.Host) ([]rank, error) {
-	var ranks []rank
+	ranks, errs := make([]rank, len(connections)), make([]error, len(connections))
+	var all sync.WaitGroup
 	for i, connection := range connections {
-		r, err := openRank(options, data, connection, i, hosts)
-		if err != nil {
-			return nil, errors.Join(err, closeRanks(ranks, false))
-		}
-		ranks = append(ranks, r)
+		all.Go(func() {
+			if ranks[i], errs[i] = openRank(options, data, connection, i, hosts); errs[i] != nil && connection.Size() > 1 {
+				errs[i] = connection.Abort(errs[i])
+			}
+		})
+	}
+	all.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		ranks = slices.DeleteFunc(ranks, func(r rank) bool { return r.device == nil })
+		return nil, errors.Join(err, closeRanks(ranks, false))
 	}
 	return ranks, nil
 }
@@ -70,7 +78,15 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 // openDevice opens the device of one rank, which is the number-th of this process.
 func openDevice(o deviceOptions, connection *collective.Local, number int, hosts []collective.Host) (device.Device, error) {
 	if o.placement.gpus != nil {
-		gpu, err := cuda.New(cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision})
+		settings := cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision}
+		if connection.Size() > 1 {
+			id, err := groupID(connection)
+			if err != nil {
+				return nil, err
+			}
+			settings.Ranks = &cuda.Ranks{ID: id, Rank: connection.Rank(), Size: connection.Size(), Over: connection.Over()}
+		}
+		gpu, err := cuda.New(settings)
 		var unavailable *driver.Unavailable
 		if errors.As(err, &unavailable) {
 			err = console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
@@ -90,6 +106,31 @@ func openDevice(o deviceOptions, connection *collective.Local, number int, hosts
 		return nil, err
 	}
 	return processor, nil
+}
+
+// groupID returns the name of the group of all GPUs, which rank 0 makes.
+func groupID(connection *collective.Local) (id driver.GroupID, err error) {
+	var own []byte
+	if connection.Rank() == 0 {
+		id, err = driver.NewGroupID()
+		own = id[:]
+	}
+	if err != nil {
+		return id, withHint(err)
+	}
+	all, err := connection.Gather(own)
+	if err == nil {
+		copy(id[:], all[0])
+	}
+	return id, err
+}
+
+// withHint adds to an error of package cuda what to do about it.
+func withHint(err error) error {
+	if hint := driver.Hint(err); hint != "" {
+		return console.Hint(err, hint)
+	}
+	return err
 }
 
 // onThisMachine returns the number of ranks that share the machine of a rank, and its number among them. Without other

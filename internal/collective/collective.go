@@ -6,6 +6,12 @@
 // process, and through a [Member] those of several: the members meet at a hub in the process of rank 0.
 package collective
 
+import "errors"
+
+// ErrExchange means that an exchange of gradients has failed. Usually the cause is that another rank has ended, which is the
+// error to report.
+var ErrExchange = errors.New("the exchange of gradients has failed")
+
 // Collective is the connection of one rank to the others. All ranks must make the same calls in the same order, each from
 // one goroutine at a time. Only Abort may be called at any time and by any goroutine.
 type Collective interface {

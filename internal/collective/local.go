@@ -37,7 +37,8 @@ type team struct {
 	mutex      sync.Mutex
 	changed    sync.Cond
 	duplicates []*group
-	err        error // of the rank that failed first
+	err        error         // of the rank that failed first
+	over       chan struct{} // closed when a rank has failed
 }
 
 // NewLocal returns the connections of a number of ranks, all of this process, in order.
@@ -50,7 +51,7 @@ func NewLocal(size int) []*Local {
 }
 
 // NewSpread returns the connections of the ranks of this process that also connect to the processes that a member has
-// joined. The engine exchanges the gradients.
+// joined. The engine exchanges what AllReduce sums; without one, AllReduce must not be called.
 func NewSpread(member *Member, engine Engine) []*Local {
 	t := &team{world: member.o.WorldSize, ranks: member.o.Ranks, member: member, engine: engine}
 	ranks := connect(t)
@@ -65,15 +66,21 @@ func NewSpread(member *Member, engine Engine) []*Local {
 func (t *team) end(err error) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	if t.err == nil {
-		t.err = err
-		t.changed.Broadcast()
-	}
+	t.fail(err)
 	return t.err
 }
 
+// fail is end with t.mutex locked.
+func (t *team) fail(err error) {
+	if t.err == nil && err != nil {
+		t.err = err
+		close(t.over)
+		t.changed.Broadcast()
+	}
+}
+
 func connect(t *team) []*Local {
-	t.changed.L = &t.mutex
+	t.changed.L, t.over = &t.mutex, make(chan struct{})
 	g := t.newGroup()
 	ranks := make([]*Local, len(t.ranks))
 	for i := range ranks {
@@ -99,6 +106,9 @@ func (l *Local) Duplicate() *Local {
 	return duplicate
 }
 
+// Over is closed when a rank has failed, here or in another process.
+func (l *Local) Over() <-chan struct{} { return l.over }
+
 // Rank implements Collective, as do the methods below.
 func (l *Local) Rank() int { return l.ranks[l.index] }
 
@@ -109,7 +119,7 @@ func (l *Local) Size() int { return l.world }
 // all. With several processes, each process sums one shard of the values of all ranks.
 func (l *Local) AllReduce(values []float32) error {
 	l.values[l.index] = values
-	if l.engine != nil {
+	if l.member != nil {
 		return l.meet(l.sumSpread)
 	}
 	if err := l.meet(nil); err != nil {
@@ -195,12 +205,9 @@ func (g *group) meet(last func() error) error {
 			g.mutex.Unlock()
 			err := last()
 			g.mutex.Lock()
-			if g.err == nil && err != nil {
-				g.err = err
-			}
+			g.fail(err)
 		}
 		if g.err != nil {
-			g.changed.Broadcast()
 			return g.err
 		}
 		g.round++

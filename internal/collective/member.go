@@ -269,17 +269,6 @@ func (m *Member) cause() error {
 	return m.err
 }
 
-// because returns why an exchange with the other processes has failed. Usually one of them has ended, and the hub is just
-// finding out which.
-func (m *Member) because(err error) error {
-	select {
-	case <-m.over:
-		return m.cause()
-	case <-time.After(2 * beatInterval):
-		return err
-	}
-}
-
 func (m *Member) ended() bool {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
@@ -383,6 +372,12 @@ func (m *Member) gather(own [][]byte) ([][]byte, error) {
 // Abort ends the training because a rank of this process has failed. It returns the error that all processes get, which
 // is the first one.
 func (m *Member) Abort(rank int, err error) error {
+	if errors.Is(err, ErrExchange) { // the hub is just finding out who has ended
+		select {
+		case <-m.over:
+		case <-time.After(2 * beatInterval):
+		}
+	}
 	own := &Failure{Rank: rank, Host: m.o.Name, Text: err.Error()}
 	m.outbox.put(message{Abort: own})
 	late := time.AfterFunc(2*beatInterval, func() { m.end(own) })

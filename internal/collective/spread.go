@@ -94,10 +94,10 @@ func (g *group) during(exchange func() error) error {
 	go func() { done <- exchange() }()
 	select {
 	case err := <-done:
-		if err == nil {
-			return nil
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrExchange, err)
 		}
-		return g.member.because(err)
+		return err
 	case <-g.member.Over():
 		return g.member.cause()
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"uer/internal/collective"
 	"uer/internal/console"
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -24,6 +23,7 @@ type Device struct {
 	functions map[string]*function
 	scratch   *driver.Buffer // of one operation at a time; all run in one stream
 	trail     *trail
+	group     *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
 	name      string
 }
 
@@ -31,8 +31,14 @@ type Device struct {
 type Options struct {
 	Number    int    // of the GPU, as the driver counts
 	Precision string // fp32; "" is fp32
-	// Ranks connects the device to those of the other replicas; nil if there are none.
-	Ranks collective.Collective
+	Ranks     *Ranks // connects the GPU to those of the other replicas; nil if there are none
+}
+
+// Ranks say which replica a GPU trains, and how it finds the GPUs of the others. All must be opened at the same time.
+type Ranks struct {
+	ID         driver.GroupID // the same for all
+	Rank, Size int
+	Over       <-chan struct{} // closed when the training has ended, so that no GPU waits for another any more
 }
 
 // Details are what is worth knowing of a GPU in use.
@@ -49,10 +55,6 @@ func New(o Options) (*Device, error) {
 		return nil, console.Hint(fmt.Errorf("--precision %s: GPUs compute in fp32 only, in this version", o.Precision),
 			"leave out --precision")
 	}
-	if o.Ranks != nil && o.Ranks.Size() > 1 {
-		return nil, console.Hint(errors.New("one GPU trains one replica only, in this version"),
-			"leave out --world_size, or pass --device cpu")
-	}
 	gpu, err := driver.Open(o.Number)
 	if err != nil {
 		return nil, hinted(err)
@@ -63,6 +65,9 @@ func New(o Options) (*Device, error) {
 	var slow string
 	if d.trail, err = newTrail(gpu); err == nil {
 		slow, err = d.openProducts()
+	}
+	if err == nil && o.Ranks != nil {
+		d.group, err = gpu.Join(o.Ranks.ID, o.Ranks.Size, o.Ranks.Rank, o.Ranks.Over)
 	}
 	if err != nil {
 		gpu.Close()
@@ -142,8 +147,11 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 // Close waits for the GPU and frees what was allocated on it.
 func (d *Device) Close() error {
 	var err error
+	if d.group != nil {
+		err = d.group.Close()
+	}
 	if d.products != nil {
-		err = d.products.Close()
+		err = errors.Join(err, d.products.Close())
 	}
 	return errors.Join(err, d.gpu.Close())
 }
