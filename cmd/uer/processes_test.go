@@ -19,7 +19,7 @@ import (
 // fleet is a training of several processes on this machine.
 type fleet struct {
 	folder    string
-	library   string
+	variables []string
 	address   string // of rank 0
 	flags     []string
 	processes []*process
@@ -27,20 +27,26 @@ type fleet struct {
 
 type process struct {
 	*exec.Cmd
-	said bytes.Buffer
+	said, printed bytes.Buffer
 }
 
-// newFleet makes a dataset to train on. The flags are those of all processes.
+// newFleet makes a dataset to train on, on CPUs. The flags are those of all processes.
 func newFleet(t *testing.T, flags ...string) *fleet {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("starts many processes")
 	}
-	f := &fleet{folder: t.TempDir(), library: glootest.Build(t), address: freeAddress(t)}
+	return newFleetOn(t, []string{"UER_GLOO_LIB=" + glootest.Build(t)}, append([]string{"--device", "cpu"}, flags...)...)
+}
+
+// newFleetOn is newFleet with the variables of all processes.
+func newFleetOn(t *testing.T, variables []string, flags ...string) *fleet {
+	t.Helper()
+	f := &fleet{folder: t.TempDir(), variables: variables, address: freeAddress(t)}
 	f.flags = append([]string{
 		"--dataset_path", f.path("dataset.pt"), "--vocab_path", "../../models/demo_vocab.txt", "--config_path", "../../models/bert/tiny_config.json",
 		"--layers_num", "1", "--batch_size", "2", "--total_steps", "6", "--save_checkpoint_steps", "3", "--report_steps", "2", "--learning_rate", "1e-3",
-		"--device", "cpu", "--threads", "1", "--target", "mlm",
+		"--threads", "1", "--target", "mlm",
 	}, flags...)
 	if output, err := exec.Command("uer", "preprocess", "--corpus_path", "../../corpora/demo.txt", "--vocab_path", "../../models/demo_vocab.txt",
 		"--dataset_path", f.path("dataset.pt"), "--target", "mlm", "--dynamic_masking", "--seq_length", "32").CombinedOutput(); err != nil {
@@ -69,7 +75,7 @@ func (f *fleet) start(t *testing.T, arguments ...string) *process {
 		variables, arguments = arguments[:i], arguments[i+1:]
 	}
 	p := &process{Cmd: exec.Command("uer", append(append([]string{"pretrain"}, f.flags...), arguments...)...)}
-	p.Stderr, p.Env = &p.said, append(append(os.Environ(), "UER_GLOO_LIB="+f.library), variables...)
+	p.Stdout, p.Stderr, p.Env = &p.printed, &p.said, append(append(os.Environ(), f.variables...), variables...)
 	if err := p.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -188,6 +188,9 @@ func describeDevices(ranks []rank) string {
 	count := map[string]int{}
 	for _, r := range ranks {
 		name := r.device.Name()
+		if gpu, ok := r.device.(*cuda.Device); ok && len(ranks) > 1 {
+			name = gpu.Kind()
+		}
 		if count[name]++; count[name] == 1 {
 			names = append(names, name)
 		}

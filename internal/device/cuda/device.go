@@ -25,6 +25,7 @@ type Device struct {
 	trail     *trail
 	group     *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
 	name      string
+	kind      string
 }
 
 // Options of a device.
@@ -73,7 +74,7 @@ func New(o Options) (*Device, error) {
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
-	d.name = fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
+	d.kind, d.name = fmt.Sprintf("%s (fp32%s)", gpu.Name, slow), fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
 	return d, nil
 }
 
@@ -112,6 +113,9 @@ func advised(err error, full string) error {
 
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
+
+// Kind is the name of the device without its number.
+func (d *Device) Kind() string { return d.kind }
 
 // Details describes the GPU's memory and its software.
 func (d *Device) Details() (Details, error) {
