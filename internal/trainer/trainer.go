@@ -50,6 +50,7 @@ type Trainer struct {
 	Lines      io.Writer             // for the report lines
 	Status     io.Writer             // for all other messages
 	Profile    *device.Profile       // unless nil, records the time of operations
+	HeldOut    *HeldOut              // the evaluation on held-out data; nil if there is none
 
 	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.
 	Origin checkpoint.State
@@ -60,6 +61,7 @@ type Trainer struct {
 	figures figures
 	buckets *buckets // nil if there are no other ranks
 	start   int      // the step that was resumed after; 0 at the beginning
+	resumed checkpoint.State
 	learnt  learnt
 	saves   saves
 	pace    pace
@@ -70,6 +72,11 @@ type Trainer struct {
 type learnt struct {
 	step, updates int
 	after         batch.Progress
+}
+
+// state says the same in a checkpoint, given the position of all ranks.
+func (l *learnt) state(position batch.Position) checkpoint.State {
+	return checkpoint.State{Step: l.step, Updates: l.updates, Position: position}
 }
 
 // Load loads the model and the update on a device. The replica starts from the given parameters.
@@ -83,8 +90,10 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	if t.Pass, err = d.Load(t.Model.Program, t.Memory); err != nil {
 		return err
 	}
-	t.Update, err = d.Load(t.Optimizer.Program, t.Memory)
-	return err
+	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil || t.HeldOut == nil {
+		return err
+	}
+	return t.HeldOut.share(d, t.Memory)
 }
 
 // Updates returns the number of updates in a number of steps. Schedules of the learning rate count updates.
@@ -96,14 +105,15 @@ func Updates(totalSteps, accumulationSteps int) int {
 // its position.
 func (t *Trainer) Resume(f *checkpoint.File) error {
 	t.start, t.Optimizer.Updates = f.Step, f.Updates
-	t.saves.last = f.Path
+	t.saves.last, t.resumed = f.Path, f.State
+	t.HeldOut.resume(f)
 	return f.Restore(&t.Optimizer.Program.Layout, t.Memory)
 }
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
 // saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
-// no next batch, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
-// several ranks fails, all return its error.
+// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters
+// are not updated after it. If one of several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
 		err = t.train(ctx)
@@ -123,19 +133,19 @@ func isStop(ctx context.Context, err error) bool {
 }
 
 func (t *Trainer) train(ctx context.Context) error {
-	if t.start >= t.TotalSteps {
-		return nil
-	}
 	report := newReport(t)
 	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
+	if ends, err := t.resumeHeldOut(ctx, report); ends || err != nil || t.start >= t.TotalSteps {
+		return err
+	}
 	pending := 0 // batches that the gradients are summed over
-	t.at(t.start+1, "data", false)
-	b, failure := t.Batches.Next()
+	b, failure := t.next(t.start + 1)
 	leaves, err := t.leaves(ctx, failure)
 	for step := t.start + 1; err == nil; step++ {
 		if leaves != stays {
-			return t.leave(ctx, report, step, failure, leaves)
+			return t.leave(ctx, report, failure, leaves)
 		}
+		began := time.Now()
 		pending++
 		updates := pending == t.AccumulationSteps || step == t.TotalSteps
 		if err := t.forwardBackward(b, step, pending > 1, updates); err != nil {
@@ -143,10 +153,12 @@ func (t *Trainer) train(ctx context.Context) error {
 		}
 		after := b.After
 		if step < t.TotalSteps {
-			t.at(step+1, "data", false)
-			b, failure = t.Batches.Next()
+			b, failure = t.next(step + 1)
 		}
 		// All ranks have come here before any of them updates, so that a loss that is not finite is the first error.
+		if failure == nil {
+			failure = t.settle(false)
+		}
 		t.at(step, "agreement on the next step", true)
 		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
@@ -155,40 +167,63 @@ func (t *Trainer) train(ctx context.Context) error {
 			if report.rate, err = t.update(step, pending); err != nil {
 				return err
 			}
-			pending = 0
 			t.learnt = learnt{step, t.Optimizer.Updates, after}
 		}
 		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps
-		if err := t.finish(report, saves || step == t.start+1); err != nil {
+		evaluates := updates && t.HeldOut.due(step, pending, t.TotalSteps)
+		if updates {
+			pending = 0
+		}
+		if err := t.finish(report, saves || evaluates || step == t.start+1); err != nil {
 			return err
 		}
-		if saves {
-			if err := t.save(step); err != nil {
+		t.pace.step(time.Since(began))
+		ends := step == t.TotalSteps
+		if evaluates {
+			if err := t.evaluate(ctx, step, report); err != nil {
 				return err
 			}
-			if step == t.TotalSteps {
-				return nil
-			}
-			leaves, err = t.leaves(ctx, failure) // saving may have taken long
+			ends = ends || t.HeldOut.exhausted()
 		}
-		t.pace.step(time.Now())
+		if saves || ends {
+			if err := t.save(step, ends); err != nil {
+				return err
+			}
+		}
+		if ends {
+			return t.sayWhyEarly(step)
+		}
+		if saves || evaluates {
+			leaves, err = t.leaves(ctx, failure) // they may have taken long
+		}
 	}
 	return err
 }
 
-// leave ends training before a step. failure is why this rank has no batch for it, nil if it has one. What has been learnt
-// is saved first.
-func (t *Trainer) leave(ctx context.Context, report *report, step int, failure error, why leaving) error {
+// next returns the batch of a step.
+func (t *Trainer) next(step int) (*batch.Batch, error) {
+	t.at(step, "data", false)
+	b, err := t.Batches.Next()
+	if err != nil {
+		return nil, fmt.Errorf("step %d: %w", step, err)
+	}
+	return b, nil
+}
+
+// leave ends training. failure is why this rank cannot go on, nil if it can. What has been learnt is saved first.
+func (t *Trainer) leave(ctx context.Context, report *report, failure error, why leaving) error {
 	if err := t.report(report, true); err != nil {
 		return err
 	}
 	var err error
 	if t.saves.learnt != t.learnt.step {
-		err = t.save(t.learnt.step)
+		err = t.save(t.learnt.step, true)
+	} else {
+		err = t.settle(true)
 	}
 	switch {
 	case failure != nil:
-		return errors.Join(fmt.Errorf("step %d: %w", step, failure), err)
+		return errors.Join(failure, err)
 	case err != nil:
 		return err
 	case why == fails:
@@ -288,10 +323,11 @@ func failed(step int, err error) error {
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
+	saving := t.settle(true) // the last one may be being written
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: %w", step, err),
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
