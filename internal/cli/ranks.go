@@ -75,7 +75,7 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 		r.connection = connection
 	}
 	if r.heldOut, err = data.newHeldOut(options, r.connection); err != nil {
-		closeRanks([]rank{r})
+		closeRanks([]rank{r}, false)
 		return rank{}, err
 	}
 	return r, nil
