@@ -1,8 +1,8 @@
 // Package checkpoint saves a model's parameters as PyTorch state dicts and loads them.
 //
-// A parameter is stored under its UER-py name, a tied one under each of its names. Files of newer versions of UER-py,
-// which name parameters differently, can be loaded too. A file need not match the model exactly; [Match] reports the
-// differences. A saved file is complete or absent.
+// A parameter is stored once, under the names that the versions of UER-py give it ([Naming]): they load a file without
+// a word about tensors that they do not know, or miss. [Load] reads the names of all versions. A file need not match the
+// model exactly; [Match] reports the differences. A saved file is complete or absent.
 package checkpoint
 
 import (
@@ -80,11 +80,11 @@ func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, 
 
 // Save writes the parameters as a PyTorch state dict to prefix-step and returns that path. The file is complete or
 // absent.
-func Save(prefix string, step int, program *graph.Program, parameters []float32) (string, error) {
+func Save(prefix string, step int, naming Naming, program *graph.Program, parameters []float32) (string, error) {
 	var tensors []statedict.Tensor
 	for _, p := range program.Parameters {
 		values := parameters[p.Offset : p.Offset+p.Shape.Elements()]
-		for _, name := range append([]string{p.Name}, p.Aliases...) {
+		for _, name := range naming.Of(p) {
 			tensors = append(tensors, statedict.Tensor{Name: name, Shape: p.Shape, Data: values})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/masking"
@@ -24,6 +25,7 @@ type pretrainOptions struct {
 	TargetVocabPath     string
 	PretrainedModelPath string
 	OutputModelPath     string
+	CheckpointNames     string
 	ConfigPath          string
 	Tokenizer           string
 	TargetTokenizer     string
@@ -113,6 +115,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
 	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "PyTorch state dict to start from")
+	paths.Choice(&o.CheckpointNames, "checkpoint_names", checkpoint.AllNames, checkpoint.NameChoices,
+		"year of UER-py whose names tensors are saved under")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
 		`JSON, YAML or TOML file of settings, "" for none`)
 	paths.Require("vocab_path", "output_model_path")

@@ -82,6 +82,7 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
+			Naming:          checkpoint.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection,
 	}

@@ -31,6 +31,7 @@ type Settings struct {
 	BatchSize           int
 	Seed                int64
 	OutputModelPath     string // prefix of the names of checkpoints; if it is empty, nothing is saved
+	Naming              checkpoint.Naming
 }
 
 // Trainer trains one replica of a model on one device. With several ranks, each has a trainer and trains on its part of the
@@ -222,7 +223,7 @@ func (t *Trainer) save(step int) error {
 	if !allFinite(parameters) {
 		return t.stop(step, errors.New("parameters are not finite"))
 	}
-	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, parameters)
+	path, err := checkpoint.Save(t.OutputModelPath, step, t.Naming, t.Model.Program, parameters)
 	if err != nil {
 		return fmt.Errorf("step %d: saving the checkpoint: %w", step, err)
 	}
