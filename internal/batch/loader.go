@@ -20,11 +20,12 @@ type Options struct {
 	Vocabulary       *vocab.Vocabulary // bounds the ids of the dataset
 	TargetVocabulary *vocab.Vocabulary // seq2seq: bounds the ids of the output; nil: the same
 	BatchSize        int
-	BufferSize       int // number of instances that are shuffled together
+	BufferSize       int // UER-py's order: number of instances that are shuffled together; 0: our own order
 	Seed             int64
 	Rank, WorldSize  int
 	Masker           *masking.Masker // draws the masks of a dataset that has none
 	KeepPadding      bool            // pad each sequence to the sequence length
+	From             *Position       // where to continue; nil: at the start
 }
 
 // Loader makes batches a few ahead, in a goroutine of its own. The dataset must stay open until Close.
@@ -47,7 +48,7 @@ func New(d *dataset.Dataset, o Options) (*Loader, error) {
 		return nil, err
 	}
 	length := d.Metadata.SequenceLength
-	if o.BatchSize < 1 || o.BufferSize < 1 || o.Rank < 0 || o.Rank >= o.WorldSize {
+	if o.BatchSize < 1 || o.BufferSize < 0 || o.Rank < 0 || o.Rank >= o.WorldSize {
 		return nil, fmt.Errorf("batches of %d from buffers of %d for rank %d of %d",
 			o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
 	}
