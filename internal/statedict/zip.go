@@ -21,12 +21,12 @@ type archive struct {
 	room    uint64 // bytes that the entries not yet read may have, as entries do not overlap
 }
 
-func readZip(data []byte) ([]Tensor, error) {
+func readZip(data []byte) (*File, error) {
 	content, _, err := zipContent(data)
 	if err != nil {
 		return nil, err
 	}
-	return content.tensors(len(data))
+	return content.file("PyTorch", len(data))
 }
 
 // zipContent reads the pickle and the storages of a zip file, whose checksums it verifies.
