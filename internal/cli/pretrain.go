@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/exchange"
 	"uer/internal/masking"
 	"uer/internal/model"
 	"uer/internal/optimizer"
@@ -24,6 +24,8 @@ type pretrainOptions struct {
 	VocabPath           string
 	TargetVocabPath     string
 	PretrainedModelPath string
+	PretrainedVocabPath string
+	Resize              bool
 	OutputModelPath     string
 	CheckpointNames     string
 	ConfigPath          string
@@ -114,8 +116,11 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary that the dataset was made with")
 	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
-	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "PyTorch state dict to start from")
-	paths.Choice(&o.CheckpointNames, "checkpoint_names", checkpoint.AllNames, checkpoint.NameChoices,
+	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "",
+		"model to start from: PyTorch or safetensors, or a folder of Hugging Face")
+	paths.Text(&o.PretrainedVocabPath, "pretrained_vocab_path", "", "vocabulary of that model, for --resize")
+	paths.Bool(&o.Resize, "resize", "let that model have another vocabulary or another number of positions")
+	paths.Choice(&o.CheckpointNames, "checkpoint_names", exchange.AllNames, exchange.NameChoices,
 		"year of UER-py whose names tensors are saved under")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
 		`JSON, YAML or TOML file of settings, "" for none`)
@@ -175,6 +180,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet) (err error) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
+		return err
+	}
+	if err := o.checkPretrained(); err != nil {
 		return err
 	}
 	if err := o.Devices.check(); err != nil {

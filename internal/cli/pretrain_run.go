@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
-	"uer/internal/checkpoint"
 	"uer/internal/console"
+	"uer/internal/exchange"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/trainer"
@@ -56,7 +55,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
+	if err := loadPretrained(options, data, m, parameters, streams.Err); err != nil {
 		return nil, err
 	}
 	trainers := make([]*trainer.Trainer, len(ranks))
@@ -82,7 +81,7 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
-			Naming:          checkpoint.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
+			Naming:          exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection,
 	}
@@ -97,34 +96,6 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 		return nil, err
 	}
 	return t, nil
-}
-
-// load reads the parameters of a pretrained model and prints which of them it has.
-func load(path string, m *model.Model, parameters []float32, status io.Writer) error {
-	if path == "" {
-		return nil
-	}
-	match, err := checkpoint.Load(path, m.Program, parameters)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(status, "Weights  %s: %d of %d tensors\n", path, match.Loaded, len(m.Program.Parameters))
-	if len(match.Missing) > 0 {
-		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
-	}
-	if len(match.Unused) > 0 {
-		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
-	}
-	return nil
-}
-
-// some joins the first few names of a list.
-func some(names []string) string {
-	const few = 4
-	if len(names) <= few {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:few], ", ") + ", ..."
 }
 
 // announce prints what training will do.

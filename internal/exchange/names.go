@@ -1,4 +1,4 @@
-package checkpoint
+package exchange
 
 import (
 	"slices"
@@ -60,17 +60,42 @@ type Naming struct {
 	Target   string // of the model: some names depend on it
 }
 
-// Of returns the names of a parameter, those of 2021 first.
-func (n Naming) Of(p graph.Parameter) []string {
+// Of returns the names of a parameter of a model with the given layout, those of 2021 first.
+func (n Naming) Of(p graph.Parameter, layout *graph.Layout) []string {
 	var names []string
 	for _, name := range append([]string{p.Name}, p.Aliases...) {
 		for _, year := range NameChoices[1:] {
 			if all := n.Versions == "" || n.Versions == AllNames; !all && n.Versions != year {
 				continue
 			}
-			if renamed := rename(name, year, n.Target); !slices.Contains(names, renamed) {
-				names = append(names, renamed)
+			renamed := []string{rename(name, year, n.Target)}
+			if year == Names2023 && name == positionTable {
+				renamed = append(renamed, positionTables(layout)...)
 			}
+			for _, r := range renamed {
+				if !slices.Contains(names, r) {
+					names = append(names, r)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// TencentPretrain's T5 of 2024 has the table of relative positions in each layer of the encoder, all of them one table, and
+// does not use the encoder's own.
+const (
+	positionTable  = "encoder" + positionSuffix
+	positionSuffix = ".relative_pos_emb.relative_attention_bias.weight"
+	firstQuery     = ".self_attn.linear_layers.0.weight"
+)
+
+// positionTables returns the names of the table in the layers of a model.
+func positionTables(layout *graph.Layout) []string {
+	var names []string
+	for _, p := range layout.Parameters {
+		if block, ok := strings.CutSuffix(p.Name, firstQuery); ok && strings.HasPrefix(block, "encoder.transformer") {
+			names = append(names, block+positionSuffix)
 		}
 	}
 	return names
@@ -92,6 +117,9 @@ func translate(name string, known map[string]int) string {
 	if _, ok := known[name]; ok {
 		return name
 	}
+	if isLayerTable(name) {
+		return positionTable
+	}
 	for _, year := range []string{Names2023, Names2022} {
 		for _, r := range renamings[year] {
 			rest, matches := strings.CutPrefix(name, r.newer)
@@ -104,4 +132,9 @@ func translate(name string, known map[string]int) string {
 		}
 	}
 	return name
+}
+
+// isLayerTable reports whether a name is that of a table of relative positions in a layer.
+func isLayerTable(name string) bool {
+	return strings.HasPrefix(name, "encoder.transformer") && strings.HasSuffix(name, positionSuffix)
 }
