@@ -26,6 +26,7 @@ type Options struct {
 	Masker           *masking.Masker // draws the masks of a dataset that has none
 	KeepPadding      bool            // pad each sequence to the sequence length
 	From             *Position       // where to continue; nil: at the start
+	Verify           bool            // read the whole dataset in the background and end with what is wrong with it
 }
 
 // Loader makes batches a few ahead, in a goroutine of its own. The dataset must stay open until Close.
@@ -38,6 +39,7 @@ type Loader struct {
 	stopped sync.Once
 	err     error // why ready was closed
 	current *Batch
+	checked *verification // nil if there is none
 }
 
 var errClosed = errors.New("the batch loader has been closed")
@@ -69,6 +71,11 @@ func New(d *dataset.Dataset, o Options) (*Loader, error) {
 		ready:        make(chan *Batch, ahead),
 		stop:         make(chan struct{}),
 	}
+	if o.Verify {
+		if l.checked, err = verify(d, o, l.stop); err != nil {
+			return nil, err
+		}
+	}
 	for range ahead {
 		l.free <- &Batch{Size: o.BatchSize, SequenceLength: length}
 	}
@@ -99,6 +106,9 @@ func (l *Loader) Next() (*Batch, error) {
 		l.free <- l.current
 		l.current = nil
 	}
+	if err := l.checked.damage(); err != nil {
+		return nil, err
+	}
 	b, ok := <-l.ready
 	if !ok {
 		return nil, l.err
@@ -113,5 +123,6 @@ func (l *Loader) Close() {
 		close(l.stop)
 		for range l.ready {
 		}
+		l.checked.close()
 	})
 }

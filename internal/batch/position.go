@@ -68,6 +68,11 @@ func (p *Progress) Gather(ranks collective.Collective) (Position, error) {
 	return position, nil
 }
 
+// Alone returns the position if it is known without the other ranks.
+func (p *Progress) Alone() (position Position, known bool) {
+	return Position{Instances: p.Instances}, !p.buffered
+}
+
 // encode returns the progress as numbers of at most 16 bits.
 func (p *Progress) encode() []float32 {
 	r := p.position()

@@ -119,7 +119,7 @@ func TestLoadNamesOfEveryVersion(t *testing.T) {
 			for i := range values {
 				values[i] = float32(i%1021) / 8
 			}
-			path, err := Save(t.TempDir()+"/m.bin", 1, exchange.Naming{Versions: year, Target: target}, program, values)
+			path, err := Save(t.TempDir()+"/m.bin", 1, exchange.Naming{Versions: year, Target: target}, &program.Layout, &buffers{parameters: values}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -6,7 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
 
+	"uer/internal/checkpoint"
 	"uer/internal/console"
 	"uer/internal/exchange"
 	"uer/internal/model"
@@ -14,9 +19,10 @@ import (
 	"uer/internal/trainer"
 )
 
-// train builds the model, prints what it is about to do, and trains.
-func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
-	data, err := openData(options)
+// train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
+// training begins.
+func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
+	data, err := openData(options, resumed)
 	if err != nil {
 		return err
 	}
@@ -35,8 +41,24 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, streams.Out)
 		}
-		return trainer.RunRanks(ctx, trainers)
+		return runRanks(ctx, options, trainers, streams.Err)
 	})
+}
+
+// runRanks trains, and says how to continue if the training does not come to its end.
+func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+	err := trainer.RunRanks(ctx, trainers)
+	switch saved := trainers[0].Saved(); {
+	case err == nil:
+	case saved != "":
+		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
+	default:
+		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	}
+	if errors.Is(err, trainer.ErrDeadline) {
+		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}
+	}
+	return err
 }
 
 // prepare builds everything that training needs, and prints a summary.
@@ -53,25 +75,44 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
-	parameters := make([]float32, m.Program.ParameterSize)
-	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	if err := loadPretrained(options, data, m, parameters, streams.Err); err != nil {
+	parameters, err := initialParameters(options, data, m, streams.Err)
+	if err != nil {
+		return nil, err
+	}
+	deadline, err := jobEnd()
+	if err != nil {
 		return nil, err
 	}
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
-		if trainers[i], err = newTrainer(options, m, parameters, r); err != nil {
+		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
+		trainers[i].Deadline, trainers[i].Origin = deadline, origin(options, data)
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
 	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 
-// newTrainer returns the trainer of one rank, whose replica starts from the given parameters.
-func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+// initialParameters returns the parameters that training starts from: those of the checkpoint to resume, or random ones and
+// those of the pretrained model.
+func initialParameters(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+	parameters := make([]float32, m.Program.ParameterSize)
+	model.Initialize(options.Model, m.Program, parameters, options.Seed)
+	if data.resumed != nil {
+		return parameters, data.resumed.Weights(m.Program, parameters)
+	}
+	return parameters, loadPretrained(options, data, m, parameters, status)
+}
+
+// newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
+// is one to resume.
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
+	if resumed != nil {
+		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
+	}
 	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
 	if err != nil {
 		return nil, err
@@ -95,15 +136,35 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 	if err := t.Load(r.device, parameters); err != nil {
 		return nil, err
 	}
+	if resumed != nil {
+		return t, t.Resume(resumed)
+	}
 	return t, nil
+}
+
+// jobEnd returns when the job ends that this process is part of, if Slurm says so; the zero time if not.
+func jobEnd() (time.Time, error) {
+	text := os.Getenv("SLURM_JOB_END_TIME")
+	if text == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("SLURM_JOB_END_TIME=%q is not a time in seconds", text)
+	}
+	return time.Unix(seconds, 0), nil
 }
 
 // announce prints what training will do.
 func announce(options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank, status io.Writer) {
-	pass := stepsPerPass(options, data)
+	batch := options.BatchSize * len(ranks)
+	passes := float64(options.TotalSteps) * float64(batch) / float64(data.dataset.Len())
+	if data.bufferSize(options) > 0 {
+		passes = float64(options.TotalSteps) / float64(stepsPerPass(options, data))
+	}
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
-		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
+		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
+		counted(int64(stepsPerPass(options, data)), "step"))
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))
+		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
 }

@@ -12,7 +12,7 @@ import (
 type archiveWriter struct {
 	zip      *zip.Writer
 	position *counter
-	owed     int64 // bytes that zip still has to write between the last entry and the next header
+	owed     int64           // bytes that zip still has to write between the last entry and the next header
 	header   *zip.FileHeader // of the last entry; it has the checksum when the next one has begun
 	err      error
 }
