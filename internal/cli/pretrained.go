@@ -95,7 +95,12 @@ func printMatch(source *exchange.Source, match exchange.Match, parameters int, s
 	if len(match.Unused) > 0 {
 		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
 	}
-	for _, r := range match.Resized {
+	printResized(match.Resized, status)
+}
+
+// printResized says what became of the rows of tables.
+func printResized(tables []exchange.Resized, status io.Writer) {
+	for _, r := range tables {
 		fmt.Fprintf(status, "         %s from %s to %s rows: %s kept", r.Name, console.Count(r.From), console.Count(r.To), console.Count(r.Kept))
 		for _, part := range []struct {
 			rows int

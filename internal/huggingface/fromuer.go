@@ -29,7 +29,7 @@ func FromUER(m config.Model, tensors []statedict.Tensor) ([]statedict.Tensor, *C
 	names := wanted(kind, m)
 	var out []statedict.Tensor
 	for _, name := range names {
-		t, err := toGPT2(byName, name)
+		t, err := find(kind, byName, name)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -44,6 +44,18 @@ func FromUER(m config.Model, tensors []statedict.Tensor) ([]statedict.Tensor, *C
 	}
 	c.Tied = &tied
 	return out, c, nil
+}
+
+// find returns a tensor of ours with the layout of theirs.
+func find(kind string, tensors map[string]statedict.Tensor, name string) (statedict.Tensor, error) {
+	if kind == GPT2 {
+		return toGPT2(tensors, name)
+	}
+	t, ok := tensors[name]
+	if !ok {
+		return t, fmt.Errorf("it has no tensor %s", name)
+	}
+	return t, nil
 }
 
 // Kind returns the architecture that computes what a model does.
