@@ -81,6 +81,11 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 		m.activations += pass.Activations + update.Activations
 		m.used += pass.ActivationsUsed + update.ActivationsUsed
 		m.packed += pass.PackedWeights
+		if t.HeldOut != nil {
+			evaluation := t.HeldOut.Program.Usage()
+			m.activations += evaluation.Activations
+			m.packed += evaluation.PackedWeights
+		}
 	}
 	return m
 }

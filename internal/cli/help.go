@@ -19,6 +19,9 @@ func groupedUsage(command *cobra.Command) error {
 	flags := map[string][]*pflag.Flag{}
 	width := 0
 	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
+		}
 		section := config.GroupOf(flag)
 		if flags[section] == nil {
 			sections = append(sections, section)

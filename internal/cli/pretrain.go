@@ -57,6 +57,7 @@ type pretrainOptions struct {
 	WeightDecay  float64
 	ClipGradNorm float64
 
+	HeldOut heldOutOptions
 	Devices deviceOptions
 	DryRun  bool
 
@@ -111,6 +112,10 @@ func newPretrain(streams Streams) *cobra.Command {
 		}
 		if err := options.check(command.Flags(), resumed); err != nil {
 			return err
+		}
+		if resumed != nil && resumed.Step == options.TotalSteps {
+			fmt.Fprintln(streams.Err, "Done     nothing is left to train; a larger --total_steps trains on")
+			return nil
 		}
 		quiet := context.AfterFunc(command.Context(), func() {
 			fmt.Fprintln(streams.Err, "\nStopping after this step; press Ctrl-C again to stop at once")
@@ -170,6 +175,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
 
+	o.HeldOut.addFlags(flags)
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
@@ -188,7 +194,7 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		if target := resumed.Settings["target"]; o.Model.Target != target {
 			return refusal(resumed.Path, fmt.Sprintf("target %s: the training has %s", o.Model.Target, target))
 		}
-		if steps := resumed.Settings["total_steps"]; o.TotalSteps < resumed.Step || o.TotalSteps == resumed.Step && steps != fmt.Sprint(o.TotalSteps) {
+		if o.TotalSteps < resumed.Step {
 			return refusal(resumed.Path, fmt.Sprintf("--total_steps %d: it has trained %d", o.TotalSteps, resumed.Step))
 		}
 	}
@@ -210,6 +216,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		return err
 	}
 	if err := o.checkPretrained(); err != nil {
+		return err
+	}
+	if err := o.HeldOut.check(flags); err != nil {
 		return err
 	}
 	if err := o.Devices.check(); err != nil {

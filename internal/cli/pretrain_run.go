@@ -26,7 +26,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.dataset.Close()) }()
+	defer func() { err = errors.Join(err, data.close()) }()
 	ranks, err := openRanks(options, data)
 	if err != nil {
 		return err
@@ -73,16 +73,16 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
+	if err := setForward(options, data, ranks); err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters, err := initialParameters(options, data, m, streams.Err)
 	if err != nil {
 		return nil, err
 	}
-	deadline, err := jobEnd()
-	if err != nil {
-		return nil, err
-	}
+	deadline := jobEnd(streams.Err)
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
 		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
@@ -124,7 +124,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			OutputModelPath: options.OutputModelPath,
 			Naming:          exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
-		Model: m, Batches: r.batches, Collective: r.connection,
+		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
 	t.Optimizer, err = optimizer.New(optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
@@ -143,16 +143,19 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 }
 
 // jobEnd returns when the job ends that this process is part of, if Slurm says so; the zero time if not.
-func jobEnd() (time.Time, error) {
+func jobEnd(status io.Writer) time.Time {
 	text := os.Getenv("SLURM_JOB_END_TIME")
 	if text == "" {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("SLURM_JOB_END_TIME=%q is not a time in seconds", text)
+		fmt.Fprintf(status, "Job      SLURM_JOB_END_TIME=%q is not a time in seconds: the end of the job is unknown\n", text)
+		return time.Time{}
 	}
-	return time.Unix(seconds, 0), nil
+	end := time.Unix(seconds, 0)
+	fmt.Fprintf(status, "Job      ends at %s; training saves and stops before\n", end.Format(time.DateTime))
+	return end
 }
 
 // announce prints what training will do.
@@ -165,6 +168,7 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
 		counted(int64(stepsPerPass(options, data)), "step"))
+	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
 }

@@ -30,29 +30,35 @@ func loadPretrained(o pretrainOptions, data trainingData, m *model.Model, parame
 	if o.PretrainedModelPath == "" {
 		return nil
 	}
-	source, err := exchange.Open(o.PretrainedModelPath)
-	if err != nil {
-		return err
-	}
-	if source.Config != nil {
-		if err := source.Config.Check(o.Model); err != nil {
-			return fmt.Errorf("%s: %w", source.Path, err)
-		}
-	}
-	options := exchange.Options{Resize: o.Resize, Model: data.vocabulary}
-	if options.Vocabulary, err = pretrainedVocabulary(o, source); err != nil {
-		return err
-	}
-	if err := checkTokens(o, source, options.Vocabulary, data.vocabulary); err != nil {
-		return err
-	}
-	match, err := source.Load(options, m.Program, parameters)
+	source, match, err := openPretrained(o, data, m, parameters)
 	if err != nil {
 		return err
 	}
 	printMatch(source, match, len(m.Program.Parameters), status)
 	printNorm(source, o.Model, status)
 	return nil
+}
+
+// openPretrained reads the parameters of a pretrained model.
+func openPretrained(o pretrainOptions, data trainingData, m *model.Model, parameters []float32) (*exchange.Source, exchange.Match, error) {
+	source, err := exchange.Open(o.PretrainedModelPath)
+	if err != nil {
+		return nil, exchange.Match{}, err
+	}
+	if source.Config != nil {
+		if err := source.Config.Check(o.Model); err != nil {
+			return nil, exchange.Match{}, fmt.Errorf("%s: %w", source.Path, err)
+		}
+	}
+	options := exchange.Options{Resize: o.Resize, Model: data.vocabulary}
+	if options.Vocabulary, err = pretrainedVocabulary(o, source); err != nil {
+		return nil, exchange.Match{}, err
+	}
+	if err := checkTokens(o, source, options.Vocabulary, data.vocabulary); err != nil {
+		return nil, exchange.Match{}, err
+	}
+	match, err := source.Load(options, m.Program, parameters)
+	return source, match, err
 }
 
 // pretrainedVocabulary reads the vocabulary of a pretrained model: the one that was given, or the one beside it. It returns

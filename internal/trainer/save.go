@@ -38,6 +38,22 @@ func (t *Trainer) save(step int) error {
 	return t.write(step, position)
 }
 
+// saveBest writes a checkpoint of what has been learnt as the best one. All ranks must call it together.
+func (t *Trainer) saveBest() error {
+	if t.OutputModelPath == "" {
+		return nil
+	}
+	path := checkpoint.Best(t.OutputModelPath)
+	if t.learnt.step == 0 { // nothing has been learnt since it was resumed
+		return t.writeTo(path, t.start, t.resumed)
+	}
+	position, err := t.learnt.after.Gather(t.Collective)
+	if err != nil {
+		return err
+	}
+	return t.writeTo(path, t.learnt.step, t.learnt.state(position))
+}
+
 // saveAlone saves what has been learnt after something has failed, if the first rank can without the others.
 func (t *Trainer) saveAlone() {
 	position, known := t.learnt.after.Alone()
@@ -56,21 +72,33 @@ func (t *Trainer) saveAlone() {
 	}
 }
 
-// write writes a checkpoint if this is the first rank.
+// write writes the checkpoint of a step if this is the first rank.
 func (t *Trainer) write(step int, position batch.Position) error {
+	if err := t.writeTo(checkpoint.Path(t.OutputModelPath, step), step, t.learnt.state(position)); err != nil {
+		return err
+	}
+	t.saves.step, t.saves.learnt = step, t.learnt.step
+	return nil
+}
+
+// writeTo writes a checkpoint to a path if this is the first rank. at says what the parameters have learnt from.
+func (t *Trainer) writeTo(path string, step int, at checkpoint.State) error {
 	state := t.Origin
-	state.Step, state.Updates, state.Position = t.learnt.step, t.learnt.updates, position
-	path := checkpoint.Path(t.OutputModelPath, step)
+	state.Step, state.Updates, state.Position = at.Step, at.Updates, at.Position
+	if t.HeldOut != nil {
+		found := t.HeldOut.Found
+		state.HeldOut = &found
+	}
 	if t.rank() == 0 {
 		started := time.Now()
 		state.Saved = started
-		if err := t.writeAgain(step, &state); err != nil {
+		if err := t.writeAgain(path, &state); err != nil {
 			return t.notSaved(step, err)
 		}
 		t.saves.took = time.Since(started)
 		fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", path, t.saves.took.Seconds())
 	}
-	t.saves.last, t.saves.step, t.saves.learnt = path, step, state.Step
+	t.saves.last = path
 	return nil
 }
 
@@ -78,9 +106,9 @@ func (t *Trainer) write(step int, position batch.Position) error {
 var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
-func (t *Trainer) writeAgain(step int, state *checkpoint.State) error {
+func (t *Trainer) writeAgain(path string, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		_, err := checkpoint.Save(t.OutputModelPath, step, t.Naming, &t.Optimizer.Program.Layout, t.Memory, state)
+		err := checkpoint.SaveAs(path, t.Naming, &t.Optimizer.Program.Layout, t.Memory, state)
 		if err == nil || attempt == len(pauses) || !mayPass(err) {
 			return err
 		}
