@@ -143,3 +143,22 @@ func (m *Model) Tensors(n Naming) []statedict.Tensor {
 	}
 	return tensors
 }
+
+// Years returns the years of UER-py, as [NameChoices] calls them, whose programs find all tensors of a file.
+func (s *Source) Years(m *Model) []string {
+	present := map[string]bool{}
+	for _, t := range s.Tensors {
+		present[t.Name] = true
+	}
+	target := m.Target
+	var years []string
+	for _, year := range NameChoices[1:] {
+		all := !slices.ContainsFunc(m.Layout.Parameters, func(p graph.Parameter) bool {
+			return slices.ContainsFunc(Naming{Versions: year, Target: target}.Of(p, m.Layout), func(name string) bool { return !present[name] })
+		})
+		if all {
+			years = append(years, year)
+		}
+	}
+	return years
+}
