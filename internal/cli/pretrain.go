@@ -52,6 +52,7 @@ type pretrainOptions struct {
 	Scheduler    string
 	LearningRate float64
 	Warmup       float64
+	DecaySteps   int
 	Beta1        float64
 	Beta2        float64
 	WeightDecay  float64
@@ -169,6 +170,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Choice(&o.Scheduler, "scheduler", "linear", registry.Names(optimizer.ScheduleByName), "learning rate schedule")
 	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "peak learning rate")
 	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "fraction of total_steps in which the learning rate grows")
+	update.Int(&o.DecaySteps, "decay_steps", 0, 1, "number of the last batches in which the rate of wsd falls; a tenth of total_steps by default")
 	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay rate of the first moment of adamw")
 	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay rate of the second moment of adamw")
 	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, except for biases and layer norms")
@@ -205,6 +207,12 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	}
 	if o.Model.Dropout == 1 {
 		return console.UsageError{Err: errors.New("--dropout 1 leaves nothing to learn from")}
+	}
+	switch {
+	case o.DecaySteps > 0 && o.Scheduler != "wsd":
+		return console.UsageError{Err: fmt.Errorf("--decay_steps has no effect with --scheduler %s", o.Scheduler)}
+	case o.DecaySteps > o.TotalSteps:
+		return console.UsageError{Err: fmt.Errorf("--decay_steps %d is more than --total_steps %d", o.DecaySteps, o.TotalSteps)}
 	}
 	if min(o.Beta1, o.Beta2) == 0 || max(o.Beta1, o.Beta2) == 1 {
 		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0 and below 1")}

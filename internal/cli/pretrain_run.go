@@ -113,7 +113,10 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 	if resumed != nil {
 		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
 	}
-	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
+	schedule, err := optimizer.NewSchedule(options.Scheduler, optimizer.Plan{
+		Updates: updates, Warmup: options.Warmup, LearningRate: options.LearningRate,
+		Falling: trainer.Updates(options.DecaySteps, options.AccumulationSteps),
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -291,7 +291,7 @@ func TestNotFinite(t *testing.T) {
 // TestSchedulesFollowUpdates checks that each update takes the next factor, and that 0 leaves the parameters as they are.
 func TestSchedulesFollowUpdates(t *testing.T) {
 	layout, before, gradients := model(4)
-	schedule, err := NewSchedule("linear", 20, 0.1, 1e-3)
+	schedule, err := NewSchedule("linear", Plan{Updates: 20, Warmup: 0.1, LearningRate: 1e-3})
 	if err != nil {
 		t.Fatal(err)
 	}
