@@ -88,7 +88,8 @@ func (o *inspectOptions) inspect() (inspection, error) {
 	if err != nil {
 		return nil, err
 	}
-	isPickle := len(start) > 2 && start[0] == 0x80
+	isSafetensors := len(start) > 8 && start[8] == '{' // after the length of the header, which may begin like a pickle
+	isPickle := len(start) > 2 && start[0] == 0x80 && !isSafetensors
 	const legacy = 0x8a // LONG1: the magic number
 	switch {
 	case bytes.HasPrefix(start, []byte("ARROW1")), isPickle && start[2] != legacy:
