@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
+	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/exchange"
@@ -49,6 +51,9 @@ func openPretrained(o pretrainOptions, data trainingData, m *model.Model, parame
 		if err := source.Config.Check(o.Model); err != nil {
 			return nil, exchange.Match{}, fmt.Errorf("%s: %w", source.Path, err)
 		}
+	}
+	if err := checkMade(source.Path, o.Model); err != nil {
+		return nil, exchange.Match{}, err
 	}
 	options := exchange.Options{Resize: o.Resize, Model: data.vocabulary}
 	if options.Vocabulary, err = pretrainedVocabulary(o, source); err != nil {
@@ -122,15 +127,50 @@ func printResized(tables []exchange.Resized, status io.Writer) {
 
 // printNorm says if a model was made with another formula of layer normalisation.
 func printNorm(source *exchange.Source, m config.Model, status io.Writer) {
-	if source.Config == nil {
+	made := config.Model{}
+	switch settings := settingsOf(source.Path); {
+	case source.Config != nil:
+		found, err := source.Config.Model()
+		if err != nil {
+			return
+		}
+		made = found
+	case settings["layernorm"] != "":
+		made.LayerNorm = settings["layernorm"]
+		made.LayerNormEpsilon, _ = strconv.ParseFloat(settings["layernorm_eps"], 64)
+	default:
 		return
 	}
-	made, err := source.Config.Model()
-	if err != nil || made.LayerNorm == m.LayerNorm && made.NormEpsilon() == m.NormEpsilon() {
-		return
+	if made.LayerNorm != m.LayerNorm || made.NormEpsilon() != m.NormEpsilon() {
+		fmt.Fprintf(status, "         made with --layernorm %s --layernorm_eps %g, which this model has not: it computes a little differently\n",
+			made.LayerNorm, made.NormEpsilon())
 	}
-	fmt.Fprintf(status, "         made with --layernorm %s --layernorm_eps %g, which this model has not: it computes a little differently\n",
-		made.LayerNorm, made.NormEpsilon())
+}
+
+// settingsOf returns the settings of a checkpoint of uer, nil if it has no state file that can be read: the weights do for a
+// new training.
+func settingsOf(path string) map[string]string {
+	state, err := checkpoint.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer state.Close()
+	return state.Settings
+}
+
+// checkMade compares the settings of a checkpoint of uer with those of the model that is to start from its weights, as far as
+// the shapes of tensors do not tell: the same weights would compute something else.
+func checkMade(path string, m config.Model) error {
+	settings := settingsOf(path)
+	for _, s := range []struct{ name, here string }{
+		{"heads_num", strconv.Itoa(m.HeadsNumber)}, {"hidden_act", m.HiddenActivation}, {"layernorm_positioning", m.LayerNormPositioning},
+	} {
+		if made := settings[s.name]; made != "" && made != s.here {
+			return console.Hint(fmt.Errorf("%s: it was made with --%s %s, not %s", path, s.name, made, s.here),
+				fmt.Sprintf("pass --%s %s", s.name, made))
+		}
+	}
+	return nil
 }
 
 // some joins the first few names of a list.

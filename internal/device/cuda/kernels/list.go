@@ -51,7 +51,7 @@ var Kernels = []Kernel{
 			"const double *squares, const float *halted, int count, int rows, int width, double rate, " +
 			"double decay"},
 
-	// The update of AdamW, as package op has it.
+	// The updates of AdamW and StableAdamW, as package op has them.
 
 	// Unless halted is set, with g = factor gradient:
 	//
@@ -65,6 +65,18 @@ var Kernels = []Kernel{
 		"float *parameters, float *first, float *second, const float *gradients, const double *factor, " +
 			"const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon, " +
 			"float rate, float decay"},
+	// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
+	// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
+	// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
+	{"adamw", "stable_adamw_moments", 256,
+		"double *partials, float *first, float *second, const float *gradients, const double *factor, " +
+			"const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon"},
+	// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), unless halted is set. p, m, v
+	// [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the rate times the weight decay.
+	// Grid: ⌈n/1024⌉.
+	{"adamw", "stable_adamw_update", 256,
+		"float *parameters, const float *first, const float *second, const double *ratios, " +
+			"const float *halted, size_t n, float epsilon, double rate, double decay"},
 
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
 
