@@ -179,11 +179,11 @@ func (o *convertOptions) changeVocabulary(source *exchange.Source, m *exchange.M
 		return "", console.UsageError{Err: console.Hint(errors.New("--to_vocab_path needs the vocabulary of the input, to match tokens"),
 			"pass --vocab_path")}
 	}
-	before, err := readVocabulary("--vocab_path", path)
+	before, err := readVocabularyFile("--vocab_path", path)
 	if err != nil {
 		return "", err
 	}
-	after, err := readVocabulary("--to_vocab_path", o.ToVocabPath)
+	after, err := readVocabularyFile("--to_vocab_path", o.ToVocabPath)
 	if err != nil {
 		return "", err
 	}

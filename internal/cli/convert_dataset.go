@@ -9,6 +9,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/dataset"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 )
 
 // convertDataset rewrites all instances of a dataset.
@@ -32,7 +33,7 @@ func (o *convertOptions) convertDataset(flags *pflag.FlagSet, status io.Writer) 
 		return err
 	}
 	defer abort()
-	totals := dataset.Totals{Documents: m.Documents, Tokens: m.Tokens, Unknown: m.Unknown}
+	totals := m.Totals
 	var x task.Instance
 	for i := range d.Len() {
 		if err := d.Instance(i, &x); err != nil {
@@ -80,22 +81,22 @@ func (o *convertOptions) describe(m *dataset.Metadata) error {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("a dataset of UER-py does not say which vocabulary it was made with"),
 			"pass --vocab_path, and for seq2seq --tgt_vocab_path")}
 	}
-	if err := checkTargetVocabulary(m.Target, o.TargetVocabPath); err != nil {
+	if err := checkTargetVocabulary(m.Target, tokenizer.Source{Vocabulary: o.TargetVocabPath, Prefix: "tgt_"}); err != nil {
 		return err
 	}
-	vocabulary, err := readVocabulary("--vocab_path", o.VocabPath)
+	vocabulary, err := readVocabularyFile("--vocab_path", o.VocabPath)
 	if err != nil {
 		return err
 	}
-	m.VocabularySHA256, m.VocabularySize, m.Tokenizer = vocabulary.SHA256(), vocabulary.Size(), o.Tokenizer
+	m.VocabularySHA256, m.VocabularySize, m.Tokenizer.Name = vocabulary.SHA256(), vocabulary.Size(), o.Tokenizer
 	if o.TargetVocabPath == "" {
 		return nil
 	}
-	outputs, err := readVocabulary("--tgt_vocab_path", o.TargetVocabPath)
+	outputs, err := readVocabularyFile("--tgt_vocab_path", o.TargetVocabPath)
 	if err != nil {
 		return err
 	}
-	m.TargetVocabularySHA256, m.TargetTokenizer = outputs.SHA256(), o.Tokenizer
+	m.TargetVocabularySHA256, m.TargetTokenizer.Name = outputs.SHA256(), o.Tokenizer
 	m.VocabularySize = max(m.VocabularySize, outputs.Size())
 	return nil
 }

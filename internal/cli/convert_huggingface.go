@@ -27,7 +27,7 @@ func (o *convertOptions) writeHuggingFace(flags *pflag.FlagSet, source *exchange
 	if vocabulary == "" {
 		return console.UsageError{Err: console.Hint(errors.New("the folder needs the vocabulary of the model"), "pass --vocab_path")}
 	}
-	words, err := readVocabulary("--vocab_path", vocabulary)
+	words, err := readVocabularyFile("--vocab_path", vocabulary)
 	if err != nil {
 		return err
 	}

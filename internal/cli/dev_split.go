@@ -17,8 +17,9 @@ type splitOptions struct {
 }
 
 func (o *splitOptions) addFlags(paths, data config.Group) {
-	paths.Text(&o.DevPath, "dev_path", "", "dataset to write of the documents that --dev_fraction holds out of the other one")
-	data.Float(&o.DevFraction, "dev_fraction", 0, 0, 1, "fraction of the documents, chosen by their text, to hold out of training")
+	paths.Text(&o.DevPath, "dev_path", "", "dataset to write of the documents that --dev_fraction holds out")
+	data.Float(&o.DevFraction, "dev_fraction", 0, 0, 1,
+		"fraction of the documents, chosen by their text, to hold out of training")
 }
 
 // check rejects half of the settings.
@@ -26,7 +27,8 @@ func (o *splitOptions) check(datasetPath string) error {
 	var err error
 	switch {
 	case o.DevPath == "" && o.DevFraction > 0:
-		err = console.Hint(errors.New("--dev_fraction needs --dev_path, where the held-out documents go"), "pass --dev_path FILE, too")
+		err = console.Hint(errors.New("--dev_fraction needs --dev_path, where the held-out documents go"),
+			"pass --dev_path FILE, too")
 	case o.DevPath != "" && (o.DevFraction == 0 || o.DevFraction == 1):
 		err = console.Hint(errors.New("--dev_path needs a --dev_fraction of the documents, above 0 and below 1"),
 			"pass --dev_fraction 0.01 for one document in a hundred")

@@ -72,16 +72,18 @@ func newEvaluate(streams Streams) *cobra.Command {
 func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 	o.pretrainOptions.addFlags(flags)
 	names := []string{
-		"dataset_path", "vocab_path", "tgt_vocab_path", "pretrained_model_path", config.PathFlag,
-		"batch_size", "tokenizer", "tgt_tokenizer", "span_masking", "span_geo_prob", "span_max_length",
+		"dataset_path", "pretrained_model_path", config.PathFlag, "batch_size",
+		"vocab_path", "spm_model_path", "merges_path", "special_tokens_map", "tokenizer", "do_lower_case", "strip_accents",
+		"mask_rate", "span_masking", "span_geo_prob", "span_max_length", "whole_word_masking", "words_path",
 	}
 	ofTraining := []string{"dropout", "deep_init", "recompute"}
 	config.Ignore(flags, func(flag *pflag.Flag) bool {
 		group := config.GroupOf(flag)
-		return slices.Contains(names, flag.Name) ||
+		return slices.Contains(names, strings.TrimPrefix(flag.Name, "tgt_")) ||
 			(group == "Model" || group == "Devices") && !slices.Contains(ofTraining, flag.Name)
 	})
 	config.NewGroup(flags, "Paths").Require("pretrained_model_path")
+	flags.Lookup("dataset_path").DefValue = "" // see chooseDataset
 	for name, usage := range map[string]string{
 		"dataset_path": "dataset to evaluate on; dev_path of the configuration file by default", "pretrained_model_path": "model to evaluate, a PyTorch state dict",
 		"device": "device to evaluate on",
@@ -109,8 +111,11 @@ func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	}
 	defer file.Close() // nothing was written
 	before := file.Settings
-	for _, name := range []string{"pretrained_model_path", "device", "threads", "world_size", "gpu_ranks", "master_ip", "backend"} {
-		delete(before, name) // of the machine, and of the beginning of the training
+	for _, name := range []string{
+		"pretrained_model_path", // which the training began with
+		"device", "threads", "world_size", "gpu_ranks", "master_ip", "backend",
+	} {
+		delete(before, name)
 	}
 	if _, err := config.Resume(flags, before); err != nil {
 		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
@@ -128,7 +133,7 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := o.chooseDataset(flags); err != nil {
 		return err
 	}
-	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
+	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
 		return err
 	}
 	if err := o.Devices.check(); err != nil {
@@ -160,7 +165,7 @@ func (o *evaluateOptions) chooseDataset(flags *pflag.FlagSet) error {
 
 // evaluate evaluates the model and prints its figures.
 func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (err error) {
-	data, err := openData(options.pretrainOptions, nil)
+	data, err := openData(options.pretrainOptions, nil, streams.Err)
 	if err != nil {
 		return err
 	}

@@ -28,9 +28,11 @@ type heldOutOptions struct {
 
 func (o *heldOutOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Held-out data")
-	group.Text(&o.DevPath, "dev_path", "", "dataset to evaluate the model on while it trains; the best one is saved with the name ...-best")
+	group.Text(&o.DevPath, "dev_path", "",
+		"dataset to evaluate the model on while it trains; the best one is saved as ...-best")
 	group.Int(&o.EvalSteps, "eval_steps", 1000, 1, "batches between evaluations")
-	group.Int(&o.Patience, "patience", 0, 1, "end training after so many evaluations without a lower loss; by default it goes on")
+	group.Int(&o.Patience, "patience", 0, 1,
+		"end training after so many evaluations without a lower loss; by default it goes on")
 }
 
 // check rejects settings of evaluations that are not made.
@@ -65,7 +67,7 @@ func (d *trainingData) openHeldOut(options pretrainOptions) (err error) {
 	heldOut.dataset, d.heldOut = set, set // closed with the others
 	heldOut.resumed = nil                 // which knows the other dataset
 	if !set.Metadata.Dynamic {
-		options.Masking = masking.Options{} // it has masks
+		options.Masking.Options = masking.Options{Rate: masking.DefaultRate} // it has masks
 	}
 	return heldOut.check(options)
 }
@@ -91,7 +93,7 @@ func (d trainingData) close() (err error) {
 
 // newPass returns the batches of an evaluation on a dataset.
 func (d trainingData) newPass(set *dataset.Dataset, options pretrainOptions) (*batch.Pass, error) {
-	masker, err := masking.New(d.vocabulary, options.Masking)
+	masker, err := masking.New(d.vocabulary, d.masking)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +104,9 @@ func (d trainingData) newPass(set *dataset.Dataset, options pretrainOptions) (*b
 }
 
 // newForward builds the model for evaluation on a dataset.
-func (d trainingData) newForward(set *dataset.Dataset, pass *batch.Pass, options pretrainOptions, logits bool) (*model.Model, error) {
+func (d trainingData) newForward(
+	set *dataset.Dataset, pass *batch.Pass, options pretrainOptions, logits bool,
+) (*model.Model, error) {
 	limits := model.Limits{Sequences: options.BatchSize, Length: set.Metadata.SequenceLength, Output: pass.OutputLength}
 	if d.targetVocabulary != nil {
 		limits.OutputVocabulary = d.targetVocabulary.Size()

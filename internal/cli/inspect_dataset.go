@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -53,9 +54,9 @@ func inspectDataset(o inspectOptions) (inspection, error) {
 	m := d.Metadata
 	i := &datasetInspection{
 		Path: o.path, Kind: "dataset", Program: "uer", Target: m.Target, SequenceLength: m.SequenceLength,
-		TargetSequenceLength: m.TargetSequenceLength, Tokenizer: m.Tokenizer, Vocabulary: m.VocabularySHA256, Seed: m.Seed,
+		TargetSequenceLength: m.TargetSequenceLength, Tokenizer: m.Tokenizer.Name, Vocabulary: m.VocabularySHA256, Seed: m.Seed,
 		Dynamic: m.Dynamic, Instances: m.Instances, Documents: m.Documents, Whole: true,
-		Unknown: float64(m.Unknown) / float64(max(m.Totals.Tokens, 1)),
+		Unknown: float64(m.Unknown) / float64(max(cmp.Or(m.Text, m.Totals.Tokens), 1)),
 	}
 	if d.Foreign {
 		i.Program = "UER-py or TencentPretrain"
@@ -108,13 +109,13 @@ func (i *datasetInspection) show(o inspectOptions, x task.Instance) error {
 	if o.VocabPath == "" {
 		return nil
 	}
-	vocabulary, err := readVocabulary("--vocab_path", o.VocabPath)
+	vocabulary, err := readVocabularyFile("--vocab_path", o.VocabPath)
 	if err != nil {
 		return err
 	}
 	outputs := vocabulary
 	if o.TargetVocabPath != "" {
-		if outputs, err = readVocabulary("--tgt_vocab_path", o.TargetVocabPath); err != nil {
+		if outputs, err = readVocabularyFile("--tgt_vocab_path", o.TargetVocabPath); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"strconv"
 	"strings"
 
@@ -71,11 +72,20 @@ func openPretrained(o pretrainOptions, data trainingData, m *model.Model, parame
 func pretrainedVocabulary(o pretrainOptions, source *exchange.Source) (*vocab.Vocabulary, error) {
 	switch {
 	case o.PretrainedVocabPath != "":
-		return readVocabulary("--pretrained_vocab_path", o.PretrainedVocabPath)
+		return readVocabularyFile("--pretrained_vocab_path", o.PretrainedVocabPath)
 	case source.Vocabulary != "":
-		return readVocabulary("--pretrained_vocab_path", source.Vocabulary)
+		return readVocabularyFile("--pretrained_vocab_path", source.Vocabulary)
 	}
 	return nil, nil
+}
+
+// readVocabularyFile reads the vocabulary that a flag names, one token a line.
+func readVocabularyFile(flag, path string) (*vocab.Vocabulary, error) {
+	vocabulary, err := vocab.Read(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = console.Hint(err, flag+" names the file; a relative path starts at the current directory")
+	}
+	return vocabulary, err
 }
 
 // checkTokens rejects a model whose own vocabulary gives another meaning to the ids.
@@ -86,7 +96,7 @@ func checkTokens(o pretrainOptions, source *exchange.Source, file, here *vocab.V
 	for id := range int32(file.Size()) {
 		if a, b := file.Token(id), here.Token(id); a != b {
 			return console.Hint(fmt.Errorf("%s: token %d is %q in its vocabulary %s, but %q in %s",
-				source.Path, id, a, source.Vocabulary, b, o.VocabPath),
+				source.Path, id, a, source.Vocabulary, b, o.Source.Path()),
 				"pass --vocab_path "+source.Vocabulary+" (and run uer preprocess with it), or --resize to match the rows by token")
 		}
 	}

@@ -67,11 +67,7 @@ func (t *Trainer) resumeHeldOut(ctx context.Context, report *report) (ends bool,
 // figures.
 func (t *Trainer) evaluate(ctx context.Context, step int, report *report) error {
 	started := time.Now()
-	defer func() {
-		elapsed := time.Since(started)
-		report.pause(elapsed)
-		t.pace.last = t.pace.last.Add(elapsed)
-	}()
+	defer func() { report.pause(time.Since(started)) }()
 	figures, stopped, err := t.HeldOut.Run(func() bool { return t.stops(ctx) })
 	if err != nil {
 		return fmt.Errorf("step %d: %w", step, err)

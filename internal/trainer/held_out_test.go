@@ -52,7 +52,8 @@ func evalLines(text string) []string {
 	return slices.DeleteFunc(strings.Split(text, "\n"), func(line string) bool { return !strings.HasPrefix(line, "Eval") })
 }
 
-// TestEvaluationDoesNotDisturbTraining trains with and without evaluations, which wait for the update that is due. Report lines and parameters must be the same, to the bit.
+// TestEvaluationDoesNotDisturbTraining trains with and without evaluations, which wait for the update that is due. Report
+// lines and parameters must be the same, to the bit.
 func TestEvaluationDoesNotDisturbTraining(t *testing.T) {
 	for _, size := range []int{1, 2} {
 		var want string
