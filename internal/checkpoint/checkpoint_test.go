@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"uer/internal/console"
+	"uer/internal/exchange"
 	"uer/internal/graph"
 	"uer/internal/statedict"
 )
@@ -45,7 +46,7 @@ func tensor(name string, value float32, shape ...int) statedict.Tensor {
 }
 
 // load loads a file with the given tensors into parameters of small.
-func load(t *testing.T, parameters []float32, tensors ...statedict.Tensor) (Match, error) {
+func load(t *testing.T, parameters []float32, tensors ...statedict.Tensor) (exchange.Match, error) {
 	t.Helper()
 	var file bytes.Buffer
 	if err := statedict.Write(&file, tensors); err != nil {
@@ -61,7 +62,7 @@ func load(t *testing.T, parameters []float32, tensors ...statedict.Tensor) (Matc
 func TestRoundTrip(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "model.bin")
 	saved := filled()
-	path, err := Save(prefix, 7, &small.Layout, &buffers{parameters: saved}, nil)
+	path, err := Save(prefix, 7, exchange.Naming{}, &small.Layout, &buffers{parameters: saved}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +74,7 @@ func TestRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Match{Loaded: 3}); !reflect.DeepEqual(match, want) {
+	if want := (exchange.Match{Loaded: 3}); !reflect.DeepEqual(match, want) {
 		t.Errorf("match %+v, want %+v", match, want)
 	}
 	for i := range loaded {
@@ -89,7 +90,8 @@ func TestRoundTrip(t *testing.T) {
 
 // TestAliases: a file has a shared weight under each of its names, as PyTorch's have, but once; any of the names will do.
 func TestAliases(t *testing.T) {
-	path, err := Save(filepath.Join(t.TempDir(), "model.bin"), 1, &small.Layout, &buffers{parameters: filled()}, nil)
+	naming := exchange.Naming{Versions: exchange.Names2021}
+	path, err := Save(filepath.Join(t.TempDir(), "model.bin"), 1, naming, &small.Layout, &buffers{parameters: filled()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +125,7 @@ func TestMissingAndUnused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Match{
+	want := exchange.Match{
 		Loaded:  1,
 		Missing: []string{"embedding.word_embedding.weight", "target.sop_linear_1.bias"},
 		Unused:  []string{"target.lm.bias", "position_ids"},
@@ -179,9 +181,9 @@ func TestRefusals(t *testing.T) {
 		{"shape", []statedict.Tensor{good, tensor("embedding.word_embedding.weight", -1, 3, 2)},
 			"embedding.word_embedding.weight is 3x2, the model has 2x3", "--config_path"},
 		{"shape of an alias", []statedict.Tensor{good, tensor("target.output_layer.weight", -1, 6)},
-			"target.output_layer.weight is 6, the model has 2x3", "--config_path"},
+			"target.output_layer.weight is 6, the model has 2x3", "another kind of model"},
 		{"no match", []statedict.Tensor{tensor("bert.pooler.weight", -1, 2, 3)},
-			"no tensor of this model: it holds bert.pooler.weight, the model has embedding.word_embedding.weight", "converted"},
+			"no tensor of this model: it holds bert.pooler.weight, the model has embedding.word_embedding.weight", "give a state dict of UER-py"},
 		{"no tensors", nil, "the file holds an empty dictionary", ""},
 	} {
 		parameters := filled()
@@ -204,7 +206,7 @@ func TestNoFile(t *testing.T) {
 	if _, err := Load(filepath.Join(folder, "absent"), small, filled()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("load: error %v", err)
 	}
-	if _, err := Save(filepath.Join(folder, "absent", "model.bin"), 1, &small.Layout, &buffers{parameters: filled()}, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Save(filepath.Join(folder, "absent", "model.bin"), 1, exchange.Naming{}, &small.Layout, &buffers{parameters: filled()}, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("save: error %v", err)
 	}
 }

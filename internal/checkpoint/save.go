@@ -10,6 +10,7 @@ import (
 	"math"
 
 	"uer/internal/durable"
+	"uer/internal/exchange"
 	"uer/internal/graph"
 	"uer/internal/statedict"
 )
@@ -41,15 +42,15 @@ type Reader interface {
 }
 
 // Save writes a checkpoint to prefix-step and returns that path, as [SaveAs] does.
-func Save(prefix string, step int, layout *graph.Layout, memory Reader, state *State) (string, error) {
+func Save(prefix string, step int, naming exchange.Naming, layout *graph.Layout, memory Reader, state *State) (string, error) {
 	path := Path(prefix, step)
-	return path, SaveAs(path, layout, memory, state)
+	return path, SaveAs(path, naming, layout, memory, state)
 }
 
 // SaveAs writes a checkpoint to a path. The values are copied from memory piece by piece. The
 // weights come first, then the state, if there is one, and both are on disk when Save returns. What was written is read
 // again and compared with its checksums.
-func SaveAs(path string, layout *graph.Layout, memory Reader, state *State) error {
+func SaveAs(path string, naming exchange.Naming, layout *graph.Layout, memory Reader, state *State) error {
 	if err := checkHalted(layout, memory); err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func SaveAs(path string, layout *graph.Layout, memory Reader, state *State) erro
 		return err
 	}
 	defer weights.Abort()
-	sums, err := writeWeights(weights, layout, memory)
+	sums, err := writeWeights(weights, naming, layout, memory)
 	if err != nil {
 		return err
 	}
@@ -100,11 +101,11 @@ func checkHalted(layout *graph.Layout, memory Reader) error {
 }
 
 // writeWeights writes the parameters and returns the checksum of each tensor.
-func writeWeights(to io.Writer, layout *graph.Layout, memory Reader) (map[string]uint32, error) {
+func writeWeights(to io.Writer, naming exchange.Naming, layout *graph.Layout, memory Reader) (map[string]uint32, error) {
 	var tensors []statedict.Streamed
 	for _, p := range layout.Parameters {
 		tensors = append(tensors, statedict.Streamed{
-			Names: append([]string{p.Name}, p.Aliases...), Shape: p.Shape,
+			Names: naming.Of(p, layout), Shape: p.Shape,
 			Read: func(offset int, values []float32) error {
 				if err := memory.Read(graph.InParameters, p.Offset+offset, values); err != nil {
 					return fmt.Errorf("reading the parameters: %w", err)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"uer/internal/batch"
+	"uer/internal/exchange"
 	"uer/internal/graph"
 	"uer/internal/statedict"
 )
@@ -76,7 +77,7 @@ func example(step int) State {
 // save saves a training after a step.
 func save(t *testing.T, prefix string, step int, state State) string {
 	t.Helper()
-	path, err := Save(prefix, step, trained, training(float32(step)), &state)
+	path, err := Save(prefix, step, exchange.Naming{}, trained, training(float32(step)), &state)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +131,7 @@ func TestNotFinite(t *testing.T) {
 	halted.state[0] = 1
 	for name, memory := range map[string]*buffers{"infinite": infinite, "halted": halted} {
 		state := example(1)
-		if _, err := Save(filepath.Join(folder, "m"), 1, trained, memory, &state); !errors.Is(err, ErrNotFinite) {
+		if _, err := Save(filepath.Join(folder, "m"), 1, exchange.Naming{}, trained, memory, &state); !errors.Is(err, ErrNotFinite) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -241,7 +242,7 @@ func TestFind(t *testing.T) {
 func FuzzState(f *testing.F) {
 	prefix := filepath.Join(f.TempDir(), "m.bin")
 	state := example(7)
-	path, err := Save(prefix, 7, trained, training(7), &state)
+	path, err := Save(prefix, 7, exchange.Naming{}, trained, training(7), &state)
 	if err != nil {
 		f.Fatal(err)
 	}

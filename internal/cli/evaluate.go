@@ -213,7 +213,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 	if err != nil {
 		return nil, nil, err
 	}
-	parameters, err := loadWhole(options, m, status)
+	parameters, err := loadWhole(options, data, m, status)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -247,10 +247,10 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 
 // loadWhole reads the parameters of a model, all of which must be in its file: others would be random. The file may hold the
 // head of another target, too.
-func loadWhole(options evaluateOptions, m *model.Model, status io.Writer) ([]float32, error) {
+func loadWhole(options evaluateOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed) // for tables of sinusoids
-	match, err := checkpoint.Load(options.PretrainedModelPath, m.Program, parameters)
+	source, match, err := openPretrained(options.pretrainOptions, data, m, parameters)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +266,8 @@ func loadWhole(options evaluateOptions, m *model.Model, status io.Writer) ([]flo
 		return nil, console.Hint(fmt.Errorf("%s: it is of another model, which has %s, too", options.PretrainedModelPath,
 			some(foreign)), hint)
 	}
-	printMatch(options.PretrainedModelPath, match, m, status)
+	printMatch(source, match, len(m.Program.Parameters), status)
+	printNorm(source, options.Model, status)
 	return parameters, nil
 }
 

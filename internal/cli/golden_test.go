@@ -54,7 +54,7 @@ func compareRun(t *testing.T, set, name string) {
 		"--config_path", filepath.Join(golden, name, "config.json"),
 		"--pretrained_model_path", filepath.Join("..", "model", "testdata", name, "init.bin"), "--output_model_path", prefix,
 		"--encoder", "transformer", "--learning_rate", fmt.Sprint(goldenRate), "--weight_decay", "0", "--batch_size", "4",
-		"--total_steps", "20", "--report_steps", "5", "--save_checkpoint_steps", "10"}, run.arguments...),
+		"--checkpoint_names", "2021", "--total_steps", "20", "--report_steps", "5", "--save_checkpoint_steps", "10"}, run.arguments...),
 		Streams{Out: &out, Err: &talk})
 	if code != 0 {
 		t.Fatalf("exit code %d: %s", code, talk.String())

@@ -47,7 +47,9 @@ func addSizeFlags(model config.Group, m *config.Model) {
 func addVariantFlags(model config.Group, m *config.Model) {
 	model.Choice(&m.LayerNormPositioning, "layernorm_positioning", "post", []string{"pre", "post"},
 		"normalise before or after attention and feed-forward")
-	model.Choice(&m.LayerNorm, "layernorm", "normal", []string{"normal", "t5"}, "normalisation in the transformer")
+	model.Choice(&m.LayerNorm, "layernorm", "normal", []string{"normal", "standard", "t5"},
+		"UER-py's layer normalisation, PyTorch's, or T5's inside the transformer")
+	model.Float(&m.LayerNormEpsilon, "layernorm_eps", 0, 0, 1, "epsilon of the normalisation; 1e-6 by default, 1e-12 for standard")
 	model.Choice(&m.FeedForward, "feed_forward", "dense", []string{"dense", "gated"}, "feed-forward layers")
 	model.Bool(&m.RelativePositionEmbedding, "relative_position_embedding", "bias attention by distance (T5)")
 	model.Int(&m.RelativeAttentionBucketsNumber, "relative_attention_buckets_num", 32, 4, "number of buckets of distances")

@@ -12,6 +12,7 @@ import (
 	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/exchange"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/registry"
@@ -23,7 +24,10 @@ type pretrainOptions struct {
 	Source              tokenizer.Source
 	TargetSource        tokenizer.Source // of the outputs of seq2seq
 	PretrainedModelPath string
+	PretrainedVocabPath string
+	Resize              bool
 	OutputModelPath     string
+	CheckpointNames     string
 	Resume              string
 	ConfigPath          string
 
@@ -45,6 +49,7 @@ type pretrainOptions struct {
 	Scheduler    string
 	LearningRate float64
 	Warmup       float64
+	DecaySteps   int
 	Beta1        float64
 	Beta2        float64
 	WeightDecay  float64
@@ -128,7 +133,12 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	addVocabularyFlags(paths, &o.Source, "", "")
 	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
-	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "PyTorch state dict to start from")
+	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "",
+		"model to start from: PyTorch or safetensors, or a folder of Hugging Face")
+	paths.Text(&o.PretrainedVocabPath, "pretrained_vocab_path", "", "vocabulary of that model, for --resize")
+	paths.Bool(&o.Resize, "resize", "let that model have another vocabulary or another number of positions")
+	paths.Choice(&o.CheckpointNames, "checkpoint_names", exchange.AllNames, exchange.NameChoices,
+		"year of UER-py whose names tensors are saved under")
 	paths.Text(&o.Resume, config.ResumeFlag, "",
 		"checkpoint to continue from, with its settings: a path, or the prefix of paths for the newest one")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
@@ -158,8 +168,9 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Choice(&o.Scheduler, "scheduler", "linear", registry.Names(optimizer.ScheduleByName), "learning rate schedule")
 	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "peak learning rate")
 	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "fraction of total_steps in which the learning rate grows")
-	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay rate of the first moment of adamw")
-	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay rate of the second moment of adamw")
+	update.Int(&o.DecaySteps, "decay_steps", 0, 1, "number of the last batches in which the rate of wsd falls; a tenth of total_steps by default")
+	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay rate of the first moment of adamw and stableadamw")
+	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay rate of the second moment of adamw and stableadamw")
 	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, except for biases and layer norms")
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
@@ -195,13 +206,22 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if o.Model.Dropout == 1 {
 		return console.UsageError{Err: errors.New("--dropout 1 leaves nothing to learn from")}
 	}
+	switch {
+	case o.DecaySteps > 0 && o.Scheduler != "wsd":
+		return console.UsageError{Err: fmt.Errorf("--decay_steps has no effect with --scheduler %s", o.Scheduler)}
+	case o.DecaySteps > o.TotalSteps:
+		return console.UsageError{Err: fmt.Errorf("--decay_steps %d is more than --total_steps %d", o.DecaySteps, o.TotalSteps)}
+	}
 	if min(o.Beta1, o.Beta2) == 0 || max(o.Beta1, o.Beta2) == 1 {
 		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0 and below 1")}
 	}
-	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
+	if o.Optimizer != "adamw" && o.Optimizer != "stableadamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
+		return err
+	}
+	if err := o.checkPretrained(); err != nil {
 		return err
 	}
 	if err := o.HeldOut.check(flags); err != nil {

@@ -26,7 +26,7 @@ var mayChange = []string{
 	"output_model_path",
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "report_steps",
 	"dev_path", "eval_steps", "patience",
-	"scheduler", "learning_rate", "warmup", "beta1", "beta2", "weight_decay", "clip_grad_norm",
+	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm",
 	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "recompute",
 }
 

@@ -8,12 +8,12 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"uer/internal/checkpoint"
 	"uer/internal/console"
+	"uer/internal/exchange"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/trainer"
@@ -110,7 +110,7 @@ func initialParameters(options pretrainOptions, data trainingData, m *model.Mode
 	if data.resumed != nil {
 		return parameters, data.resumed.Weights(m.Program, parameters)
 	}
-	return parameters, load(options.PretrainedModelPath, m, parameters, status)
+	return parameters, loadPretrained(options, data, m, parameters, status)
 }
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
@@ -121,7 +121,10 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 	if resumed != nil {
 		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
 	}
-	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
+	schedule, err := optimizer.NewSchedule(options.Scheduler, optimizer.Plan{
+		Updates: updates, Warmup: options.Warmup, LearningRate: options.LearningRate,
+		Falling: trainer.Updates(options.DecaySteps, options.AccumulationSteps),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +133,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
+			Naming:          exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
@@ -163,39 +167,6 @@ func jobEnd(status io.Writer) time.Time {
 	end := time.Unix(seconds, 0)
 	fmt.Fprintf(status, "Job      ends at %s; training saves and stops before\n", end.Format(time.DateTime))
 	return end
-}
-
-// load reads the parameters of a pretrained model and prints which of them it has.
-func load(path string, m *model.Model, parameters []float32, status io.Writer) error {
-	if path == "" {
-		return nil
-	}
-	match, err := checkpoint.Load(path, m.Program, parameters)
-	if err != nil {
-		return err
-	}
-	printMatch(path, match, m, status)
-	return nil
-}
-
-// printMatch prints which parameters of a model are in a file.
-func printMatch(path string, match checkpoint.Match, m *model.Model, status io.Writer) {
-	fmt.Fprintf(status, "Weights  %s: %d of %d tensors\n", path, match.Loaded, len(m.Program.Parameters))
-	if len(match.Missing) > 0 {
-		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
-	}
-	if len(match.Unused) > 0 {
-		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
-	}
-}
-
-// some joins the first few names of a list.
-func some(names []string) string {
-	const few = 4
-	if len(names) <= few {
-		return strings.Join(names, ", ")
-	}
-	return strings.Join(names[:few], ", ") + ", ..."
 }
 
 // announce prints what training will do.

@@ -151,7 +151,7 @@ func TestNewerNames(t *testing.T) {
 }
 
 func testNewerNames(t *testing.T, name, year string, names *strings.Replacer) {
-	path, _ := pretrained(t, name)
+	path, _ := pretrained(t, name, "--checkpoint_names", "2021")
 	tensors, err := statedict.Read(path)
 	if err != nil {
 		t.Fatal(err)
@@ -183,7 +183,7 @@ func distinct(tensors []statedict.Tensor) int {
 
 // TestUselessCheckpoints refuses files of something else.
 func TestUselessCheckpoints(t *testing.T) {
-	path, _ := pretrained(t, "roberta")
+	path, _ := pretrained(t, "roberta", "--checkpoint_names", "2021")
 	tensors, err := statedict.Read(path)
 	if err != nil {
 		t.Fatal(err)
@@ -197,9 +197,9 @@ func TestUselessCheckpoints(t *testing.T) {
 	}
 	for _, test := range []struct{ path, want, hint string }{
 		{write(t, tensors), "no tensor of this model: it holds bert.embedding.word_embedding.weight, the model has embedding.word_embedding.weight",
-			"give a state dict of UER-py or uer; files of other programs must be converted first"},
+			"give a state dict of UER-py, TencentPretrain or uer, or a BERT,"},
 		{otherShape, "embedding.word_embedding.weight is 8x1748, the model has 1748x8",
-			"the file was made with another vocabulary or another --config_path"},
+			"the file is of a model of other sizes"},
 	} {
 		output := filepath.Join(t.TempDir(), "m.bin")
 		talk, code := run(append([]string{"pretrain", "--vocab_path", demoVocabulary, "--dataset_path", demoDataset(t, "mlm"),

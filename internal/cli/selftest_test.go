@@ -10,6 +10,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/graph"
+	"uer/internal/optimizer"
 )
 
 // faulty is a CPU that spoils what it computes.
@@ -55,9 +56,9 @@ func TestSelftestFindsFaults(t *testing.T) {
 		spoil     func(to []float32)
 	}{
 		{"none", "  ok\n", 0, func([]float32) {}},
-		{"wrong", "  WRONG\n", 2, func(to []float32) { to[0] += 0.01 }},
-		{"not a number", "+Inf  WRONG\n", 2, func(to []float32) { to[0] = float32(math.NaN()) }},
-		{"other bits", "  WRONG: a second run gives other bits\n", 2, func(to []float32) {
+		{"wrong", "  WRONG\n", len(optimizer.ByName), func(to []float32) { to[0] += 0.01 }},
+		{"not a number", "+Inf  WRONG\n", len(optimizer.ByName), func(to []float32) { to[0] = float32(math.NaN()) }},
+		{"other bits", "  WRONG: a second run gives other bits\n", len(optimizer.ByName), func(to []float32) {
 			calls++
 			to[0] *= 1 + float32(calls)*1e-6
 		}},

@@ -22,6 +22,7 @@ type Model struct {
 	LayerNormPositioning string
 	FeedForward          string
 	LayerNorm            string
+	LayerNormEpsilon     float64 // layernorm_eps; 0 means that of LayerNorm: see NormEpsilon
 	Pooling              string
 
 	KernelSize                     int // width of the gated convolution in tokens
@@ -42,4 +43,15 @@ type Model struct {
 	KeepPadding                         bool // process padding as UER-py does
 	DeepInit                            bool // deep_init: smaller initial weights at the end of a residual branch
 	Recompute                           bool // recompute the activations of a layer in the backward pass
+}
+
+// NormEpsilon returns the epsilon of the norms: UER-py's and T5's own, or BERT's for PyTorch's formula.
+func (m Model) NormEpsilon() float64 {
+	switch {
+	case m.LayerNormEpsilon != 0:
+		return m.LayerNormEpsilon
+	case m.LayerNorm == "standard":
+		return 1e-12
+	}
+	return 1e-6
 }

@@ -37,7 +37,13 @@ func openPickles(path string, mapping *durable.Mapping) (*pickles, error) {
 	if f.form, err = recognise(first); err != nil {
 		return nil, console.Hint(fmt.Errorf("read %s: not a dataset: %w", path, err), makeOne)
 	}
+	if err := f.decide(decoder, first); err != nil {
+		return nil, console.Hint(fmt.Errorf("read %s: %w", path, err), remake)
+	}
 	f.task = task.ByName[f.form.targets[0]]
+	if f.form.undecided {
+		f.form.extra = 1 // no instance fills the padded length
+	}
 	f.metadata = Metadata{Target: f.task.Name, Dynamic: f.form.dynamic,
 		SequenceLength: f.form.length - f.form.extra, TargetSequenceLength: max(f.form.outputLength-1, 0)}
 	decoder.Seek(0)
@@ -53,6 +59,24 @@ func openPickles(path string, mapping *durable.Mapping) (*pickles, error) {
 	}
 	f.metadata.Instances = int64(len(f.offsets) - 1)
 	return f, nil
+}
+
+// decide reads on until an instance tells the target of a file that may be for lm or for mlm. If none does, it may be for
+// any of them, and its instances are shorter than those that the settings allowed.
+func (f *pickles) decide(decoder *pickle.Decoder, tuple pickle.Tuple) error {
+	for number := 0; f.form.undecided; number++ {
+		decided, err := f.form.decide(tuple)
+		if err == nil && !decided {
+			tuple, err = f.tuple(decoder)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("instance %d: %w", number, err)
+		}
+	}
+	return nil
 }
 
 // tuple decodes the next instance.

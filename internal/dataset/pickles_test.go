@@ -77,7 +77,7 @@ func text(t *testing.T, value any) string {
 
 // TestPickles compares UER-py's own files with what they hold as JSON.
 func TestPickles(t *testing.T) {
-	paths, err := filepath.Glob("testdata/*.pt")
+	paths, err := filepath.Glob("testdata/[a-z]*.pt")
 	if err != nil || len(paths) < 16 {
 		t.Fatalf("%d files, %v", len(paths), err)
 	}
@@ -171,7 +171,6 @@ func TestDamagedPickles(t *testing.T) {
 	good := listPickle([]int{6, 7, 0}, []int{2})
 	for _, test := range []struct{ name, data, message string }{
 		{"no tuple", "\x80\x04K\x01.", "read test.pt: not a dataset: it holds something other than tuples"},
-		{"newer UER-py", "\x80\x04](K\x06eK\x02\x86](K\x01e\x86.", "read test.pt: not a dataset: its tuples hold tuples, as those of UER-py since May 2022 do; only earlier ones can be read"},
 		{"other tuples", "\x80\x04K\x01K\x01\x86.", "read test.pt: not a dataset: its tuples are not those of any target of UER-py"},
 		{"truncated", good + good[:9], "read test.pt: instance 1: byte 28: data ends"},
 	} {

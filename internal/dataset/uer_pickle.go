@@ -9,15 +9,17 @@ import (
 	"uer/internal/task"
 )
 
-// form is the form of the tuple that UER-py stores for a target. The lists of tokens are padded with 0 to one length.
+// form is the form of the tuple that UER-py stores for a target. Its lists of tokens are padded with 0 to one length; since
+// May 2022, each is a pair of the tokens and the number of zeros after them.
 type form struct {
 	targets      []string // that share the form: a file does not say which of them it was made for
 	dynamic      bool
 	extra        int // tokens in excess of the sequence length
 	read         func(f *form, tuple pickle.Tuple, into *task.Instance) error
-	length       int // of the lists of tokens
+	length       int // of the padded lists of tokens
 	outputLength int // of seq2seq's second list
 	kinds        string
+	undecided    bool // lm or mlm: an instance as long as the others' padding will tell
 }
 
 // recognise finds the form of a file by its first tuple.
@@ -26,17 +28,19 @@ func recognise(tuple pickle.Tuple) (form, error) {
 	if err != nil {
 		return form{}, err
 	}
-	tokens, isList := tuple[0].(*pickle.List)
-	if !isList {
-		return form{}, errForm
+	flat, err := flatten(tuple)
+	if err != nil {
+		return form{}, err
 	}
-	last, _ := tuple[len(tuple)-1].(*pickle.List)
-	f, err := formOf(kinds, last)
-	f.kinds, f.length = kinds, len(tokens.Items)
-	if err == nil && task.ByName[f.targets[0]].Output {
-		f.outputLength = len(tuple[1].(*pickle.List).Items)
+	f, err := formOf(kinds, flat)
+	if err != nil {
+		return form{}, err
 	}
-	if err == nil && f.length <= f.extra {
+	f.kinds, f.length = kinds, flat.lengths[0]
+	if task.ByName[f.targets[0]].Output {
+		f.outputLength = flat.lengths[1]
+	}
+	if f.length <= f.extra {
 		err = fmt.Errorf("its first tuple holds %d tokens", f.length)
 	}
 	return f, err
@@ -44,55 +48,141 @@ func recognise(tuple pickle.Tuple) (form, error) {
 
 var errForm = errors.New("its tuples are not those of any target of UER-py")
 
-// kindsOf names the types in a tuple by a letter each: l for a list, i for an integer.
+// kindsOf names the types in a tuple by a letter each: l for a list, i for an integer, t for a list with its padding.
 func kindsOf(tuple pickle.Tuple) (string, error) {
 	kinds := make([]byte, 0, 4)
 	if len(tuple) < 2 || len(tuple) > 4 {
 		return "", errForm
 	}
 	for _, item := range tuple {
-		switch item.(type) {
+		switch item := item.(type) {
 		case *pickle.List:
 			kinds = append(kinds, 'l')
 		case int64:
 			kinds = append(kinds, 'i')
 		case pickle.Tuple:
-			return "", errors.New("its tuples hold tuples, as those of UER-py since May 2022 do; only earlier ones can be read")
+			if _, _, ok := padded(item); !ok {
+				return "", errForm
+			}
+			kinds = append(kinds, 't')
 		default:
 			return "", errForm
 		}
 	}
+	if kinds[0] == 'i' {
+		return "", errForm
+	}
 	return string(kinds), nil
+}
+
+// padded returns the members of a list with its padding.
+func padded(pair pickle.Tuple) (list *pickle.List, zeros int64, ok bool) {
+	if len(pair) != 2 {
+		return nil, 0, false
+	}
+	list, isList := pair[0].(*pickle.List)
+	zeros, isCount := pair[1].(int64)
+	return list, zeros, isList && isCount
+}
+
+// flat is a tuple whose lists stand for themselves, with the length of each after padding.
+type flat struct {
+	pickle.Tuple
+	lengths [4]int
+}
+
+// flatten takes the padding out of a tuple.
+func flatten(tuple pickle.Tuple) (flat, error) {
+	f := flat{Tuple: make(pickle.Tuple, len(tuple))}
+	for i, item := range tuple {
+		f.Tuple[i] = item
+		switch item := item.(type) {
+		case *pickle.List:
+			f.lengths[i] = len(item.Items)
+		case pickle.Tuple:
+			list, zeros, _ := padded(item)
+			if zeros < 0 || zeros > math.MaxInt32 {
+				return f, fmt.Errorf("%d tokens of padding", zeros)
+			}
+			f.Tuple[i], f.lengths[i] = list, len(list.Items)+int(zeros)
+		}
+	}
+	return f, nil
 }
 
 // formOf tells the target from the types and from the length of the last list: one or two segment ends, or segments
 // for all tokens.
-func formOf(kinds string, last *pickle.List) (form, error) {
-	ends := 0
+func formOf(kinds string, tuple flat) (form, error) {
+	ends, tokens := 0, len(tuple.Tuple[0].(*pickle.List).Items)
+	last, _ := tuple.Tuple[len(kinds)-1].(*pickle.List)
 	if last != nil {
 		ends = len(last.Items)
 	}
 	switch {
 	case kinds == "ll" && ends == 1:
 		return form{targets: []string{"mlm", "t5"}, dynamic: true, read: readMasked}, nil
-	case kinds == "lll" && ends == 1:
+	case kinds == "lll" && ends == 1 && holdsNumbers(tuple.Tuple[1]), kinds == "ttl" && ends == 1: // 2022
+		return form{targets: []string{"seq2seq"}, read: readPair}, nil
+	case (kinds == "lll" || kinds == "tll") && ends == 1:
 		return form{targets: []string{"mlm", "t5"}, read: readMasked}, nil
-	case kinds == "lil" && ends == 2:
+	case kinds == "til" && (ends == 1 || ends == 2 && sum(last) == tokens):
+		return form{targets: []string{"cls"}, read: readLabelledLengths}, nil
+	case (kinds == "lil" || kinds == "til") && ends == 2:
 		return form{targets: []string{"bert", "albert"}, dynamic: true, read: readMasked}, nil
-	case kinds == "llil" && ends == 2:
+	case (kinds == "llil" || kinds == "tlil") && ends == 2:
 		return form{targets: []string{"bert", "albert"}, read: readMasked}, nil
 	case kinds == "li":
 		return form{targets: []string{"lm"}, extra: 1, read: readNext}, nil
-	case kinds == "llll":
+	case kinds == "tl" && ends == 1:
+		return form{targets: []string{"mlm", "t5", "lm"}, dynamic: true, read: readMasked, undecided: true}, nil
+	case kinds == "llll", kinds == "tlll" && ends == 1:
 		return form{targets: []string{"bilm"}, read: readNeighbours}, nil
 	case kinds == "lil":
 		return form{targets: []string{"cls"}, read: readLabelled}, nil
-	case kinds == "lll" && ends == 2:
+	case (kinds == "lll" || kinds == "tll") && ends == 2:
 		return form{targets: []string{"prefixlm"}, read: readPrefixed}, nil
 	case kinds == "lll":
 		return form{targets: []string{"seq2seq"}, read: readPair}, nil
 	}
 	return form{}, errForm
+}
+
+// holdsNumbers reports whether a value is a list that begins with a number.
+func holdsNumbers(value any) bool {
+	list, ok := value.(*pickle.List)
+	if !ok || len(list.Items) == 0 {
+		return false
+	}
+	_, ok = list.Items[0].(int64)
+	return ok
+}
+
+// sum adds the numbers of a list.
+func sum(list *pickle.List) int {
+	total := 0
+	for _, item := range list.Items {
+		if n, ok := item.(int64); ok {
+			total += int(n)
+		}
+	}
+	return total
+}
+
+// decide tells lm from mlm and t5 in the form of May 2022, and reports whether the tuple did: one of lm that is not padded has a
+// token more than inputs, one of the others has not.
+func (f *form) decide(tuple pickle.Tuple) (bool, error) {
+	flat, err := flatten(tuple)
+	if kinds, kindsErr := kindsOf(tuple); err != nil || kindsErr != nil || kinds != f.kinds {
+		return false, errors.Join(err, kindsErr)
+	}
+	tokens, inputs := len(flat.Tuple[0].(*pickle.List).Items), sum(flat.Tuple[1].(*pickle.List))
+	switch {
+	case tokens == inputs+1:
+		f.targets, f.dynamic, f.extra, f.read, f.undecided = []string{"lm"}, false, 1, readNext, false
+	case tokens == inputs && tokens == flat.lengths[0]:
+		f.targets, f.undecided = []string{"mlm", "t5"}, false
+	}
+	return !f.undecided, nil
 }
 
 // instance reads a tuple, which must have the first one's form.
@@ -104,10 +194,17 @@ func (f *form) instance(tuple pickle.Tuple, into *task.Instance) error {
 	if kinds != f.kinds {
 		return errors.New("its tuple differs in form from the first")
 	}
-	if length := len(tuple[0].(*pickle.List).Items); length != f.length {
-		return fmt.Errorf("it is padded to %d tokens, the first to %d", length, f.length)
+	flat, err := flatten(tuple)
+	if err != nil {
+		return err
 	}
-	return f.read(f, tuple, into)
+	if flat.lengths[0] != f.length {
+		return fmt.Errorf("it is padded to %d tokens, the first to %d", flat.lengths[0], f.length)
+	}
+	if f.outputLength > 0 && flat.lengths[1] != f.outputLength {
+		return fmt.Errorf("its output is padded to %d tokens, the first to %d", flat.lengths[1], f.outputLength)
+	}
+	return f.read(f, flat.Tuple, into)
 }
 
 // readMasked reads (tokens, [masks], [label], ends).
@@ -148,27 +245,32 @@ func readMasked(f *form, tuple pickle.Tuple, into *task.Instance) (err error) {
 	return nil
 }
 
-// readNext reads lm's (tokens, inputs): one more token than the sequence length, the last of which is only predicted.
+// readNext reads lm's (tokens, inputs) or, since May 2022, (tokens, [inputs]): one more token than the sequence length, the
+// last of which is only predicted.
 func readNext(f *form, tuple pickle.Tuple, into *task.Instance) error {
-	inputs, err := int32Of(tuple[1])
+	number := tuple[1]
+	if list, ok := number.(*pickle.List); ok && len(list.Items) == 1 {
+		number = list.Items[0]
+	}
+	inputs, err := int32Of(number)
 	if err != nil {
 		return err
 	}
-	if int(inputs) >= f.length {
+	if inputs < 0 || int(inputs) >= f.length {
 		return fmt.Errorf("%d inputs of %d tokens", inputs, f.length)
 	}
 	into.Ends = append(into.Ends, inputs)
-	n := inputs
-	if tokens := tuple[0].(*pickle.List).Items; int(inputs) == f.length-1 && tokens[inputs] != int64(0) {
+	n, tokens := inputs, tuple[0].(*pickle.List).Items
+	if int(inputs) == f.length-1 && len(tokens) == f.length && tokens[inputs] != int64(0) {
 		n++
 	}
 	into.Tokens, err = unpadded(into.Tokens, tuple[0], n)
 	return err
 }
 
-// readNeighbours reads bilm's (tokens, next tokens, tokens before, segments).
+// readNeighbours reads bilm's (tokens, next tokens, tokens before, segments), or the number of tokens in place of segments.
 func readNeighbours(f *form, tuple pickle.Tuple, into *task.Instance) error {
-	n, err := countOnes(tuple[3])
+	n, err := f.countInputs(tuple[3])
 	if err != nil {
 		return err
 	}
@@ -220,8 +322,27 @@ func readLabelled(f *form, tuple pickle.Tuple, into *task.Instance) (err error) 
 	return err
 }
 
+// readLabelledLengths reads cls's (tokens, label, lengths of the segments) of May 2022.
+func readLabelledLengths(_ *form, tuple pickle.Tuple, into *task.Instance) (err error) {
+	if into.Label, err = int32Of(tuple[1]); err != nil {
+		return err
+	}
+	if into.Ends, err = appendInts(into.Ends, tuple[2]); err != nil {
+		return err
+	}
+	end := int64(0)
+	for i, length := range into.Ends {
+		if end += int64(length); length < 0 || end > math.MaxInt32 {
+			return fmt.Errorf("segments of %v tokens", into.Ends)
+		}
+		into.Ends[i] = int32(end)
+	}
+	into.Tokens, err = unpadded(into.Tokens, tuple[0], int32(end))
+	return err
+}
+
 // readPrefixed reads prefixlm's (tokens, next tokens, ends). The token that the last input predicts may be missing from
-// the tokens.
+// the tokens. Since 2022, the end of the source predicts the first token of the target, which models do not learn here.
 func readPrefixed(f *form, tuple pickle.Tuple, into *task.Instance) (err error) {
 	if into.Ends, err = appendInts(into.Ends, tuple[2]); err != nil {
 		return err
@@ -245,6 +366,9 @@ func readPrefixed(f *form, tuple pickle.Tuple, into *task.Instance) (err error) 
 		if i >= int(source) && i+1 < len(into.Tokens) {
 			expected = into.Tokens[i+1]
 		}
+		if i == int(source)-1 && i+1 < len(into.Tokens) && token == into.Tokens[i+1] {
+			continue
+		}
 		if token != expected {
 			return fmt.Errorf("the label of token %d is not the next token of the target", i)
 		}
@@ -252,9 +376,9 @@ func readPrefixed(f *form, tuple pickle.Tuple, into *task.Instance) (err error) 
 	return nil
 }
 
-// readPair reads seq2seq's (source, target, segments of the source).
+// readPair reads seq2seq's (source, target, segments of the source), or the number of its tokens in place of segments.
 func readPair(f *form, tuple pickle.Tuple, into *task.Instance) error {
-	n, err := countOnes(tuple[2])
+	n, err := f.countInputs(tuple[2])
 	if err != nil {
 		return err
 	}
@@ -263,9 +387,6 @@ func readPair(f *form, tuple pickle.Tuple, into *task.Instance) error {
 		return err
 	}
 	output := tuple[1].(*pickle.List).Items
-	if len(output) != f.outputLength {
-		return fmt.Errorf("its output is padded to %d tokens, the first to %d", len(output), f.outputLength)
-	}
 	used := len(output)
 	for used > 0 && output[used-1] == int64(0) {
 		used--
@@ -297,6 +418,16 @@ func unpadded(dst []int32, value any, n int32) ([]int32, error) {
 
 func appendInts(dst []int32, value any) ([]int32, error) {
 	return unpadded(dst, value, int32(len(value.(*pickle.List).Items)))
+}
+
+// countInputs returns the number of inputs that a list of segments stands for: it has the length of the tokens, or holds that
+// number alone.
+func (f *form) countInputs(segments any) (int32, error) {
+	list := segments.(*pickle.List).Items
+	if len(list) == 1 && f.length > 1 {
+		return int32Of(list[0])
+	}
+	return countOnes(segments)
 }
 
 // countOnes returns the number of ones before the padding of a list of segments.

@@ -70,7 +70,7 @@ func sum(s graph.Scope, m config.Model, batch layer.Batch, lookups ...lookup) *g
 	}
 	x := s.Apply(op.Embedding{Tables: len(lookups), Scale: 1}, operands...) // [tokens, emb_size]
 	if !m.RemoveEmbeddingLayerNorm {
-		x = layer.NewNorm(s.In("layer_norm"), m.EmbeddingSize).Apply(s.Builder, x)
+		x = layer.NewNorm(s.In("layer_norm"), m, m.EmbeddingSize).Apply(s.Builder, x)
 	}
 	return layer.Dropout(s.Builder, batch, m.Dropout, x)
 }

@@ -7,8 +7,9 @@ type NormKind = routine.NormKind
 
 // The formulas.
 const (
-	NormUER = routine.NormUER
-	NormRMS = routine.NormRMS
+	NormUER      = routine.NormUER
+	NormRMS      = routine.NormRMS
+	NormStandard = routine.NormStandard
 )
 
 // Norm normalises the rows of a matrix: sum = dropout(x) + residual, y = norm(sum). Rows is not read if nothing is
@@ -39,6 +40,7 @@ func (c *CPU) NormForward(n *Norm) {
 // NormGradient is the gradients of a Norm, given that of its result.
 type NormGradient struct {
 	Kind                         NormKind
+	Epsilon                      float64
 	Width                        int
 	Gamma                        []float32 // [width]
 	DY                           []float32 // [rows, width]
@@ -67,7 +69,7 @@ func (c *CPU) NormBackward(g *NormGradient) {
 		first, last := block*step, min((block+1)*step, count)
 		i, j := first*g.Width, last*g.Width
 		c.table.NormBackward(routine.NormBackward{
-			Kind: g.Kind, Width: g.Width, Gamma: g.Gamma,
+			Kind: g.Kind, Epsilon: g.Epsilon, Width: g.Width, Gamma: g.Gamma,
 			DY: g.DY[i:j], Sum: g.Sum[i:j], Stats: g.Stats[2*first : 2*last],
 			Rows: cut(rows, first, last), Dropout: g.Dropout,
 			DX: g.DX.Slice(i, j), DResidual: g.DResidual.Slice(i, j),

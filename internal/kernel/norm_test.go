@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 )
@@ -20,9 +21,9 @@ func TestNormsAreThoseOfUER(t *testing.T) {
 			}
 			y, dx, stats := make([]float32, len(x)), make([]float32, len(x)), make([]float32, 2*len(part.X))
 			dgamma, dbeta := make([]float32, width), make([]float32, width)
-			c.NormForward(&Norm{Kind: kind, Width: width, Gamma: gamma, Beta: part.Params["beta"], X: x, Y: y, Stats: stats})
+			c.NormForward(&Norm{Kind: kind, Epsilon: 1e-6, Width: width, Gamma: gamma, Beta: part.Params["beta"], X: x, Y: y, Stats: stats})
 			c.NormBackward(&NormGradient{
-				Kind: kind, Width: width, Gamma: gamma, DY: dy, Sum: x, Stats: stats,
+				Kind: kind, Epsilon: 1e-6, Width: width, Gamma: gamma, DY: dy, Sum: x, Stats: stats,
 				DX: Output{To: dx}, DGamma: Output{To: dgamma}, DBeta: Output{To: dbeta},
 				Scratch: make([]float32, NormGradientScratch(len(part.X), width)),
 			})
@@ -40,6 +41,35 @@ func TestNormsAreThoseOfUER(t *testing.T) {
 	}
 }
 
+// TestStandardNorm compares with the formula of PyTorch in float64, on rows whose variance epsilon matters for.
+func TestStandardNorm(t *testing.T) {
+	for _, set := range testedSets() {
+		c := newTestCPU(t, set, 1)
+		const rows, width, epsilon = 5, 19, 1e-5
+		x, gamma, beta := random(1, rows*width), random(2, width), random(3, width)
+		for i := range x {
+			x[i] = 3 + x[i]/100
+		}
+		y, stats := make([]float32, len(x)), make([]float32, 2*rows)
+		c.NormForward(&Norm{Kind: NormStandard, Epsilon: epsilon, Width: width, Gamma: gamma, Beta: beta, X: x, Y: y, Stats: stats})
+		var want []float64
+		for r := range rows {
+			row := float64s(x[r*width : (r+1)*width])
+			mean, variance := 0.0, 0.0
+			for _, v := range row {
+				mean += v / width
+			}
+			for _, v := range row {
+				variance += (v - mean) * (v - mean) / width
+			}
+			for j, v := range row {
+				want = append(want, (v-mean)/math.Sqrt(variance+epsilon)*float64(gamma[j])+float64(beta[j]))
+			}
+		}
+		requireNear(t, set, y, want, 1e-4) // the rows are float32 near 3, their deviations a hundredth
+	}
+}
+
 // normRun is a norm with its operands, and its gradient.
 type normRun struct {
 	Norm
@@ -49,12 +79,12 @@ type normRun struct {
 func newNormRun(kind NormKind, rows, width int, p float32) *normRun {
 	n := rows * width
 	r := &normRun{Norm: Norm{
-		Kind: kind, Width: width, Gamma: random(1, width), Beta: random(2, width),
+		Kind: kind, Epsilon: 1e-3, Width: width, Gamma: random(1, width), Beta: random(2, width),
 		X: random(3, n), Residual: random(4, n), Rows: counting(3, rows), Dropout: Dropout{Probability: p, Key: 11},
 		Y: make([]float32, n), Sum: make([]float32, n), Stats: make([]float32, 2*rows),
 	}}
 	r.gradient = NormGradient{
-		Kind: kind, Width: width, Gamma: r.Gamma, DY: random(5, n), Sum: r.Sum, Stats: r.Stats, Rows: r.Rows, Dropout: r.Dropout,
+		Kind: kind, Epsilon: 1e-3, Width: width, Gamma: r.Gamma, DY: random(5, n), Sum: r.Sum, Stats: r.Stats, Rows: r.Rows, Dropout: r.Dropout,
 		DX: Output{To: random(6, n)}, DResidual: Output{To: random(7, n)},
 		DGamma: Output{To: random(8, width)}, DBeta: Output{To: random(9, width)},
 		Scratch: make([]float32, NormGradientScratch(rows, width)),
@@ -85,7 +115,7 @@ func (r *normRun) outputs() [][]float32 {
 }
 
 func TestNormsAgree(t *testing.T) {
-	for _, kind := range []NormKind{NormUER, NormRMS} {
+	for _, kind := range []NormKind{NormUER, NormRMS, NormStandard} {
 		for _, size := range [][2]int{{0, 5}, {1, 2}, {1, 3}, {3, 17}, {65, 63}, {70, 300}} {
 			for _, p := range []float32{0, 0.1} {
 				for _, accumulate := range [][4]bool{{}, {true, true, true, true}, {true, false, false, true}} {
@@ -104,7 +134,7 @@ func TestNormsAgree(t *testing.T) {
 }
 
 func TestNormGradients(t *testing.T) {
-	for _, kind := range []NormKind{NormUER, NormRMS} {
+	for _, kind := range []NormKind{NormUER, NormRMS, NormStandard} {
 		c := newTestCPU(t, "portable", 1)
 		r := newNormRun(kind, 4, 9, 0.3)
 		r.forward(c)

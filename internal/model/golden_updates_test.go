@@ -43,7 +43,7 @@ func TestGoldenUpdates(t *testing.T) {
 
 func (g *golden) compareUpdates(t *testing.T, name string, want map[string]npz.Array) {
 	run, rate := goldenRuns[name], g.expected.LearningRate
-	schedule, err := optimizer.NewSchedule(run.scheduler, 20, 0.1, rate)
+	schedule, err := optimizer.NewSchedule(run.scheduler, optimizer.Plan{Updates: 20, Warmup: 0.1, LearningRate: rate})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func variants(m config.Model) []setting {
 		choice("mask", m.Mask, "fully_visible"),
 		flag("parameter_sharing", m.ParameterSharing),
 		choice("layernorm_positioning", m.LayerNormPositioning, "post"),
-		choice("layernorm", m.LayerNorm, "normal"),
+		{"layernorm", "layernorm t5", m.LayerNorm == "t5"}, // the others are the embedding's and the head's, too
 		choice("feed_forward", m.FeedForward, "dense"),
 		flag("relative_position_embedding", m.RelativePositionEmbedding),
 		flag("remove_transformer_bias", m.RemoveTransformerBias),

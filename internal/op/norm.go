@@ -12,17 +12,24 @@ type NormKind uint8
 // The kinds of normalisation.
 const (
 	// NormUER is layer normalisation as in UER-py: y = γ (x−μ)/(s+ε) + β with the sample standard deviation
-	// s = √(Σ(x−μ)²/(width−1)) and ε = 1e-6 outside the root.
+	// s = √(Σ(x−μ)²/(width−1)) and ε outside the root.
 	NormUER NormKind = iota
 	// NormRMS is T5's: y = γ x/√(mean(x²)+ε) (Zhang, Sennrich 2019).
 	NormRMS
+	// NormStandard is layer normalisation as PyTorch and Hugging Face compute it: y = γ (x−μ)/√(Σ(x−μ)²/width+ε) + β (Ba,
+	// Kiros, Hinton 2016).
+	NormStandard
 )
+
+// NormEpsilon is UER-py's ε.
+const NormEpsilon = 1e-6
 
 // Norm normalises rows: y = norm(x), or, if Residual, y = norm(dropout(x) + residual).
 // Inputs: those of [NormInputs]. Outputs: y [tokens, width], the statistics of the rows [tokens, 2] and, if Residual, the
 // sum before normalisation [tokens, width].
 type Norm struct {
 	Kind     NormKind
+	Epsilon  float64 // ε; 0 means NormEpsilon
 	Residual bool
 	Dropout  float32
 	Site     int
@@ -105,7 +112,7 @@ func (o Norm) Restore(in, out []int) (op graph.Op, restoreIn, restoreOut []int) 
 	if !o.Residual {
 		return nil, nil, nil
 	}
-	n, restored := NormInputsOf(o, in), Norm{Kind: o.Kind}
+	n, restored := NormInputsOf(o, in), Norm{Kind: o.Kind, Epsilon: o.Epsilon}
 	return restored, NormInputs[int]{X: out[2], Gamma: n.Gamma, Beta: n.Beta}.List(restored), out[:2]
 }
 

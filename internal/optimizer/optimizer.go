@@ -20,7 +20,7 @@ import (
 type Settings struct {
 	Name         string  // key of ByName
 	LearningRate float64 // multiplied by the factor of the schedule
-	Beta1, Beta2 float64 // adamw: decay rates of the moments; 0 means 0.9 and 0.999
+	Beta1, Beta2 float64 // adamw, stableadamw: decay rates of the moments; 0 means 0.9 and 0.999
 	WeightDecay  float64 // multiplied by the learning rate; biases and the parameters of norms do not decay
 	ClipNorm     float64 // maximum norm of the gradients; 0 for no limit
 	Schedule     Schedule
@@ -47,10 +47,11 @@ const (
 // method adds the instructions of one optimizer to an update.
 type method func(s Settings, u *update)
 
-// ByName holds the optimizers by their names in UER-py.
+// ByName holds the optimizers by name, UER-py's where it has them.
 var ByName = map[string]method{
-	"adamw":     adamW,
-	"adafactor": adafactor,
+	"adamw":       adamW,
+	"adafactor":   adafactor,
+	"stableadamw": stableAdamW,
 }
 
 // New returns an optimizer for the parameters of a layout. Between the gradients, the flat buffer must hold zeros.

@@ -1,6 +1,7 @@
 package optimizer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -16,7 +17,8 @@ type Plan struct {
 	Updates      int     // number of updates in the training
 	Warmup       float64 // fraction of the updates in which the rate grows; their number is not rounded
 	LearningRate float64 // highest rate
-	Decay        float64 // fraction of the updates in which the rate of tri_stage falls
+	Decay        float64 // fraction of the updates in which the rate of tri_stage falls; 0 means a half
+	Falling      int     // number of the last updates in which the rate of wsd falls; 0 means a tenth of all
 }
 
 // ScheduleByName holds UER-py's schedules of the learning rate. Most grow linearly from 0 during the warm-up, so the first
@@ -30,27 +32,30 @@ var ScheduleByName = map[string]func(Plan) Schedule{
 	"constant_with_warmup": constantWithWarmup,
 	"inverse_sqrt":         inverseSquareRoot,
 	"tri_stage":            triStage,
+	"wsd":                  warmupStableDecay,
 }
 
 // lowestRate is the rate at which polynomial ends, and the rate of inverse_sqrt after the last update.
 const lowestRate = 1e-7
 
-// NewSchedule returns a schedule by name. warmup is a fraction of the updates, learningRate the highest rate.
-func NewSchedule(name string, updates int, warmup, learningRate float64) (Schedule, error) {
+// NewSchedule returns a schedule by name.
+func NewSchedule(name string, p Plan) (Schedule, error) {
 	build, err := registry.Find(ScheduleByName, "scheduler", name)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case !(warmup >= 0 && warmup <= 1):
-		return nil, fmt.Errorf("warmup %g: must be between 0 and 1", warmup)
-	case name == "inverse_sqrt" && warmup == 0:
+	case !(p.Warmup >= 0 && p.Warmup <= 1):
+		return nil, fmt.Errorf("warmup %g: must be between 0 and 1", p.Warmup)
+	case name == "inverse_sqrt" && p.Warmup == 0:
 		return nil, errors.New("warmup 0: must be above 0 with scheduler inverse_sqrt, which falls from the end of the warm-up")
-	case name == "polynomial" && learningRate <= lowestRate:
+	case name == "polynomial" && p.LearningRate <= lowestRate:
 		return nil, fmt.Errorf("learning_rate %g: must be above %g with scheduler polynomial, which falls to that rate",
-			learningRate, lowestRate)
+			p.LearningRate, lowestRate)
 	}
-	return build(Plan{Updates: updates, Warmup: warmup, LearningRate: learningRate, Decay: 0.5}), nil
+	p.Decay = cmp.Or(p.Decay, 0.5)
+	p.Falling = cmp.Or(p.Falling, (p.Updates+9)/10)
+	return build(p), nil
 }
 
 // warm returns the length of the warm-up in updates.
@@ -139,4 +144,13 @@ func triStage(p Plan) Schedule {
 		}
 		return last
 	}
+}
+
+// warmupStableDecay grows, stays at 100 %, and falls linearly to 0 in the last updates (Hu et al., MiniCPM, 2024; Hägele et
+// al., Scaling laws and compute-optimal training beyond fixed training durations, 2024). What comes before the fall does not
+// depend on the length of the training, so that any checkpoint of it can be continued, or brought to an end.
+func warmupStableDecay(p Plan) Schedule {
+	return p.warmed(func(update float64) float64 {
+		return math.Min(1, math.Max(0, (float64(p.Updates)-update)/float64(p.Falling)))
+	})
 }

@@ -32,7 +32,7 @@ func TestSchedules(t *testing.T) {
 	}
 	readJSON(t, "schedules.json", &cases)
 	for _, test := range cases {
-		schedule, err := NewSchedule(test.Scheduler, test.Steps, test.Warmup, test.BaseRate)
+		schedule, err := NewSchedule(test.Scheduler, Plan{Updates: test.Steps, Warmup: test.Warmup, LearningRate: test.BaseRate})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -71,7 +71,7 @@ func TestLaterSchedules(t *testing.T) {
 		{"tri_stage", 100, 0.8, 79, 0.01 + 0.99*79/80},
 		{"tri_stage", 100, 0.8, 80, 1},
 	} {
-		schedule, err := NewSchedule(test.name, test.updates, test.warmup, 1e-3)
+		schedule, err := NewSchedule(test.name, Plan{Updates: test.updates, Warmup: test.warmup, LearningRate: 1e-3})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestSchedulesStayInRange(t *testing.T) {
 	for name := range ScheduleByName {
 		for _, updates := range []int{1, 2, 3, 10, 97} {
 			for _, warmup := range []float64{0.001, 0.1, 0.5, 0.999, 1} {
-				schedule, err := NewSchedule(name, updates, warmup, 1e-3)
+				schedule, err := NewSchedule(name, Plan{Updates: updates, Warmup: warmup, LearningRate: 1e-3})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -113,9 +113,33 @@ func TestNewScheduleRefuses(t *testing.T) {
 		{"inverse_sqrt", 0, 1e-3, "warmup 0: must be above 0 with scheduler inverse_sqrt"},
 		{"polynomial", 0.1, 1e-7, "learning_rate 1e-07: must be above 1e-07"},
 	} {
-		_, err := NewSchedule(test.name, 10, test.warmup, test.rate)
+		_, err := NewSchedule(test.name, Plan{Updates: 10, Warmup: test.warmup, LearningRate: test.rate})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%v: got error %v, want %s", fmt.Sprint(test.name, test.warmup), err, test.want)
+		}
+	}
+}
+
+// TestWarmupStableDecay: it grows from 0, stays, falls linearly to 0 at the end, and before the fall it is the same whatever
+// the length of the training.
+func TestWarmupStableDecay(t *testing.T) {
+	schedule, err := NewSchedule("wsd", Plan{Updates: 100, Warmup: 0.1, LearningRate: 1, Falling: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for update, want := range map[int]float64{0: 0, 5: 0.5, 10: 1, 50: 1, 80: 1, 81: 0.95, 90: 0.5, 99: 0.05, 100: 0, 120: 0} {
+		if got := schedule(update); math.Abs(got-want) > 1e-12 {
+			t.Errorf("update %d: %g, want %g", update, got, want)
+		}
+	}
+	// From a checkpoint after 60 updates, in 20 more.
+	early, err := NewSchedule("wsd", Plan{Updates: 80, Warmup: 0.1, LearningRate: 1, Falling: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for update := 60; update < 80; update++ {
+		if got, want := early(update), schedule(update+20); got != want {
+			t.Errorf("update %d: %g, want %g", update, got, want)
 		}
 	}
 }

@@ -11,20 +11,23 @@ import (
 
 // content is the pickled part of a state dict: its tensors in order, as views of storages elsewhere in the file.
 type content struct {
+	entry    string // of the pickled dictionary that is the state dict, "" if it is itself
 	views    []*view
 	storages []*storage
 	byKey    map[string]*storage
+	root     any
 }
 
-// parseRoot parses the pickled object, which must be a dictionary from names to tensors. PyTorch's attributes of the
-// dictionary, the versions of modules, say nothing about the tensors and are ignored.
+// parseRoot parses the pickled object: a dictionary from names to tensors, or one with such a dictionary in one of its
+// entries. PyTorch's attributes of the dictionary, the versions of modules, say nothing about the tensors and are ignored.
 func parseRoot(root any) (*content, error) {
 	entries, ok := dictionary(root)
 	if !ok {
 		return nil, console.Hint(fmt.Errorf("the file holds %s, not a state dict", describe(root)),
 			"save only the weights: torch.save(model.state_dict(), file)")
 	}
-	c := &content{byKey: map[string]*storage{}}
+	c := &content{byKey: map[string]*storage{}, root: root}
+	c.entry, entries = unwrap(entries)
 	names := map[string]bool{}
 	for _, entry := range entries {
 		name, ok := entry.Key.(string)
@@ -37,7 +40,8 @@ func parseRoot(root any) (*content, error) {
 		names[name] = true
 		tensor, ok := entry.Value.(*pickle.Call)
 		if _, isDictionary := dictionary(entry.Value); !ok || isDictionary {
-			return nil, notTensor(name, entry.Value, entries)
+			return nil, console.Hint(fmt.Errorf("entry %q is %s, not a tensor", name, describe(entry.Value)),
+				"save only the weights: torch.save(model.state_dict(), file)")
 		}
 		if err := c.add(name, tensor); err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", name, err)
@@ -60,23 +64,6 @@ func dictionary(value any) ([]pickle.Entry, bool) {
 		}
 	}
 	return nil, false
-}
-
-// notTensor explains an entry of the wrong type. Checkpoints of other programs often keep the state dict in one of
-// their entries; the hint then names that entry.
-func notTensor(name string, value any, entries []pickle.Entry) error {
-	err := fmt.Errorf("entry %q is %s, not a tensor", name, describe(value))
-	for _, entry := range entries {
-		inner, ok := dictionary(entry.Value)
-		if !ok || len(inner) == 0 {
-			continue
-		}
-		if tensor, ok := inner[0].Value.(*pickle.Call); ok && rebuilds(tensor) != "" {
-			return console.Hint(err,
-				fmt.Sprintf("save only the state dict inside it: torch.save(torch.load(file)[%q], new_file)", entry.Key))
-		}
-	}
-	return console.Hint(err, "save only the weights: torch.save(model.state_dict(), file)")
 }
 
 // rebuilds returns the name of the function in torch._utils that is called, "" if it is another module's.
@@ -131,6 +118,19 @@ func (c *content) find(key any) *storage {
 		return nil
 	}
 	return c.byKey[text]
+}
+
+// file returns the tensors, as tensors does, with what else is known of the file.
+func (c *content) file(format string, length int) (*File, error) {
+	tensors, err := c.tensors(length)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{Tensors: tensors, Format: format, Entry: c.entry}
+	for _, v := range c.views {
+		f.Types = append(f.Types, types[v.storage.class])
+	}
+	return f, nil
 }
 
 // tensors returns the tensors once the data of every storage is known. Contiguous views share their storage's memory,

@@ -181,7 +181,7 @@ func TestDamagedContent(t *testing.T) {
 		{"too few strides", with(replace(strides, "("+pickled(3)+"t")), "its shape has 2 axes and its strides 1"},
 		{"offset", with(replace("tQ"+pickled(0), "tQ"+pickled(1))), "does not fit into storage"},
 		{"storage's name", with(replace("storage", "storagf")), "is not a reference to a storage"},
-		{"storage's type", with(replace("FloatStorage", "CharStorage")), `a torch.CharStorage, which is not supported`},
+		{"storage's type", with(replace("FloatStorage", "QInt8Storage")), `a torch.QInt8Storage, which is not supported`},
 		{"tensor's maker", with(replace("_rebuild_tensor_v2", "_rebuild_tensor_v9")), "torch._utils._rebuild_tensor_v9 is not"},
 		{"name", with(replace("X\x01\x00\x00\x00w", "K\x01")), "a dictionary with the number 1 as a key"},
 		{"same name", with(twice), `tensor "w" occurs twice`},

@@ -13,7 +13,7 @@ import (
 // readLegacy reads the container of PyTorch before 1.6: pickles of a magic number, the protocol version, properties of
 // the machine, the object and the list of its storages' keys; then, for each key, an 8-byte number of values and the
 // values.
-func readLegacy(data []byte) ([]Tensor, error) {
+func readLegacy(data []byte) (*File, error) {
 	decoder := pickle.NewDecoder(data)
 	if err := readLegacyHeader(decoder); err != nil {
 		return nil, err
@@ -35,8 +35,15 @@ func readLegacy(data []byte) ([]Tensor, error) {
 		return nil, fmt.Errorf("expected the list of storages, found %s", describe(keys))
 	}
 	rest := data[decoder.Offset():]
+	var others map[string]*storage
+	if content.entry != "" {
+		others = content.others()
+	}
 	for _, item := range list.Items {
 		storage := content.find(item)
+		if key, ok := item.(string); ok && storage == nil {
+			storage = others[key]
+		}
 		if storage == nil {
 			return nil, fmt.Errorf("storage %.40q belongs to no tensor", fmt.Sprint(item))
 		}
@@ -44,7 +51,7 @@ func readLegacy(data []byte) ([]Tensor, error) {
 			return nil, err
 		}
 	}
-	return content.tensors(len(data))
+	return content.file("PyTorch, before 1.6", len(data))
 }
 
 func readLegacyHeader(decoder *pickle.Decoder) error {

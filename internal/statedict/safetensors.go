@@ -36,8 +36,8 @@ type Safetensors struct {
 // safetensorsTypes maps the types of safetensors to kinds. The size of the others is known, but they are not converted.
 var safetensorsTypes = map[string]kind{
 	"F32": kinds["FloatStorage"], "F64": kinds["DoubleStorage"], "F16": kinds["HalfStorage"], "BF16": kinds["BFloat16Storage"],
-	"I64": kinds["LongStorage"], "I32": kinds["IntStorage"],
-	"U64": {size: 8}, "U32": {size: 4}, "U16": {size: 2}, "I16": {size: 2}, "U8": {size: 1}, "I8": {size: 1}, "BOOL": {size: 1},
+	"I64": kinds["LongStorage"], "I32": kinds["IntStorage"], "I16": kinds["ShortStorage"], "I8": kinds["CharStorage"],
+	"U8": kinds["ByteStorage"], "BOOL": kinds["BoolStorage"], "U64": {size: 8}, "U32": {size: 4}, "U16": {size: 2},
 	"F8_E4M3": {size: 1}, "F8_E5M2": {size: 1},
 }
 
@@ -208,7 +208,7 @@ func (s *Stored) Decode(offset int, to []float32) error {
 }
 
 // readSafetensors converts all tensors of a file.
-func readSafetensors(data []byte) ([]Tensor, error) {
+func readSafetensors(data []byte) (*File, error) {
 	f, err := parseSafetensors(data)
 	if err != nil {
 		return nil, err
@@ -216,15 +216,16 @@ func readSafetensors(data []byte) ([]Tensor, error) {
 	if len(f.Tensors) == 0 {
 		return nil, errors.New("the file holds no tensors")
 	}
-	tensors := make([]Tensor, len(f.Tensors))
+	file := &File{Format: "safetensors", Metadata: f.Metadata}
 	for i := range f.Tensors {
 		s := &f.Tensors[i]
-		tensors[i] = Tensor{Name: s.Name, Shape: s.Shape, Data: make([]float32, s.Values())}
-		if err := s.Decode(0, tensors[i].Data); err != nil {
+		t := Tensor{Name: s.Name, Shape: s.Shape, Data: make([]float32, s.Values())}
+		if err := s.Decode(0, t.Data); err != nil {
 			return nil, err
 		}
+		file.Tensors, file.Types = append(file.Tensors, t), append(file.Types, s.Type)
 	}
-	return tensors, nil
+	return file, nil
 }
 
 // Entry is a tensor to be written to a safetensors file.

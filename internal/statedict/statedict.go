@@ -28,24 +28,42 @@ type Tensor struct {
 	Data  []float32
 }
 
-// Read reads the state dict at path, in the order of the file: a dictionary from names to tensors as written by
-// torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before), or a safetensors file.
-// Values of other types are converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers. A
-// file without tensors is an error.
+// File is what a file holds.
+type File struct {
+	Tensors  []Tensor
+	Types    []string          // of each tensor in the file, as safetensors names them: F32, BF16, I64
+	Format   string            // the container
+	Entry    string            // where in the file's dictionary the state dict is, such as "model"; "" if it is all of it
+	Metadata map[string]string // of safetensors
+}
+
+// Read reads the tensors of the file at path, in the order of the file. It is a dictionary from names to tensors as written
+// by torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before), or safetensors. The
+// dictionary may be inside another one, under a key that programs commonly use. Values of other types are converted to
+// float32: half, bfloat16 and double precision, and integers. A file without tensors is an error.
 func Read(path string) ([]Tensor, error) {
+	file, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return file.Tensors, nil
+}
+
+// ReadFile is [Read] with what else is known of the file.
+func ReadFile(path string) (*File, error) {
 	mapping, err := durable.Map(path)
 	if err != nil {
 		return nil, err
 	}
 	defer mapping.Close()
-	tensors, err := parse(mapping.Bytes)
+	file, err := parseFile(mapping.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return tensors, nil
+	return file, nil
 }
 
-func parse(data []byte) ([]Tensor, error) {
+func parseFile(data []byte) (*File, error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		return readZip(data)

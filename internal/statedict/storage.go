@@ -8,6 +8,12 @@ import (
 	"uer/internal/pickle"
 )
 
+// types names the types of storages as safetensors does.
+var types = map[string]string{
+	"FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16", "BFloat16Storage": "BF16", "LongStorage": "I64",
+	"IntStorage": "I32", "ShortStorage": "I16", "CharStorage": "I8", "ByteStorage": "U8", "BoolStorage": "BOOL",
+}
+
 // kind is the type of a storage's values: their size in bytes, and how to convert them to float32.
 type kind struct {
 	size   int
@@ -21,6 +27,10 @@ var kinds = map[string]kind{
 	"BFloat16Storage": {2, decodeBFloat16},
 	"LongStorage":     {8, decodeLong},
 	"IntStorage":      {4, decodeInt},
+	"ShortStorage":    {2, decodeShort},
+	"CharStorage":     {1, decodeChar},
+	"ByteStorage":     {1, decodeByte},
+	"BoolStorage":     {1, decodeByte},
 }
 
 // storage is the memory behind one or more tensors.
@@ -117,5 +127,23 @@ func decodeLong(out []float32, raw []byte) {
 func decodeInt(out []float32, raw []byte) {
 	for i := range out {
 		out[i] = float32(int32(binary.LittleEndian.Uint32(raw[4*i:])))
+	}
+}
+
+func decodeShort(out []float32, raw []byte) {
+	for i := range out {
+		out[i] = float32(int16(binary.LittleEndian.Uint16(raw[2*i:])))
+	}
+}
+
+func decodeChar(out []float32, raw []byte) {
+	for i := range out {
+		out[i] = float32(int8(raw[i]))
+	}
+}
+
+func decodeByte(out []float32, raw []byte) {
+	for i := range out {
+		out[i] = float32(raw[i])
 	}
 }

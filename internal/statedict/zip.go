@@ -23,7 +23,7 @@ type archive struct {
 	room    uint64 // bytes that the entries not yet read may have, as entries do not overlap
 }
 
-func readZip(data []byte) ([]Tensor, error) {
+func readZip(data []byte) (*File, error) {
 	content, files, err := zipContent(data)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func readZip(data []byte) ([]Tensor, error) {
 			return nil, err
 		}
 	}
-	return content.tensors(len(data))
+	return content.file("PyTorch", len(data))
 }
 
 // zipContent reads the pickle of a zip file.

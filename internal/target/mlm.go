@@ -39,7 +39,7 @@ func maskedHead(s graph.Scope, m config.Model, vocabularySize int, batch layer.B
 	}
 	width := maskedHeadWidth(m)
 	linear := layer.NewLinear(s.In("mlm_linear_1"), m.HiddenSize, width)
-	norm := layer.NewNorm(s.In("layer_norm"), width)
+	norm := layer.NewNorm(s.In("layer_norm"), m, width)
 	output := s.In("mlm_linear_2")
 	weight := outputWeight(output, m, vocabularySize, width) // [vocabulary, width]
 	bias := output.Parameter("bias", vocabularySize)

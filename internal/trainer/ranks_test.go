@@ -111,7 +111,7 @@ func (r *Trainer) prepare(t *testing.T, parameters []float32) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	schedule, err := optimizer.NewSchedule("linear", 20, 0.1, testRate)
+	schedule, err := optimizer.NewSchedule("linear", optimizer.Plan{Updates: 20, Warmup: 0.1, LearningRate: testRate})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -184,7 +184,7 @@ var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
 func (t *Trainer) writeAgain(path string, memory checkpoint.Reader, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		err := checkpoint.SaveAs(path, &t.Optimizer.Program.Layout, memory, state)
+		err := checkpoint.SaveAs(path, t.Naming, &t.Optimizer.Program.Layout, memory, state)
 		if err == nil || attempt == len(pauses) || !mayPass(err) {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/console"
 	"uer/internal/device"
+	"uer/internal/exchange"
 	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/optimizer"
@@ -34,6 +35,7 @@ type Settings struct {
 	BatchSize           int
 	Seed                int64
 	OutputModelPath     string // prefix of the names of checkpoints; if it is empty, nothing is saved
+	Naming              exchange.Naming
 }
 
 // Trainer trains one replica of a model on one device. With several ranks, each has a trainer and trains on its part of the

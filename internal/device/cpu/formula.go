@@ -11,7 +11,7 @@ var (
 		op.Identity: kernel.None, op.GELU: kernel.GELU, op.GELUFast: kernel.GELUFast, op.ReLU: kernel.ReLU,
 		op.SiLU: kernel.SiLU, op.Tanh: kernel.Tanh, op.Sigmoid: kernel.Sigmoid,
 	}
-	norms    = [...]kernel.NormKind{op.NormUER: kernel.NormUER, op.NormRMS: kernel.NormRMS}
+	norms    = [...]kernel.NormKind{op.NormUER: kernel.NormUER, op.NormRMS: kernel.NormRMS, op.NormStandard: kernel.NormStandard}
 	cells    = [...]kernel.Cell{op.TanhCell: kernel.TanhCell, op.LSTMCell: kernel.LSTMCell, op.GRUCell: kernel.GRUCell}
 	poolings = [...]kernel.Pooling{op.PoolMean: kernel.PoolMean, op.PoolMax: kernel.PoolMax}
 )

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"cmp"
+
 	"uer/internal/device"
 	"uer/internal/kernel"
 	"uer/internal/op"
@@ -11,7 +13,7 @@ func normKernel(d *Device, o op.Norm) compute {
 	return func(run *device.Run, out, in []operand, _ []bool) {
 		inputs := op.NormInputsOf(o, in)
 		n = kernel.Norm{
-			Kind: norms[o.Kind], Width: inputs.X.Shape[1], Gamma: inputs.Gamma.Floats, Beta: inputs.Beta.Floats,
+			Kind: norms[o.Kind], Epsilon: cmp.Or(o.Epsilon, op.NormEpsilon), Width: inputs.X.Shape[1], Gamma: inputs.Gamma.Floats, Beta: inputs.Beta.Floats,
 			X: inputs.X.Floats, Residual: inputs.Residual.Floats, Rows: inputs.Rows.Integers, Dropout: dropout(run, o.Dropout, o.Site),
 			Y: out[0].Floats, Stats: out[1].Floats,
 		}
@@ -28,7 +30,7 @@ func normGradientKernel(d *Device, o op.NormGradient) compute {
 		inputs := op.NormGradientInputsOf(o, in)
 		to, add := op.NormGradientOutputsOf(o, out), op.NormGradientOutputsOf(o, accumulate)
 		g = kernel.NormGradient{
-			Kind: norms[o.Kind], Width: inputs.Sum.Shape[1], Gamma: inputs.Gamma.Floats,
+			Kind: norms[o.Kind], Epsilon: cmp.Or(o.Epsilon, op.NormEpsilon), Width: inputs.Sum.Shape[1], Gamma: inputs.Gamma.Floats,
 			DY: inputs.DY.Floats, Sum: inputs.Sum.Floats, Stats: inputs.Stats.Floats,
 			Rows: inputs.Rows.Integers, Dropout: dropout(run, o.Dropout, o.Site),
 			DX: to.X.output(add.X), DResidual: to.Residual.output(add.Residual),

@@ -42,4 +42,5 @@ var kernels = device.NewTable[*Device, compute]("the CPU",
 	device.BindingOf(clipKernel),
 	device.BindingOf(adamWKernel),
 	device.BindingOf(adafactorKernel),
+	device.BindingOf(stableAdamWKernel),
 )

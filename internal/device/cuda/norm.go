@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"cmp"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device/cuda/kernels"
 	"uer/internal/op"
@@ -23,7 +25,7 @@ func bindNorm(b *binder, o op.Norm) compute {
 		}
 		d := dropout(r, o.Dropout, o.Site)
 		r.launch(kernel, over(rows, 8), at(out[0]), pointer(sum), pointer(stats), at(n.X), at(n.Residual), at(n.Rows),
-			at(n.Gamma), at(n.Beta), count(rows), count(width), count(int(o.Kind)), d[0], d[1], d[2])
+			at(n.Gamma), at(n.Beta), count(rows), count(width), count(int(o.Kind)), epsilon(o.Epsilon), d[0], d[1], d[2])
 	}
 }
 
@@ -35,7 +37,7 @@ func bindNormGradient(b *binder, o op.NormGradient) compute {
 		rows, width := n.Sum.Shape[0], n.Sum.Shape[1]
 		d := dropout(r, o.Dropout, o.Site)
 		r.launch(kernel, over(rows, 8), at(to.X), at(to.Residual), at(n.DY), at(n.Sum), at(n.Stats), at(n.Rows), at(n.Gamma),
-			count(rows), count(width), count(int(o.Kind)), d[0], d[1], d[2], flag(add.X), flag(add.Residual))
+			count(rows), count(width), count(int(o.Kind)), epsilon(o.Epsilon), d[0], d[1], d[2], flag(add.X), flag(add.Residual))
 		if !to.Gamma.wanted() && !to.Beta.wanted() {
 			return
 		}
@@ -43,7 +45,7 @@ func bindNormGradient(b *binder, o op.NormGradient) compute {
 		both := r.floats(blocks * 2 * width) // [blocks, 2, width]
 		if blocks > 0 {
 			r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
-				count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)))
+				count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon))
 		}
 		if to.Gamma.wanted() {
 			sums.second(r, to.Gamma.At, both, blocks, width, 2*width, add.Gamma)
@@ -53,3 +55,6 @@ func bindNormGradient(b *binder, o op.NormGradient) compute {
 		}
 	}
 }
+
+// epsilon passes that of a norm.
+func epsilon(e float64) driver.Argument { return driver.Float32(float32(cmp.Or(e, op.NormEpsilon))) }

@@ -86,6 +86,7 @@ var bindings = device.NewTable[*binder, compute]("the GPU",
 	device.BindingOf(bindSumSquares),
 	device.BindingOf(bindClip),
 	device.BindingOf(bindAdamW),
+	device.BindingOf(bindStableAdamW),
 	device.BindingOf(bindAdafactor),
 )
 

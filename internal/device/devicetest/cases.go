@@ -64,6 +64,10 @@ var Cases = []Case{
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.Norm{Kind: op.NormRMS}, p...)
 		}},
+	{"standard norm", [][]int{{7, 5}, {5}, {5}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.Norm{Kind: op.NormStandard, Epsilon: 1e-5}, p...)
+		}},
 	{"norm with residual and dropout", [][]int{{7, 5}, {7, 5}, {5}, {5}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			norm := op.Norm{Residual: true, Dropout: 0.3, Site: 3}

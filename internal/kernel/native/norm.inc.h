@@ -33,7 +33,7 @@ INLINE void norm_rows(const int dropping, const int adding, const struct norm_fo
 	for (size_t r = 0; r < n->count; r++) {
 		float total = norm_input(dropping, adding, n, r);
 		const float *x = n->sum + r * n->width;
-		float mean = n->kind == NORM_UER ? total / (float)n->width : 0;
+		float mean = n->kind != NORM_RMS ? total / (float)n->width : 0;
 		float squares = centred_squares(x, mean, n->width);
 		float deviation = n->kind == NORM_UER ? sqrtf(squares / (float)(n->width > 1 ? n->width - 1 : 1))
 		                                   : sqrtf(squares / (float)n->width + n->epsilon);
@@ -79,12 +79,9 @@ INLINE norm_terms norm_sums(const struct norm_backward *n, size_t r) {
 		store_some(dbeta + j, load_some(dbeta + j, left) + v, left);
 	}
 	double width = (double)n->width, product = sum_lanes(products);
-	if (n->kind == NORM_RMS) {
-		t.factor = (float)(product / (q * q * q * width));
-	} else {
-		t.shift = (float)(sum_lanes(slopes) / width);
-		if (deviation != 0) t.factor = (float)(product / (q * q * deviation * (width > 1 ? width - 1 : 1)));
-	}
+	if (n->kind != NORM_RMS) t.shift = (float)(sum_lanes(slopes) / width);
+	if (n->kind != NORM_UER) t.factor = (float)(product / (q * q * q * width));
+	else if (deviation != 0) t.factor = (float)(product / (q * q * deviation * (width > 1 ? width - 1 : 1)));
 	return t;
 }
 

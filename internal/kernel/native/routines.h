@@ -21,7 +21,7 @@ enum activation {
 	ACTIVATION_SIGMOID,
 };
 enum precision { FLOAT32, BFLOAT16 };
-enum norm_kind { NORM_UER, NORM_RMS };
+enum norm_kind { NORM_UER, NORM_RMS, NORM_STANDARD };
 enum cell { CELL_TANH, CELL_LSTM, CELL_GRU };
 
 // Sizes, as in package routine.

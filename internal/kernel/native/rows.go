@@ -85,7 +85,7 @@ func normForward(n *routine.NormForward) C.struct_norm_forward {
 		sum = n.X
 	}
 	return C.struct_norm_forward{
-		kind: C.int(n.Kind), epsilon: routine.NormEpsilon, count: C.size_t(len(n.X) / n.Width), width: C.size_t(n.Width),
+		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.X) / n.Width), width: C.size_t(n.Width),
 		gamma: floats(n.Gamma), beta: floats(n.Beta), y: floats(n.Y), sum: floats(sum), stats: floats(n.Stats),
 		x: floats(n.X), residual: floats(n.Residual), rows: integers(n.Rows), dropout: dropout(n.Dropout),
 	}
@@ -93,7 +93,7 @@ func normForward(n *routine.NormForward) C.struct_norm_forward {
 
 func normBackward(n *routine.NormBackward) C.struct_norm_backward {
 	return C.struct_norm_backward{
-		kind: C.int(n.Kind), epsilon: routine.NormEpsilon, count: C.size_t(len(n.DY) / n.Width), width: C.size_t(n.Width),
+		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.DY) / n.Width), width: C.size_t(n.Width),
 		gamma: floats(n.Gamma), dx: output(n.DX), dresidual: output(n.DResidual), dparameters: floats(n.DParameters),
 		dy: floats(n.DY), sum: floats(n.Sum), stats: floats(n.Stats), rows: integers(n.Rows), dropout: dropout(n.Dropout),
 	}

@@ -15,18 +15,19 @@ func normForward(n routine.NormForward) {
 	}
 	for r := range len(n.X) / n.Width {
 		i, j := r*n.Width, (r+1)*n.Width
-		mean, deviation := normStatistics(n.Kind, sum[i:j])
+		mean, deviation := normStatistics(&n, sum[i:j])
 		n.Stats[2*r], n.Stats[2*r+1] = mean, deviation
-		divisor := normDivisor(n.Kind, deviation)
+		divisor := normDivisor(n.Kind, n.Epsilon, deviation)
 		for k, v := range sum[i:j] {
 			n.Y[i+k] = n.Gamma[k]*((v-mean)/divisor) + at(n.Beta, k)
 		}
 	}
 }
 
-// normStatistics is the mean and sample deviation of a row, or 0 and the root of its mean square plus epsilon.
-func normStatistics(kind routine.NormKind, x []float32) (mean, deviation float32) {
-	if kind == routine.NormUER {
+// normStatistics is the mean and sample deviation of a row, or the mean (0 for NormRMS) and the root of the mean square plus
+// epsilon.
+func normStatistics(n *routine.NormForward, x []float32) (mean, deviation float32) {
+	if n.Kind != routine.NormRMS {
 		sum := 0.0
 		for _, v := range x {
 			sum += float64(v)
@@ -37,16 +38,16 @@ func normStatistics(kind routine.NormKind, x []float32) (mean, deviation float32
 	for _, v := range x {
 		squares += float64(v-mean) * float64(v-mean)
 	}
-	if kind == routine.NormRMS {
-		return 0, float32(math.Sqrt(squares/float64(len(x)) + routine.NormEpsilon))
+	if n.Kind != routine.NormUER {
+		return mean, float32(math.Sqrt(squares/float64(len(x)) + n.Epsilon))
 	}
 	return mean, float32(math.Sqrt(squares / float64(max(1, len(x)-1))))
 }
 
 // normDivisor is what the centred row is divided by.
-func normDivisor(kind routine.NormKind, deviation float32) float32 {
+func normDivisor(kind routine.NormKind, epsilon float64, deviation float32) float32 {
 	if kind == routine.NormUER {
-		return deviation + routine.NormEpsilon
+		return deviation + float32(epsilon)
 	}
 	return deviation
 }
@@ -55,6 +56,7 @@ func normDivisor(kind routine.NormKind, deviation float32) float32 {
 //
 //	NormUER: dx = (g - mean(g))/q - c Σ(g c)/(q² s (width-1)), without the second term where s = 0
 //	NormRMS: dx = g/q - c Σ(g c)/(q³ width)
+//	NormStandard: dx = (g - mean(g))/q - c Σ(g c)/(q³ width)
 func normBackward(n routine.NormBackward) {
 	clear(n.DParameters)
 	dgamma, dbeta := n.DParameters[:n.Width], n.DParameters[n.Width:]
@@ -62,7 +64,7 @@ func normBackward(n routine.NormBackward) {
 	for r := range len(n.DY) / n.Width {
 		i, j := r*n.Width, (r+1)*n.Width
 		mean, deviation := n.Stats[2*r], n.Stats[2*r+1]
-		q := normDivisor(n.Kind, deviation)
+		q := normDivisor(n.Kind, n.Epsilon, deviation)
 		slope, product := 0.0, 0.0 // Σ g, Σ g c
 		for k, v := range n.DY[i:j] {
 			centred := n.Sum[i+k] - mean
@@ -94,12 +96,15 @@ func normBackward(n routine.NormBackward) {
 // backwardTerms are mean(g) and the factor of c, in the terms of normBackward.
 func backwardTerms(n *routine.NormBackward, slope, product, deviation float64) (shift, factor float32) {
 	width := float64(n.Width)
-	if n.Kind == routine.NormRMS {
-		return 0, float32(product / (deviation * deviation * deviation * width))
+	if n.Kind != routine.NormRMS {
+		shift = float32(slope / width)
+	}
+	if n.Kind != routine.NormUER {
+		return shift, float32(product / (deviation * deviation * deviation * width))
 	}
 	if deviation != 0 {
-		q := deviation + routine.NormEpsilon
+		q := deviation + n.Epsilon
 		factor = float32(product / (q * q * deviation * max(1, width-1)))
 	}
-	return float32(slope / width), factor
+	return shift, factor
 }

@@ -9,14 +9,14 @@ const (
 	NormUER NormKind = iota
 	// NormRMS is the T5 form: y = γ x/√(mean(x²)+ε).
 	NormRMS
+	// NormStandard is layer normalisation as PyTorch does it: y = γ (x-μ)/√(mean((x-μ)²)+ε) + β.
+	NormStandard
 )
-
-// NormEpsilon is ε.
-const NormEpsilon = 1e-6
 
 // NormForward normalises rows: sum = dropout(x) + residual, y = norm(sum).
 type NormForward struct {
 	Kind     NormKind
+	Epsilon  float64 // ε
 	Width    int
 	Gamma    []float32 // [width]
 	Beta     []float32 // [width]; nil for none
@@ -33,6 +33,7 @@ type NormForward struct {
 // over the rows.
 type NormBackward struct {
 	Kind          NormKind
+	Epsilon       float64
 	Width         int
 	Gamma         []float32 // [width]
 	DY            []float32 // [rows, width]

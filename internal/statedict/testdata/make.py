@@ -43,3 +43,14 @@ if major == "2":
     torch.save({"weight": torch.eye(2).to_sparse()}, "sparse.bin")
     torch.save({}, "empty.bin")
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), "script.bin")
+    # A training's file as other programs write it: the weights of a model wrapped for several GPUs, and an optimizer.
+    model = torch.nn.Linear(2, 2)
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(2)).sum().backward()
+    optimizer.step()
+    weights = {"module." + name: value for name, value in model.state_dict().items()}
+    weights["module.mask"] = torch.tensor([[True, False], [True, True]])
+    weights["module.bytes"] = torch.tensor([0, 255], dtype=torch.uint8)
+    training = {"optimizer": optimizer.state_dict(), "epoch": 3, "model": {"module": weights}}
+    torch.save(training, "wrapped.bin")
+    torch.save(training, "wrapped_legacy.bin", _use_new_zipfile_serialization=False)

@@ -1,4 +1,4 @@
-// The update of AdamW, as package op has it.
+// The updates of AdamW and StableAdamW, as package op has them.
 #include "elements.h"
 
 // Unless halted is set, with g = factor gradient:
@@ -24,5 +24,45 @@ KERNEL_OF(THREADS, adamw, float *parameters, float *first, float *second, const 
 	}
 	write4(first + s.at, m, s.left);
 	write4(second + s.at, v, s.left);
+	write4(parameters + s.at, p, s.left);
+}
+
+// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
+// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
+// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
+KERNEL_OF(THREADS, stable_adamw_moments, double *partials, float *first, float *second, const float *gradients,
+	const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2,
+	float epsilon) {
+	__shared__ double shared[THREADS];
+	Span s = span_of(n);
+	double sum = 0;
+	if (s.left && *halted == 0) {
+		float scale = (float)*factor, least = epsilon * epsilon;
+		Four m = read4(first + s.at, s.left), v = read4(second + s.at, s.left), g = read4(gradients + s.at, s.left);
+		for (int j = 0; j < 4; j++) {
+			float x = g.at[j] * scale;
+			m.at[j] = m.at[j] * beta1 + x * rest1;
+			v.at[j] = v.at[j] * beta2 + x * x * rest2;
+			if (j < s.left) sum += (double)(x * x) / (double)(v.at[j] > least ? v.at[j] : least);
+		}
+		write4(first + s.at, m, s.left);
+		write4(second + s.at, v, s.left);
+	}
+	sum = add_threads(sum, shared);
+	if (threadIdx.x == 0) partials[blockIdx.x] = sum;
+}
+
+// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), unless halted is set. p, m, v
+// [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the rate times the weight decay.
+// Grid: ⌈n/1024⌉.
+KERNEL_OF(THREADS, stable_adamw_update, float *parameters, const float *first, const float *second,
+	const double *ratios, const float *halted, size_t n, float epsilon, double rate, double decay) {
+	Span s = span_of(n);
+	if (!s.left || *halted != 0) return;
+	double mean = *ratios / (double)n, clip = mean > 1 ? sqrt(mean) : 1;
+	float step = (float)(rate / clip), shrink = (float)(decay / clip);
+	Four p = read4(parameters + s.at, s.left), m = read4(first + s.at, s.left), v = read4(second + s.at, s.left);
+	for (int j = 0; j < 4; j++)
+		p.at[j] = p.at[j] - shrink * p.at[j] - step * m.at[j] / (sqrtf(v.at[j]) + epsilon);
 	write4(parameters + s.at, p, s.left);
 }

@@ -72,6 +72,16 @@ DEVFN Span span_of(size_t n) {
 	return s;
 }
 
+// add_threads is the sum of x over the threads of a block, in pairs. All threads call it, thread 0 gets the sum.
+DEVFN double add_threads(double x, double (&shared)[THREADS]) {
+	shared[threadIdx.x] = x;
+	for (int half = THREADS / 2; half > 0; half /= 2) {
+		__syncthreads();
+		if ((int)threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
+	}
+	return shared[0];
+}
+
 // Cell is a thread's part of a matrix.
 struct Cell {
 	size_t at;

@@ -51,7 +51,7 @@ var Kernels = []Kernel{
 			"const double *squares, const float *halted, int count, int rows, int width, double rate, " +
 			"double decay"},
 
-	// The update of AdamW, as package op has it.
+	// The updates of AdamW and StableAdamW, as package op has them.
 
 	// Unless halted is set, with g = factor gradient:
 	//
@@ -65,6 +65,18 @@ var Kernels = []Kernel{
 		"float *parameters, float *first, float *second, const float *gradients, const double *factor, " +
 			"const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon, " +
 			"float rate, float decay"},
+	// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
+	// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
+	// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
+	{"adamw", "stable_adamw_moments", 256,
+		"double *partials, float *first, float *second, const float *gradients, const double *factor, " +
+			"const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon"},
+	// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), unless halted is set. p, m, v
+	// [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the rate times the weight decay.
+	// Grid: ⌈n/1024⌉.
+	{"adamw", "stable_adamw_update", 256,
+		"float *parameters, const float *first, const float *second, const double *ratios, " +
+			"const float *halted, size_t n, float epsilon, double rate, double decay"},
 
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
 
@@ -231,31 +243,33 @@ var Kernels = []Kernel{
 	//
 	//	0: y = γ (sum-μ)/(s+ε) + β, s² = Σ(sum-μ)²/(width-1)
 	//	1: y = γ sum/√(mean(sum²)+ε)
+	//	2: y = γ (sum-μ)/√(mean((sum-μ)²)+ε) + β
 	//
 	// If sum is null, y = norm(x). stats gets μ (0 for kind 1) and s or the root. y, sum, x, residual [count, width],
 	// residual may be null; stats [count, 2]; rows [count], not read if threshold is 0; gamma, beta [width], beta may be
 	// null. sum may be x or residual. Grid: ⌈count/8⌉.
 	{"norm", "norm_float", 256,
 		"float *y, float *sum, float *stats, const float *x, const float *residual, const int *rows, " +
-			"const float *gamma, const float *beta, int count, int width, int kind, uint64_t key, " +
+			"const float *gamma, const float *beta, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale"},
 	// The gradient of norm_float in the row: with c = sum-μ, q the divisor and g = γ dy,
 	//
 	//	0: dresidual = (g - mean(g))/q - c Σ(g c)/(q² s (width-1)), without the second term where s = 0
 	//	1: dresidual = g/q - c Σ(g c)/(q³ width)
+	//	2: dresidual = (g - mean(g))/q - c Σ(g c)/(q³ width)
 	//
 	// and dx = dropout(dresidual); or adds them. Either may be null. dx, dresidual, dy, sum (x where there was no sum)
 	// [count, width]; stats [count, 2]; rows [count], not read if threshold is 0; gamma [width]. Grid: ⌈count/8⌉.
 	{"norm", "norm_gradient_float", 256,
 		"float *dx, float *dresidual, const float *dy, const float *sum, const float *stats, " +
-			"const int *rows, const float *gamma, int count, int width, int kind, uint64_t key, " +
+			"const int *rows, const float *gamma, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale, int accumulate_x, int accumulate_residual"},
 	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows. partials [blocks, 2, width],
 	// blocks and rows_of_block from RowBlocks; column_sums with a stride of 2 width is the second stage. dy, sum [count,
 	// width]; stats [count, 2]. Grid: (⌈width/128⌉, blocks).
 	{"norm", "norm_parameter_partials_float", 256,
 		"float *partials, const float *dy, const float *sum, const float *stats, int count, int width, " +
-			"int rows_of_block, int kind"},
+			"int rows_of_block, int kind, float epsilon"},
 
 	// One row of the rows of each sequence.
 

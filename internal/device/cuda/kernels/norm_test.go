@@ -24,7 +24,7 @@ func normalise(kind op.NormKind, sum, gamma, beta, dy []float32, width int) norm
 		x, dy := doubles(sum[i:i+width]), dy[i:i+width]
 		mean, squares, slope, product := 0.0, 0.0, 0.0, 0.0
 		for _, v := range x {
-			if kind == op.NormUER {
+			if kind != op.NormRMS {
 				mean += v / float64(width)
 			}
 		}
@@ -39,6 +39,8 @@ func normalise(kind op.NormKind, sum, gamma, beta, dy []float32, width int) norm
 		switch {
 		case kind == op.NormRMS:
 			deviation, factor, slope = q, product/(q*q*q*float64(width)), 0
+		case kind == op.NormStandard:
+			deviation, factor = q, product/(q*q*q*float64(width))
 		default:
 			deviation = math.Sqrt(squares / float64(max(1, width-1)))
 			q = deviation + 1e-6
@@ -64,7 +66,7 @@ func normalise(kind op.NormKind, sum, gamma, beta, dy []float32, width int) norm
 
 func TestNorm(t *testing.T) {
 	for _, size := range append(matrixSizes, [2]int{20, 128}, [2]int{3, 768}) {
-		for kind, name := range map[op.NormKind]string{op.NormUER: "uer", op.NormRMS: "rms"} {
+		for kind, name := range map[op.NormKind]string{op.NormUER: "uer", op.NormRMS: "rms", op.NormStandard: "standard"} {
 			for _, probability := range []float32{0, 0.3} {
 				t.Run(fmt.Sprintf("%s of %v, dropout %v", name, size, probability), func(t *testing.T) {
 					testNorm(t, kind, size[0], size[1], probability)
@@ -78,7 +80,7 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 	x, residual, gamma, dy := random(1, rows*width), random(2, rows*width), random(3, width), random(4, rows*width)
 	var beta any
 	var betas []float32
-	if kind == op.NormUER {
+	if kind != op.NormRMS {
 		betas = random(5, width)
 		beta = betas
 	}
@@ -89,7 +91,7 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 
 	y, gotSum, stats := unset(rows*width), unset(rows*width), unset(2*rows)
 	launch(t, "norm_float", warpGrid(rows),
-		append([]any{y, gotSum, stats, x, residual, number, gamma, beta, rows, width, int(kind)}, dropout...)...)
+		append([]any{y, gotSum, stats, x, residual, number, gamma, beta, rows, width, int(kind), float32(1e-6)}, dropout...)...)
 	compareAll(t, "sum", gotSum, doubles(sum), 0)
 	want := normalise(kind, sum, gamma, betas, dy, width)
 	compareWithin(t, "y", y, want.y, 4e-6)
@@ -98,7 +100,7 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 	alone, aloneStats := unset(rows*width), unset(2*rows)
 	_, none := dropping(0)
 	launch(t, "norm_float", warpGrid(rows),
-		append([]any{alone, nil, aloneStats, sum, nil, nil, gamma, beta, rows, width, int(kind)}, none...)...)
+		append([]any{alone, nil, aloneStats, sum, nil, nil, gamma, beta, rows, width, int(kind), float32(1e-6)}, none...)...)
 	compareAll(t, "y without a sum", alone, doubles(y), 0)
 
 	dx, dresidual := random(6, rows*width), unset(rows*width)
@@ -107,14 +109,14 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 		wantX[i] = float64(dx[i]) + keep*want.dsum[i]
 	}
 	launch(t, "norm_gradient_float", warpGrid(rows),
-		slices.Concat([]any{dx, dresidual, dy, sum, stats, number, gamma, rows, width, int(kind)}, dropout, []any{true, false})...)
+		slices.Concat([]any{dx, dresidual, dy, sum, stats, number, gamma, rows, width, int(kind), float32(1e-6)}, dropout, []any{true, false})...)
 	compareWithin(t, "dresidual", dresidual, want.dsum, 2e-6*want.largest)
 	compareWithin(t, "dx", dx, wantX, 4e-6*(1+want.largest))
 
 	blocks, rowsOfBlock := RowBlocks(rows)
 	partials, dgamma, dbeta := unset(blocks*2*width), random(7, width), unset(width)
 	wantGamma := added(dgamma, want.dgamma)
-	launch(t, "norm_parameter_partials_float", stripGrid(width, blocks), partials, dy, sum, stats, rows, width, rowsOfBlock, int(kind))
+	launch(t, "norm_parameter_partials_float", stripGrid(width, blocks), partials, dy, sum, stats, rows, width, rowsOfBlock, int(kind), float32(1e-6))
 	launch(t, "column_sums", grid{ceilDivide(width, 32)}, dgamma, partials, blocks, width, 2*width, true)
 	launch(t, "column_sums", grid{ceilDivide(width, 32)}, dbeta, partials[width:], blocks, width, 2*width, false)
 	compareWithin(t, "dgamma", dgamma, wantGamma, 3e-5)

@@ -36,16 +36,6 @@ KERNEL_OF(1024, column_sums, float *out, const float *partials, int blocks, int 
 	out[column] = accumulate ? out[column] + sum : sum;
 }
 
-// add_threads is the sum of x over the threads of a block, in pairs. All threads call it, thread 0 gets the sum.
-DEVFN double add_threads(double x, double (&shared)[THREADS]) {
-	shared[threadIdx.x] = x;
-	for (int half = THREADS / 2; half > 0; half /= 2) {
-		__syncthreads();
-		if ((int)threadIdx.x < half) shared[threadIdx.x] += shared[threadIdx.x + half];
-	}
-	return shared[0];
-}
-
 // The first stage of Σ x². partials [blocks], blocks and block, the elements of one, from ElementBlocks; x [n]. Grid:
 // blocks.
 KERNEL_OF(THREADS, square_partials, double *partials, const float *x, size_t n, size_t block) {

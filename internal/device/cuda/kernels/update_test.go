@@ -32,6 +32,36 @@ func TestAdamW(t *testing.T) {
 	}
 }
 
+func TestStableAdamW(t *testing.T) {
+	c := newCPU(t)
+	for _, n := range flatSizes {
+		if n == 0 {
+			continue // a tensor has elements
+		}
+		for _, scale := range []float64{0.5, 30} { // the second is clipped
+			a := kernel.StableAdamW{Rate: 1e-2, Beta1: 0.8, Beta2: 0.95, Epsilon: 1e-6, WeightDecay: 0.01, GradientScale: scale}
+			p, g, m, v := random(1, n), random(2, n), random(3, n), random(4, n)
+			for i := range v {
+				v[i] *= v[i]
+			}
+			wantP, wantM, wantV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
+			c.StableAdamW(a, wantP, g, wantM, wantV, make([]float64, kernel.StableAdamWScratch(n)))
+			blocks := (n + 1023) / 1024
+			partials, ratios := make([]float64, blocks), []float64{0}
+			for _, halted := range []float32{0, 1} { // once it is set nothing moves
+				launch(t, "stable_adamw_moments", flatGrid(n), partials, m, v, g, []float64{a.GradientScale}, []float32{halted}, n,
+					float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon))
+				launch(t, "total_partials", grid{1}, ratios, partials, blocks)
+				launch(t, "stable_adamw_update", flatGrid(n), p, m, v, ratios, []float32{halted}, n,
+					float32(a.Epsilon), a.Rate, a.Rate*a.WeightDecay)
+			}
+			compareWithin(t, "parameters", p, doubles(wantP), 1e-6)
+			compareAll(t, "first moment", m, doubles(wantM), 3e-7)
+			compareAll(t, "second moment", v, doubles(wantV), 3e-7)
+		}
+	}
+}
+
 // TestAdafactor has two updates of each tensor, the first of which is clipped.
 func TestAdafactor(t *testing.T) {
 	for _, shape := range [][]int{

@@ -1,0 +1,212 @@
+package huggingface
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"uer/internal/config"
+	"uer/internal/statedict"
+)
+
+const vocabulary, positions, emb, hidden, inner, layers = 11, 7, 4, 6, 10, 12
+
+// models are the settings of a model for each architecture.
+var models = map[string]config.Model{
+	BERT:   sized(config.Model{Target: "bert", Embedding: "word_pos_seg", Mask: "fully_visible", LayerNormPositioning: "post", EmbeddingSize: hidden}),
+	ALBERT: sized(config.Model{Target: "albert", Embedding: "word_pos_seg", Mask: "fully_visible", LayerNormPositioning: "post", EmbeddingSize: emb, FactorizedEmbeddingParameterization: true, ParameterSharing: true}),
+	GPT2:   sized(config.Model{Target: "lm", Embedding: "word_pos", Mask: "causal", LayerNormPositioning: "pre", EmbeddingSize: hidden, RemoveEmbeddingLayerNorm: true}),
+}
+
+func sized(m config.Model) config.Model {
+	m.Encoder, m.FeedForward, m.LayerNorm, m.HiddenActivation = "transformer", "dense", "standard", "gelu"
+	m.HiddenSize, m.FeedForwardSize, m.LayersNumber, m.HeadsNumber, m.MaxSequenceLength = hidden, inner, layers, 2, positions
+	return m
+}
+
+// shape returns the shape of a tensor of ours.
+func shape(m config.Model, name string) []int {
+	in, out := hidden, hidden
+	switch {
+	case strings.Contains(name, "word_embedding"), strings.Contains(name, "mlm_linear_2"), strings.Contains(name, "output_layer"):
+		in, out = m.EmbeddingSize, vocabulary
+	case strings.Contains(name, "position_embedding"):
+		in, out = m.EmbeddingSize, positions
+	case strings.Contains(name, "segment_embedding"):
+		in, out = m.EmbeddingSize, 3
+	case strings.HasPrefix(name, "encoder.linear"):
+		in = m.EmbeddingSize
+	case strings.Contains(name, "mlm_linear_1"):
+		out = m.EmbeddingSize
+	case strings.Contains(name, "feed_forward.linear_1"):
+		out = inner
+	case strings.Contains(name, "feed_forward.linear_2"):
+		in = inner
+	case strings.Contains(name, "p_linear_2"):
+		out = 2
+	case name == "embedding.layer_norm.gamma", name == "embedding.layer_norm.beta", strings.HasPrefix(name, "target.layer_norm"):
+		out = m.EmbeddingSize
+	}
+	if strings.HasSuffix(name, ".weight") {
+		return []int{out, in}
+	}
+	return []int{out}
+}
+
+// ourTensors makes random tensors with all names of a model.
+func ourTensors(kind string, m config.Model) []statedict.Tensor {
+	random := rand.New(rand.NewPCG(1, 2))
+	var tensors []statedict.Tensor
+	for _, name := range wanted(kind, m) {
+		names := []string{name}
+		if before, suffix, ok := strings.Cut(name, ".linear_layers."); ok && kind == GPT2 {
+			names = nil
+			for _, i := range []string{"0", "1", "2"} {
+				names = append(names, before+".linear_layers."+i+"."+suffix)
+			}
+		}
+		for _, name := range names {
+			t := statedict.Tensor{Name: name, Shape: shape(m, name)}
+			count := 1
+			for _, n := range t.Shape {
+				count *= n
+			}
+			for range count {
+				t.Data = append(t.Data, random.Float32())
+			}
+			if name == "embedding.segment_embedding.weight" {
+				clear(t.Data[:t.Shape[1]]) // the row of padding, which they do not have
+			}
+			tensors = append(tensors, t)
+		}
+	}
+	return tensors
+}
+
+// TestThereAndBack translates each architecture and back. Twelve layers have numbers of two digits.
+func TestThereAndBack(t *testing.T) {
+	for kind, m := range models {
+		tensors := ourTensors(kind, m)
+		theirs, c, err := FromUER(m, tensors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, t := range theirs {
+			names = append(names, t.Name)
+		}
+		if got := Recognize(names); got != kind {
+			t.Errorf("%s is taken for %q", kind, got)
+		}
+		if back, err := c.Model(); err != nil || back.HiddenSize != hidden || back.HeadsNumber != 2 || back.LayersNumber != layers ||
+			back.FeedForwardSize != inner || back.MaxSequenceLength != positions || back.NormEpsilon() != m.NormEpsilon() {
+			t.Errorf("%s: settings %+v, %v", kind, back, err)
+		}
+		if err := c.Check(m); err != nil {
+			t.Errorf("%s: %v", kind, err)
+		}
+		other := m
+		other.HeadsNumber = 3
+		if err := c.Check(other); err == nil || !strings.Contains(err.Error(), "its heads_num is 2, not 3") {
+			t.Errorf("%s: error %v", kind, err)
+		}
+		again, err := ToUER(kind, theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range tensors {
+			i := slices.IndexFunc(again, func(g statedict.Tensor) bool { return g.Name == want.Name })
+			if i < 0 || !slices.Equal(again[i].Shape, want.Shape) || !slices.Equal(again[i].Data, want.Data) {
+				t.Errorf("%s: %s did not come back", kind, want.Name)
+			}
+		}
+		if len(again) != len(tensors) {
+			t.Errorf("%s: %d tensors, want %d", kind, len(again), len(tensors))
+		}
+	}
+}
+
+// TestOldAndBareFiles: norms called gamma and beta, a base model without prefix and heads, an output layer that is left out.
+func TestOldAndBareFiles(t *testing.T) {
+	theirs, _, err := FromUER(models[BERT], ourTensors(BERT, models[BERT]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bare, tied []statedict.Tensor
+	for _, tensor := range theirs {
+		if !strings.HasSuffix(tensor.Name, "decoder.weight") {
+			tied = append(tied, tensor)
+		}
+		if rest, ok := strings.CutPrefix(tensor.Name, "bert."); ok {
+			rest = strings.Replace(strings.Replace(rest, "LayerNorm.weight", "LayerNorm.gamma", 1), "LayerNorm.bias", "LayerNorm.beta", 1)
+			tensor.Name = rest
+			bare = append(bare, tensor)
+		}
+	}
+	find := func(tensors []statedict.Tensor, name string) *statedict.Tensor {
+		for i := range tensors {
+			if tensors[i].Name == name {
+				return &tensors[i]
+			}
+		}
+		t.Fatalf("no %s", name)
+		return nil
+	}
+	ours, err := ToUER(BERT, bare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	find(ours, "encoder.transformer.11.layer_norm_2.gamma")
+	find(ours, "target.nsp_linear_1.weight")
+	if ours, err = ToUER(BERT, tied); err != nil {
+		t.Fatal(err)
+	}
+	if word, output := find(ours, "embedding.word_embedding.weight"), find(ours, "target.mlm_linear_2.weight"); &word.Data[0] != &output.Data[0] {
+		t.Error("the output layer is not the word table")
+	}
+}
+
+// TestRefusedModels: what no architecture there computes.
+func TestRefusedModels(t *testing.T) {
+	for want, change := range map[string]func(m *config.Model){
+		"encoder lstm":               func(m *config.Model) { m.Encoder = "lstm" },
+		"layernorm_positioning pre":  func(m *config.Model) { m.LayerNormPositioning = "pre" },
+		"layernorm t5":               func(m *config.Model) { m.LayerNorm = "t5" },
+		"feed_forward gated":         func(m *config.Model) { m.FeedForward = "gated" },
+		"target cls":                 func(m *config.Model) { m.Target = "cls" },
+		"remove_transformer_bias":    func(m *config.Model) { m.RemoveTransformerBias = true },
+		"2 heads of 4 in a width of": func(m *config.Model) { m.AttentionHeadSize = 4 },
+	} {
+		m := models[BERT]
+		change(&m)
+		if _, err := Kind(m); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", want, err)
+		}
+	}
+}
+
+// TestShards reads an index, and refuses one that leads out of the folder.
+func TestShards(t *testing.T) {
+	folder := t.TempDir()
+	for index, want := range map[string]string{
+		`{"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors"}}`: "",
+		`{"weight_map": {"a": "../model.safetensors"}}`:                            "is not the name of a file beside it",
+		`{"weight_map": {}}`: "it lists no files",
+		`{`:                  "unexpected end",
+	} {
+		if err := os.WriteFile(filepath.Join(folder, "model.safetensors.index.json"), []byte(index), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths, err := WeightFiles(folder)
+		if want == "" {
+			if err != nil || len(paths) != 2 || filepath.Base(paths[0]) != "model-1.safetensors" {
+				t.Errorf("%v, %v", paths, err)
+			}
+		} else if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
