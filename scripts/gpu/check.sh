@@ -3,7 +3,8 @@
 # reports and the next one starts; the most valuable come first. Complete logs go to $OUT. At most 8 minutes: what has
 # not begun by then is left out.
 #
-#   cd .gpu && bash check.sh
+#   cd .gpu && bash check.sh        all stages
+#   ONLY='pytorch|ncu' bash check.sh        those that the pattern matches
 set -u
 cd "$(dirname "$0")" || exit
 OUT=${OUT:-/tmp/uer-gpu}
@@ -14,6 +15,7 @@ budget=${BUDGET:-470} began=$SECONDS
 stage() {
 	local name=$1 limit=$2 lines=$3 started=$SECONDS left status
 	shift 3
+	[[ -z ${ONLY:-} || $name =~ ^(${ONLY})$ ]] || return
 	left=$((budget - (SECONDS - began)))
 	if ((left < 5)); then
 		echo "== $name LATE"
