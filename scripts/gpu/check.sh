@@ -11,7 +11,8 @@ OUT=${OUT:-/tmp/uer-gpu}
 mkdir -p "$OUT"
 budget=${BUDGET:-470} began=$SECONDS
 
-# stage NAME LIMIT LINES COMMAND... runs a command for at most LIMIT seconds and shows the last lines of its log.
+# stage NAME LIMIT LINES COMMAND... runs a command for at most LIMIT seconds and shows the last lines of its log. Only KILL
+# ends all that the command has started.
 stage() {
 	local name=$1 limit=$2 lines=$3 started=$SECONDS left status
 	shift 3
@@ -21,7 +22,7 @@ stage() {
 		echo "== $name LATE"
 		return
 	fi
-	timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$OUT/$name.log" 2>&1
+	{ timeout -s KILL "$((limit < left ? limit : left))" "$@" >"$OUT/$name.log" 2>&1; } 2>/dev/null
 	status=$?
 	tail -n "$lines" "$OUT/$name.log" | cut -c1-180
 	echo "== $name $([[ $status == 0 ]] && echo ok || echo "FAILED, status $status"), $((SECONDS - started)) s"
