@@ -42,7 +42,7 @@ gpu-check: vgpu
 	rm -rf build/vgpu/recorded
 	mkdir -p build/vgpu/recorded
 	UER_LIBCUDA=$(CURDIR)/build/vgpu/libcuda.so.1 UER_CUDA_LIB=$(CURDIR)/build/vgpu VGPU_RECORD=$(CURDIR)/build/vgpu/recorded \
-		go test -count=1 -tags gpu ./internal/device/cuda/...
+		go test -count=1 -timeout 1h -tags gpu ./internal/device/cuda/...
 	go run ./internal/device/cuda/vgpu/check
 	go test -count=1 -tags gpu -v -run TestDescriptors ./internal/cuda
 
