@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -16,12 +18,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"uer": main})
+	testscript.Main(m, map[string]func(){"uer": main, "sbatch": sbatch, "kubectl": kubectl})
 }
 
 func TestScripts(t *testing.T) {
+	folder, err := filepath.Abs(scripts + "/cluster")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", Cmds: commands,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SCRIPTS", folder)
+			return nil
+		},
 		Condition: func(condition string) (bool, error) {
 			if condition != "gpu" {
 				return false, fmt.Errorf("unknown condition %s", condition)
@@ -34,6 +44,7 @@ func TestScripts(t *testing.T) {
 // commands are those that scripts have beside the usual ones.
 var commands = map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
 	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows,
+	"killed": killed,
 }
 
 // withGPUs tells whether the tag gpu was set.
@@ -63,12 +74,13 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 }
 
 // signalled runs a command until it has created a file, sends it a signal and checks its exit status. Its standard
-// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ...
+// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ... There may be
+// several signals, and pauses: 1s,INT,500ms,INT. A command that a signal has killed has status -1.
 func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) < 4 {
 		ts.Fatalf("usage: signalled SIGNAL CODE FILE COMMAND ...")
 	}
-	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 	want, err := strconv.Atoi(arguments[1])
 	ts.Check(err)
 	said, err := os.Create(ts.MkAbs("said"))
@@ -87,13 +99,40 @@ func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Check(command.Process.Signal(signals[arguments[0]]))
+	for name := range strings.SplitSeq(arguments[0], ",") {
+		if pause, err := time.ParseDuration(name); err == nil {
+			time.Sleep(pause)
+			continue
+		}
+		ts.Check(command.Process.Signal(signals[name]))
+	}
 	var exit *exec.ExitError
 	if err := command.Wait(); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)
 	}
 	if got := command.ProcessState.ExitCode(); got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// killed starts a command again and again and kills it, each time a little later, until it ends by itself. Its last run must
+// succeed. For example: killed uer preprocess ...
+func killed(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) == 0 {
+		ts.Fatalf("usage: killed COMMAND ...")
+	}
+	const step = 3 * time.Millisecond
+	for after := time.Duration(0); ; after += step {
+		command := exec.Command(arguments[0], arguments[1:]...)
+		command.Dir = ts.MkAbs(".")
+		ts.Check(command.Start())
+		timer := time.AfterFunc(after, func() { _ = command.Process.Kill() })
+		err := command.Wait()
+		timer.Stop()
+		if status, waited := command.ProcessState.Sys().(syscall.WaitStatus); !waited || !status.Signaled() {
+			ts.Check(err)
+			return
+		}
 	}
 }
 

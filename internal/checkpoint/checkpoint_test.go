@@ -61,7 +61,7 @@ func load(t *testing.T, parameters []float32, tensors ...statedict.Tensor) (Matc
 func TestRoundTrip(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "model.bin")
 	saved := filled()
-	path, err := Save(prefix, 7, small, saved)
+	path, err := Save(prefix, 7, &small.Layout, &buffers{parameters: saved}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func TestRoundTrip(t *testing.T) {
 
 // TestAliases: a file has a shared weight under each of its names, as PyTorch's have, but once; any of the names will do.
 func TestAliases(t *testing.T) {
-	path, err := Save(filepath.Join(t.TempDir(), "model.bin"), 1, small, filled())
+	path, err := Save(filepath.Join(t.TempDir(), "model.bin"), 1, &small.Layout, &buffers{parameters: filled()}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,7 +204,7 @@ func TestNoFile(t *testing.T) {
 	if _, err := Load(filepath.Join(folder, "absent"), small, filled()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("load: error %v", err)
 	}
-	if _, err := Save(filepath.Join(folder, "absent", "model.bin"), 1, small, filled()); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Save(filepath.Join(folder, "absent", "model.bin"), 1, &small.Layout, &buffers{parameters: filled()}, nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("save: error %v", err)
 	}
 }

@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,15 +26,22 @@ import (
 // Streams are the outputs of a command: Out for results, Err for everything else.
 type Streams struct{ Out, Err io.Writer }
 
-// Main runs uer with the arguments after the program name and returns the exit code.
+// Main runs uer with the arguments after the program name and returns the exit code. Output that cannot be written fails the
+// command only when it has ended.
 func Main(arguments []string, streams Streams) int {
+	// A write to a pipe without a reader is an error then, and does not kill the process.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := console.NotifyContext(context.Background())
 	defer stop()
-	err := execute(ctx, arguments, streams)
+	out, talk := console.NewOutput("standard output", streams.Out), console.NewOutput("standard error", streams.Err)
+	err := execute(ctx, arguments, Streams{Out: out, Err: talk})
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
-	return console.Report(streams.Err, err)
+	if err == nil {
+		err = errors.Join(out.Err(), talk.Err())
+	}
+	return console.Report(talk, err)
 }
 
 func execute(ctx context.Context, arguments []string, streams Streams) error {
@@ -89,7 +98,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.SetVersionTemplate("uer {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
-	root.AddCommand(newPreprocess(streams), newPretrain(streams), newDevices(streams), newSelftest(streams))
+	root.AddCommand(newPreprocess(streams), newPretrain(streams), newEvaluate(streams), newDevices(streams), newSelftest(streams))
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -90,7 +90,11 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 		m.gradients += pass.Gradients
 		m.optimizer += pass.State
 		m.scratch += pass.Scratch
-		for _, program := range []device.Usage{pass, update} {
+		programs := []device.Usage{pass, update}
+		if t.HeldOut != nil {
+			programs = append(programs, t.HeldOut.Program.Usage())
+		}
+		for _, program := range programs {
 			m.activations += program.Activations
 			m.used += program.ActivationsUsed
 			m.packed += program.PackedWeights

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"uer/internal/checkpoint"
 	"uer/internal/console"
@@ -15,13 +19,14 @@ import (
 	"uer/internal/trainer"
 )
 
-// train builds the model, prints what it is about to do, and trains.
-func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
-	data, err := openData(options)
+// train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
+// training begins.
+func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
+	data, err := openData(options, resumed)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.dataset.Close()) }()
+	defer func() { err = errors.Join(err, data.close()) }()
 	ranks, err := openRanks(options, data)
 	if err != nil {
 		return err
@@ -36,8 +41,24 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, streams.Out)
 		}
-		return trainer.RunRanks(ctx, trainers)
+		return runRanks(ctx, options, trainers, streams.Err)
 	})
+}
+
+// runRanks trains, and says how to continue if the training does not come to its end.
+func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+	err := trainer.RunRanks(ctx, trainers)
+	switch saved := trainers[0].Saved(); {
+	case err == nil:
+	case saved != "":
+		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
+	default:
+		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	}
+	if errors.Is(err, trainer.ErrDeadline) {
+		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}
+	}
+	return err
 }
 
 // prepare builds everything that training needs, and prints a summary.
@@ -52,27 +73,46 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
-		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
-	parameters := make([]float32, m.Program.ParameterSize)
-	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
+	if err := setForward(options, data, ranks); err != nil {
 		return nil, err
 	}
+	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
+		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
+	parameters, err := initialParameters(options, data, m, streams.Err)
+	if err != nil {
+		return nil, err
+	}
+	deadline := jobEnd(streams.Err)
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
-		if trainers[i], err = newTrainer(options, m, parameters, r); err != nil {
+		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
+		trainers[i].Deadline, trainers[i].Origin = deadline, origin(options, data)
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
 	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 
-// newTrainer returns the trainer of one rank, whose replica starts from the given parameters.
-func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+// initialParameters returns the parameters that training starts from: those of the checkpoint to resume, or random ones and
+// those of the pretrained model.
+func initialParameters(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+	parameters := make([]float32, m.Program.ParameterSize)
+	model.Initialize(options.Model, m.Program, parameters, options.Seed)
+	if data.resumed != nil {
+		return parameters, data.resumed.Weights(m.Program, parameters)
+	}
+	return parameters, load(options.PretrainedModelPath, m, parameters, status)
+}
+
+// newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
+// is one to resume.
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
+	if resumed != nil {
+		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
+	}
 	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
 	if err != nil {
 		return nil, err
@@ -83,7 +123,7 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
 		},
-		Model: m, Batches: r.batches, Collective: r.connection,
+		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
 	t.Optimizer, err = optimizer.New(optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
@@ -95,7 +135,26 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 	if err := t.Load(r.device, parameters); err != nil {
 		return nil, err
 	}
+	if resumed != nil {
+		return t, t.Resume(resumed)
+	}
 	return t, nil
+}
+
+// jobEnd returns when the job ends that this process is part of, if Slurm says so; the zero time if not.
+func jobEnd(status io.Writer) time.Time {
+	text := os.Getenv("SLURM_JOB_END_TIME")
+	if text == "" {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		fmt.Fprintf(status, "Job      SLURM_JOB_END_TIME=%q is not a time in seconds: the end of the job is unknown\n", text)
+		return time.Time{}
+	}
+	end := time.Unix(seconds, 0)
+	fmt.Fprintf(status, "Job      ends at %s; training saves and stops before\n", end.Format(time.DateTime))
+	return end
 }
 
 // load reads the parameters of a pretrained model and prints which of them it has.
@@ -107,6 +166,12 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if err != nil {
 		return err
 	}
+	printMatch(path, match, m, status)
+	return nil
+}
+
+// printMatch prints which parameters of a model are in a file.
+func printMatch(path string, match checkpoint.Match, m *model.Model, status io.Writer) {
 	fmt.Fprintf(status, "Weights  %s: %d of %d tensors\n", path, match.Loaded, len(m.Program.Parameters))
 	if len(match.Missing) > 0 {
 		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
@@ -114,7 +179,6 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if len(match.Unused) > 0 {
 		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
 	}
-	return nil
 }
 
 // some joins the first few names of a list.
@@ -128,10 +192,15 @@ func some(names []string) string {
 
 // announce prints what training will do.
 func announce(options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank, status io.Writer) {
-	pass := stepsPerPass(options, data)
+	batch := options.BatchSize * len(ranks)
+	passes := float64(options.TotalSteps) * float64(batch) / float64(data.dataset.Len())
+	if data.bufferSize(options) > 0 {
+		passes = float64(options.TotalSteps) / float64(stepsPerPass(options, data))
+	}
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
-		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
+		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
+		counted(int64(stepsPerPass(options, data)), "step"))
+	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))
+		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
 }

@@ -16,12 +16,13 @@ import (
 )
 
 // Annotations of a flag: its section of the help, whether the command needs a value for it, and whether [Load] took its
-// value from the environment or from the configuration file.
+// value from the environment or from the configuration file, or [Resume] from the earlier run.
 const (
 	groupKey       = "group"
 	requiredKey    = "required"
 	environmentKey = "environment"
 	fileKey        = "file"
+	earlierKey     = "earlier"
 )
 
 // Source is where the value of a flag comes from.
@@ -30,12 +31,13 @@ type Source int
 // The sources of values, in ascending order of precedence.
 const (
 	Default Source = iota
+	Earlier        // the run that is resumed
 	File
 	Environment
 	CommandLine
 )
 
-// SourceOf returns where the value of a flag comes from. Call it after [Load].
+// SourceOf returns where the value of a flag comes from. Call it after [Load] or [Resume].
 func SourceOf(flag *pflag.Flag) Source {
 	switch {
 	case flag.Changed:
@@ -44,6 +46,8 @@ func SourceOf(flag *pflag.Flag) Source {
 		return Environment
 	case flag.Annotations[fileKey] != nil:
 		return File
+	case flag.Annotations[earlierKey] != nil:
+		return Earlier
 	}
 	return Default
 }
@@ -120,6 +124,11 @@ func (g Group) Float(to *float64, name string, value, low, high float64, usage s
 func (g Group) Text(to *string, name, value, usage string) {
 	*to = value
 	g.add(name, text{to}, usage)
+}
+
+// Texts adds a list of strings, such as paths.
+func (g Group) Texts(to *[]string, name, usage string) {
+	g.add(name, texts{to}, usage)
 }
 
 // Bool adds a flag that is off unless it is given.

@@ -26,6 +26,8 @@ type arrowFile struct {
 	extents  []extent // of the record batches
 	batches  []atomic.Pointer[recordBatch]
 	rows     int // of every record batch except the last
+
+	footerStart int // byte
 }
 
 // extent is the place of a record batch in the file. Its checksum also covers what precedes it.
@@ -41,6 +43,7 @@ func openArrow(path string, mapping *durable.Mapping) (*arrowFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.footerStart = start
 	table := flatbuffer{data: footer}
 	keys, err := schemaKeys(&table)
 	if err != nil {
@@ -99,7 +102,7 @@ func (f *arrowFile) wrong(err error) error {
 func schemaKeys(footer *flatbuffer) (*properties, error) {
 	schema := footer.table(footer.root(), 1)
 	first, count := footer.vector(schema, 2, 4)
-	keys := &properties{values: map[string]string{}}
+	keys := &properties{values: map[string]string{}, read: map[string]bool{}}
 	const maxKeys = 100
 	if count > maxKeys {
 		return nil, fmt.Errorf("%d keys in its metadata", count)

@@ -2,6 +2,9 @@ package durable
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +23,11 @@ func Map(path string) (*Mapping, error) {
 		return nil, named("open", path, err)
 	}
 	defer file.Close()
+	return mapFile(path, file)
+}
+
+// mapFile maps an open file, which path stands for in errors.
+func mapFile(path string, file *os.File) (*Mapping, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, named("open", path, err)
@@ -43,6 +51,16 @@ func Map(path string) (*Mapping, error) {
 	return &Mapping{Bytes: data}, nil
 }
 
+// Drop says that the bytes from start to end are not needed for now, so that they do not count as memory of the process.
+// They are read again when they are accessed.
+func (m *Mapping) Drop(start, end int) {
+	page := os.Getpagesize()
+	start, end = (start+page-1)/page*page, end/page*page
+	if start < end {
+		_ = unix.Madvise(m.Bytes[start:end], unix.MADV_DONTNEED) // only advice
+	}
+}
+
 // Close unmaps the file; Bytes must not be used afterwards. A second call does nothing.
 func (m *Mapping) Close() error {
 	if m.Bytes == nil {
@@ -51,4 +69,29 @@ func (m *Mapping) Close() error {
 	data := m.Bytes
 	m.Bytes = nil
 	return unix.Munmap(data)
+}
+
+// MapCopy maps a copy of what is read from a pipe. The copy is a temporary file in TMPDIR that has no name, so that it is
+// gone when the process ends, however it ends. name stands for the pipe in errors.
+func MapCopy(name string, from io.Reader) (*Mapping, error) {
+	file, err := os.CreateTemp("", "uer-*")
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(file, from); err != nil {
+		return nil, fmt.Errorf("copy %s to a temporary file in %s: %w", name, os.TempDir(), cause(err))
+	}
+	return mapFile(name, file)
+}
+
+// cause is the system's own error, without the name of a temporary file.
+func cause(err error) error {
+	if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
+		return inner.Err
+	}
+	return err
 }
