@@ -22,7 +22,8 @@ import (
 // mayChange lists the settings with which a training may be resumed other than before. All others determine what the model
 // is, what it learns from and what was random.
 var mayChange = []string{
-	"dataset_path", "vocab_path", "tgt_vocab_path", "output_model_path",
+	"dataset_path", "vocab_path", "tgt_vocab_path", "spm_model_path", "tgt_spm_model_path", "merges_path", "tgt_merges_path",
+	"output_model_path",
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "report_steps",
 	"dev_path", "eval_steps", "patience",
 	"scheduler", "learning_rate", "warmup", "beta1", "beta2", "weight_decay", "clip_grad_norm",
@@ -123,10 +124,10 @@ func checkResumed(f *checkpoint.File, data trainingData, options pretrainOptions
 			now.Path, counted(int64(now.Instances), "instance"), f.Path, f.Dataset.Path, counted(int64(f.Dataset.Instances), "instance")),
 			fmt.Sprintf("if that one has moved, name it with --dataset_path; --pretrained_model_path %s begins a new training", f.Path))
 	}
-	if err := checkSameVocabulary(f.Path, "--vocab_path", options.VocabPath, data.vocabulary, f.VocabularySHA256); err != nil {
+	if err := checkSameVocabulary(f.Path, "--vocab_path", options.Source.Path(), data.vocabulary, f.VocabularySHA256); err != nil {
 		return err
 	}
-	return checkSameVocabulary(f.Path, "--tgt_vocab_path", options.TargetVocabPath, data.targetVocabulary, f.TargetVocabularySHA256)
+	return checkSameVocabulary(f.Path, "--tgt_vocab_path", options.TargetSource.Path(), data.targetVocabulary, f.TargetVocabularySHA256)
 }
 
 func checkSameVocabulary(checkpoint, flag, path string, now *vocab.Vocabulary, before string) error {
@@ -135,6 +136,25 @@ func checkSameVocabulary(checkpoint, flag, path string, now *vocab.Vocabulary, b
 	}
 	return console.Hint(fmt.Errorf("%s (%s tokens) is not the vocabulary that %s has been trained with", path,
 		console.Count(now.Size()), checkpoint), "if that one has moved, name it with "+flag)
+}
+
+// announceRanks says what another number of ranks or another batch size than before means for the data.
+func announceRanks(options pretrainOptions, data trainingData, status io.Writer) {
+	if data.resumed == nil {
+		return
+	}
+	before := data.resumed.Settings
+	ranks, size := fmt.Sprint(options.Devices.WorldSize), fmt.Sprint(options.BatchSize)
+	if before["world_size"] == ranks && before["batch_size"] == size {
+		return
+	}
+	at := console.Count(data.resumed.Position.Instances)
+	if data.bufferSize(options) > 0 && before["world_size"] != ranks {
+		fmt.Fprintf(status, "         UER-py's order depends on the ranks: buffers are filled anew from instance %s\n", at)
+		return
+	}
+	fmt.Fprintf(status, "         the data goes on in the same order from instance %s, %s x %s instances a step (were %s x %s)\n", at,
+		ranks, size, before["world_size"], before["batch_size"])
 }
 
 // moved adds to the error of an input that is missing where it was that it may have moved.

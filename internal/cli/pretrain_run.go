@@ -22,7 +22,7 @@ import (
 // train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
 // training begins.
 func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
-	data, err := openData(options, resumed)
+	data, err := openData(options, resumed, streams.Err)
 	if err != nil {
 		return err
 	}
@@ -41,19 +41,17 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, streams.Out)
 		}
-		return runRanks(ctx, options, trainers, streams.Err)
+		return runRanks(ctx, trainers, streams.Err)
 	})
 }
 
 // runRanks trains, and says how to continue if the training does not come to its end.
-func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+func runRanks(ctx context.Context, trainers []*trainer.Trainer, status io.Writer) error {
 	err := trainer.RunRanks(ctx, trainers)
-	switch saved := trainers[0].Saved(); {
-	case err == nil:
-	case saved != "":
+	if saved := trainers[0].Saved(); err != nil && saved != "" {
 		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
-	default:
-		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	} else if ctx.Err() != nil && saved == "" {
+		fmt.Fprintln(status, "         nothing is saved: no update was complete")
 	}
 	if errors.Is(err, trainer.ErrDeadline) {
 		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}
@@ -92,6 +90,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
+	announceRanks(options, data, streams.Err)
 	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 
@@ -108,7 +107,8 @@ func initialParameters(options pretrainOptions, data trainingData, m *model.Mode
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
 // is one to resume.
-func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (
+	*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
 	if resumed != nil {
 		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
@@ -202,5 +202,13 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 		counted(int64(stepsPerPass(options, data)), "step"))
 	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
+		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes,
+		console.Bytes(memoryOf(trainers).peak()))
+	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
+		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
+			counted(int64(left), "step"), options.AccumulationSteps)
+	}
+	for _, warning := range data.dataset.Metadata.Warnings {
+		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	}
 }

@@ -22,6 +22,10 @@ type bert struct {
 	longest int               // length of the longest token in bytes
 	mapped  map[rune]string   // cache of normalized
 	word    []byte            // room for "##", then the word being collected
+	cache   wordCache
+	key     []byte // a word that is not in the cache yet
+	collect bool   // words are not looked up but put into words; in place of ids, there are their ends
+	words   []byte
 }
 
 // newBert returns a constructor of tokenizers that share the table of single characters.
@@ -34,6 +38,7 @@ func newBert(v *vocab.Vocabulary, r rules) func() Tokenizer {
 		b := shared
 		b.classes = new([tabulated]class)
 		b.mapped = map[rune]string{}
+		b.cache.words = map[string]span{}
 		b.word = append(make([]byte, 0, 256), continuation...)
 		return &b
 	}
@@ -49,15 +54,18 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 		}
 		switch b.class(r) {
 		case plain:
+			for i+size < len(line) && line[i+size] < utf8.RuneSelf && b.classes[line[i+size]] == plain {
+				size++
+			}
 			b.word = append(b.word, line[i:i+size]...)
 		case capital:
 			b.word = append(b.word, byte(r)+'a'-'A')
 		case mapped:
 			ids = b.append(ids, b.normalized(r))
 		case punctuation:
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 		case ideograph:
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 			piece, before = i+size, len(ids)
 		case isolated:
 			ids = b.appendWord(b.append(b.appendWord(ids), b.normalized(r)))
@@ -127,12 +135,30 @@ func (b *bert) appendPiece(ids []int32, piece string) []int32 {
 func (b *bert) append(ids []int32, text string) []int32 {
 	for _, r := range text {
 		if b.rules.isPunctuation(r) {
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 		} else {
 			b.word = utf8.AppendRune(b.word, r)
 		}
 	}
 	return ids
+}
+
+// appendSingle appends a word of one character.
+func (b *bert) appendSingle(ids []int32, r rune) []int32 {
+	if !b.collect {
+		return append(ids, b.id(r))
+	}
+	return b.appendCollected(ids, utf8.AppendRune(b.word, r)[len(continuation):])
+}
+
+// appendCollected puts a word behind the last one that ids knows of.
+func (b *bert) appendCollected(ends []int32, word []byte) []int32 {
+	start := int32(0)
+	if len(ends) > 0 {
+		start = ends[len(ends)-1]
+	}
+	b.words = append(b.words[:start], word...)
+	return append(ends, int32(len(b.words)))
 }
 
 // appendWord appends the pieces of the current word, if there is one, and starts a new word.
@@ -143,9 +169,28 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	}
 	word := b.word
 	b.word = word[:first]
+	if b.collect {
+		return b.appendCollected(ids, word[first:])
+	}
 	if len(word)-first > b.maxWord && utf8.RuneCount(word[first:]) > b.maxWord {
 		return append(ids, b.vocabulary.Unknown)
 	}
+	if id, found := b.vocabulary.LookupBytes(word[first:]); found {
+		return append(ids, id)
+	}
+	if known, found := b.cache.get(borrowed(word[first:])); found {
+		return append(ids, known...)
+	}
+	b.key = append(b.key[:0], word[first:]...)
+	before := len(ids)
+	ids = b.appendPieces(ids, word)
+	b.cache.put(borrowed(b.key), ids[before:])
+	return ids
+}
+
+// appendPieces appends the pieces of a word, which it overwrites.
+func (b *bert) appendPieces(ids []int32, word []byte) []int32 {
+	const first = len(continuation)
 	before := len(ids)
 	for from := first; from < len(word); {
 		begin := from

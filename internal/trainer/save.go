@@ -111,7 +111,7 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 	if background {
 		copied, err := copyOf(&t.Optimizer.Program.Layout, t.Memory)
 		if err != nil {
-			return failed(step, err)
+			return t.notSaved(step, err)
 		}
 		memory = copied
 	}
@@ -152,11 +152,14 @@ func (t *Trainer) settle(wait bool) error {
 // copied is a copy of a device's memory.
 type copied struct{ parameters, state []float32 }
 
-// copyOf copies what a checkpoint holds.
+// copyOf copies what a checkpoint holds. Parameters that are not finite are an error.
 func copyOf(layout *graph.Layout, memory checkpoint.Reader) (*copied, error) {
 	c := &copied{make([]float32, layout.ParameterSize), make([]float32, layout.StateSize)}
 	if err := memory.Read(graph.InParameters, 0, c.parameters); err != nil {
 		return nil, fmt.Errorf("reading the parameters: %w", err)
+	}
+	if !checkpoint.Finite(c.parameters) {
+		return nil, checkpoint.ErrNotFinite
 	}
 	if err := memory.Read(graph.InState, 0, c.state); err != nil {
 		return nil, fmt.Errorf("reading the optimizer state: %w", err)
@@ -212,7 +215,7 @@ func (t *Trainer) notSaved(step int, err error) error {
 	if t.saves.last != "" {
 		kept = "the last whole checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: saving the checkpoint: %w", step, err), kept)
+	return console.Hint(failed(step, fmt.Errorf("saving the checkpoint: %w", err)), kept)
 }
 
 // ErrDeadline means that a training has stopped because the time of its job is over.

@@ -113,8 +113,8 @@ func (t *Trainer) Resume(f *checkpoint.File) error {
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
 // saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
-// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
-// several ranks fails, all return its error.
+// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters
+// are not updated after it. If one of several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
 		err = t.train(ctx)
@@ -318,10 +318,11 @@ func failed(step int, err error) error {
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
+	saving := t.settle(true) // the last one may be being written
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: %w", step, err),
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
