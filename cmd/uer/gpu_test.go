@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"strconv"
@@ -16,9 +17,10 @@ import (
 
 // TestGPUScripts runs scripts on the stand-in for a GPU, whatever GPU there is: its variables make it fail.
 func TestGPUScripts(t *testing.T) {
-	folder := gputest.StandIn(t)
+	folder, all := gputest.StandIn(t), maps.Clone(commands)
+	all["blames"], all["refused"] = blames, refused
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/gpu", Cmds: commands,
+		Dir: "testdata/gpu", Cmds: all,
 		Setup: func(env *testscript.Env) error {
 			for name, value := range gputest.Variables(folder) {
 				env.Setenv(name, value)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"uer/internal/config"
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/registry"
@@ -82,6 +83,43 @@ func TestForwardIsTheLossOfTraining(t *testing.T) {
 func TestGPUForwardIsTheLossOfTraining(t *testing.T) {
 	for _, name := range registry.Names(goldenModels) {
 		t.Run(name, func(t *testing.T) { openGPU(t, name).forward(t, name, false).compareForward(t) })
+	}
+}
+
+// compareEvaluation evaluates a model of demo text on the batch of a training step without dropout: the same outputs.
+func (d *demo) compareEvaluation(t *testing.T, on processor, m config.Model) {
+	t.Helper()
+	m.Dropout = 0
+	const size = 8
+	r := d.fed(t, on, m, size)
+	r.run(t, device.Run{})
+	want := slices.Clone(r.outputs)
+	limits := Limits{Sequences: size, Length: demoLength, Output: d.loader(t, m, size).OutputLength}
+	alone, err := NewForward(m, d.vocabulary.Size(), limits, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.pass, err = r.device.Load(alone.Program, r.memory); err != nil {
+		t.Fatal(err)
+	}
+	if r.run(t, device.Run{}); !slices.Equal(r.outputs, want) {
+		t.Errorf("outputs %v, in a training step %v", r.outputs, want)
+	}
+}
+
+// TestForwardOfEveryModel evaluates every encoder and every target.
+func TestForwardOfEveryModel(t *testing.T) {
+	text := openDemo(t)
+	for name, m := range testedModels() {
+		t.Run(name, func(t *testing.T) { text.compareEvaluation(t, processor{threads: 2}, m) })
+	}
+}
+
+func TestGPUForwardOfEveryModel(t *testing.T) {
+	text, gpu := openDemo(t), processor{gpu: true}
+	gpu.need(t, "fp32")
+	for name, m := range testedModels() {
+		t.Run(name, func(t *testing.T) { text.compareEvaluation(t, gpu, m) })
 	}
 }
 

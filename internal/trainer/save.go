@@ -216,7 +216,7 @@ func (t *Trainer) notSaved(step int, err error) error {
 	if t.saves.last != "" {
 		kept = "the last whole checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: saving the checkpoint: %w", step, err), kept)
+	return console.Hint(failed(step, fmt.Errorf("saving the checkpoint: %w", err)), kept)
 }
 
 // ErrDeadline means that a training has stopped because the time of its job is over.

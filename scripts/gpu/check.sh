@@ -3,23 +3,26 @@
 # reports and the next one starts; the most valuable come first. Complete logs go to $OUT. At most 8 minutes: what has
 # not begun by then is left out.
 #
-#   cd .gpu && bash check.sh
+#   cd .gpu && bash check.sh        all stages
+#   ONLY='pytorch|ncu' bash check.sh        those that the pattern matches
 set -u
 cd "$(dirname "$0")" || exit
 OUT=${OUT:-/tmp/uer-gpu}
 mkdir -p "$OUT"
 budget=${BUDGET:-470} began=$SECONDS
 
-# stage NAME LIMIT LINES COMMAND... runs a command for at most LIMIT seconds and shows the last lines of its log.
+# stage NAME LIMIT LINES COMMAND... runs a command for at most LIMIT seconds and shows the last lines of its log. Only KILL
+# ends all that the command has started.
 stage() {
 	local name=$1 limit=$2 lines=$3 started=$SECONDS left status
 	shift 3
+	[[ -z ${ONLY:-} || $name =~ ^(${ONLY})$ ]] || return
 	left=$((budget - (SECONDS - began)))
 	if ((left < 5)); then
 		echo "== $name LATE"
 		return
 	fi
-	timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$OUT/$name.log" 2>&1
+	{ timeout -s KILL "$((limit < left ? limit : left))" "$@" >"$OUT/$name.log" 2>&1; } 2>/dev/null
 	status=$?
 	tail -n "$lines" "$OUT/$name.log" | cut -c1-180
 	echo "== $name $([[ $status == 0 ]] && echo ok || echo "FAILED, status $status"), $((SECONDS - started)) s"

@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
@@ -147,6 +148,17 @@ std::string DeviceMemory::describe(uint64_t address) {
 	return "no buffer is near";
 }
 
+// first_written finds a byte that is no garbage any more, or gives null. Every launch looks around all buffers.
+static const char *first_written(const char *from, const char *to) {
+	static const std::string garbage(PAGE, static_cast<char>(GARBAGE));
+	for (; from < to; from += PAGE) {
+		const char *end = std::min(from + PAGE, to);
+		if (memcmp(from, garbage.data(), end - from) == 0) continue;
+		return std::find_if(from, end, [](char byte) { return byte != static_cast<char>(GARBAGE); });
+	}
+	return nullptr;
+}
+
 std::string DeviceMemory::overrun() {
 	std::lock_guard<std::mutex> lock(mutex_);
 	for (auto &[start, buffer] : buffers_) {
@@ -155,13 +167,12 @@ std::string DeviceMemory::overrun() {
 			{reinterpret_cast<const char *>(start + buffer.size), reinterpret_cast<const char *>(buffer.slack_end)},
 		};
 		for (auto &part : parts) {
-			for (const char *at = part[0]; at < part[1]; at++) {
-				if (*at == static_cast<char>(GARBAGE)) continue;
-				char text[160];
-				long long offset = (long long)(reinterpret_cast<uint64_t>(at) - start);
-				snprintf(text, sizeof text, "wrote at byte %lld of a buffer of %zu bytes", offset, buffer.size);
-				return text;
-			}
+			const char *at = first_written(part[0], part[1]);
+			if (at == nullptr) continue;
+			char text[160];
+			long long offset = (long long)(reinterpret_cast<uint64_t>(at) - start);
+			snprintf(text, sizeof text, "wrote at byte %lld of a buffer of %zu bytes", offset, buffer.size);
+			return text;
 		}
 	}
 	return "";
