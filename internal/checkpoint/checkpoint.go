@@ -89,6 +89,6 @@ func Save(prefix string, step int, program *graph.Program, parameters []float32)
 		}
 	}
 	path := Path(prefix, step)
-	err := durable.WriteFile(path, func(w io.Writer) error { return statedict.Write(w, tensors) })
+	err := durable.WriteFile(path, durable.Replaceable, func(w io.Writer) error { return statedict.Write(w, tensors) })
 	return path, err
 }

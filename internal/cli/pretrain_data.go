@@ -129,7 +129,7 @@ func checkMasking(d *dataset.Dataset, options masking.Options) error {
 
 // checkWritable reports early that a file cannot be written.
 func checkWritable(path string) error {
-	err := durable.Check(path)
+	err := durable.Check(path, durable.Replaceable)
 	var missing *durable.MissingFolderError
 	if errors.As(err, &missing) {
 		return console.Hint(err, "mkdir -p "+filepath.Dir(path))

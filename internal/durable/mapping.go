@@ -2,53 +2,160 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// Mapping is the content of a file in read-only memory, read from disk on first access. If the file is truncated while
-// it is mapped, an access past its new end kills the process; files written by this package are replaced instead.
+// Mapping is the content of a file in read-only memory, read from disk on first access. Files written by this package are
+// replaced, which a mapping does not notice. Another program may shorten the file while it is mapped: then an access past
+// its new end fails, which kills the process unless the goroutine has a [Guard]; and what was left of the last page
+// reads as zeros, which Changed finds.
 type Mapping struct {
 	Bytes []byte
+
+	path     string
+	file     *os.File // nil if the file is empty
+	size     int64
+	modified time.Time
 }
 
 // Map maps the regular file at path. The Bytes of an empty file are empty.
 func Map(path string) (*Mapping, error) {
-	file, err := os.Open(path)
+	// A pipe that nobody writes to would block the opening.
+	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, named("open", path, err)
 	}
-	defer file.Close()
+	m, err := mapFile(path, file)
+	if err != nil || m.file == nil {
+		_ = file.Close()
+	}
+	return m, err
+}
+
+func mapFile(path string, file *os.File) (*Mapping, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, named("open", path, err)
 	}
-	if info.IsDir() {
+	switch mode := info.Mode(); {
+	case mode.IsDir():
 		return nil, named("open", path, errors.New("it is a folder, not a file"))
-	}
-	if !info.Mode().IsRegular() {
+	case mode&fs.ModeNamedPipe != 0:
+		return nil, &PipeError{path}
+	case !mode.IsRegular():
 		return nil, named("open", path, errors.New("it is not a regular file"))
 	}
-	if info.Size() == 0 {
-		return &Mapping{}, nil
+	size := info.Size()
+	m := &Mapping{path: path, size: size, modified: info.ModTime()}
+	if size == 0 {
+		return m, nil
 	}
-	if int64(int(info.Size())) != info.Size() {
+	if int64(int(size)) != size {
 		return nil, named("map", path, errors.New("the file is too large for a 32-bit address space"))
 	}
-	data, err := unix.Mmap(int(file.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	m.Bytes, err = unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, named("map", path, err)
 	}
-	return &Mapping{Bytes: data}, nil
+	m.file = file
+	mappings.Store(m, nil)
+	return m, nil
+}
+
+// PipeError means that a file that has to be mapped is a pipe.
+type PipeError struct{ Path string }
+
+func (e *PipeError) Error() string { return "open " + e.Path + ": it is a pipe, not a file" }
+
+// Changed returns an error if another program has changed the file since it was mapped, so that what was read of it may
+// be wrong. A file that was only touched counts as changed.
+func (m *Mapping) Changed() error {
+	if m.file == nil {
+		return nil
+	}
+	info, err := m.file.Stat()
+	if err != nil {
+		return named("read", m.path, err)
+	}
+	if info.Size() < m.size {
+		return named("read", m.path, errShortened)
+	}
+	if info.Size() != m.size || !info.ModTime().Equal(m.modified) {
+		return named("read", m.path, errors.New("another program changed it while it was being read"))
+	}
+	return nil
+}
+
+// Shortened returns an error if another program has made the file shorter since it was mapped.
+func (m *Mapping) Shortened() error {
+	if m.file == nil {
+		return nil
+	}
+	info, err := m.file.Stat()
+	if err == nil && info.Size() < m.size {
+		err = errShortened
+	}
+	return named("read", m.path, err)
 }
 
 // Close unmaps the file; Bytes must not be used afterwards. A second call does nothing.
 func (m *Mapping) Close() error {
-	if m.Bytes == nil {
+	if m.file == nil {
 		return nil
 	}
+	mappings.Delete(m)
 	data := m.Bytes
 	m.Bytes = nil
-	return unix.Munmap(data)
+	err := errors.Join(unix.Munmap(data), m.file.Close())
+	m.file = nil
+	return err
+}
+
+var errShortened = errors.New("another program shortened it while it was being read")
+
+// mappings holds all mappings of the process, to name the file of a failed access.
+var mappings sync.Map // of *Mapping
+
+// Guard turns failed accesses to mapped files by the present goroutine into an error, until the function that it returns
+// is called:
+//
+//	defer durable.Guard(&err)()
+func Guard(err *error) (end func()) {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		failure := recover()
+		if failure == nil {
+			return
+		}
+		fault, ok := failure.(interface{ Addr() uintptr })
+		if !ok {
+			panic(failure)
+		}
+		m := mappingAt(fault.Addr())
+		if m == nil {
+			panic(failure)
+		}
+		*err = named("read", m.path, errors.New("it cannot be read any more: another program shortened it, or the disk failed"))
+	}
+}
+
+// mappingAt returns the mapping that holds an address, nil if none does.
+func mappingAt(address uintptr) (found *Mapping) {
+	mappings.Range(func(key, _ any) bool {
+		m := key.(*Mapping)
+		start := uintptr(unsafe.Pointer(unsafe.SliceData(m.Bytes)))
+		if address >= start && address < start+uintptr(len(m.Bytes)) {
+			found = m
+		}
+		return found == nil
+	})
+	return found
 }
