@@ -123,28 +123,26 @@ var errShortened = errors.New("another program shortened it while it was being r
 // mappings holds all mappings of the process, to name the file of a failed access.
 var mappings sync.Map // of *Mapping
 
-// Guard turns failed accesses to mapped files by the present goroutine into an error, until the function that it returns
-// is called:
+// Guard and Recover turn failed accesses to mapped files by the present goroutine into an error of the function:
 //
-//	defer durable.Guard(&err)()
-func Guard(err *error) (end func()) {
-	before := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(before)
-		failure := recover()
-		if failure == nil {
+//	defer durable.Recover(&err, durable.Guard())
+func Guard() (before bool) { return debug.SetPanicOnFault(true) }
+
+// Recover ends what Guard began. It passes on every other panic.
+func Recover(err *error, before bool) {
+	debug.SetPanicOnFault(before)
+	failure := recover()
+	if failure == nil {
+		return
+	}
+	if fault, ok := failure.(interface{ Addr() uintptr }); ok {
+		if m := mappingAt(fault.Addr()); m != nil {
+			*err = named("read", m.path,
+				errors.New("it cannot be read any more: another program shortened it, or the disk failed"))
 			return
 		}
-		fault, ok := failure.(interface{ Addr() uintptr })
-		if !ok {
-			panic(failure)
-		}
-		m := mappingAt(fault.Addr())
-		if m == nil {
-			panic(failure)
-		}
-		*err = named("read", m.path, errors.New("it cannot be read any more: another program shortened it, or the disk failed"))
 	}
+	panic(failure)
 }
 
 // mappingAt returns the mapping that holds an address, nil if none does.

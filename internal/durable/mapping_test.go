@@ -71,7 +71,7 @@ func TestShortened(t *testing.T) {
 	}
 	defer mapping.Close()
 	sum := func() (sum int, err error) {
-		defer Guard(&err)()
+		defer Recover(&err, Guard())
 		for _, b := range mapping.Bytes {
 			sum += int(b)
 		}
@@ -111,7 +111,7 @@ func TestGuardPassesOtherPanics(t *testing.T) {
 				}
 			}()
 			var err error
-			defer Guard(&err)()
+			defer Recover(&err, Guard())
 			bug()
 		}()
 	}

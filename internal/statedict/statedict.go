@@ -30,17 +30,17 @@ type Tensor struct {
 // torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before). Values of other types are
 // converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers. A file without tensors is an
 // error.
-func Read(path string) ([]Tensor, error) {
+func Read(path string) (tensors []Tensor, err error) {
+	defer durable.Recover(&err, durable.Guard())
 	mapping, err := durable.Map(path)
 	if err != nil {
 		return nil, err
 	}
 	defer mapping.Close()
-	tensors, err := parse(mapping.Bytes)
-	if err != nil {
+	if tensors, err = parse(mapping.Bytes); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return tensors, nil
+	return tensors, mapping.Changed()
 }
 
 func parse(data []byte) ([]Tensor, error) {
