@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -62,11 +63,11 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 }
 
-// signalled runs a command until it has created a file, sends it a signal and checks its exit status. Its standard
-// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ...
+// signalled runs a command until there is a file that matches a pattern, sends it a signal and checks its exit status. Its standard
+// error goes to a file called said. For example: signalled INT 130 dataset.pt.uer-* uer preprocess ...
 func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) < 4 {
-		ts.Fatalf("usage: signalled SIGNAL CODE FILE COMMAND ...")
+		ts.Fatalf("usage: signalled SIGNAL CODE PATTERN COMMAND ...")
 	}
 	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
 	want, err := strconv.Atoi(arguments[1])
@@ -78,7 +79,7 @@ func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	command.Dir, command.Stderr = ts.MkAbs("."), said
 	ts.Check(command.Start())
 	for tries := 0; ; tries++ {
-		if _, err := os.Stat(ts.MkAbs(arguments[2])); err == nil {
+		if found, err := filepath.Glob(ts.MkAbs(arguments[2])); err == nil && found != nil {
 			break
 		}
 		if tries == 3000 {

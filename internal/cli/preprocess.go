@@ -106,9 +106,16 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	if err := checkDifferent(options); err != nil {
+	err = checkInputs("--dataset_path", options.DatasetPath, []input{{"--corpus_path", options.CorpusPath},
+		{"--vocab_path", options.VocabPath}, {"--tgt_vocab_path", options.TargetVocabPath}})
+	if err != nil {
 		return err
 	}
+	lock, err := lockOutput("--dataset_path", options.DatasetPath, streams.Err)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	text, err := corpus.Open(options.CorpusPath)
 	if err != nil {
 		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
@@ -153,20 +160,6 @@ func readVocabularies(options preprocessOptions) (instance.Settings, error) {
 		}
 	}
 	return settings, settings.Check()
-}
-
-// checkDifferent rejects a dataset path that is one of the inputs.
-func checkDifferent(options preprocessOptions) error {
-	output, err := os.Stat(options.DatasetPath)
-	if err != nil {
-		return nil // there is nothing to replace
-	}
-	for _, path := range []string{options.CorpusPath, options.VocabPath, options.TargetVocabPath} {
-		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
-			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
-		}
-	}
-	return nil
 }
 
 func describeDataset(s instance.Settings) dataset.Metadata {

@@ -4,12 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/dataset"
-	"uer/internal/durable"
 	"uer/internal/embedding"
 	"uer/internal/masking"
 	"uer/internal/task"
@@ -125,14 +123,4 @@ func checkMasking(d *dataset.Dataset, options masking.Options) error {
 	}
 	return console.Hint(fmt.Errorf("%s: --span_masking has no effect, because the dataset is masked already", d.Path),
 		"leave it out, or run uer preprocess with --dynamic_masking")
-}
-
-// checkWritable reports early that a file cannot be written.
-func checkWritable(path string) error {
-	err := durable.Check(path, durable.Replaceable)
-	var missing *durable.MissingFolderError
-	if errors.As(err, &missing) {
-		return console.Hint(err, "mkdir -p "+filepath.Dir(path))
-	}
-	return err
 }

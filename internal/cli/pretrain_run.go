@@ -17,6 +17,11 @@ import (
 
 // train builds the model, prints what it is about to do, and trains.
 func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
+	lock, err := claimOutputs(options, streams.Err)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	data, err := openData(options)
 	if err != nil {
 		return err
@@ -52,6 +57,11 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
+	if !options.DryRun {
+		if err := checkSpace(options, 4*int64(m.Program.ParameterSize)); err != nil {
+			return nil, err
+		}
+	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters := make([]float32, m.Program.ParameterSize)
@@ -81,7 +91,7 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 		Settings: trainer.Settings{
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
-			OutputModelPath: options.OutputModelPath,
+			OutputModelPath: options.OutputModelPath, Overwrite: options.Overwrite, KeepCheckpoints: options.KeepCheckpoints,
 		},
 		Model: m, Batches: r.batches, Collective: r.connection,
 	}

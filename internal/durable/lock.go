@@ -38,7 +38,7 @@ const lockMark = "lock of uer\n"
 func Acquire(path string) (*Lock, error) {
 	if final, err := resolve(path); err == nil {
 		path = final
-	} else if folder := checkFolder(path); folder != nil {
+	} else if folder := CheckFolder(path); folder != nil {
 		return nil, folder
 	}
 	name := path + ".uer-lock"
@@ -91,9 +91,9 @@ func (l *Lock) take(path, name string) error {
 	return named("lock", path, err)
 }
 
-// Release ends the lock and removes its file. A second call does nothing.
+// Release ends the lock and removes its file. A second call does nothing, nor does one of a nil lock.
 func (l *Lock) Release() {
-	if l.file == nil {
+	if l == nil || l.file == nil {
 		return
 	}
 	_ = os.Remove(l.file.Name()) // while it is locked, so that nobody else's is removed

@@ -100,7 +100,7 @@ func resolve(path string) (string, error) {
 	}
 	link, missing := os.Lstat(path)
 	if errors.Is(missing, fs.ErrNotExist) {
-		return path, checkFolder(path)
+		return path, CheckFolder(path)
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) && link != nil && link.Mode()&fs.ModeSymlink != 0 {
@@ -123,8 +123,8 @@ func resolve(path string) (string, error) {
 	return final, nil
 }
 
-// checkFolder returns an error that names the missing folder; the system's own error names only the file.
-func checkFolder(path string) error {
+// CheckFolder returns an error unless there is a folder for path. If it is missing, the error names it.
+func CheckFolder(path string) error {
 	folder := filepath.Dir(path)
 	info, err := os.Stat(folder)
 	if errors.Is(err, fs.ErrNotExist) {
