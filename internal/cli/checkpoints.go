@@ -93,7 +93,7 @@ func checkSpace(options pretrainOptions, size int64) error {
 	if count <= free/size {
 		return nil
 	}
-	err = fmt.Errorf("%s: %s of %s need %s, and %s are free there", options.OutputModelPath,
+	err = fmt.Errorf("%s: %s of %s, %s in all, do not fit on this disk, where %s are free", options.OutputModelPath,
 		counted(count, "checkpoint"), console.Bytes(size), console.Bytes(count*size), console.Bytes(free))
 	if fitting := free/size - 1; fitting > 0 {
 		return console.Hint(err, fmt.Sprintf("--keep_checkpoints %d keeps the last ones only; or raise --save_checkpoint_steps", fitting))

@@ -27,6 +27,10 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, data.dataset.Close()) }()
+	had := newBudget()
+	if err := had.checkBatches(options, data); err != nil {
+		return err
+	}
 	ranks, err := openRanks(options, data)
 	if err != nil {
 		return err
@@ -35,17 +39,26 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	defer func() { err = cmp.Or(err, closeRanks(ranks)) }()
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
+		return adviseMemory(err)
+	}
+	needed := memoryOf(had, options, data, trainers, ranks)
+	if err := had.check(needed); err != nil {
 		return err
 	}
+	announce(options, data, needed, ranks, streams.Err)
+	if err := printDetails(ranks[0].device, streams.Err); err != nil {
+		return err
+	}
+	settle()
 	return profile(options.Profile, trainers[0], streams.Err, func() error {
 		if options.DryRun {
-			return dryRun(ctx, options, data, trainers, streams.Out)
+			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
 		return trainer.RunRanks(ctx, trainers)
 	})
 }
 
-// prepare builds everything that training needs, and prints a summary.
+// prepare builds everything that training needs.
 func prepare(options pretrainOptions, data trainingData, ranks []rank, streams Streams) ([]*trainer.Trainer, error) {
 	limits := model.Limits{
 		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
@@ -64,6 +77,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
+	if err := checkParameters(m.Program.ParameterSize); err != nil {
+		return nil, err
+	}
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
@@ -76,8 +92,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		}
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
-	announce(options, data, trainers, ranks, streams.Err)
-	return trainers, printDetails(ranks[0].device, streams.Err)
+	return trainers, nil
 }
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters.
@@ -137,11 +152,11 @@ func some(names []string) string {
 }
 
 // announce prints what training will do.
-func announce(options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank, status io.Writer) {
+func announce(options pretrainOptions, data trainingData, needed memory, ranks []rank, status io.Writer) {
 	pass := stepsPerPass(options, data)
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(memoryOf(trainers).peak()))
+		float64(options.TotalSteps)/float64(pass), console.Bytes(needed.peak()))
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/viper"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 // PathFlag names the flag that holds the path of the configuration file.
@@ -81,7 +82,8 @@ func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	if !slices.Contains(formats, ending) {
 		return fmt.Errorf("%s: a configuration file must end in one of %s", path, strings.Join(formats, ", "))
 	}
-	data, err := os.ReadFile(path)
+	const largest = 1 << 20
+	data, err := durable.ReadFile(path, largest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return console.Hint(fmt.Errorf("%s: no such configuration file", path),
 			`name one with --config_path, or pass --config_path "" and set the sizes of the model with flags`)

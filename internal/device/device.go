@@ -10,7 +10,12 @@
 // read ([Results]), the number of floating-point operations ([FLOPs]) and the [Profile].
 package device
 
-import "uer/internal/graph"
+import (
+	"fmt"
+
+	"uer/internal/console"
+	"uer/internal/graph"
+)
 
 // Device runs programs for one replica of a model. It must not be used by several goroutines at once.
 type Device interface {
@@ -100,10 +105,21 @@ type Update struct {
 // Figures are the outputs of one run, in the order of the program's outputs.
 type Figures struct{ Outputs []float64 }
 
+// MemoryError means that a device lacks the memory for a program.
+type MemoryError struct {
+	What         string
+	Needed, Free int64 // bytes
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("%s need %s of memory, and %s are free", e.What, console.Bytes(e.Needed), console.Bytes(e.Free))
+}
+
 // Usage is memory in bytes.
 type Usage struct {
 	Parameters, Gradients, State int64 // shared by all programs on a memory
 	Activations                  int64 // the values of a run, for the largest batch
 	ActivationsUsed              int64 // the part of them that the last run used
 	PackedWeights                int64 // copies of shared weights, in the layout that matrix products read
+	Scratch                      int64 // what operations need while they run, at most; all programs on a device share it
 }

@@ -322,3 +322,19 @@ func TestDiskFull(t *testing.T) {
 	}
 	expectFiles(t, folder)
 }
+
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vocab.txt")
+	write(t, path, strings.Repeat("x", 1<<20))
+	if data, err := ReadFile(path, 1<<20); err != nil || len(data) != 1<<20 {
+		t.Errorf("%d bytes, %v", len(data), err)
+	}
+	for _, path := range []string{path, "/dev/zero"} {
+		if _, err := ReadFile(path, 1<<20-1); err == nil || !strings.HasPrefix(err.Error(), "read "+path+": it has more than ") {
+			t.Error(err)
+		}
+	}
+	if _, err := ReadFile(path+".none", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}

@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -154,4 +155,21 @@ func syncFolder(path string) error {
 		return named("sync folder", path, err)
 	}
 	return nil
+}
+
+// ReadFile reads a file, which may be a pipe, of at most limit bytes.
+func ReadFile(path string, limit int64) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, named("read", path, fmt.Errorf("it has more than %d MiB", limit>>20))
+	}
+	return data, nil
 }

@@ -10,12 +10,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 // The special tokens that every vocabulary must have.
@@ -38,7 +38,8 @@ type Vocabulary struct {
 
 // Read reads a vocabulary file; Parse describes its form.
 func Read(path string) (*Vocabulary, error) {
-	data, err := os.ReadFile(path)
+	const largest = 64 << 20
+	data, err := durable.ReadFile(path, largest)
 	if err != nil {
 		return nil, fmt.Errorf("read vocabulary: %w", err)
 	}

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -37,4 +38,9 @@ func normGradientKernel(d *Device, o op.NormGradient) compute {
 		g.Scratch = d.floats(kernel.NormGradientScratch(inputs.Sum.Shape[0], g.Width))
 		d.kernel.NormBackward(&g)
 	}
+}
+
+func normGradientScratch(_ *Device, o op.NormGradient, in []graph.Shape) int {
+	sum := op.NormGradientInputsOf(o, in).Sum
+	return kernel.NormGradientScratch(sum[0], sum[1])
 }
