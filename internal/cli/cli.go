@@ -28,11 +28,32 @@ type Streams struct{ Out, Err io.Writer }
 func Main(arguments []string, streams Streams) int {
 	ctx, stop := console.NotifyContext(context.Background())
 	defer stop()
+	results := &output{to: streams.Out}
+	streams.Out = results
 	err := execute(ctx, arguments, streams)
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
+	if err == nil {
+		err = results.err
+	}
 	return console.Report(streams.Err, err)
+}
+
+// output is the standard output of a command. After the first failure it drops what it is given, so that a training goes on;
+// the command has failed in the end.
+type output struct {
+	to  io.Writer
+	err error
+}
+
+func (o *output) Write(data []byte) (int, error) {
+	if o.err == nil {
+		if _, err := o.to.Write(data); err != nil {
+			o.err = fmt.Errorf("write the results: %w", err)
+		}
+	}
+	return len(data), nil
 }
 
 func execute(ctx context.Context, arguments []string, streams Streams) error {

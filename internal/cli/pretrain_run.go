@@ -156,7 +156,7 @@ func announce(options pretrainOptions, data trainingData, needed memory, ranks [
 	pass := stepsPerPass(options, data)
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
-	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, console.Count(options.TotalSteps),
+	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
+		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, counted(int64(options.TotalSteps), "step"),
 		float64(options.TotalSteps)/float64(pass), console.Bytes(needed.peak()))
 }

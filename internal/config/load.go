@@ -91,11 +91,28 @@ func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, as some editors write
 	settings.SetConfigType(ending[1:])
 	if err := settings.ReadConfig(bytes.NewReader(data)); err != nil {
 		return syntaxError(path, data, err)
 	}
+	if ending == ".json" {
+		if err := keepNumbers(settings, data); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	return checkKeys(settings, flags, path)
+}
+
+// keepNumbers reads a JSON object again, with its numbers as they are written. The parser rounds those above 2^53.
+func keepNumbers(settings *viper.Viper, data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil {
+		return err
+	}
+	return settings.MergeConfigMap(object)
 }
 
 // syntaxError adds to a parser's error the file and, where known, the line.
@@ -153,6 +170,15 @@ func format(value any) string {
 			words[i] = format(item)
 		}
 		return strings.Join(words, ",")
+	case json.Number:
+		if _, err := value.Int64(); err == nil {
+			return value.String()
+		}
+		number, err := value.Float64()
+		if err != nil {
+			return value.String()
+		}
+		return format(number)
 	case float64:
 		return strconv.FormatFloat(value, 'f', -1, 64)
 	default:

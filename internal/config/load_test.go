@@ -46,6 +46,27 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
+// TestExactNumbers reads numbers that float64 cannot hold, and numbers in scientific notation for integers.
+func TestExactNumbers(t *testing.T) {
+	const mark = "\ufeff"
+	for _, test := range []struct{ name, text string }{
+		{"c.json", `{"seed": 9007199254740993, "batch_size": 1e3}`}, {"c.json", mark + `{"seed": 9007199254740993, "batch_size": 1000.0}`},
+		{"c.yaml", "seed: 9007199254740993\nbatch_size: 1000\n"}, {"c.yaml", mark + "seed: 9007199254740993\nbatch_size: 1000\n"},
+		{"c.toml", mark + "seed = 9007199254740993\nbatch_size = 1000\n"},
+	} {
+		s, flags := newSettings()
+		s.path = write(t, test.name, test.text)
+		if err := Load(flags); err != nil || s.seed != 9007199254740993 || s.batch != 1000 {
+			t.Errorf("%s: %q: seed %d, batch size %d, %v", test.name, test.text, s.seed, s.batch, err)
+		}
+	}
+	s, flags := newSettings()
+	s.path = write(t, "c.json", `{"seed": 18446744073709551616}`)
+	if err := Load(flags); err == nil {
+		t.Errorf("a seed of 2^64 became %d", s.seed)
+	}
+}
+
 func TestFormats(t *testing.T) {
 	for name, text := range map[string]string{
 		"c.json": `{"gpu_ranks": [4, 5], "batch_size": 1000000, "mask": "fully_visible", "tie_weights": true, "learning_rate": 1e-4}`,

@@ -8,6 +8,7 @@ package dataset
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -46,6 +47,9 @@ type source interface {
 func Open(path string) (d *Dataset, err error) {
 	defer durable.Recover(&err, durable.Guard())
 	mapping, err := durable.Map(path)
+	if errors.As(err, new(*durable.PipeError)) {
+		return nil, console.Hint(err, "copy it to a file first: instances are read in any order")
+	}
 	if err != nil {
 		return nil, console.Hint(err, makeOne)
 	}

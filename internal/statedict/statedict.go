@@ -33,6 +33,9 @@ type Tensor struct {
 func Read(path string) (tensors []Tensor, err error) {
 	defer durable.Recover(&err, durable.Guard())
 	mapping, err := durable.Map(path)
+	if errors.As(err, new(*durable.PipeError)) {
+		return nil, console.Hint(err, "copy it to a file first: tensors are not stored in the order of their description")
+	}
 	if err != nil {
 		return nil, err
 	}
