@@ -1,7 +1,9 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
 	"uer/internal/console"
 	"uer/internal/dataset"
@@ -10,13 +12,15 @@ import (
 	"uer/internal/task"
 )
 
-// assembler fills batches from instances. All random numbers come from one generator, as in UER-py: buffers are shuffled
-// when they are filled, masks are drawn in the order of the batches.
+// assembler fills batches from instances. In UER-py's order, all random numbers come from one generator, as in UER-py:
+// buffers are shuffled when they are filled, masks are drawn in the order of the batches. In our own order, the generator
+// is keyed by the instance's ordinal before its masks are drawn, which therefore do not depend on the ranks.
 type assembler struct {
 	Options
 	dataset      *dataset.Dataset
-	order        *order
+	order        order
 	generator    *random.Python
+	keyed        bool // the generator is keyed by each instance
 	adder        Adder
 	skipEmpty    bool // skip batches without a token to predict
 	skipBlank    bool // skip instances without a token to read
@@ -34,10 +38,9 @@ func newAssembler(d *dataset.Dataset, o Options) (*assembler, error) {
 	if err != nil {
 		return nil, err
 	}
-	generator := random.NewPython(random.Seed(o.Seed)...)
 	a := &assembler{
-		Options: o, dataset: d, generator: generator, adder: adder, skipEmpty: t.PredictsTokens, skipBlank: t.Decoder,
-		order: newOrder(d.Len(), o.Rank, o.WorldSize, o.BufferSize, generator),
+		Options: o, dataset: d, generator: random.NewPython(random.Seed(o.Seed)...), adder: adder,
+		skipEmpty: t.PredictsTokens, skipBlank: t.Decoder,
 	}
 	if a.TargetVocabulary == nil {
 		a.TargetVocabulary = o.Vocabulary
@@ -46,31 +49,51 @@ func newAssembler(d *dataset.Dataset, o Options) (*assembler, error) {
 		a.outputLength = d.Metadata.TargetSequenceLength
 	}
 	if adder.prepare != nil {
-		err = adder.prepare(a)
+		if err := adder.prepare(a); err != nil {
+			return nil, err
+		}
 	}
-	return a, err
+	return a, a.setOrder()
+}
+
+// setOrder sets the order of the instances, and continues where the options say.
+func (a *assembler) setOrder() error {
+	from := a.From
+	if a.BufferSize == 0 {
+		a.keyed = true
+		if from == nil {
+			from = new(Position)
+		}
+		if len(from.Ranks) > 0 || from.Instances < 0 || from.Instances > math.MaxInt64/2 {
+			return errors.New("the position in the data is not one of this order")
+		}
+		a.order = newGlobal(a.dataset.Len(), &a.Options, from.Instances)
+		return nil
+	}
+	order := newBuffered(a.dataset.Len(), &a.Options, a.generator)
+	a.order = order
+	if from == nil {
+		return nil
+	}
+	progress, err := from.progress(a.Rank, a.WorldSize)
+	if err != nil {
+		return fmt.Errorf("the position in the data: %w", err)
+	}
+	order.resume(&progress)
+	return nil
 }
 
 // fill makes the next batch, unless stop is closed.
 func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
-	start := a.order.read
 	for {
 		b.reset()
-		for _, number := range a.order.take(a.BatchSize) {
-			if err := a.dataset.Instance(number, &a.instance); err != nil {
+		for _, p := range a.order.take() {
+			if err := a.add(b, p); err != nil {
 				return err
-			}
-			if err := a.checkIDs(number); err != nil {
-				return err
-			}
-			if a.skipBlank && isBlank(&a.instance) {
-				continue
-			}
-			if err := a.adder.add(a, b, &a.instance); err != nil {
-				return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, number, err)
 			}
 		}
 		if !a.skipEmpty || len(b.Predicted) > 0 {
+			a.order.done(&b.After)
 			return nil
 		}
 		select {
@@ -79,11 +102,42 @@ func (a *assembler) fill(b *Batch, stop <-chan struct{}) error {
 		default:
 		}
 		// After as many passes as there are ranks, each rank has seen each instance.
-		if a.order.read-start > (a.WorldSize+1)*a.dataset.Len() {
+		if a.order.passed() > (a.WorldSize+1)*a.dataset.Len() {
 			return console.Hint(fmt.Errorf("%s has no batch with a token to predict", a.dataset.Path),
 				"its texts are too short: look at the corpus, and at --seq_length of uer preprocess")
 		}
 	}
+}
+
+// add adds one instance to a batch.
+func (a *assembler) add(b *Batch, p place) error {
+	if err := a.read(p.number); err != nil {
+		return err
+	}
+	if a.skipBlank && isBlank(&a.instance) {
+		return nil
+	}
+	if a.keyed && a.dataset.Metadata.Dynamic {
+		a.generator.Reset(maskKey(a.Seed, p.ordinal)...)
+	}
+	if err := a.adder.add(a, b, &a.instance); err != nil {
+		return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, p.number, err)
+	}
+	return nil
+}
+
+// maskKey keys the masks of an instance by its ordinal.
+func maskKey(seed, ordinal int64) []uint32 {
+	key := random.Mix(random.Mix(uint64(seed)) ^ uint64(ordinal))
+	return []uint32{uint32(key), uint32(key >> 32)}
+}
+
+// read reads and checks an instance.
+func (a *assembler) read(number int) error {
+	if err := a.dataset.Instance(number, &a.instance); err != nil {
+		return err
+	}
+	return a.checkIDs(number)
 }
 
 // isBlank reports whether the encoder has nothing to read of an instance. UER-py makes such an instance of a document that

@@ -1,4 +1,8 @@
-// Package batch turns a dataset into the batches of a rank, in UER-py's order, while the model is computing.
+// Package batch turns a dataset into the batches of a rank while the model is computing.
+//
+// The instances come in our own order, a keyed permutation of the whole dataset for each pass, or in UER-py's, which
+// shuffles a buffer at a time. In both, a [Position] says where a training is in the data, and a [Loader] continues from it
+// without going through what came before.
 package batch
 
 // Sequences are concatenated token sequences, without padding unless it is asked for. A sequence may be empty, unless a
@@ -29,6 +33,8 @@ type Batch struct {
 	SentenceLabels []int32 // [sequences] bert: 1 if the second sentence is random; albert: 1 if swapped; cls: the class
 
 	last []int32 // [sequences] the last token of each sequence
+
+	After Progress // where the rank is in the data after this batch
 
 	Output Sequences // seq2seq, t5: what the decoder reads; never padded, as padding at the end cannot reach a token
 }

@@ -20,11 +20,13 @@ type Options struct {
 	Vocabulary       *vocab.Vocabulary // bounds the ids of the dataset
 	TargetVocabulary *vocab.Vocabulary // seq2seq: bounds the ids of the output; nil: the same
 	BatchSize        int
-	BufferSize       int // number of instances that are shuffled together
+	BufferSize       int // UER-py's order: number of instances that are shuffled together; 0: our own order
 	Seed             int64
 	Rank, WorldSize  int
 	Masker           *masking.Masker // draws the masks of a dataset that has none
 	KeepPadding      bool            // pad each sequence to the sequence length
+	From             *Position       // where to continue; nil: at the start
+	Verify           bool            // read the whole dataset in the background and end with what is wrong with it
 }
 
 // Loader makes batches a few ahead, in a goroutine of its own. The dataset must stay open until Close.
@@ -37,6 +39,7 @@ type Loader struct {
 	stopped sync.Once
 	err     error // why ready was closed
 	current *Batch
+	checked *verification // nil if there is none
 }
 
 var errClosed = errors.New("the batch loader has been closed")
@@ -47,7 +50,7 @@ func New(d *dataset.Dataset, o Options) (*Loader, error) {
 		return nil, err
 	}
 	length := d.Metadata.SequenceLength
-	if o.BatchSize < 1 || o.BufferSize < 1 || o.Rank < 0 || o.Rank >= o.WorldSize {
+	if o.BatchSize < 1 || o.BufferSize < 0 || o.Rank < 0 || o.Rank >= o.WorldSize {
 		return nil, fmt.Errorf("batches of %d from buffers of %d for rank %d of %d",
 			o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
 	}
@@ -67,6 +70,11 @@ func New(d *dataset.Dataset, o Options) (*Loader, error) {
 		free:         make(chan *Batch, ahead),
 		ready:        make(chan *Batch, ahead),
 		stop:         make(chan struct{}),
+	}
+	if o.Verify {
+		if l.checked, err = verify(d, o, l.stop); err != nil {
+			return nil, err
+		}
 	}
 	for range ahead {
 		l.free <- &Batch{Size: o.BatchSize, SequenceLength: length}
@@ -98,6 +106,9 @@ func (l *Loader) Next() (*Batch, error) {
 		l.free <- l.current
 		l.current = nil
 	}
+	if err := l.checked.damage(); err != nil {
+		return nil, err
+	}
 	b, ok := <-l.ready
 	if !ok {
 		return nil, l.err
@@ -112,5 +123,6 @@ func (l *Loader) Close() {
 		close(l.stop)
 		for range l.ready {
 		}
+		l.checked.close()
 	})
 }

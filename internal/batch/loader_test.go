@@ -12,7 +12,6 @@ import (
 	"uer/internal/console"
 	"uer/internal/dataset"
 	"uer/internal/masking"
-	"uer/internal/random"
 	"uer/internal/task"
 	"uer/internal/vocab"
 )
@@ -179,8 +178,12 @@ func predictions(predicted, labels []int32, first int, row []int32) ([]int32, []
 	return predicted, labels
 }
 
-// show writes a batch such that empty slices look like absent ones.
-func show(b *Batch) string { return strings.ReplaceAll(fmt.Sprintf("%+v", *b), " ", "\n") }
+// show writes what a batch holds such that empty slices look like absent ones.
+func show(b *Batch) string {
+	content := *b
+	content.After = Progress{}
+	return strings.ReplaceAll(fmt.Sprintf("%+v", content), " ", "\n")
+}
 
 func TestGolden(t *testing.T) {
 	targets := map[string]bool{}
@@ -269,43 +272,21 @@ func TestOwnFormatGivesTheSameBatches(t *testing.T) {
 	}
 }
 
-// TestEveryInstanceOnce: in a pass, the ranks together serve each instance once, also where the last buffers are short.
-func TestEveryInstanceOnce(t *testing.T) {
-	for _, test := range []struct{ length, world, capacity, size int }{
-		{10, 1, 100, 4}, {10, 1, 5, 4}, {10, 3, 2, 2}, {2, 5, 3, 4}, {1, 1, 1, 1}, {12, 4, 3, 2},
-	} {
-		served := make([]int, test.length)
-		for rank := range test.world {
-			o := newOrder(test.length, rank, test.world, test.capacity, random.NewPython(7))
-			// As many passes as there are ranks bring each rank each instance.
-			for count := 0; count < test.length; {
-				for _, i := range o.take(test.size) {
-					served[i]++
-					count++
-				}
-			}
-		}
-		for i, n := range served {
-			if n != test.world {
-				t.Errorf("%+v: instance %d was served %d times, not %d", test, i, n, test.world)
-			}
-		}
-	}
-}
-
 func TestNothingToPredict(t *testing.T) {
 	m := dataset.Metadata{Target: "mlm", SequenceLength: 4, VocabularySize: 232, Dynamic: true}
 	x := task.Instance{Tokens: []int32{6, 7}, Ends: []int32{2}}
 	g := mlmGolden("")
-	l := newLoader(t, write(t, m, []task.Instance{x, x, x}), g.options(t, false))
-	for range 2 {
-		_, err := l.Next()
-		if err == nil || !strings.HasSuffix(err.Error(), "/dataset.arrow has no batch with a token to predict") {
-			t.Error(err)
-		}
-		var report strings.Builder
-		if console.Report(&report, err); !strings.Contains(report.String(), "hint: ") {
-			t.Error(&report)
+	for _, g.BufferSize = range []int{0, 25600} {
+		l := newLoader(t, write(t, m, []task.Instance{x, x, x}), g.options(t, false))
+		for range 2 {
+			_, err := l.Next()
+			if err == nil || !strings.HasSuffix(err.Error(), "/dataset.arrow has no batch with a token to predict") {
+				t.Error(err)
+			}
+			var report strings.Builder
+			if console.Report(&report, err); !strings.Contains(report.String(), "hint: ") {
+				t.Error(&report)
+			}
 		}
 	}
 }
@@ -474,8 +455,15 @@ func TestCloseEndsTheGoroutine(t *testing.T) {
 
 // TestBatchesAreReused: a batch keeps its content until the next call, and the steady state allocates nothing.
 func TestBatchesAreReused(t *testing.T) {
-	g := mlmGolden("mlm_dynamic")
-	l := newLoader(t, corpusOf(t, "mlm", 1000), g.options(t, false))
+	for _, bufferSize := range []int{0, 25600} {
+		g := mlmGolden("mlm_dynamic")
+		g.BufferSize = bufferSize
+		testReuse(t, newLoader(t, corpusOf(t, "mlm", 1000), g.options(t, false)))
+	}
+}
+
+func testReuse(t *testing.T, l *Loader) {
+	t.Helper()
 	b, err := l.Next()
 	if err != nil {
 		t.Fatal(err)
@@ -515,10 +503,14 @@ func corpusOf(t testing.TB, target string, count int) *dataset.Dataset {
 
 // BenchmarkNext measures how fast batches of 32 are made.
 func BenchmarkNext(b *testing.B) {
-	for _, target := range []string{"mlm", "lm"} {
-		b.Run(target, func(b *testing.B) {
+	for _, name := range []string{"mlm", "lm", "mlm buffered", "lm buffered"} {
+		b.Run(name, func(b *testing.B) {
 			g := mlmGolden("")
+			target, buffered := strings.CutSuffix(name, " buffered")
 			g.Target, g.BatchSize = target, 32
+			if !buffered {
+				g.BufferSize = 0
+			}
 			l := newLoader(b, corpusOf(b, target, 30_000), g.options(b, false))
 			b.ReportAllocs()
 			for b.Loop() {

@@ -1,67 +1,74 @@
 package checkpoint
 
 import (
+	"bytes"
 	"errors"
-	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"uer/internal/durable"
 	"uer/internal/statedict"
 )
 
-// StatePath returns the path of the state that belongs to the weights at a path.
-func StatePath(weights string) string { return weights + ".state" }
-
 // AsidePath returns where the weights of an earlier run are moved instead of being replaced.
 func AsidePath(weights string) string { return weights + ".bak" }
 
-// Replaceable is the rule of checkpoints: they replace nothing but checkpoints of uer.
-func Replaceable(path string) error {
+// Replaceable is the rule of what a checkpoint may replace at its path, and its state beside it: a checkpoint of uer. One of
+// the two files must be recognised; the other may be damaged.
+func Replaceable(weights string) durable.Rule {
+	return func(string) error {
+		if err := checkOurs(weights, statedict.IsOurs); err == nil {
+			return nil
+		}
+		return checkOurs(StatePath(weights), isState)
+	}
+}
+
+// isState reports whether a file begins as state files do.
+func isState(file io.Reader) bool {
+	const start = 1 << 16 // of the header
+	head, err := io.ReadAll(io.LimitReader(file, start))
+	return err == nil && bytes.Contains(head, []byte(stateFormat))
+}
+
+// checkOurs returns an error unless a file is empty or is ours.
+func checkOurs(path string, ours func(file io.Reader) bool) error {
 	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errNotOurs
+	}
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return errors.Join(err, errors.New("not a file"))
+	if info, err := file.Stat(); err != nil || info.Mode().IsRegular() && (info.Size() == 0 || ours(file)) {
+		return err
 	}
-	if !statedict.IsOurs(file) {
-		return errors.New("not a checkpoint of uer")
-	}
-	return nil
+	return errNotOurs
 }
 
-// Existing returns the steps from 1 to last of which there is a file prefix-STEP or its state, in ascending order.
-func Existing(prefix string, last int) ([]int, error) {
-	folder, base := filepath.Split(prefix)
-	entries, err := os.ReadDir(filepath.Clean(folder + "."))
-	if err != nil {
-		return nil, fmt.Errorf("look for checkpoints of %s: %w", prefix, err)
-	}
-	var steps []int
-	for _, entry := range entries {
-		name, _ := strings.CutSuffix(entry.Name(), StatePath(""))
-		number, found := strings.CutPrefix(name, base+"-")
-		step, err := strconv.Atoi(number)
-		if found && err == nil && step >= 1 && step <= last && number == strconv.Itoa(step) {
+var errNotOurs = errors.New("not a checkpoint of uer")
+
+// Existing returns the steps from 1 to last of which there is a file prefix-STEP or its state.
+func Existing(prefix string, last int) (steps []int, err error) {
+	err = eachStep(prefix, func(step int) {
+		if step <= last {
 			steps = append(steps, step)
 		}
-	}
-	slices.Sort(steps)
-	return slices.Compact(steps), nil
+	})
+	return steps, err
 }
 
-// CheckAside returns an error unless the checkpoint at a path, if there is one, can be moved aside: it and what it would
-// replace there are checkpoints of uer.
+// CheckAside returns an error unless the checkpoint at a path, as far as there is one, can be moved aside: it and what it
+// would replace there are checkpoints of uer.
 func CheckAside(weights string) error {
 	for _, path := range []string{weights, AsidePath(weights)} {
-		if _, err := os.Lstat(path); err == nil {
-			if err := durable.Check(path, Replaceable); err != nil {
+		for _, file := range []string{path, StatePath(path)} {
+			if !exists(file) {
+				continue
+			}
+			if err := durable.Check(file, Replaceable(path)); err != nil {
 				return err
 			}
 		}
@@ -69,17 +76,17 @@ func CheckAside(weights string) error {
 	return nil
 }
 
-// MoveAside moves the weights at a path, if there are any, and their state to AsidePath, where they replace those of an
+// moveAside moves the weights at a path, if there are any, and their state to AsidePath, where they replace those of an
 // earlier time. It reports whether there were any.
 //
 // A state is never beside weights that it does not belong to: the old one goes first, and the weights are moved before
 // their own. If that is interrupted, the next call moves the state.
-func MoveAside(weights string) (moved bool, err error) {
+func moveAside(weights string) (moved bool, err error) {
+	if err := CheckAside(weights); err != nil {
+		return false, err
+	}
 	aside := AsidePath(weights)
-	if _, err := os.Lstat(weights); err == nil {
-		if err := CheckAside(weights); err != nil {
-			return false, err
-		}
+	if exists(weights) {
 		if err := durable.Remove(StatePath(aside)); err != nil {
 			return false, err
 		}
@@ -88,8 +95,23 @@ func MoveAside(weights string) (moved bool, err error) {
 		}
 		moved = true
 	}
-	if _, err := os.Lstat(StatePath(weights)); errors.Is(err, fs.ErrNotExist) {
+	if !exists(StatePath(weights)) {
 		return moved, nil
 	}
 	return true, durable.Rename(StatePath(weights), StatePath(aside))
+}
+
+// clear makes room for new weights, which are on disk under a temporary name, and their state. Old ones are moved aside,
+// unless they are the same or may be overwritten. It reports whether they were moved.
+func clear(path string, weights *durable.File, overwrite bool) (moved bool, err error) {
+	same, err := weights.SameAs(path)
+	switch {
+	case same:
+		return false, nil // also the old state belongs to the new weights
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return false, err
+	case overwrite:
+		return false, durable.Remove(StatePath(path)) // before the weights that it belongs to
+	}
+	return moveAside(path)
 }

@@ -1,17 +1,20 @@
-// Package checkpoint saves a model's parameters as PyTorch state dicts and loads them.
+// Package checkpoint saves a training and loads it: the model's parameters as a PyTorch state dict, and beside it what is
+// needed to continue exactly.
 //
 // A parameter is stored under its UER-py name, a tied one under each of its names. Files of newer versions of UER-py,
 // which name parameters differently, can be loaded too. A file need not match the model exactly; [Match] reports the
-// differences. A saved file is complete or absent.
+// differences.
+//
+// [Save] writes NAME-STEP, the state dict, and then NAME-STEP.state, the optimizer state and the [State] of the training in
+// a safetensors file with checksums of all tensors of both. A checkpoint is whole if it has both and the checksums hold;
+// [Find] looks for the newest one, and a [File] is what [Open] opens of it.
 package checkpoint
 
 import (
 	"fmt"
-	"io"
 	"slices"
 
 	"uer/internal/console"
-	"uer/internal/durable"
 	"uer/internal/graph"
 	"uer/internal/statedict"
 )
@@ -73,22 +76,4 @@ func noMatchError(path string, tensors []statedict.Tensor, program *graph.Progra
 	err := fmt.Errorf("%s: no tensor of this model: it holds %s, the model has %s",
 		path, tensors[0].Name, program.Parameters[0].Name)
 	return console.Hint(err, "give a state dict of UER-py or uer; files of other programs must be converted first")
-}
-
-// Path returns the path of a step's checkpoint: prefix-step.
-func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, step) }
-
-// Save writes the parameters as a PyTorch state dict to prefix-step and returns that path. The file is complete or
-// absent.
-func Save(prefix string, step int, program *graph.Program, parameters []float32) (string, error) {
-	var tensors []statedict.Tensor
-	for _, p := range program.Parameters {
-		values := parameters[p.Offset : p.Offset+p.Shape.Elements()]
-		for _, name := range append([]string{p.Name}, p.Aliases...) {
-			tensors = append(tensors, statedict.Tensor{Name: name, Shape: p.Shape, Data: values})
-		}
-	}
-	path := Path(prefix, step)
-	err := durable.WriteFile(path, durable.Replaceable, func(w io.Writer) error { return statedict.Write(w, tensors) })
-	return path, err
 }

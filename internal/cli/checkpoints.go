@@ -15,7 +15,7 @@ const outputFlag = "--output_model_path"
 // claimOutputs locks the outputs of a training, makes sure that they can be written and that its checkpoints replace
 // nothing but checkpoints, and says what will be moved aside. A dry run writes nothing, and only checks. The caller must
 // release the lock, which is nil then.
-func claimOutputs(options pretrainOptions, status io.Writer) (lock *durable.Lock, err error) {
+func claimOutputs(options pretrainOptions, resumed *checkpoint.File, status io.Writer) (lock *durable.Lock, err error) {
 	if options.Profile != "" {
 		if err := checkProfile(options); err != nil {
 			return nil, err
@@ -25,12 +25,12 @@ func claimOutputs(options pretrainOptions, status io.Writer) (lock *durable.Lock
 		if err := checkOutput(outputFlag, options.OutputModelPath); err != nil {
 			return nil, err
 		}
-		return nil, checkCheckpoints(options, io.Discard)
+		return nil, checkCheckpoints(options, resumed, io.Discard)
 	}
 	if lock, err = lockOutput(outputFlag, options.OutputModelPath, status); err != nil {
 		return nil, err
 	}
-	err = checkCheckpoints(options, status)
+	err = checkCheckpoints(options, resumed, status)
 	if err == nil {
 		err = adviseOutput(outputFlag, durable.Try(options.OutputModelPath))
 	}
@@ -41,14 +41,22 @@ func claimOutputs(options pretrainOptions, status io.Writer) (lock *durable.Lock
 	return lock, nil
 }
 
-// checkCheckpoints checks what is where checkpoints will be. A signal may make one of any step.
-func checkCheckpoints(options pretrainOptions, status io.Writer) error {
+// checkCheckpoints checks what is where checkpoints will be. A signal may make one of any step after the first or after that
+// of the checkpoint to resume.
+func checkCheckpoints(options pretrainOptions, resumed *checkpoint.File, status io.Writer) error {
+	begins := 0
+	if resumed != nil {
+		begins = resumed.Step
+	}
 	steps, err := checkpoint.Existing(options.OutputModelPath, options.TotalSteps)
 	if err != nil {
 		return err
 	}
 	var replaced []string
 	for _, step := range steps {
+		if step <= begins {
+			continue
+		}
 		path := checkpoint.Path(options.OutputModelPath, step)
 		planned := step%options.SaveCheckpointSteps == 0 || step == options.TotalSteps
 		if planned {
@@ -81,12 +89,16 @@ func (o *pretrainOptions) inputs() []input {
 }
 
 // checkSpace refuses a training whose checkpoints, each of a size in bytes, do not fit on the disk.
-func checkSpace(options pretrainOptions, size int64) error {
+func checkSpace(options pretrainOptions, resumed *checkpoint.File, size int64) error {
 	free, err := durable.Free(options.OutputModelPath)
 	if err != nil {
 		return nil // it is the writing that matters
 	}
-	count := int64((options.TotalSteps + options.SaveCheckpointSteps - 1) / options.SaveCheckpointSteps)
+	begins := 0
+	if resumed != nil {
+		begins = resumed.Step
+	}
+	count := int64((options.TotalSteps-1)/options.SaveCheckpointSteps - begins/options.SaveCheckpointSteps + 1)
 	if options.KeepCheckpoints > 0 {
 		count = min(count, int64(options.KeepCheckpoints)+1) // the new one is complete before an old one is removed
 	}

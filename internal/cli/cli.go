@@ -11,8 +11,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -24,36 +26,22 @@ import (
 // Streams are the outputs of a command: Out for results, Err for everything else.
 type Streams struct{ Out, Err io.Writer }
 
-// Main runs uer with the arguments after the program name and returns the exit code.
+// Main runs uer with the arguments after the program name and returns the exit code. Output that cannot be written fails the
+// command only when it has ended.
 func Main(arguments []string, streams Streams) int {
+	// A write to a pipe without a reader is an error then, and does not kill the process.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := console.NotifyContext(context.Background())
 	defer stop()
-	results := &output{to: streams.Out}
-	streams.Out = results
-	err := execute(ctx, arguments, streams)
+	out, talk := console.NewOutput("standard output", streams.Out), console.NewOutput("standard error", streams.Err)
+	err := execute(ctx, arguments, Streams{Out: out, Err: talk})
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
 	}
 	if err == nil {
-		err = results.err
+		err = errors.Join(out.Err(), talk.Err())
 	}
-	return console.Report(streams.Err, err)
-}
-
-// output is the standard output of a command. After the first failure it drops what it is given, so that a training goes on;
-// the command has failed in the end.
-type output struct {
-	to  io.Writer
-	err error
-}
-
-func (o *output) Write(data []byte) (int, error) {
-	if o.err == nil {
-		if _, err := o.to.Write(data); err != nil {
-			o.err = fmt.Errorf("write the results: %w", err)
-		}
-	}
-	return len(data), nil
+	return console.Report(talk, err)
 }
 
 func execute(ctx context.Context, arguments []string, streams Streams) error {

@@ -142,7 +142,9 @@ func checkCommand(t *testing.T, words []string) {
 		o.addFlags(flags)
 		parseFlags(t, flags, words[1:])
 		o.OutputModelPath = filepath.Join(t.TempDir(), "model.bin")
-		err = o.check(flags)
+		if o.Resume == "" { // otherwise the settings are those of a checkpoint
+			err = o.check(flags, nil)
+		}
 	}
 	if err != nil {
 		t.Errorf("uer %s: %v", strings.Join(words, " "), err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/dataset"
@@ -19,6 +20,18 @@ type trainingData struct {
 	vocabulary       *vocab.Vocabulary
 	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
+	resumed          *checkpoint.File // what training continues from; nil at the beginning
+}
+
+// uerBufferSize is how many instances UER-py shuffles together by default.
+const uerBufferSize = 25600
+
+// bufferSize returns how many instances are shuffled together, 0 for all. UER-py's datasets keep UER-py's order.
+func (d trainingData) bufferSize(options pretrainOptions) int {
+	if options.InstancesBufferSize == 0 && d.dataset.Foreign {
+		return uerBufferSize
+	}
+	return options.InstancesBufferSize
 }
 
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
@@ -31,17 +44,18 @@ func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error
 
 // openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
 // settings.
-func openData(options pretrainOptions) (data trainingData, err error) {
+func openData(options pretrainOptions, resumed *checkpoint.File) (data trainingData, err error) {
+	data.resumed = resumed
 	if data.vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
-		return data, err
+		return data, moved(err, "--vocab_path", resumed)
 	}
 	if options.TargetVocabPath != "" {
 		if data.targetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
-			return data, err
+			return data, moved(err, "--tgt_vocab_path", resumed)
 		}
 	}
 	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
-		return data, err
+		return data, moved(err, "--dataset_path", resumed)
 	}
 	if err := data.check(options); err != nil {
 		return data, errors.Join(err, data.dataset.Close())
@@ -50,6 +64,11 @@ func openData(options pretrainOptions) (data trainingData, err error) {
 }
 
 func (d trainingData) check(options pretrainOptions) error {
+	if d.resumed != nil {
+		if err := checkResumed(d.resumed, d, options); err != nil {
+			return err
+		}
+	}
 	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
 	if err := set.CheckTarget(m.Target); err != nil {
 		return err

@@ -6,7 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"uer/internal/checkpoint"
 	"uer/internal/console"
@@ -15,14 +19,15 @@ import (
 	"uer/internal/trainer"
 )
 
-// train builds the model, prints what it is about to do, and trains.
-func train(ctx context.Context, options pretrainOptions, streams Streams) (err error) {
-	lock, err := claimOutputs(options, streams.Err)
+// train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
+// training begins.
+func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
+	lock, err := claimOutputs(options, resumed, streams.Err)
 	if err != nil {
 		return err
 	}
 	defer lock.Release()
-	data, err := openData(options)
+	data, err := openData(options, resumed)
 	if err != nil {
 		return err
 	}
@@ -45,6 +50,11 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 	if err := had.check(needed); err != nil {
 		return err
 	}
+	if layout := &trainers[0].Optimizer.Program.Layout; !options.DryRun {
+		if err := checkSpace(options, resumed, 4*int64(layout.ParameterSize+layout.StateSize)); err != nil {
+			return err
+		}
+	}
 	announce(options, data, needed, ranks, streams.Err)
 	if err := printDetails(ranks[0].device, streams.Err); err != nil {
 		return err
@@ -54,8 +64,24 @@ func train(ctx context.Context, options pretrainOptions, streams Streams) (err e
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
-		return trainer.RunRanks(ctx, trainers)
+		return runRanks(ctx, options, trainers, streams.Err)
 	})
+}
+
+// runRanks trains, and says how to continue if the training does not come to its end.
+func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+	err := trainer.RunRanks(ctx, trainers)
+	switch saved := trainers[0].Saved(); {
+	case err == nil:
+	case saved != "":
+		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
+	default:
+		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	}
+	if errors.Is(err, trainer.ErrDeadline) {
+		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}
+	}
+	return err
 }
 
 // prepare builds everything that training needs.
@@ -70,34 +96,49 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
-	if !options.DryRun {
-		if err := checkSpace(options, 4*int64(m.Program.ParameterSize)); err != nil {
-			return nil, err
-		}
-	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
-	if err := checkParameters(m.Program.ParameterSize); err != nil {
+	parameters, err := initialParameters(options, data, m, streams.Err)
+	if err != nil {
 		return nil, err
 	}
-	parameters := make([]float32, m.Program.ParameterSize)
-	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	if err := load(options.PretrainedModelPath, m, parameters, streams.Err); err != nil {
+	deadline, err := jobEnd()
+	if err != nil {
 		return nil, err
 	}
+	state := origin(options, data)
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
-		if trainers[i], err = newTrainer(options, m, parameters, r); err != nil {
+		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
+		trainers[i].Deadline, trainers[i].Origin = deadline, state
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	return trainers, nil
 }
 
-// newTrainer returns the trainer of one rank, whose replica starts from the given parameters.
-func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+// initialParameters returns the parameters that training starts from: those of the checkpoint to resume, or random ones and
+// those of the pretrained model.
+func initialParameters(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+	if err := checkParameters(m.Program.ParameterSize); err != nil {
+		return nil, err
+	}
+	parameters := make([]float32, m.Program.ParameterSize)
+	model.Initialize(options.Model, m.Program, parameters, options.Seed)
+	if data.resumed != nil {
+		return parameters, data.resumed.Weights(m.Program, parameters)
+	}
+	return parameters, load(options.PretrainedModelPath, m, parameters, status)
+}
+
+// newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
+// is one to resume.
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
+	if resumed != nil {
+		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
+	}
 	schedule, err := optimizer.NewSchedule(options.Scheduler, updates, options.Warmup, options.LearningRate)
 	if err != nil {
 		return nil, err
@@ -120,7 +161,23 @@ func newTrainer(options pretrainOptions, m *model.Model, parameters []float32, r
 	if err := t.Load(r.device, parameters); err != nil {
 		return nil, err
 	}
+	if resumed != nil {
+		return t, t.Resume(resumed)
+	}
 	return t, nil
+}
+
+// jobEnd returns when the job ends that this process is part of, if Slurm says so; the zero time if not.
+func jobEnd() (time.Time, error) {
+	text := os.Getenv("SLURM_JOB_END_TIME")
+	if text == "" {
+		return time.Time{}, nil
+	}
+	seconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("SLURM_JOB_END_TIME=%q is not a time in seconds", text)
+	}
+	return time.Unix(seconds, 0), nil
 }
 
 // load reads the parameters of a pretrained model and prints which of them it has.
@@ -153,10 +210,15 @@ func some(names []string) string {
 
 // announce prints what training will do.
 func announce(options pretrainOptions, data trainingData, needed memory, ranks []rank, status io.Writer) {
-	pass := stepsPerPass(options, data)
+	batch := options.BatchSize * len(ranks)
+	passes := float64(options.TotalSteps) * float64(batch) / float64(data.dataset.Len())
+	if data.bufferSize(options) > 0 {
+		passes = float64(options.TotalSteps) / float64(stepsPerPass(options, data))
+	}
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
-		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, counted(int64(pass), "step"))
+		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
+		counted(int64(stepsPerPass(options, data)), "step"))
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), options.BatchSize*len(ranks), options.AccumulationSteps, counted(int64(options.TotalSteps), "step"),
-		float64(options.TotalSteps)/float64(pass), console.Bytes(needed.peak()))
+		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
+		console.Bytes(needed.peak()))
 }

@@ -28,14 +28,14 @@ func parse(t *testing.T, arguments ...string) (*pretrainOptions, error) {
 	if err := config.Load(flags); err != nil {
 		return options, err
 	}
-	return options, options.check(flags)
+	return options, options.check(flags, nil)
 }
 
 func TestDefaultsAreThoseOfUERpy(t *testing.T) {
 	want := map[string]string{
 		"dataset_path": "dataset.pt", "config_path": "models/bert/base_config.json", "total_steps": "100000",
 		"save_checkpoint_steps": "10000", "report_steps": "100", "accumulation_steps": "1", "batch_size": "32",
-		"instances_buffer_size": "25600", "dropout": "0.1", "seed": "7", "embedding": "word_pos_seg", "max_seq_length": "512",
+		"dropout": "0.1", "seed": "7", "embedding": "word_pos_seg", "max_seq_length": "512",
 		"encoder": "transformer", "mask": "fully_visible", "learning_rate": "2e-05", "warmup": "0.1", "optimizer": "adamw",
 		"scheduler": "linear", "weight_decay": "0.01", "clip_grad_norm": "0", "beta1": "0.9", "beta2": "0.999",
 		"span_geo_prob": "0.2", "span_max_length": "10", "world_size": "1", "gpu_ranks": "",

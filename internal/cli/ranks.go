@@ -43,11 +43,16 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	if err != nil {
 		return rank{}, err
 	}
+	var from *batch.Position
+	if data.resumed != nil {
+		from = &data.resumed.Position
+	}
 	batches, err := batch.New(data.dataset, batch.Options{
 		Target: options.Model.Target, Vocabulary: data.vocabulary, TargetVocabulary: data.targetVocabulary,
 		Masker:    masker,
-		BatchSize: options.BatchSize, BufferSize: options.InstancesBufferSize, Seed: options.Seed,
+		BatchSize: options.BatchSize, BufferSize: data.bufferSize(options), Seed: options.Seed,
 		Rank: connection.Rank(), WorldSize: connection.Size(), KeepPadding: options.Model.KeepPadding,
+		From: from, Verify: connection.Rank() == 0,
 	})
 	if err != nil {
 		return rank{}, err

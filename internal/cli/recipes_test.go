@@ -104,7 +104,7 @@ func describePretrain(t *testing.T, arguments []string) string {
 	flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
 	o.addFlags(flags)
 	parseFlags(t, flags, arguments)
-	if err := o.check(flags); err != nil {
+	if err := o.check(flags, nil); err != nil {
 		t.Errorf("%q: %v", arguments, err)
 	}
 	if !slices.Equal(o.Devices.GPURanks, []int{0, 1, 2, 3, 4, 5, 6, 7}) || o.Devices.WorldSize != 8 {
@@ -139,6 +139,9 @@ func parseFlags(t *testing.T, flags *pflag.FlagSet, arguments []string) {
 	}
 	if err := flags.Parse(arguments); err != nil {
 		t.Fatal(err)
+	}
+	if flags.Lookup(config.ResumeFlag) != nil && flags.Changed(config.ResumeFlag) {
+		return // the settings are those of a checkpoint
 	}
 	if err := config.Load(flags); err != nil {
 		t.Fatal(err)

@@ -115,7 +115,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	if err := config.Load(flags); err != nil {
 		b.Fatal(err)
 	}
-	if err := options.check(flags); err != nil {
+	if err := options.check(flags, nil); err != nil {
 		b.Fatal(err)
 	}
 	m, err := model.New(options.Model, benchVocabulary, model.Limits{Sequences: sequences, Length: length})
@@ -124,7 +124,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	}
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	t, err := newTrainer(options, m, parameters, rank{device: d})
+	t, err := newTrainer(options, nil, m, parameters, rank{device: d})
 	if err != nil {
 		b.Fatal(err)
 	}

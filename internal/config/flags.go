@@ -16,12 +16,13 @@ import (
 )
 
 // Annotations of a flag: its section of the help, whether the command needs a value for it, and whether [Load] took its
-// value from the environment or from the configuration file.
+// value from the environment or from the configuration file, or [Resume] from the earlier run.
 const (
 	groupKey       = "group"
 	requiredKey    = "required"
 	environmentKey = "environment"
 	fileKey        = "file"
+	earlierKey     = "earlier"
 )
 
 // Source is where the value of a flag comes from.
@@ -30,12 +31,13 @@ type Source int
 // The sources of values, in ascending order of precedence.
 const (
 	Default Source = iota
+	Earlier        // the run that is resumed
 	File
 	Environment
 	CommandLine
 )
 
-// SourceOf returns where the value of a flag comes from. Call it after [Load].
+// SourceOf returns where the value of a flag comes from. Call it after [Load] or [Resume].
 func SourceOf(flag *pflag.Flag) Source {
 	switch {
 	case flag.Changed:
@@ -44,6 +46,8 @@ func SourceOf(flag *pflag.Flag) Source {
 		return Environment
 	case flag.Annotations[fileKey] != nil:
 		return File
+	case flag.Annotations[earlierKey] != nil:
+		return Earlier
 	}
 	return Default
 }

@@ -19,8 +19,11 @@ import (
 	"uer/internal/durable"
 )
 
-// PathFlag names the flag that holds the path of the configuration file.
-const PathFlag = "config_path"
+// The flags that a configuration file cannot set.
+const (
+	PathFlag   = "config_path" // the path of the configuration file
+	ResumeFlag = "resume"      // the checkpoint whose settings a run continues with
+)
 
 // formats are the supported extensions of a configuration file.
 var formats = []string{".json", ".yaml", ".yml", ".toml"}
@@ -29,14 +32,21 @@ var formats = []string{".json", ".yaml", ".yml", ".toml"}
 // from the configuration file, if the command has --config_path and it is not empty. Every key of the file must be the
 // name of a flag. A required flag without a value from any source is a [console.UsageError].
 func Load(flags *pflag.FlagSet) error {
+	if err := load(flags, true); err != nil {
+		return err
+	}
+	return checkRequired(flags)
+}
+
+// load sets the flags. The default configuration file is read only if that is wanted.
+func load(flags *pflag.FlagSet, defaultFile bool) error {
 	settings := viper.New()
 	settings.SetEnvPrefix("uer")
 	settings.AutomaticEnv()
 	path := ""
 	if flag := flags.Lookup(PathFlag); flag != nil {
-		path = flag.Value.String()
-		if named := settings.GetString(PathFlag); named != "" && !flag.Changed {
-			path = named
+		if path = Given(flags, PathFlag); path == "" && defaultFile {
+			path = flag.Value.String()
 		}
 	}
 	if path != "" {
@@ -50,18 +60,15 @@ func Load(flags *pflag.FlagSet) error {
 			return
 		}
 		source, place := fileKey, path+": "+flag.Name
-		if variable := "UER_" + strings.ToUpper(flag.Name); os.Getenv(variable) != "" {
-			source, place = environmentKey, variable
+		if os.Getenv(variable(flag.Name)) != "" {
+			source, place = environmentKey, variable(flag.Name)
 		}
 		if err := flag.Value.Set(format(settings.Get(flag.Name))); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", place, err))
 		}
 		flag.Annotations[source] = []string{"true"}
 	})
-	if len(errs) > 0 {
-		return errors.Join(errs...)
-	}
-	return checkRequired(flags)
+	return errors.Join(errs...)
 }
 
 func checkRequired(flags *pflag.FlagSet) error {
@@ -144,7 +151,7 @@ func checkKeys(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 		}
 	}
 	for _, key := range keys {
-		if key == PathFlag {
+		if key == PathFlag || key == ResumeFlag {
 			return fmt.Errorf("%s: %s cannot be set in a configuration file", path, key)
 		}
 		if flag := flags.Lookup(key); flag == nil || GroupOf(flag) == "" {

@@ -29,8 +29,8 @@ func TestReport(t *testing.T) {
 			"uer: error: unknown flag: --x\n     hint: did you mean --y?\n", 2},
 		{Hint(UsageError{errors.New("x")}, "y"), "uer: error: x\n     hint: y\n", 2},
 		{errors.Join(errors.New("a"), errors.New("b")), "uer: error: a\n     b\n", 1},
-		{Stopped{syscall.SIGINT}, "uer: stopped by signal 2 (interrupt)\n", 130},
-		{fmt.Errorf("preprocess: %w", Stopped{syscall.SIGTERM}), "uer: preprocess: stopped by signal 15 (terminated)\n", 143},
+		{Stopped{Signal: syscall.SIGINT}, "uer: stopped by signal 2 (interrupt)\n", 130},
+		{fmt.Errorf("preprocess: %w", Stopped{Signal: syscall.SIGTERM}), "uer: preprocess: stopped by signal 15 (terminated)\n", 143},
 	} {
 		var printed strings.Builder
 		code := Report(&printed, test.err)
@@ -74,13 +74,13 @@ func TestNotifyContext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+	for _, sent := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 		ctx, stop := NotifyContext(context.Background())
 		if err := self.Signal(sent); err != nil {
 			t.Fatal(err)
 		}
 		<-ctx.Done()
-		if cause := context.Cause(ctx); cause != (Stopped{sent}) {
+		if cause := context.Cause(ctx); cause != (Stopped{Signal: sent}) {
 			t.Errorf("cause %v, want signal %v", cause, sent)
 		}
 		stop()

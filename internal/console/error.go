@@ -65,6 +65,10 @@ func Report(w io.Writer, err error) int {
 	if errors.As(err, &usage) {
 		return ExitUsage
 	}
+	var output OutputError
+	if errors.As(err, &output) {
+		return output.exitCode()
+	}
 	return ExitFailed
 }
 

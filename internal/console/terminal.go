@@ -9,6 +9,9 @@ import (
 
 // terminal returns the file behind w if it is a terminal that understands control codes, or nil.
 func terminal(w io.Writer) *os.File {
+	if output, ok := w.(*Output); ok {
+		w = output.w
+	}
 	file, isFile := w.(*os.File)
 	if !isFile || os.Getenv("TERM") == "dumb" || !term.IsTerminal(int(file.Fd())) {
 		return nil

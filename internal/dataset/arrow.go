@@ -26,6 +26,8 @@ type arrowFile struct {
 	extents  []extent // of the record batches
 	batches  []atomic.Pointer[recordBatch]
 	rows     int // of every record batch except the last
+
+	footerStart int // byte
 }
 
 // extent is the place of a record batch in the file. Its checksum also covers what precedes it.
@@ -41,6 +43,7 @@ func openArrow(path string, mapping *durable.Mapping) (*arrowFile, error) {
 	if err != nil {
 		return nil, err
 	}
+	f.footerStart = start
 	table := flatbuffer{data: footer}
 	keys, err := schemaKeys(&table)
 	if err != nil {

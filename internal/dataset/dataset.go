@@ -38,6 +38,7 @@ type Dataset struct {
 // source reads one of the two formats.
 type source interface {
 	instance(i int, into *task.Instance) error
+	identity() []byte // bytes that differ from those of other datasets
 	close() error
 }
 

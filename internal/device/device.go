@@ -15,6 +15,7 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/graph"
+	"uer/internal/random"
 )
 
 // Device runs programs for one replica of a model. It must not be used by several goroutines at once.
@@ -85,14 +86,8 @@ type Run struct {
 }
 
 // DropoutKey keys the random numbers of one place of the model in this run. Devices draw the same ones.
-func (r *Run) DropoutKey(site int) uint64 { return mix(mix(mix(r.Seed)+r.Step) + uint64(site)) }
-
-// mix is the output function of SplitMix64 (Steele, Lea, Flood 2014).
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
+func (r *Run) DropoutKey(site int) uint64 {
+	return random.Mix(random.Mix(random.Mix(r.Seed)+r.Step) + uint64(site))
 }
 
 // Update holds the scalars of one update of the parameters.

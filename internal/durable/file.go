@@ -11,6 +11,7 @@ package durable
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"io/fs"
@@ -87,6 +88,44 @@ func (f *File) Sync() error {
 	}
 	f.synced = err == nil
 	return f.keep("write", err)
+}
+
+// SameAs reports whether the file at path has the content that was written so far.
+func (f *File) SameAs(path string) (bool, error) {
+	other, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer other.Close()
+	own, err := f.file.Stat()
+	if err != nil {
+		return false, named("read", f.path, err)
+	}
+	if there, err := other.Stat(); err != nil || there.Size() != own.Size() {
+		return false, err
+	}
+	return equal(io.NewSectionReader(f.file, 0, own.Size()), other)
+}
+
+// equal compares what two readers of the same length read.
+func equal(a, b io.Reader) (bool, error) {
+	const piece = 1 << 20
+	buffers := [2][]byte{make([]byte, piece), make([]byte, piece)}
+	for {
+		n, err := io.ReadFull(a, buffers[0])
+		if _, other := io.ReadFull(b, buffers[1][:n]); other != nil && n > 0 {
+			return false, other
+		}
+		if !bytes.Equal(buffers[0][:n], buffers[1][:n]) {
+			return false, nil
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
 }
 
 // Commit syncs the file to disk and renames it to its final path. A file that is there by now is replaced if the rule

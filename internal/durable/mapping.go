@@ -105,6 +105,16 @@ func (m *Mapping) Shortened() error {
 	return named("read", m.path, err)
 }
 
+// Drop says that the bytes from start to end are not needed for now, so that they do not count as memory of the process.
+// They are read again when they are accessed.
+func (m *Mapping) Drop(start, end int) {
+	page := os.Getpagesize()
+	start, end = (start+page-1)/page*page, end/page*page
+	if start < end {
+		_ = unix.Madvise(m.Bytes[start:end], unix.MADV_DONTNEED) // only advice
+	}
+}
+
 // Close unmaps the file; Bytes must not be used afterwards. A second call does nothing.
 func (m *Mapping) Close() error {
 	if m.file == nil {

@@ -12,7 +12,8 @@ import (
 type archiveWriter struct {
 	zip      *zip.Writer
 	position *counter
-	owed     int64 // bytes that zip still has to write between the last entry and the next header
+	owed     int64           // bytes that zip still has to write between the last entry and the next header
+	header   *zip.FileHeader // of the last entry; it has the checksum when the next one has begun
 	err      error
 }
 
@@ -36,18 +37,18 @@ func (a *archiveWriter) entry(name string, size int64) io.Writer {
 	if a.err == nil {
 		a.err = a.zip.Flush()
 	}
-	if a.err != nil {
-		return io.Discard
-	}
 	name = folder + name
 	start := a.position.n + a.owed + localHeader + int64(len(name)) + fieldHeader
 	padding := (alignment - start%alignment) % alignment
 	extra := make([]byte, fieldHeader+padding)
 	binary.LittleEndian.PutUint16(extra, paddingField)
 	binary.LittleEndian.PutUint16(extra[2:], uint16(padding))
-	body, err := a.zip.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Store, Extra: extra})
-	if err != nil {
-		a.err = err
+	a.header = &zip.FileHeader{Name: name, Method: zip.Store, Extra: extra}
+	body := io.Discard
+	if a.err == nil {
+		body, a.err = a.zip.CreateHeader(a.header)
+	}
+	if a.err != nil {
 		return io.Discard
 	}
 	// A descriptor follows the content: signature, checksum and two sizes of 4 bytes each, or sizes of 8 in a large
@@ -66,18 +67,11 @@ func (a *archiveWriter) text(name string, content []byte) {
 	}
 }
 
-// values writes an entry of little-endian float32, encoded piece by piece.
-func (a *archiveWriter) values(name string, values []float32) {
-	body := a.entry(name, 4*int64(len(values)))
-	piece := make([]byte, 0, 1<<16)
-	for len(values) > 0 && a.err == nil {
-		n := min(len(values), cap(piece)/4)
-		piece = piece[:0]
-		for _, value := range values[:n] {
-			piece = binary.LittleEndian.AppendUint32(piece, math.Float32bits(value))
-		}
-		_, a.err = body.Write(piece)
-		values = values[n:]
+// values writes an entry of little-endian float32, which are read piece by piece.
+func (a *archiveWriter) values(name string, count int, read func(offset int, to []float32) error) {
+	body := a.entry(name, 4*int64(count))
+	if a.err == nil {
+		a.err = writeFloats(body, count, read)
 	}
 }
 

@@ -131,7 +131,7 @@ func archiveOf(t *testing.T, entries ...entry) []byte {
 
 // tensorPickle returns a pickled dictionary of one tensor of 2 by 3 values.
 func tensorPickle() string {
-	return string(encodePickle([]Tensor{{Name: "w", Shape: []int{2, 3}, Data: make([]float32, 6)}}, []int{0}))
+	return string(encodePickle([]describedTensor{{name: "w", shape: []int{2, 3}, count: 6}}))
 }
 
 // pickled encodes integers as BININT, as in tensorPickle.

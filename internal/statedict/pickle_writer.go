@@ -8,22 +8,22 @@ import (
 
 // encodePickle returns the pickle, in protocol 2, of an OrderedDict from names to tensors. A tensor is a call to
 // torch._utils._rebuild_tensor_v2(storage, offset, shape, strides, requires_grad, hooks), and a storage a persistent id
-// ("storage", type, key, location, number of values). keys holds the storage of each tensor.
-func encodePickle(tensors []Tensor, keys []int) []byte {
+// ("storage", type, key, location, number of values).
+func encodePickle(tensors []describedTensor) []byte {
 	const orderedDict = "ccollections\nOrderedDict\n)R"
 	p := []byte("\x80\x02" + orderedDict + "(")
-	for i, tensor := range tensors {
-		p = appendText(p, tensor.Name)
+	for _, tensor := range tensors {
+		p = appendText(p, tensor.name)
 		p = append(p, "ctorch._utils\n_rebuild_tensor_v2\n(("...)
 		p = appendText(p, "storage")
 		p = append(p, "ctorch\nFloatStorage\n"...)
-		p = appendText(p, strconv.Itoa(keys[i]))
+		p = appendText(p, strconv.Itoa(tensor.key))
 		p = appendText(p, "cpu")
-		p = appendInteger(p, len(tensor.Data))
+		p = appendInteger(p, tensor.count)
 		p = append(p, "tQ"...)
 		p = appendInteger(p, 0)
-		p = appendIntegers(p, tensor.Shape)
-		p = appendIntegers(p, contiguousStrides(tensor.Shape))
+		p = appendIntegers(p, tensor.shape)
+		p = appendIntegers(p, contiguousStrides(tensor.shape))
 		p = append(p, "\x89"+orderedDict+"tR"...)
 	}
 	return append(p, "u."...)

@@ -193,7 +193,7 @@ func TestForeignFiles(t *testing.T) {
 		{write("nothing", ""), "the file is empty", "again"},
 		{write("page", "\n<!DOCTYPE HTML><p>404"), "this is an HTML page, not a model", "web page"},
 		{write("pointer", "version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer", "git lfs pull"},
-		{write("text", "hello"), "neither a zip archive nor a pickle", ""},
+		{write("text", "hello"), "neither a PyTorch file nor safetensors", ""},
 		{write("zip", "PK\x03\x04"), "truncated or damaged", "again"},
 		{write("pickle", "\x80\x04K\x01."), "not with PyTorch's magic number", ""},
 		{write("broken pickle", "\x80\x04\xff"), "not with PyTorch's magic number", ""},

@@ -1,8 +1,10 @@
-// Package statedict reads and writes state dicts, the named tensors of a model, as PyTorch stores them on disk.
+// Package statedict reads and writes state dicts, the named tensors of a model, as PyTorch and safetensors store them on
+// disk.
 //
-// [Read] accepts both containers of torch.save, the zip archive and the older sequence of pickles, and converts all
-// number types to float32. [Write] writes the archive, which torch.load opens with weights_only=True. Tensors that
-// share a storage, such as tied weights, share their memory after reading and are written once.
+// [Read] accepts both containers of torch.save, the zip archive and the older sequence of pickles, and safetensors, and
+// converts all number types to float32. [Write] writes the archive, which torch.load opens with weights_only=True.
+// Tensors that share a storage, such as tied weights, share their memory after reading and are written once.
+// [WriteSafetensors] and [OpenSafetensors] do the same for safetensors, with metadata, and a tensor at a time.
 //
 // Nothing in a file is executed. A damaged or hostile file gets an error and takes no more memory than a few times its
 // own length; the checksums of an archive are verified. Errors name the file and the tensor, with a hint where the user
@@ -27,9 +29,9 @@ type Tensor struct {
 }
 
 // Read reads the state dict at path, in the order of the file: a dictionary from names to tensors as written by
-// torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before). Values of other types are
-// converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers. A file without tensors is an
-// error.
+// torch.save, in a zip archive (PyTorch 1.6 and later) or as a sequence of pickles (before), or a safetensors file.
+// Values of other types are converted to float32: half, bfloat16 and double precision, and 32- and 64-bit integers. A
+// file without tensors is an error.
 func Read(path string) (tensors []Tensor, err error) {
 	defer durable.Recover(&err, durable.Guard())
 	mapping, err := durable.Map(path)
@@ -50,6 +52,8 @@ func parse(data []byte) ([]Tensor, error) {
 	switch {
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
 		return readZip(data)
+	case isSafetensors(data):
+		return readSafetensors(data)
 	case bytes.HasPrefix(data, []byte{0x80}):
 		return readLegacy(data)
 	}
@@ -71,5 +75,5 @@ func foreign(data []byte) error {
 		return console.Hint(errors.New("this is a Git LFS pointer, not the model itself"),
 			"run `git lfs pull` in the repository it comes from")
 	}
-	return errors.New("not a PyTorch file: it is neither a zip archive nor a pickle")
+	return errors.New("neither a PyTorch file nor safetensors: not a zip archive, not a pickle, no JSON header")
 }

@@ -1,6 +1,7 @@
 package statedict
 
 import (
+	"archive/zip"
 	"fmt"
 	"io"
 	"strconv"
@@ -14,14 +15,77 @@ func Write(w io.Writer, tensors []Tensor) error {
 	if err != nil {
 		return err
 	}
-	out := newArchiveWriter(w)
-	out.text("data.pkl", encodePickle(tensors, keys))
-	out.text("byteorder", []byte("little"))
+	described := make([]describedTensor, len(tensors))
+	for i, t := range tensors {
+		described[i] = describedTensor{t.Name, t.Shape, len(t.Data), keys[i]}
+	}
+	readers := make([]storageReader, len(storages))
 	for key, data := range storages {
-		out.values("data/"+strconv.Itoa(key), data)
+		readers[key] = storageReader{len(data), From(data)}
+	}
+	_, err = writeArchive(w, described, readers)
+	return err
+}
+
+// Streamed is a tensor whose values are read piece by piece as they are written.
+type Streamed struct {
+	Names []string // of the tensors that share the values
+	Shape []int
+	Read  func(offset int, to []float32) error // fills a slice with the values from an offset on
+}
+
+// WriteStreamed is [Write] for tensors that need not be in memory. It returns the checksum (CRC-32, IEEE) of the values of
+// each, as [Checksums] does.
+func WriteStreamed(w io.Writer, tensors []Streamed) (map[string]uint32, error) {
+	var described []describedTensor
+	var readers []storageReader
+	for key, t := range tensors {
+		count := 1
+		for _, size := range t.Shape {
+			count *= size
+		}
+		for _, name := range t.Names {
+			described = append(described, describedTensor{name, t.Shape, count, key})
+		}
+		readers = append(readers, storageReader{count, t.Read})
+	}
+	headers, err := writeArchive(w, described, readers)
+	if err != nil {
+		return nil, err
+	}
+	sums := map[string]uint32{}
+	for _, d := range described {
+		sums[d.name] = headers[d.key].CRC32
+	}
+	return sums, nil
+}
+
+// describedTensor is what the pickle says of a tensor.
+type describedTensor struct {
+	name  string
+	shape []int
+	count int // of its values
+	key   int // of its storage
+}
+
+// storageReader reads the values of a storage.
+type storageReader struct {
+	count int
+	read  func(offset int, to []float32) error
+}
+
+// writeArchive returns the headers of the storages' entries, which hold their checksums.
+func writeArchive(w io.Writer, tensors []describedTensor, storages []storageReader) ([]*zip.FileHeader, error) {
+	out := newArchiveWriter(w)
+	out.text("data.pkl", encodePickle(tensors))
+	out.text("byteorder", []byte("little"))
+	var headers []*zip.FileHeader
+	for key, s := range storages {
+		out.values("data/"+strconv.Itoa(key), s.count, s.read)
+		headers = append(headers, out.header)
 	}
 	out.text("version", []byte("3\n"))
-	return out.close()
+	return headers, out.close()
 }
 
 // distinctStorages numbers the distinct memories behind the tensors. keys holds the number of each tensor's storage.

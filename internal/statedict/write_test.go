@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -163,7 +165,7 @@ func TestLargeEntries(t *testing.T) {
 	for left := int64(size); left > 0 && out.err == nil; left -= int64(len(zeros)) {
 		_, out.err = body.Write(zeros[:min(left, int64(len(zeros)))])
 	}
-	out.values("data/1", []float32{1, 2})
+	out.values("data/1", 2, From([]float32{1, 2}))
 	if err := out.close(); err != nil {
 		t.Fatal(err)
 	}
@@ -278,5 +280,35 @@ func BenchmarkRead(b *testing.B) {
 	b.SetBytes(4 * 8 << 20)
 	for b.Loop() {
 		mustRead(b, path)
+	}
+}
+
+// TestStreamed: a streamed file is the same as one from memory, and the checksums are those that are read.
+func TestStreamed(t *testing.T) {
+	a, b := []float32{1, 2, 3, 4, 5, 6}, []float32{7}
+	var want, got bytes.Buffer
+	err := Write(&want, []Tensor{{"w", []int{2, 3}, a}, {"tied", []int{2, 3}, a}, {"b", []int{1}, b}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums, err := WriteStreamed(&got, []Streamed{
+		{[]string{"w", "tied"}, []int{2, 3}, From(a)}, {[]string{"b"}, []int{1}, From(b)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got.Bytes(), want.Bytes()) {
+		t.Error("other bytes")
+	}
+	path := filepath.Join(t.TempDir(), "x.bin")
+	if err := os.WriteFile(path, got.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := Checksums(path)
+	if err != nil || !maps.Equal(read, sums) || len(sums) != 3 || sums["w"] != sums["tied"] {
+		t.Errorf("checksums %v, read %v, error %v", sums, read, err)
+	}
+	if want := crc32.ChecksumIEEE([]byte{0, 0, 0xe0, 0x40}); sums["b"] != want {
+		t.Errorf("checksum %08x, want %08x", sums["b"], want)
 	}
 }

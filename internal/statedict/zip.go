@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/pickle"
 )
 
@@ -21,31 +22,59 @@ type archive struct {
 }
 
 func readZip(data []byte) ([]Tensor, error) {
-	files, err := openArchive(data)
+	content, _, err := zipContent(data)
 	if err != nil {
 		return nil, err
 	}
+	return content.tensors(len(data))
+}
+
+// zipContent reads the pickle and the storages of a zip file, whose checksums it verifies.
+func zipContent(data []byte) (*content, *archive, error) {
+	files, err := openArchive(data)
+	if err != nil {
+		return nil, nil, err
+	}
 	if order, err := files.read("byteorder"); err == nil && string(order) != "little" {
-		return nil, fmt.Errorf("byte order %.20q is not supported", order)
+		return nil, nil, fmt.Errorf("byte order %.20q is not supported", order)
 	}
 	pickled, err := files.read("data.pkl")
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	root, err := pickle.NewDecoder(pickled).Decode()
 	if err != nil {
-		return nil, fmt.Errorf("%sdata.pkl: %w", files.folder, err)
+		return nil, nil, fmt.Errorf("%sdata.pkl: %w", files.folder, err)
 	}
 	content, err := parseRoot(root)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, storage := range content.storages {
 		if storage.raw, err = files.read("data/" + storage.key); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return content.tensors(len(data))
+	return content, files, nil
+}
+
+// Checksums verifies a zip archive of PyTorch and returns the checksum (CRC-32, IEEE) of the storage of each tensor: of
+// its values, in files that [Write] has written. It converts nothing.
+func Checksums(path string) (map[string]uint32, error) {
+	mapping, err := durable.Map(path)
+	if err != nil {
+		return nil, err
+	}
+	defer mapping.Close()
+	content, files, err := zipContent(mapping.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	sums := map[string]uint32{}
+	for _, v := range content.views {
+		sums[v.name] = files.entries[files.folder+"data/"+v.storage.key].CRC32
+	}
+	return sums, nil
 }
 
 // openArchive lists the entries of a zip file. All entries of a model lie in the folder of its data.pkl.

@@ -13,6 +13,7 @@ import (
 // figures keeps what is known about the steps that have begun until they are reported. It reuses its memory.
 type figures struct {
 	steps   []stepFigures // steps that are not reported yet, oldest first
+	latest  int           // the step that began last
 	updates []int         // steps of the updates whose outputs are not known yet, oldest first
 }
 
@@ -37,6 +38,7 @@ func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs
 		f.steps = append(f.steps, stepFigures{})
 	}
 	s := &f.steps[n]
+	f.latest = step
 	s.step, s.tokens, s.length, s.known = step, len(b.Tokens), b.SequenceLength, false
 	s.predictions = s.predictions[:0]
 	for _, head := range m.Heads {
@@ -84,12 +86,3 @@ func (f *figures) next() *stepFigures {
 }
 
 func isFinite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
-func allFinite(values []float32) bool {
-	for _, v := range values {
-		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
-			return false
-		}
-	}
-	return true
-}

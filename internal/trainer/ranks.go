@@ -3,7 +3,6 @@ package trainer
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -30,7 +29,7 @@ func (t *Trainer) runRank(ctx context.Context) (err error) {
 			err = fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())
 		}
 		// A stop is not a failure: the first rank may still be saving.
-		if err != nil && !errors.Is(err, context.Cause(ctx)) {
+		if err != nil && !isStop(ctx, err) {
 			err = t.Collective.Abort(err)
 		}
 	}()
@@ -56,15 +55,34 @@ func (t *Trainer) size() int {
 	return t.Collective.Size()
 }
 
-// agree waits until all ranks have come this far without an error and reports whether any of them wants to stop.
-func (t *Trainer) agree(stop bool) (bool, error) {
-	if t.Collective == nil {
-		return stop, nil
-	}
-	var votes [1]float32
-	if stop {
+// leaving says whether all ranks leave the loop, and why.
+type leaving int
+
+const (
+	stays leaving = iota
+	stops         // one of them shall stop
+	fails         // one of them has no batch
+)
+
+// leaves waits until all ranks have come this far and decides with them. failure is why this rank has no batch.
+func (t *Trainer) leaves(ctx context.Context, failure error) (leaving, error) {
+	var votes [2]float32
+	if t.stops(ctx) {
 		votes[0] = 1
 	}
-	err := t.Collective.AllReduce(votes[:])
-	return votes[0] > 0, err
+	if failure != nil {
+		votes[1] = 1
+	}
+	if t.Collective != nil {
+		if err := t.Collective.AllReduce(votes[:]); err != nil {
+			return stays, err
+		}
+	}
+	switch {
+	case votes[1] > 0:
+		return fails, nil
+	case votes[0] > 0:
+		return stops, nil
+	}
+	return stays, nil
 }

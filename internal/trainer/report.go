@@ -48,12 +48,12 @@ func (r *report) add(s *stepFigures) {
 	r.length = s.length
 }
 
-// step writes a line every ReportSteps steps, and one after step 1, to show at once that training proceeds. Step 1 counts
-// in the next line too, which is therefore the same as UER-py's.
+// step writes a line every ReportSteps steps, and one after the first step, to show at once that training proceeds. That
+// step counts in the next line too, which is therefore the same as UER-py's.
 func (r *report) step(s *stepFigures) {
 	t := r.trainer
 	due := s.step%t.ReportSteps == 0
-	if !due && s.step != 1 {
+	if !due && s.step != t.start+1 {
 		return
 	}
 	fmt.Fprintln(t.Lines, r.line(s))
@@ -75,7 +75,7 @@ func (r *report) line(s *stepFigures) string {
 	fmt.Fprintf(&line, "| %8d/%8d steps| %8.2f tokens/s| loss %7.2f", step, t.TotalSteps,
 		float64(t.BatchSize*r.length*r.batches)*perSecond, r.loss/float64(r.batches))
 	line.WriteString(r.headFields())
-	left := time.Duration(float64(now.Sub(r.started)) / float64(step) * float64(t.TotalSteps-step))
+	left := time.Duration(float64(now.Sub(r.started)) / float64(step-t.start) * float64(t.TotalSteps-step))
 	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", s.rate, float64(r.realTokens)*perSecond,
 		left.Round(time.Second))
 	return line.String()

@@ -1,11 +1,15 @@
-// Package trainer runs the training loop: train a step, report it, save checkpoints.
+// Package trainer runs the training loop: train a step, report it, save checkpoints, stop, continue.
 //
 // A [Trainer] trains one replica of a model on a [device.Device]; [RunRanks] runs those of all ranks of the process. The
 // loop starts runs without waiting for them and takes their outputs when they are available, so that a device never waits
 // for a report. [Measure] times a few steps instead of training.
+//
+// A checkpoint is always that of the last update. [Trainer.Resume] continues from one as if there had been no stop: what
+// follows depends on the parameters, the optimizer state, the number of the step and the position in the data alone.
 package trainer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,10 +54,25 @@ type Trainer struct {
 	Status     io.Writer             // for all other messages
 	Profile    *device.Profile       // unless nil, records the time of operations
 
+	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.
+	Origin checkpoint.State
+	// Deadline is when the process will be killed; the zero time if it is not known. The training saves and stops before.
+	Deadline time.Time
+
 	inputs  device.Inputs
 	figures figures
 	buckets *buckets // nil if there are no other ranks
-	saved   string   // path of the last checkpoint
+	start   int      // the step that was resumed after; 0 at the beginning
+	learnt  learnt
+	saves   saves
+	pace    pace
+}
+
+// learnt says what the parameters have learnt from: the batches up to the last update. If an update takes several batches,
+// those after it are not part of a checkpoint.
+type learnt struct {
+	step, updates int
+	after         batch.Progress
 }
 
 // Load loads the model and the update on a device. The replica starts from the given parameters.
@@ -76,32 +95,59 @@ func Updates(totalSteps, accumulationSteps int) int {
 	return (totalSteps + accumulationSteps - 1) / accumulationSteps
 }
 
-// Run trains from step 1 to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is
-// cancelled, it saves and returns the cause. A loss that is not finite is an error, and parameters are not updated after
-// it. If one of several ranks fails, all return its error.
-func (t *Trainer) Run(ctx context.Context) error {
+// Resume continues from a checkpoint. The trainer must have been loaded with its parameters, and its batches must begin at
+// its position.
+func (t *Trainer) Resume(f *checkpoint.File) error {
+	t.start, t.Optimizer.Updates = f.Step, f.Updates
+	t.saves.last = f.Path
+	return f.Restore(&t.Optimizer.Program.Layout, t.Memory)
+}
+
+// Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
+// saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
+// no next batch, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
+// several ranks fails, all return its error.
+func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
-		return t.train(ctx)
+		err = t.train(ctx)
+	} else {
+		err = t.runRank(ctx)
 	}
-	return t.runRank(ctx)
+	if err != nil && !isStop(ctx, err) {
+		t.saveAlone()
+	}
+	return err
+}
+
+// isStop reports whether an error is that of a training that has stopped as it should.
+func isStop(ctx context.Context, err error) bool {
+	return errors.Is(err, ErrDeadline) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 }
 
 func (t *Trainer) train(ctx context.Context) error {
+	if t.start >= t.TotalSteps {
+		return nil
+	}
 	report := newReport(t)
-	t.figures = figures{}
+	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
 	pending := 0 // batches that the gradients are summed over
-	for step := 1; step <= t.TotalSteps; step++ {
-		b, err := t.Batches.Next()
-		if err != nil {
-			return fmt.Errorf("step %d: %w", step, err)
+	b, failure := t.Batches.Next()
+	leaves, err := t.leaves(ctx, failure)
+	for step := t.start + 1; err == nil; step++ {
+		if leaves != stays {
+			return t.leave(ctx, report, step, failure, leaves)
 		}
 		pending++
 		updates := pending == t.AccumulationSteps || step == t.TotalSteps
 		if err := t.forwardBackward(b, step, pending > 1, updates); err != nil {
 			return err
 		}
-		stopped, err := t.agree(ctx.Err() != nil)
-		if err != nil {
+		after := b.After
+		if step < t.TotalSteps {
+			b, failure = t.Batches.Next()
+		}
+		// All ranks have come here before any of them updates, so that a loss that is not finite is the first error.
+		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
 		}
 		if updates {
@@ -109,21 +155,45 @@ func (t *Trainer) train(ctx context.Context) error {
 				return err
 			}
 			pending = 0
+			t.learnt = learnt{step, t.Optimizer.Updates, after}
 		}
-		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps || stopped
-		if err := t.finish(report, saves || step == 1); err != nil {
+		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps
+		if err := t.finish(report, saves || step == t.start+1); err != nil {
 			return err
 		}
 		if saves {
 			if err := t.save(step); err != nil {
 				return err
 			}
+			if step == t.TotalSteps {
+				return nil
+			}
+			leaves, err = t.leaves(ctx, failure) // saving may have taken long
 		}
-		if stopped {
-			return context.Cause(ctx)
-		}
+		t.pace.step(time.Now())
 	}
-	return nil
+	return err
+}
+
+// leave ends training before a step. failure is why this rank has no batch for it, nil if it has one. What has been learnt
+// is saved first.
+func (t *Trainer) leave(ctx context.Context, report *report, step int, failure error, why leaving) error {
+	if err := t.report(report, true); err != nil {
+		return err
+	}
+	var err error
+	if t.saves.learnt != t.learnt.step {
+		err = t.save(t.learnt.step)
+	}
+	switch {
+	case failure != nil:
+		return errors.Join(fmt.Errorf("step %d: %w", step, failure), err)
+	case err != nil:
+		return err
+	case why == fails:
+		return t.Collective.Barrier() // which returns the error of the rank that failed
+	}
+	return cmp.Or(context.Cause(ctx), ErrDeadline)
 }
 
 // forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to
@@ -162,7 +232,7 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.last().step, err)
+		return fmt.Errorf("step %d: %w", t.figures.latest, err)
 	}
 	for _, f := range passes {
 		if step, finite := t.figures.endPass(f); !finite {
@@ -171,7 +241,7 @@ func (t *Trainer) take(wait bool) error {
 	}
 	updates, err := t.Update.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.last().step, err)
+		return fmt.Errorf("step %d: %w", t.figures.latest, err)
 	}
 	for _, f := range updates {
 		if step, finite := t.figures.endUpdate(f); !finite {
@@ -185,6 +255,11 @@ func (t *Trainer) take(wait bool) error {
 func (t *Trainer) finish(report *report, wait bool) error {
 	last := t.figures.last()
 	last.rate, last.issued = report.rate, time.Now()
+	return t.report(report, wait)
+}
+
+// report reports the steps whose outputs are known; with wait, it waits for those of all steps.
+func (t *Trainer) report(report *report, wait bool) error {
 	if err := t.take(wait); err != nil {
 		return err
 	}
@@ -200,35 +275,9 @@ func (t *Trainer) finish(report *report, wait bool) error {
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
 	kept := "no checkpoint was saved yet"
-	if t.saved != "" {
-		kept = "the last good checkpoint is " + t.saved
+	if t.saves.last != "" {
+		kept = "the last good checkpoint is " + t.saves.last
 	}
 	return console.Hint(fmt.Errorf("step %d: %w", step, err),
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
-}
-
-// save writes a checkpoint if this is the first rank.
-func (t *Trainer) save(step int) error {
-	if t.OutputModelPath == "" {
-		return nil
-	}
-	if t.rank() > 0 {
-		t.saved = checkpoint.Path(t.OutputModelPath, step)
-		return nil
-	}
-	started := time.Now()
-	parameters := make([]float32, t.Model.Program.ParameterSize)
-	if err := t.Memory.Read(graph.InParameters, 0, parameters); err != nil {
-		return fmt.Errorf("step %d: reading the parameters: %w", step, err)
-	}
-	if !allFinite(parameters) {
-		return t.stop(step, errors.New("parameters are not finite"))
-	}
-	path, err := checkpoint.Save(t.OutputModelPath, step, t.Model.Program, parameters)
-	if err != nil {
-		return fmt.Errorf("step %d: saving the checkpoint: %w", step, err)
-	}
-	t.saved = path
-	_, err = fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", path, time.Since(started).Seconds())
-	return err
 }
