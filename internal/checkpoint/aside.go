@@ -63,12 +63,18 @@ func Existing(prefix string, last int) (steps []int, err error) {
 // CheckAside returns an error unless the checkpoint at a path, as far as there is one, can be moved aside: it and what it
 // would replace there are checkpoints of uer.
 func CheckAside(weights string) error {
-	for _, path := range []string{weights, AsidePath(weights)} {
-		for _, file := range []string{path, StatePath(path)} {
-			if !exists(file) {
-				continue
+	for _, path := range []string{weights, StatePath(weights)} {
+		if exists(path) {
+			if err := durable.Check(path, Replaceable(weights)); err != nil {
+				return err
 			}
-			if err := durable.Check(file, Replaceable(path)); err != nil {
+		}
+	}
+	// What is replaced is lost, and so must be recognised itself.
+	aside := AsidePath(weights)
+	for path, ours := range map[string]func(io.Reader) bool{aside: statedict.IsOurs, StatePath(aside): isState} {
+		if exists(path) {
+			if err := durable.Check(path, func(string) error { return checkOurs(path, ours) }); err != nil {
 				return err
 			}
 		}
@@ -110,7 +116,7 @@ func clear(path string, weights *durable.File, overwrite bool) (moved bool, err 
 		return false, nil // also the old state belongs to the new weights
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return false, err
-	case overwrite:
+	case overwrite && checkOurs(path, statedict.IsOurs) == nil:
 		return false, durable.Remove(StatePath(path)) // before the weights that it belongs to
 	}
 	return moveAside(path)

@@ -21,10 +21,10 @@ type Found struct {
 	Broken []error // what is wrong with newer checkpoints, newest first
 }
 
-// Find returns the checkpoint that a name stands for. If it is the path of a checkpoint, prefix-step, that one must be
-// whole. Otherwise it is a prefix, and the checkpoint of that prefix that was saved last and is whole is taken.
+// Find returns the checkpoint that a name stands for. If it is the path of a checkpoint, prefix-step, or of one that was
+// moved aside, that one must be whole. Otherwise it is a prefix, and the checkpoint of that prefix that was saved last and is whole is taken.
 func Find(name string) (Found, error) {
-	prefix, _, isCheckpoint := split(name)
+	prefix, _, isCheckpoint := split(strings.TrimSuffix(name, AsidePath("")))
 	if isCheckpoint && (exists(StatePath(name)) || exists(name)) {
 		err := Verify(name)
 		if exists(StatePath(name)) {
