@@ -234,6 +234,7 @@ func TestCrashes(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			during := len(lost)
 			lost = append(lost, d.crashes()...)
 			steps := map[int]int{}
 			for i, files := range lost {
@@ -248,7 +249,11 @@ func TestCrashes(t *testing.T) {
 					expectSame(t, where, after)
 					continue
 				}
-				steps[expectCheckpoint(t, where, after, minutes)]++
+				step := expectCheckpoint(t, where, after, minutes)
+				steps[step]++
+				if i >= during && step != newStep {
+					t.Errorf("%s, after the save: found step %d", where, step)
+				}
 				if s.replaced && !s.overwrite {
 					expectNothingLost(t, where, files, old)
 				}
