@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,5 +77,40 @@ func TestTwoTrainings(t *testing.T) {
 	}
 	if exists(leftover) || exists(output+".uer-lock") || !exists(output+"-1") {
 		t.Error("a left-over stayed, or the checkpoint is missing")
+	}
+}
+
+// TestShortenedDataset truncates the dataset of a training: what was learnt is saved, and one line says what happened.
+func TestShortenedDataset(t *testing.T) {
+	for _, left := range []int64{100, 60_000} {
+		folder := t.TempDir()
+		output := filepath.Join(folder, "m.bin")
+		flags := append([]string{"pretrain", "--output_model_path", output}, demo(t, folder)...)
+		command := exec.Command("uer", append(flags, "--total_steps", "100000000", "--save_checkpoint_steps", "100000000", "--report_steps", "1")...)
+		var said strings.Builder
+		command.Stderr = &said
+		out, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = command.Process.Kill() })
+		if _, err := out.Read(make([]byte, 1)); err != nil { // the first report
+			t.Fatal(err)
+		}
+		if err := os.Truncate(filepath.Join(folder, "demo.pt"), left); err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, out)
+		_ = command.Wait()
+		if code := command.ProcessState.ExitCode(); code != 1 || strings.Contains(said.String(), "goroutine") ||
+			!regexp.MustCompile(`(?m)^uer: error: step \d+: read .*demo.pt: .* another program shortened it`).MatchString(said.String()) {
+			t.Errorf("%d bytes left: exit status %d\n%s", left, code, &said)
+		}
+		if found, _ := filepath.Glob(output + "-*.state"); len(found) != 1 {
+			t.Errorf("%d bytes left: checkpoints %v\n%s", left, found, &said)
+		}
 	}
 }

@@ -94,7 +94,9 @@ func (d *Dataset) Instance(i int, into *task.Instance) (err error) {
 }
 
 // Intact returns an error if another program has shortened the file since it was opened. What was read then may be zeros.
-func (d *Dataset) Intact() error { return d.mapping.Shortened() }
+func (d *Dataset) Intact() error {
+	return console.Hint(d.mapping.Shortened(), "leave the dataset alone while a training reads it; "+remake)
+}
 
 // Close unmaps the file. No other goroutine may be reading.
 func (d *Dataset) Close() error { return d.source.close() }
