@@ -112,7 +112,7 @@ func (m memory) parts() []part {
 		return list
 	}
 	return append(list, part{"scratch", "for operations while they run", m.scratch}, part{"batches", "made ahead", m.batches},
-		part{"checkpoint", "while it is saved", m.checkpoint}, part{"program", "and the vocabulary", m.program},
+		part{"checkpoint", "which is compared after it was written", m.checkpoint}, part{"program", "and the vocabulary", m.program},
 		part{"dataset", "which the system may drop and read again", m.dataset})
 }
 
