@@ -15,6 +15,7 @@ import (
 
 	"uer/internal/batch"
 	"uer/internal/graph"
+	"uer/internal/hostile"
 	"uer/internal/statedict"
 )
 
@@ -261,13 +262,16 @@ func FuzzState(f *testing.F) {
 		if err := os.WriteFile(StatePath(path), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_ = Verify(path)
-		opened, err := Open(path)
-		if err != nil {
-			return
-		}
-		defer opened.Close()
-		_ = opened.Restore(trained, training(0))
+		into := training(0)
+		hostile.Bounded(t, len(data), 32, 2<<20, func() {
+			_ = Verify(path)
+			opened, err := Open(path)
+			if err != nil {
+				return
+			}
+			defer opened.Close()
+			_ = opened.Restore(trained, into)
+		})
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"uer/internal/console"
+	"uer/internal/hostile"
 )
 
 func TestPrecedence(t *testing.T) {
@@ -156,15 +157,19 @@ func FuzzFile(f *testing.F) {
 	f.Add(".yaml", "seed: 1\nmask: [causal]")
 	f.Add(".toml", "seed = 1\n[x]\ny = 2")
 	f.Add(".json", `{"": {"": []}, "gpu_ranks": [[1]]}`)
+	f.Add(".yaml", "a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: [*b,*b,*b]")
 	f.Fuzz(func(t *testing.T, ending, text string) {
 		if !slices.Contains(formats, ending) {
 			t.Skip()
 		}
 		s, flags := newSettings()
 		s.path = write(t, "c"+ending, text)
-		if err := Load(flags); err == nil && s.batch < 1 {
-			t.Errorf("accepted %+v", *s)
-		}
+		// Parsers of YAML expand aliases, up to a bound.
+		hostile.Bounded(t, len(text), 1000, 8<<20, func() {
+			if err := Load(flags); err == nil && s.batch < 1 {
+				t.Errorf("accepted %+v", *s)
+			}
+		})
 	})
 }
 
