@@ -6,7 +6,6 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,10 +18,8 @@ import (
 type Mapping struct {
 	Bytes []byte
 
-	path     string
-	file     *os.File // nil if the file is empty
-	size     int64
-	modified time.Time
+	path string
+	info fs.FileInfo // of the file when it was mapped; nil if it is empty
 }
 
 // Map maps the regular file at path. The Bytes of an empty file are empty.
@@ -32,13 +29,11 @@ func Map(path string) (*Mapping, error) {
 	if err != nil {
 		return nil, named("open", path, err)
 	}
-	m, err := mapFile(path, file)
-	if err != nil || m.file == nil {
-		_ = file.Close()
-	}
-	return m, err
+	defer file.Close()
+	return mapFile(path, file)
 }
 
+// mapFile maps an open file, which path stands for in errors.
 func mapFile(path string, file *os.File) (*Mapping, error) {
 	info, err := file.Stat()
 	if err != nil {
@@ -53,18 +48,17 @@ func mapFile(path string, file *os.File) (*Mapping, error) {
 		return nil, named("open", path, errors.New("it is not a regular file"))
 	}
 	size := info.Size()
-	m := &Mapping{path: path, size: size, modified: info.ModTime()}
 	if size == 0 {
-		return m, nil
+		return &Mapping{path: path}, nil
 	}
 	if int64(int(size)) != size {
 		return nil, named("map", path, errors.New("the file is too large for a 32-bit address space"))
 	}
-	m.Bytes, err = unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	data, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
 	if err != nil {
 		return nil, named("map", path, err)
 	}
-	m.file = file
+	m := &Mapping{Bytes: data, path: path, info: info}
 	mappings.Store(m, nil)
 	return m, nil
 }
@@ -75,34 +69,35 @@ type PipeError struct{ Path string }
 func (e *PipeError) Error() string { return "open " + e.Path + ": it is a pipe, not a file" }
 
 // Changed returns an error if another program has changed the file since it was mapped, so that what was read of it may
-// be wrong. A file that was only touched counts as changed.
+// be wrong. A file that was only touched counts as changed, one that was replaced or removed does not: the mapping keeps it.
 func (m *Mapping) Changed() error {
-	if m.file == nil {
+	now := m.now()
+	switch {
+	case now == nil || now.Size() == m.info.Size() && now.ModTime().Equal(m.info.ModTime()):
 		return nil
-	}
-	info, err := m.file.Stat()
-	if err != nil {
-		return named("read", m.path, err)
-	}
-	if info.Size() < m.size {
+	case now.Size() < m.info.Size():
 		return named("read", m.path, errShortened)
 	}
-	if info.Size() != m.size || !info.ModTime().Equal(m.modified) {
-		return named("read", m.path, errors.New("another program changed it while it was being read"))
-	}
-	return nil
+	return named("read", m.path, errors.New("another program changed it while it was being read"))
 }
 
 // Shortened returns an error if another program has made the file shorter since it was mapped.
 func (m *Mapping) Shortened() error {
-	if m.file == nil {
+	if now := m.now(); now != nil && now.Size() < m.info.Size() {
+		return named("read", m.path, errShortened)
+	}
+	return nil
+}
+
+// now describes the file as it is now; nil if the path names another one.
+func (m *Mapping) now() fs.FileInfo {
+	if m.info == nil {
 		return nil
 	}
-	info, err := m.file.Stat()
-	if err == nil && info.Size() < m.size {
-		err = errShortened
+	if now, err := os.Stat(m.path); err == nil && os.SameFile(now, m.info) {
+		return now
 	}
-	return named("read", m.path, err)
+	return nil
 }
 
 // Drop says that the bytes from start to end are not needed for now, so that they do not count as memory of the process.
@@ -117,15 +112,13 @@ func (m *Mapping) Drop(start, end int) {
 
 // Close unmaps the file; Bytes must not be used afterwards. A second call does nothing.
 func (m *Mapping) Close() error {
-	if m.file == nil {
+	if m.info == nil || m.Bytes == nil {
 		return nil
 	}
 	mappings.Delete(m)
 	data := m.Bytes
 	m.Bytes = nil
-	err := errors.Join(unix.Munmap(data), m.file.Close())
-	m.file = nil
-	return err
+	return unix.Munmap(data)
 }
 
 var errShortened = errors.New("another program shortened it while it was being read")
