@@ -88,7 +88,11 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 		m.packed += pass.PackedWeights
 		m.scratch += max(pass.Scratch, update.Scratch)
 	}
-	m.checkpoint = 4 * int64(trainers[0].Model.Program.ParameterSize)
+	layout := &trainers[0].Optimizer.Program.Layout
+	m.checkpoint = 4 * int64(layout.ParameterSize)
+	if (options.TotalSteps-1)/options.SaveCheckpointSteps > 1 { // one may be written while training goes on
+		m.checkpoint += 4 * int64(layout.ParameterSize+layout.StateSize)
+	}
 	if info, err := os.Stat(options.DatasetPath); err == nil {
 		m.dataset = info.Size()
 	}
@@ -112,7 +116,7 @@ func (m memory) parts() []part {
 		return list
 	}
 	return append(list, part{"scratch", "for operations while they run", m.scratch}, part{"batches", "made ahead", m.batches},
-		part{"checkpoint", "which is compared after it was written", m.checkpoint}, part{"program", "and the vocabulary", m.program},
+		part{"checkpoint", "a copy that is written, or is compared after it was written", m.checkpoint}, part{"program", "and the vocabulary", m.program},
 		part{"dataset", "which the system may drop and read again", m.dataset})
 }
 

@@ -102,10 +102,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
-	deadline, err := jobEnd()
-	if err != nil {
-		return nil, err
-	}
+	deadline := jobEnd(streams.Err)
 	state := origin(options, data)
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
@@ -168,16 +165,19 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 }
 
 // jobEnd returns when the job ends that this process is part of, if Slurm says so; the zero time if not.
-func jobEnd() (time.Time, error) {
+func jobEnd(status io.Writer) time.Time {
 	text := os.Getenv("SLURM_JOB_END_TIME")
 	if text == "" {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("SLURM_JOB_END_TIME=%q is not a time in seconds", text)
+		fmt.Fprintf(status, "Job      SLURM_JOB_END_TIME=%q is not a time in seconds: the end of the job is unknown\n", text)
+		return time.Time{}
 	}
-	return time.Unix(seconds, 0), nil
+	end := time.Unix(seconds, 0)
+	fmt.Fprintf(status, "Job      ends at %s; training saves and stops before\n", end.Format(time.DateTime))
+	return end
 }
 
 // load reads the parameters of a pretrained model and prints which of them it has.

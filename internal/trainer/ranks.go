@@ -61,10 +61,11 @@ type leaving int
 const (
 	stays leaving = iota
 	stops         // one of them shall stop
-	fails         // one of them has no batch
+	fails         // one of them cannot go on
 )
 
-// leaves waits until all ranks have come this far and decides with them. failure is why this rank has no batch.
+// leaves waits until all ranks have come this far and decides with them. failure is why this rank cannot go
+// on.
 func (t *Trainer) leaves(ctx context.Context, failure error) (leaving, error) {
 	var votes [2]float32
 	if t.stops(ctx) {

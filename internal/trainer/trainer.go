@@ -105,7 +105,7 @@ func (t *Trainer) Resume(f *checkpoint.File) error {
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
 // saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
-// no next batch, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
+// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
 // several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
@@ -131,11 +131,11 @@ func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
 	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
 	pending := 0 // batches that the gradients are summed over
-	b, failure := t.Batches.Next()
+	b, failure := t.next(t.start + 1)
 	leaves, err := t.leaves(ctx, failure)
 	for step := t.start + 1; err == nil; step++ {
 		if leaves != stays {
-			return t.leave(ctx, report, step, failure, leaves)
+			return t.leave(ctx, report, failure, leaves)
 		}
 		pending++
 		updates := pending == t.AccumulationSteps || step == t.TotalSteps
@@ -144,9 +144,12 @@ func (t *Trainer) train(ctx context.Context) error {
 		}
 		after := b.After
 		if step < t.TotalSteps {
-			b, failure = t.Batches.Next()
+			b, failure = t.next(step + 1)
 		}
 		// All ranks have come here before any of them updates, so that a loss that is not finite is the first error.
+		if failure == nil {
+			failure = t.settle(false)
+		}
 		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
 		}
@@ -162,7 +165,7 @@ func (t *Trainer) train(ctx context.Context) error {
 			return err
 		}
 		if saves {
-			if err := t.save(step); err != nil {
+			if err := t.save(step, step == t.TotalSteps); err != nil {
 				return err
 			}
 			if step == t.TotalSteps {
@@ -175,19 +178,27 @@ func (t *Trainer) train(ctx context.Context) error {
 	return err
 }
 
-// leave ends training before a step. failure is why this rank has no batch for it, nil if it has one. What has been learnt
-// is saved first.
-func (t *Trainer) leave(ctx context.Context, report *report, step int, failure error, why leaving) error {
+// next returns the batch of a step.
+func (t *Trainer) next(step int) (*batch.Batch, error) {
+	b, err := t.Batches.Next()
+	if err != nil {
+		return nil, fmt.Errorf("step %d: %w", step, err)
+	}
+	return b, nil
+}
+
+// leave ends training. failure is why this rank cannot go on, nil if it can. What has been learnt is saved first.
+func (t *Trainer) leave(ctx context.Context, report *report, failure error, why leaving) error {
 	if err := t.report(report, true); err != nil {
 		return err
 	}
 	var err error
 	if t.saves.learnt != t.learnt.step {
-		err = t.save(t.learnt.step)
+		err = t.save(t.learnt.step, true)
 	}
 	switch {
 	case failure != nil:
-		return errors.Join(fmt.Errorf("step %d: %w", step, failure), err)
+		return errors.Join(failure, err)
 	case err != nil:
 		return err
 	case why == fails:
