@@ -80,6 +80,40 @@ func TestTwoTrainings(t *testing.T) {
 	}
 }
 
+// TestTwoPreprocesses starts a preprocess whose dataset another one is writing.
+func TestTwoPreprocesses(t *testing.T) {
+	dataset := filepath.Join(t.TempDir(), "d.pt")
+	flags := []string{"preprocess", "--corpus_path", "../../corpora/demo.txt", "--vocab_path", "../../models/demo_vocab.txt",
+		"--target", "mlm", "--dataset_path", dataset, "--dup_factor"}
+	first := exec.Command("uer", append(flags, "100000000")...)
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = first.Process.Kill() })
+	waitFor(t, "the temporary file", func() bool {
+		found, _ := filepath.Glob(dataset + ".uer-*.partial")
+		return found != nil
+	})
+	second := exec.Command("uer", append(flags, "1")...)
+	said, err := second.CombinedOutput()
+	want := fmt.Sprintf("uer: error: %s is being written by process %d on ", dataset, first.Process.Pid)
+	if second.ProcessState.ExitCode() != 1 || !strings.Contains(string(said), want) ||
+		!strings.Contains(string(said), "hint: wait until it has ended, or choose another --dataset_path") {
+		t.Errorf("%v: %s", err, said)
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = first.Wait()
+	said, err = exec.Command("uer", append(flags, "1")...).CombinedOutput()
+	if err != nil || !strings.Contains(string(said), "left by a run that was killed") {
+		t.Errorf("%v: %s", err, said)
+	}
+	if left, _ := filepath.Glob(dataset + ".*"); left != nil {
+		t.Errorf("left %v", left)
+	}
+}
+
 // TestShortenedDataset truncates the dataset of a training: what was learnt is saved, and one line says what happened.
 func TestShortenedDataset(t *testing.T) {
 	for _, left := range []int64{100, 60_000} {

@@ -89,7 +89,8 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 		m.scratch += max(pass.Scratch, update.Scratch)
 	}
 	layout := &trainers[0].Optimizer.Program.Layout
-	m.checkpoint = 4 * int64(layout.ParameterSize)
+	const buffers = 4 << 20 // of both files of a checkpoint
+	m.checkpoint = buffers + 4*int64(layout.ParameterSize)
 	if (options.TotalSteps-1)/options.SaveCheckpointSteps > 1 { // one may be written while training goes on
 		m.checkpoint += 4 * int64(layout.ParameterSize+layout.StateSize)
 	}
