@@ -54,7 +54,10 @@ func Open(path string) (d *Dataset, err error) {
 	if err != nil {
 		return nil, console.Hint(err, makeOne)
 	}
-	if d, err = open(path, mapping); err != nil {
+	if err = mapping.Watch(); err == nil {
+		d, err = open(path, mapping)
+	}
+	if err != nil {
 		_ = mapping.Close()
 		return nil, err
 	}

@@ -18,8 +18,9 @@ import (
 type Mapping struct {
 	Bytes []byte
 
-	path string
-	info fs.FileInfo // of the file when it was mapped; nil if it is empty
+	path    string
+	info    fs.FileInfo // of the file when it was mapped; nil if it is empty
+	watched *os.File    // the file, if it is kept open
 }
 
 // Map maps the regular file at path. The Bytes of an empty file are empty.
@@ -81,8 +82,29 @@ func (m *Mapping) Changed() error {
 	return named("read", m.path, errors.New("another program changed it while it was being read"))
 }
 
+// Watch keeps the file open, so that Shortened costs next to nothing.
+func (m *Mapping) Watch() error {
+	file, err := os.Open(m.path)
+	if err != nil {
+		return named("open", m.path, err)
+	}
+	if now, err := file.Stat(); err != nil || m.info == nil || !os.SameFile(now, m.info) {
+		_ = file.Close()
+		return nil // it was replaced meanwhile, which a mapping does not notice
+	}
+	m.watched = file
+	return nil
+}
+
 // Shortened returns an error if another program has made the file shorter since it was mapped.
 func (m *Mapping) Shortened() error {
+	if m.watched != nil {
+		var now unix.Stat_t
+		if err := unix.Fstat(int(m.watched.Fd()), &now); err == nil && now.Size < m.info.Size() {
+			return named("read", m.path, errShortened)
+		}
+		return nil
+	}
 	if now := m.now(); now != nil && now.Size() < m.info.Size() {
 		return named("read", m.path, errShortened)
 	}
@@ -118,7 +140,11 @@ func (m *Mapping) Close() error {
 	mappings.Delete(m)
 	data := m.Bytes
 	m.Bytes = nil
-	return unix.Munmap(data)
+	err := unix.Munmap(data)
+	if m.watched != nil {
+		err = errors.Join(err, m.watched.Close())
+	}
+	return err
 }
 
 var errShortened = errors.New("another program shortened it while it was being read")

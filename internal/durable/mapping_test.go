@@ -77,6 +77,14 @@ func TestShortened(t *testing.T) {
 		}
 		return sum, nil
 	}
+	watched, err := Map(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer watched.Close()
+	if err := watched.Watch(); err != nil || watched.Shortened() != nil {
+		t.Errorf("watched: %v, %v", err, watched.Shortened())
+	}
 	if _, err := sum(); err != nil || mapping.Changed() != nil || mapping.Shortened() != nil {
 		t.Errorf("before: %v, %v, %v", err, mapping.Changed(), mapping.Shortened())
 	}
@@ -88,7 +96,7 @@ func TestShortened(t *testing.T) {
 		t.Errorf("read: %v, want %s", err, want)
 	}
 	want = "read " + path + ": another program shortened it while it was being read"
-	for _, err := range []error{mapping.Changed(), mapping.Shortened()} {
+	for _, err := range []error{mapping.Changed(), mapping.Shortened(), watched.Changed(), watched.Shortened()} {
 		if err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
 		}
