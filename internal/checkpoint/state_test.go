@@ -263,7 +263,7 @@ func FuzzState(f *testing.F) {
 			t.Fatal(err)
 		}
 		into := training(0)
-		hostile.Bounded(t, len(data), 32, 2<<20, func() {
+		hostile.Bounded(t, len(data), 32, 8<<20, func() {
 			_ = Verify(path)
 			opened, err := Open(path)
 			if err != nil {

@@ -90,7 +90,7 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 	}
 	layout := &trainers[0].Optimizer.Program.Layout
 	const buffers = 4 << 20 // of both files of a checkpoint
-	m.checkpoint = buffers + 4*int64(layout.ParameterSize)
+	m.checkpoint = buffers
 	if (options.TotalSteps-1)/options.SaveCheckpointSteps > 1 { // one may be written while training goes on
 		m.checkpoint += 4 * int64(layout.ParameterSize+layout.StateSize)
 	}
@@ -117,7 +117,7 @@ func (m memory) parts() []part {
 		return list
 	}
 	return append(list, part{"scratch", "for operations while they run", m.scratch}, part{"batches", "made ahead", m.batches},
-		part{"checkpoint", "a copy that is written, or is compared after it was written", m.checkpoint}, part{"program", "and the vocabulary", m.program},
+		part{"checkpoint", "while it is written; a copy, if training goes on meanwhile", m.checkpoint}, part{"program", "and the vocabulary", m.program},
 		part{"dataset", "which the system may drop and read again", m.dataset})
 }
 
@@ -140,8 +140,8 @@ func (b budget) check(m memory) error {
 }
 
 // settle makes what follows take little more memory than it uses: it frees what the preparation has left behind, and
-// lets garbage add a tenth to it at most. A training makes little.
+// lets garbage add little. A training makes little, and the memory of a model holds no pointers, so that collecting is cheap.
 func settle() {
-	debug.SetGCPercent(10)
+	debug.SetGCPercent(2)
 	debug.FreeOSMemory()
 }
