@@ -56,6 +56,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		}
 	}
 	announce(options, data, needed, ranks, streams.Err)
+	announceRanks(options, data, streams.Err)
 	if err := printDetails(ranks[0].device, streams.Err); err != nil {
 		return err
 	}
@@ -64,19 +65,17 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
-		return runRanks(ctx, options, trainers, streams.Err)
+		return runRanks(ctx, trainers, streams.Err)
 	})
 }
 
 // runRanks trains, and says how to continue if the training does not come to its end.
-func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+func runRanks(ctx context.Context, trainers []*trainer.Trainer, status io.Writer) error {
 	err := trainer.RunRanks(ctx, trainers)
-	switch saved := trainers[0].Saved(); {
-	case err == nil:
-	case saved != "":
+	if saved := trainers[0].Saved(); err != nil && saved != "" {
 		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
-	default:
-		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	} else if ctx.Err() != nil && saved == "" {
+		fmt.Fprintln(status, "         nothing is saved: no update was complete")
 	}
 	if errors.Is(err, trainer.ErrDeadline) {
 		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}

@@ -82,11 +82,12 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 	state := t.Origin
 	state.Step, state.Updates, state.Position, state.Saved = t.learnt.step, t.learnt.updates, position, time.Now()
 	var memory checkpoint.Reader = t.Memory
-	background := !now && t.saves.took > t.pace.longest && t.pace.longest > 0
+	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
+	t.pace.saved()
 	if background {
 		copied, err := copyOf(&t.Optimizer.Program.Layout, t.Memory)
 		if err != nil {
-			return fmt.Errorf("step %d: %w", step, err)
+			return t.notSaved(step, err)
 		}
 		memory = copied
 	}
@@ -141,11 +142,14 @@ func (t *Trainer) settle(wait bool) error {
 // copied is a copy of a device's memory.
 type copied struct{ parameters, state []float32 }
 
-// copyOf copies what a checkpoint holds.
+// copyOf copies what a checkpoint holds. Parameters that are not finite are an error.
 func copyOf(layout *graph.Layout, memory checkpoint.Reader) (*copied, error) {
 	c := &copied{make([]float32, layout.ParameterSize), make([]float32, layout.StateSize)}
 	if err := memory.Read(graph.InParameters, 0, c.parameters); err != nil {
 		return nil, fmt.Errorf("reading the parameters: %w", err)
+	}
+	if !checkpoint.Finite(c.parameters) {
+		return nil, checkpoint.ErrNotFinite
 	}
 	if err := memory.Read(graph.InState, 0, c.state); err != nil {
 		return nil, fmt.Errorf("reading the optimizer state: %w", err)
@@ -225,18 +229,12 @@ func (t *Trainer) reserve() time.Duration {
 		layout := &t.Optimizer.Program.Layout
 		saving = time.Duration(float64(4*(layout.ParameterSize+layout.StateSize)) / slowDisk * float64(time.Second))
 	}
-	return t.pace.longest + 2*saving + toEnd
+	return max(t.pace.longest, t.pace.before) + 2*saving + toEnd
 }
 
-// pace measures how long steps take, saves included.
-type pace struct {
-	last    time.Time // when a step ended
-	longest time.Duration
-}
+// pace is how long steps take, without saving. The first one counts until a checkpoint is saved: it takes longer than others.
+type pace struct{ longest, before time.Duration } // since the last checkpoint, and before it
 
-func (p *pace) step(now time.Time) {
-	if !p.last.IsZero() {
-		p.longest = max(p.longest, now.Sub(p.last))
-	}
-	p.last = now
-}
+func (p *pace) step(took time.Duration) { p.longest = max(p.longest, took) }
+
+func (p *pace) saved() { p.longest, p.before = 0, p.longest }

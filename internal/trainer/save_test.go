@@ -167,7 +167,7 @@ func TestFailedSave(t *testing.T) {
 		folder := filepath.Dir(r.OutputModelPath)
 		r.SaveCheckpointSteps = 2
 		r.Lines = writer(func(line string) {
-			if strings.Contains(line, " 2/") && slow {
+			if strings.Contains(line, " 3/") && slow {
 				r.saves.took = time.Hour
 			}
 			if strings.Contains(line, " 4/") {

@@ -137,6 +137,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		if leaves != stays {
 			return t.leave(ctx, report, failure, leaves)
 		}
+		began := time.Now()
 		pending++
 		updates := pending == t.AccumulationSteps || step == t.TotalSteps
 		if err := t.forwardBackward(b, step, pending > 1, updates); err != nil {
@@ -164,6 +165,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		if err := t.finish(report, saves || step == t.start+1); err != nil {
 			return err
 		}
+		t.pace.step(time.Since(began))
 		if saves {
 			if err := t.save(step, step == t.TotalSteps); err != nil {
 				return err
@@ -173,7 +175,6 @@ func (t *Trainer) train(ctx context.Context) error {
 			}
 			leaves, err = t.leaves(ctx, failure) // saving may have taken long
 		}
-		t.pace.step(time.Now())
 	}
 	return err
 }
@@ -285,10 +286,11 @@ func (t *Trainer) report(report *report, wait bool) error {
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
+	saving := t.settle(true) // the last one may be being written
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: %w", step, err),
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
