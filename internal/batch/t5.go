@@ -6,7 +6,6 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/task"
-	"uer/internal/vocab"
 )
 
 // t5 is what addCollapsed needs beside the assembler.
@@ -18,7 +17,7 @@ type t5 struct {
 
 // prepareT5 finds the sentinels.
 func prepareT5(a *assembler) error {
-	a.t5.sentinels = sentinels(a.Vocabulary)
+	a.t5.sentinels = a.Vocabulary.Sentinels()
 	if len(a.t5.sentinels) == 0 {
 		return console.Hint(errors.New("the vocabulary has no token <extra_id_0>, which t5 puts in place of masked text"),
 			"add the lines <extra_id_0> to <extra_id_99> to the vocabulary, in place of unused tokens")
@@ -35,7 +34,7 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	s.output = append(s.output[:0], a.Vocabulary.Class)
 	runs, after := 0, int32(-1) // after: the position after the last masked token
 	for position, token := range x.Tokens {
-		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID <= 0 {
+		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID == a.Vocabulary.Padding {
 			s.collapsed = append(s.collapsed, token)
 		} else {
 			if int32(position) != after {
@@ -60,24 +59,12 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	}
 	// UER-py pads the text to its old length, and the encoder takes this padding for text.
 	for a.KeepPadding && len(s.collapsed) < len(x.Tokens) {
-		s.collapsed = append(s.collapsed, a.Vocabulary.Padding)
+		s.collapsed = append(s.collapsed, max(a.Vocabulary.Padding, 0))
 	}
 	x.Ends[0] = int32(len(s.collapsed))
 	a.addInputs(b, s.collapsed, x.Ends)
 	a.addOutput(b, s.output)
 	return nil
-}
-
-// sentinels returns the tokens <extra_id_0>, <extra_id_1> and so on.
-func sentinels(vocabulary *vocab.Vocabulary) []int32 {
-	var ids []int32
-	for {
-		id, present := vocabulary.Lookup(fmt.Sprintf("<extra_id_%d>", len(ids)))
-		if !present {
-			return ids
-		}
-		ids = append(ids, id)
-	}
 }
 
 // maxCollapsedOutput bounds the output: 15 % of the tokens, at least one, each with its own sentinel, and three more.

@@ -107,6 +107,16 @@ func moveAside(weights string) (moved bool, err error) {
 	return true, durable.Rename(StatePath(weights), StatePath(aside))
 }
 
+// isOf reports whether the checkpoint at a path is of a training.
+func isOf(path, run string) bool {
+	f, err := Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return run != "" && f.Run == run
+}
+
 // clear makes room for new weights, which are on disk under a temporary name, and their state. Old ones are moved aside,
 // unless they are the same or may be overwritten. It reports whether they were moved.
 func clear(path string, weights *durable.File, overwrite bool) (moved bool, err error) {

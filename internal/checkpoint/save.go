@@ -18,6 +18,11 @@ import (
 // Path returns the path of a step's checkpoint: prefix-step.
 func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, step) }
 
+// Best returns the path of the checkpoint that is the best on held-out data: prefix-best.
+func Best(prefix string) string { return prefix + bestSuffix }
+
+const bestSuffix = "-best"
+
 // StatePath returns the path of the state file of the checkpoint at path.
 func StatePath(path string) string { return path + stateSuffix }
 
@@ -36,20 +41,26 @@ type Reader interface {
 	Read(p graph.Place, offset int, to []float32) error
 }
 
+// Save writes a checkpoint to prefix-step, as [SaveAs] does.
+func Save(prefix string, step int, layout *graph.Layout, memory Reader, state *State, overwrite bool) (Saved, error) {
+	return SaveAs(Path(prefix, step), layout, memory, state, overwrite)
+}
+
 // Saved is the result of a [Save].
 type Saved struct {
 	Path  string // of the weights
 	Aside string // where the weights of an earlier training were moved; "" if there were none
 }
 
-// Save writes a checkpoint to prefix-step. The values are copied from memory piece by piece. The weights come first, then
-// the state, if there is one, and both are on disk when Save returns. What was written is read again and compared with its
+// SaveAs writes a checkpoint to a path. The values are copied from memory piece by piece. The weights come first, then the
+// state, if there is one, and both are on disk when SaveAs returns. What was written is read again and compared with its
 // checksums.
 //
-// A checkpoint that is there is moved to [AsidePath], where it replaces one, unless it has the same weights or overwrite is
-// set. Nothing but checkpoints of uer is moved or replaced. At any moment, this checkpoint or the one before is whole.
-func Save(prefix string, step int, layout *graph.Layout, memory Reader, state *State, overwrite bool) (Saved, error) {
-	s := Saved{Path: Path(prefix, step)}
+// A checkpoint that is there is moved to [AsidePath], where it replaces one, unless it has the same weights, is of the same
+// training, or overwrite is set. Nothing but checkpoints of uer is moved or replaced. At any moment, this checkpoint or the one
+// before is whole.
+func SaveAs(path string, layout *graph.Layout, memory Reader, state *State, overwrite bool) (Saved, error) {
+	s := Saved{Path: path}
 	if err := checkHalted(layout, memory); err != nil {
 		return s, err
 	}
@@ -77,7 +88,7 @@ func Save(prefix string, step int, layout *graph.Layout, memory Reader, state *S
 	if err := cmp.Or(weights.Sync(), file.Sync()); err != nil {
 		return s, err
 	}
-	moved, err := clear(s.Path, weights, overwrite)
+	moved, err := clear(s.Path, weights, overwrite || state != nil && isOf(s.Path, state.Run))
 	if moved {
 		s.Aside = AsidePath(s.Path)
 	}

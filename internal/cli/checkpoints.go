@@ -71,6 +71,17 @@ func checkCheckpoints(options pretrainOptions, resumed *checkpoint.File, status 
 			replaced = append(replaced, path)
 		}
 	}
+	if best := checkpoint.Best(options.OutputModelPath); options.HeldOut.DevPath != "" {
+		if err := checkInputs(outputFlag, best, options.inputs()); err != nil {
+			return console.Hint(err, "choose another "+outputFlag+", so that both are kept")
+		}
+		if err := checkpoint.CheckAside(best); err != nil {
+			return adviseOutput(outputFlag, err)
+		}
+		if resumed == nil && checkpoint.Replaceable(best)(best) == nil {
+			replaced = append(replaced, best)
+		}
+	}
 	switch {
 	case replaced == nil:
 	case options.Overwrite:
@@ -84,7 +95,8 @@ func checkCheckpoints(options pretrainOptions, resumed *checkpoint.File, status 
 
 // inputs lists the files that a training reads.
 func (o *pretrainOptions) inputs() []input {
-	return []input{{"--dataset_path", o.DatasetPath}, {"--vocab_path", o.VocabPath}, {"--tgt_vocab_path", o.TargetVocabPath},
+	return []input{{"--dataset_path", o.DatasetPath}, {"--dev_path", o.HeldOut.DevPath},
+		{"--vocab_path", o.VocabPath}, {"--tgt_vocab_path", o.TargetVocabPath},
 		{"--pretrained_model_path", o.PretrainedModelPath}, {"--" + config.PathFlag, o.ConfigPath}}
 }
 

@@ -98,7 +98,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.SetVersionTemplate("uer {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
-	root.AddCommand(newPreprocess(streams), newPretrain(streams), newDevices(streams), newSelftest(streams))
+	root.AddCommand(newPreprocess(streams), newPretrain(streams), newEvaluate(streams), newDevices(streams), newSelftest(streams))
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -95,7 +95,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 }
 
 // commandInText matches indented commands with their arguments.
-var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:preprocess|pretrain|selftest|devices)\b.*)$`)
+var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:preprocess|pretrain|evaluate|selftest|devices)\b.*)$`)
 
 // TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
 // narrow terminal.
@@ -135,6 +135,14 @@ func checkCommand(t *testing.T, words []string) {
 		o.addFlags(flags)
 		parseFlags(t, flags, words[1:])
 		err = o.check()
+	case "evaluate":
+		var o evaluateOptions
+		o.addFlags(flags)
+		if !slices.Contains(words, "--vocab_path") && !slices.Contains(words, "--config_path") {
+			return // the settings are those of a checkpoint
+		}
+		parseFlags(t, flags, words[1:])
+		err = o.check(flags)
 	case "devices":
 		parseFlags(t, flags, words[1:])
 	default:

@@ -19,6 +19,9 @@ func groupedUsage(command *cobra.Command) error {
 	flags := map[string][]*pflag.Flag{}
 	width := 0
 	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
+		}
 		section := config.GroupOf(flag)
 		if flags[section] == nil {
 			sections = append(sections, section)
@@ -100,7 +103,7 @@ A command that fails or is stopped never leaves an incomplete file under its fin
 		{
 			Use:   "environment",
 			Short: "Where settings come from, and the environment variables that uer reads",
-			Long: `Every flag of preprocess, pretrain and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
+			Long: `Every flag of preprocess, pretrain, evaluate and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
 Variables override the configuration file of --config_path (JSON, YAML or TOML), and flags override both.
 
 Flags:

@@ -87,6 +87,11 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 		m.activations += pass.Activations + update.Activations
 		m.packed += pass.PackedWeights
 		m.scratch += max(pass.Scratch, update.Scratch)
+		if t.HeldOut != nil {
+			evaluation := t.HeldOut.Program.Usage()
+			m.activations += evaluation.Activations
+			m.packed += evaluation.PackedWeights
+		}
 	}
 	layout := &trainers[0].Optimizer.Program.Layout
 	const buffers = 4 << 20 // of both files of a checkpoint
@@ -100,25 +105,25 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 	return m
 }
 
-// part is a part of the memory with a note on it.
-type part struct {
+// share is a part of the memory with a note on it.
+type share struct {
 	name, note string
 	bytes      int64
 }
 
 // parts lists the parts that peak adds up.
-func (m memory) parts() []part {
-	list := []part{{"parameters", "", m.parameters}, {"gradients", "", m.gradients}, {"optimizer", "", m.optimizer},
+func (m memory) parts() []share {
+	list := []share{{"parameters", "", m.parameters}, {"gradients", "", m.gradients}, {"optimizer", "", m.optimizer},
 		{"activations", fmt.Sprintf("for batches without padding; %s in these steps", console.Bytes(m.used)), m.activations}}
 	if m.packed > 0 {
-		list = append(list, part{"packed", "copies of shared weights, for matrix products", m.packed})
+		list = append(list, share{"packed", "copies of shared weights, for matrix products", m.packed})
 	}
 	if m.gpu {
 		return list
 	}
-	return append(list, part{"scratch", "for operations while they run", m.scratch}, part{"batches", "made ahead", m.batches},
-		part{"checkpoint", "while it is written; a copy, if training goes on meanwhile", m.checkpoint}, part{"program", "and the vocabulary", m.program},
-		part{"dataset", "which the system may drop and read again", m.dataset})
+	return append(list, share{"scratch", "for operations while they run", m.scratch}, share{"batches", "made ahead", m.batches},
+		share{"checkpoint", "while it is written; a copy, if training goes on meanwhile", m.checkpoint}, share{"program", "and the vocabulary", m.program},
+		share{"dataset", "which the system may drop and read again", m.dataset})
 }
 
 // peak returns the memory needed for batches without any padding; a batch with padding uses less. On the CPU it is that of

@@ -70,3 +70,12 @@ func adviseOutput(flag string, err error) error {
 	}
 	return err
 }
+
+// locks are those of a command with several outputs.
+type locks []*durable.Lock
+
+func (l locks) release() {
+	for _, lock := range l {
+		lock.Release()
+	}
+}

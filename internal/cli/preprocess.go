@@ -15,6 +15,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/dataset"
+	"uer/internal/durable"
 	"uer/internal/instance"
 	"uer/internal/registry"
 	"uer/internal/task"
@@ -28,6 +29,10 @@ type preprocessOptions struct {
 	DatasetPath     string
 	Target          targetOptions
 	Settings        instance.Settings
+	Split           splitOptions
+	Shards          shardOptions
+
+	flags *pflag.FlagSet
 }
 
 const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
@@ -91,57 +96,144 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
 	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
 
+	o.Split.addFlags(paths, data)
+
 	hidden := config.NewGroup(flags, "Masking")
 	hidden.Bool(&s.Dynamic, "dynamic_masking", "store a single unmasked pass, which pretrain masks anew in every pass")
 	addMaskingFlags(hidden, &s.Masking, "mask spans instead of single tokens")
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
+
+	o.Shards.addFlags(config.NewGroup(flags, "Several machines"))
+	o.flags = flags
 }
 
-// preprocess reads the corpus, builds its instances and writes the dataset.
+// recorded returns the values of all flags that affect what is in the dataset. The content of files stands for their paths
+// elsewhere.
+func (o *preprocessOptions) recorded() map[string]string {
+	values := map[string]string{}
+	o.flags.VisitAll(func(flag *pflag.Flag) {
+		switch config.GroupOf(flag) {
+		case "", "Paths", "Run", "Several machines":
+			return
+		}
+		if flag.Name != "target" && flag.Name != "data_processor" { // two names of Settings.Target
+			values[flag.Name] = flag.Value.String()
+		}
+	})
+	return values
+}
+
+// preprocessing is one run of the command, whose settings have been checked.
+type preprocessing struct {
+	options  preprocessOptions
+	settings instance.Settings
+	text     *corpus.Corpus
+	streams  Streams
+	started  time.Time
+}
+
+// preprocess reads the corpus, builds its instances and writes the dataset, or does one step of that.
 func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
-	started := time.Now()
+	divided, err := options.Shards.used()
+	if err != nil {
+		return err
+	}
 	settings, err := readVocabularies(options)
 	if err != nil {
 		return err
 	}
-	err = checkInputs("--dataset_path", options.DatasetPath, []input{{"--corpus_path", options.CorpusPath},
-		{"--vocab_path", options.VocabPath}, {"--tgt_vocab_path", options.TargetVocabPath}})
+	if err := options.Split.check(options.DatasetPath); err != nil {
+		return err
+	}
+	locks, err := options.lock(streams.Err)
 	if err != nil {
 		return err
 	}
-	lock, err := lockOutput("--dataset_path", options.DatasetPath, streams.Err)
-	if err != nil {
-		return err
-	}
-	defer lock.Release()
-	text, err := corpus.Open(options.CorpusPath)
+	defer locks.release()
+	text, err := corpus.Open(corpus.Options{Paths: []string{options.CorpusPath}})
 	if err != nil {
 		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
 
-	writer, err := dataset.Create(options.DatasetPath, describeDataset(settings))
-	if err != nil {
-		return err
-	}
-	defer writer.Abort()
+	p := &preprocessing{options: options, settings: settings, text: text, streams: streams}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", options.CorpusPath, console.Bytes(int64(text.Size)))
 	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
+	for _, part := range p.parts() {
+		if err := part.run(ctx, divided); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
-	status := console.NewStatus(streams.Err)
-	statistics, err := instance.Build(ctx, settings, text, writer.Append,
-		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
-	status.Done("")
+// run makes one dataset, or does one step of that if the work is divided.
+func (p *preprocessing) run(ctx context.Context, divided bool) error {
+	p.started = time.Now()
+	switch {
+	case p.options.Shards.Plan:
+		return p.plan(ctx)
+	case p.options.Shards.Merge:
+		return p.merge(ctx)
+	case divided:
+		return p.shards(ctx)
+	}
+	statistics, err := p.build(ctx, p.options.DatasetPath, p.settings)
 	if err != nil {
 		return err
 	}
-	totals := dataset.Totals{Documents: statistics.Documents, Tokens: statistics.Tokens, Unknown: statistics.Unknown}
-	if err := writer.Close(totals); err != nil {
-		return err
+	return p.summarize(statistics)
+}
+
+// build writes the dataset of the whole corpus, or of a section of it, which may be one without instances: then there is
+// no file.
+func (p *preprocessing) build(ctx context.Context, path string, settings instance.Settings) (instance.Statistics, error) {
+	writer, err := dataset.Create(path, describeDataset(settings))
+	if err != nil {
+		return instance.Statistics{}, err
 	}
-	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
+	defer writer.Abort()
+	status, started := console.NewStatus(p.streams.Err), time.Now()
+	statistics, err := instance.Build(ctx, settings, p.text, writer.NewRows, writer.Write,
+		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
+	status.Done("")
+	if err != nil || statistics.Instances == 0 {
+		return statistics, err
+	}
+	return statistics, writer.Close(totals(statistics))
+}
+
+func totals(s instance.Statistics) dataset.Totals {
+	return dataset.Totals{Documents: s.Documents, Tokens: s.Tokens, Unknown: s.Unknown}
+}
+
+// lock checks the datasets to write, and locks them unless other processes share the work.
+func (o *preprocessOptions) lock(status io.Writer) (held locks, err error) {
+	inputs := []input{{"--corpus_path", o.CorpusPath}, {"--vocab_path", o.VocabPath}, {"--tgt_vocab_path", o.TargetVocabPath}}
+	shared, err := o.Shards.used()
+	if err != nil {
+		return nil, err
+	}
+	for _, output := range []input{{"--dataset_path", o.DatasetPath}, {"--dev_path", o.Split.DevPath}} {
+		if output.path == "" && output.flag == "--dev_path" {
+			continue
+		}
+		err := checkInputs(output.flag, output.path, inputs)
+		if err == nil && shared && !o.Shards.Merge {
+			err = checkOutput(output.flag, output.path)
+		} else if err == nil {
+			var lock *durable.Lock
+			lock, err = lockOutput(output.flag, output.path, status)
+			held = append(held, lock)
+		}
+		if err != nil {
+			held.release()
+			return nil, err
+		}
+	}
+	return held, nil
 }
 
 // readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
@@ -184,20 +276,21 @@ func progressLine(p instance.Progress, elapsed time.Duration) string {
 }
 
 // summarize prints what is in the finished dataset.
-func summarize(w io.Writer, path string, settings instance.Settings, s instance.Statistics, elapsed time.Duration) error {
+func (p *preprocessing) summarize(s instance.Statistics) error {
+	w, path := p.streams.Err, p.options.DatasetPath
 	file, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("read the size of the dataset: %w", err)
 	}
 	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
-		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
+		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(time.Since(p.started)))
 	percent := func(part int64) float64 { return 100 * float64(part) / float64(max(s.Tokens, 1)) }
 	fmt.Fprintf(w, "         %s; %.1f%% unknown", counted(s.Tokens, "token"), percent(s.Unknown))
 	if s.Masked > 0 {
 		fmt.Fprintf(w, "; %.1f%% masked", percent(s.Masked))
 	}
 	if s.Skipped > 0 {
-		fmt.Fprintf(w, "\n         %s skipped, unusable for target %s", counted(s.Skipped, "line"), settings.Target)
+		fmt.Fprintf(w, "\n         %s skipped, unusable for target %s", counted(s.Skipped, "line"), p.settings.Target)
 	}
 	const batchSize = 32
 	_, err = fmt.Fprintf(w, "\n         %s per pass with batch_size %d\n",

@@ -55,6 +55,7 @@ type pretrainOptions struct {
 	WeightDecay  float64
 	ClipGradNorm float64
 
+	HeldOut heldOutOptions
 	Devices deviceOptions
 	DryRun  bool
 
@@ -169,6 +170,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
 
+	o.HeldOut.addFlags(flags)
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
@@ -206,6 +208,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
+		return err
+	}
+	if err := o.HeldOut.check(flags); err != nil {
 		return err
 	}
 	if err := o.Devices.check(); err != nil {

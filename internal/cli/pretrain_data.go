@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -20,6 +21,7 @@ type trainingData struct {
 	vocabulary       *vocab.Vocabulary
 	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
+	heldOut          *dataset.Dataset // nil without --dev_path
 	resumed          *checkpoint.File // what training continues from; nil at the beginning
 }
 
@@ -57,8 +59,8 @@ func openData(options pretrainOptions, resumed *checkpoint.File) (data trainingD
 	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
 		return data, moved(err, "--dataset_path", resumed)
 	}
-	if err := data.check(options); err != nil {
-		return data, errors.Join(err, data.dataset.Close())
+	if err := cmp.Or(data.check(options), data.openHeldOut(options)); err != nil {
+		return data, errors.Join(err, data.close())
 	}
 	return data, nil
 }

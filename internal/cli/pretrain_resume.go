@@ -25,6 +25,7 @@ import (
 var mayChange = []string{
 	"dataset_path", "vocab_path", "tgt_vocab_path", "output_model_path",
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps",
+	"dev_path", "eval_steps", "patience",
 	"scheduler", "learning_rate", "warmup", "beta1", "beta2", "weight_decay", "clip_grad_norm",
 	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "recompute",
 }

@@ -31,7 +31,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.dataset.Close()) }()
+	defer func() { err = errors.Join(err, data.close()) }()
 	had := newBudget()
 	if err := had.checkBatches(options, data); err != nil {
 		return err
@@ -95,6 +95,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
+	if err := setForward(options, data, ranks); err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters, err := initialParameters(options, data, m, streams.Err)
@@ -145,7 +148,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath, Overwrite: options.Overwrite, KeepCheckpoints: options.KeepCheckpoints,
 		},
-		Model: m, Batches: r.batches, Collective: r.connection,
+		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
 	t.Optimizer, err = optimizer.New(optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
@@ -188,6 +191,12 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if err != nil {
 		return err
 	}
+	printMatch(path, match, m, status)
+	return nil
+}
+
+// printMatch prints which parameters of a model are in a file.
+func printMatch(path string, match checkpoint.Match, m *model.Model, status io.Writer) {
 	fmt.Fprintf(status, "Weights  %s: %d of %d tensors\n", path, match.Loaded, len(m.Program.Parameters))
 	if len(match.Missing) > 0 {
 		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
@@ -195,7 +204,6 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if len(match.Unused) > 0 {
 		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
 	}
-	return nil
 }
 
 // some joins the first few names of a list.
@@ -217,6 +225,7 @@ func announce(options pretrainOptions, data trainingData, needed memory, ranks [
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
 		counted(int64(stepsPerPass(options, data)), "step"))
+	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
 		console.Bytes(needed.peak()))

@@ -14,6 +14,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
+	"uer/internal/trainer"
 )
 
 // rank holds what each replica of the model has to itself: a device and a part of the data.
@@ -21,6 +22,7 @@ type rank struct {
 	device     device.Device
 	batches    *batch.Loader
 	connection collective.Collective // to the other ranks; nil if there are none
+	heldOut    *trainer.HeldOut      // nil without --dev_path
 }
 
 // openRanks opens all ranks of this process.
@@ -64,6 +66,10 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	}
 	if connection.Size() > 1 {
 		r.connection = connection
+	}
+	if r.heldOut, err = data.newHeldOut(options, r.connection); err != nil {
+		closeRanks([]rank{r})
+		return rank{}, err
 	}
 	return r, nil
 }

@@ -126,6 +126,11 @@ func (g Group) Text(to *string, name, value, usage string) {
 	g.add(name, text{to}, usage)
 }
 
+// Texts adds a list of strings, such as paths.
+func (g Group) Texts(to *[]string, name, usage string) {
+	g.add(name, texts{to}, usage)
+}
+
 // Bool adds a flag that is off unless it is given.
 func (g Group) Bool(to *bool, name, usage string) {
 	g.add(name, boolean{to}, usage).NoOptDefVal = "true"

@@ -40,6 +40,9 @@ func Load(flags *pflag.FlagSet) error {
 
 // load sets the flags. The default configuration file is read only if that is wanted.
 func load(flags *pflag.FlagSet, defaultFile bool) error {
+	if err := checkIgnored(flags); err != nil {
+		return err
+	}
 	settings := viper.New()
 	settings.SetEnvPrefix("uer")
 	settings.AutomaticEnv()
@@ -63,7 +66,7 @@ func load(flags *pflag.FlagSet, defaultFile bool) error {
 		if os.Getenv(variable(flag.Name)) != "" {
 			source, place = environmentKey, variable(flag.Name)
 		}
-		if err := flag.Value.Set(format(settings.Get(flag.Name))); err != nil {
+		if err := flag.Value.Set(format(settings.Get(flag.Name), flag.Value)); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", place, err))
 		}
 		flag.Annotations[source] = []string{"true"}
@@ -169,12 +172,15 @@ func checkKeys(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 }
 
 // format formats a value from a file as the user would type it after a flag.
-func format(value any) string {
+func format(value any, flag pflag.Value) string {
 	switch value := value.(type) {
 	case []any:
 		words := make([]string, len(value))
 		for i, item := range value {
-			words[i] = format(item)
+			words[i] = format(item, flag)
+		}
+		if items, isList := flag.(list); isList {
+			return strings.Join(words, items.separator())
 		}
 		return strings.Join(words, ",")
 	case json.Number:
@@ -185,7 +191,7 @@ func format(value any) string {
 		if err != nil {
 			return value.String()
 		}
-		return format(number)
+		return format(number, flag)
 	case float64:
 		return strconv.FormatFloat(value, 'f', -1, 64)
 	default:

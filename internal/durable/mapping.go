@@ -2,6 +2,8 @@ package durable
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -185,4 +187,21 @@ func mappingAt(address uintptr) (found *Mapping) {
 		return found == nil
 	})
 	return found
+}
+
+// MapCopy maps a copy of what is read from a pipe. The copy is a temporary file in TMPDIR that has no name, so that it is
+// gone when the process ends, however it ends. name stands for the pipe in errors.
+func MapCopy(name string, from io.Reader) (*Mapping, error) {
+	file, err := os.CreateTemp("", "uer-*")
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(file, from); err != nil {
+		return nil, fmt.Errorf("copy %s to a temporary file in %s: %w", name, os.TempDir(), bare(err))
+	}
+	return mapFile(name, file)
 }

@@ -195,14 +195,14 @@ func newProcess(t *testing.T, s *Settings, lines []string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.portion.masks = []task.Mask{}
+	w.portion = &portion{rows: newCopies()}
 	return &process{t, w, random.NewPython(random.Seed(s.Seed)...), lines}
 }
 
 // document tokenizes a document.
 func (p *process) document(sentences ...string) document {
 	p.Helper()
-	if _, err := p.worker.read(corpus.Document{Sentences: sentences}); err != nil {
+	if err := p.worker.tokenize(corpus.Document{Sentences: sentences}); err != nil {
 		p.Fatal(err)
 	}
 	d := p.worker.document
@@ -227,12 +227,12 @@ func (p *process) eachLine(lines []string) {
 
 // fullSentences builds the documents of earlier passes again in each pass, as UER-py does.
 func (p *process) fullSentences() {
-	var buffer []document
+	var all []document
 	for range p.settings.passes() {
 		for _, line := range p.lines {
-			buffer = append(buffer, p.document(line))
+			all = append(all, p.document(line))
 		}
-		pieces := p.join(buffer, 0)
+		pieces := p.settings.join(buffer{documents: all})
 		for i := range pieces {
 			buildPiece(p.worker, pieces, i, p.generator)
 		}
@@ -293,7 +293,7 @@ func (p *process) run() []task.Instance {
 	default:
 		p.eachLine(p.lines)
 	}
-	return p.portion.instances
+	return p.portion.rows.(*copies).instances
 }
 
 func TestDatasetsOfUER(t *testing.T) {

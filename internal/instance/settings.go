@@ -3,6 +3,7 @@ package instance
 import (
 	"fmt"
 
+	"uer/internal/corpus"
 	"uer/internal/masking"
 	"uer/internal/registry"
 	"uer/internal/task"
@@ -23,13 +24,16 @@ type Settings struct {
 
 	SequenceLength           int     // maximum number of an instance's inputs
 	DupFactor                int     // passes through the corpus, each with its own masks
+	LongSentences            string  // "cut" or "split": what bert and albert do with a sentence longer than an instance
 	ShortSequenceProbability float64 // share of the documents that bert and albert cut into shorter instances
 	DocumentsBufferSize      int     // documents that bert takes random sentences from, or that FullSentences joins
 	FullSentences            bool    // mlm and t5: instances run on from document to document
 	Dynamic                  bool    // masks are drawn during training, so that one pass is enough
 	Masking                  masking.Options
 	Seed                     int64
-	Workers                  int // goroutines; the instances do not depend on their number
+	Split                    Split    // the documents that instances are made of
+	Section                  *Section // the part of the corpus that instances are made of; nil for all of it
+	Workers                  int      // goroutines; the instances do not depend on their number
 }
 
 // Check returns an error if a setting is missing or out of range.
@@ -105,4 +109,17 @@ func (s *Settings) passes() int {
 		return 1
 	}
 	return s.DupFactor
+}
+
+// division is how the corpus is divided into documents: runs of lines where the target needs sentences, else single lines.
+func (s *Settings) division() corpus.Division {
+	if task.ByName[s.Target].Corpus == task.SentenceLines {
+		return corpus.ByBlankLine
+	}
+	return corpus.ByLine
+}
+
+// buffered reports whether instances are made of a buffer of documents: of several together, or in several passes.
+func (s *Settings) buffered() bool {
+	return ByTarget[s.Target].needsOthers || s.FullSentences || s.passes() > 1
 }

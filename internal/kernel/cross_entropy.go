@@ -9,7 +9,7 @@ type CrossEntropy struct {
 	Rows, Width, Classes    int
 	Hidden, Weight, Bias    []float32 // [rows, width], [classes, width], [classes]; nil Bias: none
 	Labels                  []int32   // [rows]
-	DHidden, DWeight, DBias Output    // gradients of the loss, as their operands; without Bias no DBias
+	DHidden, DWeight, DBias Output    // gradients of the loss, as their operands; nil To: not wanted
 	Scratch                 []float32 // CrossEntropyScratch elements
 	Precision               Precision // of the factors of the products
 }
@@ -72,8 +72,8 @@ func (p *CrossEntropy) check() {
 	requireOptional("Bias", p.Bias, p.Classes)
 	requireLength("Labels", len(p.Labels), p.Rows)
 	requireBelow("Labels", p.Labels, p.Classes)
-	requireLength("DHidden", len(p.DHidden.To), len(p.Hidden))
-	requireLength("DWeight", len(p.DWeight.To), len(p.Weight))
+	requireOptional("DHidden", p.DHidden.To, len(p.Hidden))
+	requireOptional("DWeight", p.DWeight.To, len(p.Weight))
 	requireOptional("DBias", p.DBias.To, p.Classes)
 	requireScratch(p.Scratch, CrossEntropyScratch(p.Rows, p.Width, p.Classes))
 }
@@ -86,7 +86,6 @@ func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, 
 	sums := p.Scratch[nLogits:][:nSums]              // [tiles, classes]
 	results := p.Scratch[nLogits+nSums:][:nResults]  // [n, 2]
 	hidden := p.Hidden[first*p.Width : last*p.Width] // [n, width]
-	dhidden := p.DHidden.Slice(first*p.Width, last*p.Width)
 	dweight, dbias := p.DWeight, p.DBias
 	if first > 0 {
 		dweight.Accumulate, dbias.Accumulate = true, true
@@ -94,10 +93,15 @@ func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, 
 	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true,
 		C: logits, Bias: p.Bias})
 	c.softmaxRows(p, logits, sums, results, p.Labels[first:last])
-	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight,
-		C: dhidden.To, Accumulate: dhidden.Accumulate})
-	c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden,
-		C: dweight.To, Accumulate: dweight.Accumulate})
+	if p.DHidden.To != nil {
+		dhidden := p.DHidden.Slice(first*p.Width, last*p.Width)
+		c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight,
+			C: dhidden.To, Accumulate: dhidden.Accumulate})
+	}
+	if p.DWeight.To != nil {
+		c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden,
+			C: dweight.To, Accumulate: dweight.Accumulate})
+	}
 	c.sumBlocks(dbias, sums, p.Classes)
 	for i := 0; i < len(results); i += 2 {
 		loss += float64(results[i])

@@ -146,6 +146,31 @@ func TestCrossEntropyWithoutRows(t *testing.T) {
 	}
 }
 
+// TestCrossEntropyWithoutGradients leaves out each gradient in turn, and all: the rest keeps its bits.
+func TestCrossEntropyWithoutGradients(t *testing.T) {
+	for _, set := range testedSets() {
+		c := newTestCPU(t, set, 2)
+		want := newCrossEntropy(70, 7, 4099, true)
+		loss, correct := c.CrossEntropy(want)
+		for left := range 8 {
+			p := newCrossEntropy(70, 7, 4099, true)
+			for i, out := range []*Output{&p.DHidden, &p.DWeight, &p.DBias} {
+				if left&(1<<i) != 0 {
+					out.To = nil
+				}
+			}
+			if got, gotCorrect := c.CrossEntropy(p); got != loss || gotCorrect != correct {
+				t.Errorf("%s: loss %v, %d correct; with all gradients %v, %d", set, got, gotCorrect, loss, correct)
+			}
+			for _, pair := range [][2]Output{{p.DHidden, want.DHidden}, {p.DWeight, want.DWeight}, {p.DBias, want.DBias}} {
+				if pair[0].To != nil && !slices.Equal(pair[0].To, pair[1].To) {
+					t.Errorf("%s: a gradient differs without others (%b)", set, left)
+				}
+			}
+		}
+	}
+}
+
 // TestCrossEntropyCountsTheFirstLargest sets logits through the bias.
 func TestCrossEntropyCountsTheFirstLargest(t *testing.T) {
 	const classes = 3000 // several blocks of classes

@@ -1,6 +1,6 @@
 // Package masking chooses the tokens that a masked language model has to predict, and hides them.
 //
-// It reproduces UER-py's masking draw for draw, given a generator in the same state: 15 % of the tokens are chosen,
+// It reproduces UER-py's masking draw for draw, given its generator in the same state: 15 % of the tokens are chosen,
 // singly or in spans; 80 % of those become [MASK], 10 % a random token, and 10 % stay as they are.
 package masking
 
@@ -36,6 +36,7 @@ type Masker struct {
 
 	cumulative []float64 // sums of p(1-p)^(length-1) up to each length
 	units      []unit
+	swap       func(i, j int) // exchanges two units
 }
 
 // unit is a token or span that is masked as a whole.
@@ -44,6 +45,7 @@ type unit struct{ start, length int32 }
 // New returns a Masker. With spans, the probability must be in (0, 1] and the length at least 1.
 func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 	m := &Masker{Vocabulary: vocabulary, Options: options}
+	m.swap = func(i, j int) { m.units[i], m.units[j] = m.units[j], m.units[i] }
 	if !options.Span {
 		return m, nil
 	}
@@ -66,18 +68,17 @@ func New(vocabulary *vocab.Vocabulary, options Options) (*Masker, error) {
 // padding at the end, it chooses 15 % of the tokens, at least one; a span that would exceed this number is skipped.
 // [CLS], [SEP] and padding are not chosen, except that a span may extend over [SEP]. Each chosen token, or each span as
 // a whole, becomes [MASK] (80 %), random tokens (10 %) or stays (10 %). Random numbers are drawn in UER-py's order.
-func (m *Masker) Mask(tokens []int32, generator *random.Python, masks []task.Mask) []task.Mask {
+func (m *Masker) Mask(tokens []int32, generator random.Generator, masks []task.Mask) []task.Mask {
 	n := len(tokens)
 	for n > 0 && tokens[n-1] == m.Vocabulary.Padding {
 		n--
 	}
 	m.choose(tokens[:n], generator)
-	units := m.units
-	generator.Shuffle(len(units), func(i, j int) { units[i], units[j] = units[j], units[i] })
+	generator.Shuffle(len(m.units), m.swap)
 
 	before := len(masks)
 	wanted := before + predicted(n)
-	for _, u := range units {
+	for _, u := range m.units {
 		if len(masks) >= wanted {
 			break
 		}
@@ -99,7 +100,7 @@ func predicted(n int) int {
 }
 
 // choose divides the tokens into the units that may be masked.
-func (m *Masker) choose(tokens []int32, generator *random.Python) {
+func (m *Masker) choose(tokens []int32, generator random.Generator) {
 	m.units = m.units[:0]
 	for i := int32(0); i < int32(len(tokens)); i++ {
 		switch tokens[i] {
@@ -116,7 +117,7 @@ func (m *Masker) choose(tokens []int32, generator *random.Python) {
 }
 
 // spanLength draws the length of a span.
-func (m *Masker) spanLength(generator *random.Python) int32 {
+func (m *Masker) spanLength(generator random.Generator) int32 {
 	last := len(m.cumulative) - 1
 	x := m.cumulative[last] * generator.Float64()
 	for length, sum := range m.cumulative[:last] {
@@ -128,7 +129,7 @@ func (m *Masker) spanLength(generator *random.Python) int32 {
 }
 
 // hide replaces the tokens of a unit.
-func (m *Masker) hide(tokens []int32, generator *random.Python) {
+func (m *Masker) hide(tokens []int32, generator random.Generator) {
 	u := generator.Float64()
 	if u >= randomShare {
 		return
@@ -142,7 +143,7 @@ func (m *Masker) hide(tokens []int32, generator *random.Python) {
 }
 
 // randomToken draws any token except padding, [CLS], [SEP] and [MASK].
-func (m *Masker) randomToken(generator *random.Python) int32 {
+func (m *Masker) randomToken(generator random.Generator) int32 {
 	for {
 		id := int32(generator.Between(1, m.Vocabulary.Size()-1))
 		switch id {

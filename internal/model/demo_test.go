@@ -45,7 +45,7 @@ func openDemo(t testing.TB) *demo {
 	for i := range 30 { // for t5
 		text = fmt.Appendf(text, "<extra_id_%d>\n", i)
 	}
-	vocabulary, err := vocab.Parse("demo_vocab.txt", text)
+	vocabulary, err := vocab.Parse("demo_vocab.txt", text, vocab.Special{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 	if err := os.WriteFile(path, []byte(demoText(t, target)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text, err := corpus.Open(path)
+	text, err := corpus.Open(corpus.Options{Paths: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 		t.Fatal(err)
 	}
 	defer writer.Abort()
-	if _, err := instance.Build(context.Background(), settings, text, writer.Append, nil); err != nil {
+	if _, err := instance.Build(context.Background(), settings, text, writer.NewRows, writer.Write, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := writer.Close(metadata.Totals); err != nil {

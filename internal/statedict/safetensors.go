@@ -311,6 +311,13 @@ func Floats(name string, shape []int, read func(offset int, to []float32) error)
 	return Entry{Name: name, Type: "F32", Shape: shape, Write: func(w io.Writer) error { return writeFloats(w, count, read) }}
 }
 
+// Integers returns an entry of int32 values.
+func Integers(name string, values []int32) Entry {
+	return Entry{Name: name, Type: "I32", Shape: []int{len(values)}, Write: func(w io.Writer) error {
+		return binary.Write(w, binary.LittleEndian, values)
+	}}
+}
+
 // writeFloats writes count little-endian float32, which it reads and encodes piece by piece.
 func writeFloats(w io.Writer, count int, read func(offset int, to []float32) error) error {
 	const limit = 1 << 18

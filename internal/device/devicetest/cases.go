@@ -143,6 +143,15 @@ var Cases = []Case{
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.CrossEntropy{Bias: true}, p[0], p[1], p[2], input("labels"))
 		}},
+	{"cross entropy of an output layer that is not trained", [][]int{{4, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			weight, bias := frozen(b, "classes", 9, 5), frozen(b, "bias of classes", 9)
+			return b.Apply(op.CrossEntropy{Bias: true}, p[0], weight, bias, input("labels"))
+		}},
+	{"cross entropy of an input that is not trained", [][]int{{9, 5}, {9}}, map[string][]int32{"labels": {3, 0, 8, 3}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.CrossEntropy{Bias: true}, frozen(b, "hidden", 4, 5), p[0], p[1], input("labels"))
+		}},
 	{DeclaresParameter, [][]int{{4, 5}, {9, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			first := b.Apply(op.CrossEntropy{}, p[0], p[1], input("labels"))
@@ -159,4 +168,13 @@ func recurrentLayer(o op.Recurrent) func(*graph.Builder, []*graph.Node, func(str
 
 func rowsOf(b *graph.Builder) *graph.Node   { return b.Named("rows") }
 func startsOf(b *graph.Builder) *graph.Node { return b.Named("starts") }
-func square(b *graph.Builder) *graph.Node   { return b.Parameter("square", 5, 5) }
+
+// frozen is a parameter that is not trained.
+func frozen(b *graph.Builder, name string, shape ...int) *graph.Node {
+	if n := b.Named(name); n != nil {
+		return n
+	}
+	return b.Frozen(name, shape...)
+}
+
+func square(b *graph.Builder) *graph.Node { return b.Parameter("square", 5, 5) }

@@ -35,6 +35,11 @@ DEVFN double sqrt(double a) { return __builtin_sqrt(a); }
 DEVFN double fabs(double a) { return __builtin_fabs(a); }
 DEVFN unsigned __float_as_uint(float f) { return __builtin_bit_cast(unsigned, f); }
 DEVFN float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
+
+// Vector4 is what one access moves, at a multiple of 16 bytes.
+typedef float Vector4 __attribute__((vector_size(16)));
+DEVFN Vector4 *vector4_at(float *p) { return (Vector4 *)p; }
+DEVFN const Vector4 *vector4_at(const float *p) { return (const Vector4 *)p; }
 #endif
 
 #ifndef DEVFN

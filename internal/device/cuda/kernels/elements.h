@@ -16,21 +16,18 @@ DEVFN Four all_four(float x) {
 	return f;
 }
 
-// Vector4 is what one access moves.
-typedef float Vector4 __attribute__((vector_size(16)));
-
 DEVFN bool aligned(const void *p) { return ((size_t)p & 15) == 0; }
 
 // load4 and store4 need aligned memory.
 DEVFN Four load4(const float *p) {
-	Vector4 v = *(const Vector4 *)p;
+	Vector4 v = *vector4_at(p);
 	Four f;
 	for (int j = 0; j < 4; j++) f.at[j] = v[j];
 	return f;
 }
 DEVFN void store4(float *p, const Four &f) {
 	Vector4 v = {f.at[0], f.at[1], f.at[2], f.at[3]};
-	*(Vector4 *)p = v;
+	*vector4_at(p) = v;
 }
 
 // read4 reads the first `left` of four elements; others are 0.

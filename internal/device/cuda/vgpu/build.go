@@ -112,7 +112,7 @@ func newBuilder(folder string, report io.Writer) (*builder, error) {
 	b := &builder{
 		compiler: compiler, source: source, kernels: filepath.Join(source, "../kernels"), build: folder, report: report,
 	}
-	return b, os.MkdirAll(filepath.Join(folder, "twins"), 0o777)
+	return b, os.MkdirAll(folder, 0o777)
 }
 
 // lock keeps other processes from building in the folder: the tests of several packages may want it at once.
@@ -133,11 +133,31 @@ func (b *builder) libraries() error {
 	if err := makeAll(slices.Concat(driver, blas, []*target{b.tool()}), b.report); err != nil {
 		return err
 	}
+	if err := b.forgetTwins(); err != nil {
+		return err
+	}
 	cuda := b.library("libcuda.so.1", driver)
 	if err := makeAll([]*target{cuda}, b.report); err != nil {
 		return err
 	}
 	return makeAll([]*target{b.library("libcublasLt.so.13", append(blas, cuda))}, b.report)
+}
+
+// forgetTwins removes all twins if the runtime that they were compiled for has another interface. Those that the driver
+// had made would be used as they are.
+func (b *builder) forgetTwins() error {
+	twins := filepath.Join(b.build, "twins")
+	t := &target{output: filepath.Join(twins, "interface"), inputs: []string{filepath.Join(b.source, "runtime")}}
+	if err := t.setKey(); err != nil {
+		return err
+	}
+	if key, err := os.ReadFile(t.keyFile()); err == nil && string(key) == t.key {
+		return nil
+	}
+	if err := os.RemoveAll(twins); err != nil {
+		return err
+	}
+	return errors.Join(os.MkdirAll(twins, 0o777), os.WriteFile(t.keyFile(), []byte(t.key), 0o666))
 }
 
 // objects are the object files of a folder of sources.
@@ -213,18 +233,19 @@ func twinName(ptx []byte) string {
 }
 
 // twin is a library of kernels for the processor. No product is fused with a sum that the source did not fuse, so that
-// float32 has the bits that it has on a GPU.
+// float32 has the bits that it has on a GPU. Twins are not faster with more than -O1.
 func (b *builder) twin(name, source string, flags ...string) *target {
 	t := &target{output: filepath.Join(b.build, "twins", name+".so")}
-	t.command = append([]string{b.compiler, "-std=c++17", "-g1", "-fPIC", "-shared", "-march=native", "-ffp-contract=off",
-		"-fno-strict-aliasing", "-Wno-unknown-pragmas", "-DUER_VGPU", "-I", filepath.Join(b.source, "runtime")}, flags...)
+	t.command = append([]string{b.compiler, "-std=c++17", "-O1", "-g1", "-fPIC", "-shared", "-march=native",
+		"-ffp-contract=off", "-fno-strict-aliasing", "-Wno-unknown-pragmas", "-DUER_VGPU",
+		"-I", filepath.Join(b.source, "runtime")}, flags...)
 	t.command = append(t.command, "-x", "c++", source, "-x", "none", filepath.Join(b.build, "libcuda.so.1"), "-o")
 	t.inputs = []string{source, filepath.Join(b.source, "runtime")}
 	return t
 }
 
 func (b *builder) sourceTwin(source, name string) *target {
-	t := b.twin(name+".source", source, "-O2", "-mtls-dialect=gnu2")
+	t := b.twin(name+".source", source, "-mtls-dialect=gnu2")
 	t.name = "the twin of " + source
 	t.inputs = append(t.inputs, filepath.Dir(source)) // the headers beside it
 	return t
@@ -240,7 +261,7 @@ func (b *builder) translated(module string, ptx []byte, name string) (*target, e
 	if err := os.WriteFile(source, text, 0o666); err != nil {
 		return nil, err
 	}
-	t := b.twin(name+".ptx", source, "-O1")
+	t := b.twin(name+".ptx", source)
 	t.name = "the twin of " + module
 	return t, nil
 }

@@ -33,12 +33,12 @@ func TestCheck(t *testing.T) {
 		t.Skip("the checks need clang-19 and libclang-rt-19-dev")
 	}
 	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically",
-		"numbers", "spins")
+		"numbers", "spins", "tensor_products", "tensor_products_by_rows")
 	var out strings.Builder
 	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, time.Hour, &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"7 kernels,    7 launches", "mutants: 3 of 3 noticed, 0 not tried"} {
+	for _, want := range []string{"7 kernels,    7 launches", "2 kernels,    2 launches", "mutants: 8 of 8 noticed, 0 not tried"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %q:\n%s", want, &out)
 		}
@@ -102,5 +102,32 @@ func TestMutants(t *testing.T) {
 	}
 	if !strings.Contains(mutants[1].text, "\t__syncthreads(); (void)0;") {
 		t.Errorf("the second mutant is %q", mutants[1].text)
+	}
+}
+
+// The PTX of the tests' kernels is what clang makes of their sources.
+func TestPTX(t *testing.T) {
+	if _, err := exec.LookPath(clang); err != nil {
+		t.Skip("needs clang-19")
+	}
+	source, err := sources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range slicesOf(source, "test/*/*.cu") {
+		command := exec.Command(clang, "-x", "cuda", "--cuda-device-only", "-nocudainc", "-nocudalib", "-O3", "-ffp-contract=off",
+			"-std=c++17", "--cuda-gpu-arch=sm_80", "--cuda-feature=+ptx71", "-S", filepath.Base(file), "-o", "-")
+		command.Dir = filepath.Dir(file)
+		got, err := command.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(strings.TrimSuffix(file, ".cu") + ".ptx")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(want) {
+			t.Errorf("%s is not what clang makes of its source", strings.TrimSuffix(file, ".cu")+".ptx")
+		}
 	}
 }

@@ -2,7 +2,7 @@
 #include <map>
 
 #include "device.h"
-#include "limits.h"
+#include "launch_limits.h"
 #include "options.h"
 #include "report.h"
 

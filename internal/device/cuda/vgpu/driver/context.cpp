@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <system_error>
 
 #include "device.h"
 #include "handles.h"
@@ -46,14 +47,18 @@ void CUctx_st::destroy() {
 	device.memory.release_all(this);
 }
 
-Point CUctx_st::submit(CUstream stream, std::function<void()> run) {
-	std::vector<Point> after;
-	if (stream == nullptr) {
-		for (CUstream other : streams()) {
-			if (!(other->flags & CU_STREAM_NON_BLOCKING)) after.push_back(other->last());
-		}
-		return legacy_->submit(std::move(after), std::move(run));
+std::vector<Point> CUctx_st::last(CUstream stream) {
+	if (stream != nullptr) return {stream->last()};
+	std::vector<Point> points = {legacy_->last()};
+	for (CUstream other : streams()) {
+		if (!(other->flags & CU_STREAM_NON_BLOCKING)) points.push_back(other->last());
 	}
+	return points;
+}
+
+Point CUctx_st::submit(CUstream stream, std::function<void()> run) {
+	if (stream == nullptr) return legacy_->submit(last(nullptr), std::move(run));
+	std::vector<Point> after;
 	if (!(stream->flags & CU_STREAM_NON_BLOCKING)) after.push_back(legacy_->last());
 	return stream->submit(std::move(after), std::move(run));
 }
@@ -101,6 +106,16 @@ static CUresult known_context(const char *caller, Context *context) {
 	return CUDA_SUCCESS;
 }
 
+static CUresult create_context(CUcontext *context, Device &device, unsigned flags) {
+	try {
+		*context = new CUctx_st(device, flags);
+	} catch (const std::system_error &) { // no more threads
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	}
+	Handles<Context>::add(*context);
+	return CUDA_SUCCESS;
+}
+
 } // namespace vgpu
 
 extern "C" {
@@ -111,10 +126,10 @@ CUresult cuDevicePrimaryCtxRetain(CUcontext *context, CUdevice number) {
 	if (d == nullptr) return CUDA_ERROR_INVALID_DEVICE;
 	if (context == nullptr) return CUDA_ERROR_INVALID_VALUE;
 	std::lock_guard<std::mutex> lock(d->mutex);
-	if (d->primary_references++ == 0) {
-		d->primary = new CUctx_st(*d, d->primary_flags);
-		Handles<Context>::add(d->primary);
+	if (d->primary_references == 0) {
+		if (CUresult status = create_context(&d->primary, *d, d->primary_flags)) return status;
 	}
+	d->primary_references++;
 	*context = d->primary;
 	return d->status();
 }
@@ -164,8 +179,7 @@ CUresult cuCtxCreate_v2(CUcontext *context, unsigned flags, CUdevice number) {
 	Device *d = device(number);
 	if (d == nullptr) return CUDA_ERROR_INVALID_DEVICE;
 	if (context == nullptr) return CUDA_ERROR_INVALID_VALUE;
-	*context = new CUctx_st(*d, flags);
-	Handles<Context>::add(*context);
+	if (CUresult status = create_context(context, *d, flags)) return status;
 	stack.push_back(*context);
 	return d->status();
 }

@@ -47,6 +47,9 @@ struct CUctx_st {
 
 	// submit queues an operation. Stream null is the legacy stream: it goes in order with all streams that block.
 	vgpu::Point submit(CUstream stream, std::function<void()> run);
+	// last are the operations that a stream is through when they are over: of the legacy stream, those of all that
+	// block.
+	std::vector<vgpu::Point> last(CUstream stream);
 	// reaches tells whether kernels of this context may touch a range: of its device, or of a peer that was enabled.
 	bool reaches(uint64_t address, size_t size);
 

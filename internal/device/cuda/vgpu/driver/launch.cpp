@@ -3,7 +3,7 @@
 
 #include "block.h"
 #include "faults.h"
-#include "limits.h"
+#include "launch_limits.h"
 #include "module.h"
 #include "options.h"
 #include "recorder.h"

@@ -46,7 +46,10 @@ bool DeviceMemory::allocate(Owner owner, size_t size, uint64_t *address) {
 	void *mapped = mmap(reinterpret_cast<void *>(map), map_size, PROT_NONE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
 	if (mapped == MAP_FAILED) return false;
-	mprotect(reinterpret_cast<void *>(map + PAGE), data, PROT_READ | PROT_WRITE);
+	if (mprotect(reinterpret_cast<void *>(map + PAGE), data, PROT_READ | PROT_WRITE) != 0) {
+		munmap(mapped, map_size);
+		return false;
+	}
 	memset(reinterpret_cast<void *>(map + PAGE), GARBAGE, data);
 	uint64_t start = (map + PAGE + data - size) / ALIGNMENT * ALIGNMENT;
 	if (start < map + PAGE) start = map + PAGE;
@@ -173,8 +176,11 @@ void *HostMemory::allocate(size_t size) {
 	size_t data = round_up(size, PAGE);
 	void *map = mmap(nullptr, data + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (map == MAP_FAILED) return nullptr;
+	if (mprotect(static_cast<char *>(map) + data, PAGE, PROT_NONE) != 0) {
+		munmap(map, data + PAGE);
+		return nullptr;
+	}
 	memset(map, GARBAGE, data);
-	mprotect(static_cast<char *>(map) + data, PAGE, PROT_NONE);
 	std::lock_guard<std::mutex> lock(mutex_);
 	ranges_[static_cast<const char *>(map)] = {size, data + PAGE};
 	return map;

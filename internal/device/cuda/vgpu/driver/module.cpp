@@ -5,7 +5,7 @@
 
 #include "faults.h"
 #include "handles.h"
-#include "limits.h"
+#include "launch_limits.h"
 #include "options.h"
 #include "report.h"
 #include "twins.h"

@@ -1,4 +1,6 @@
 // Streams and events as the driver's interface has them.
+#include <system_error>
+
 #include "device.h"
 #include "handles.h"
 #include "report.h"
@@ -10,7 +12,11 @@ extern "C" {
 CUresult cuStreamCreateWithPriority(CUstream *stream, unsigned flags, int priority) {
 	CURRENT(context);
 	if (stream == nullptr || flags > CU_STREAM_NON_BLOCKING) return CUDA_ERROR_INVALID_VALUE;
-	*stream = context->create_stream(flags, priority);
+	try {
+		*stream = context->create_stream(flags, priority);
+	} catch (const std::system_error &) { // no more threads
+		return CUDA_ERROR_OUT_OF_MEMORY;
+	}
 	return CUDA_SUCCESS;
 }
 
@@ -42,18 +48,16 @@ CUresult cuStreamGetPriority(CUstream stream, int *priority) {
 CUresult cuStreamQuery(CUstream stream) {
 	CURRENT(context);
 	if (CUresult status = stream_of(__func__, context, &stream)) return status;
-	bool passed = stream == nullptr ? context->submit(nullptr, [] {}).passed() : stream->last().passed();
-	return passed ? context->device.status() : CUDA_ERROR_NOT_READY;
+	for (const Point &point : context->last(stream)) {
+		if (!point.passed()) return CUDA_ERROR_NOT_READY;
+	}
+	return context->device.status();
 }
 
 CUresult cuStreamSynchronize(CUstream stream) {
 	CURRENT(context);
 	if (CUresult status = stream_of(__func__, context, &stream)) return status;
-	if (stream == nullptr) {
-		context->submit(nullptr, [] {}).wait();
-	} else {
-		stream->last().wait();
-	}
+	for (const Point &point : context->last(stream)) point.wait();
 	return context->device.status();
 }
 

@@ -1,11 +1,11 @@
 #include "trap.h"
 
 #include <signal.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "block.h"
 #include "device.h"
@@ -18,8 +18,7 @@ namespace {
 struct sigaction earlier[NSIG]; // what handled the signals before, such as Go
 
 // The trap that this thread is about to report.
-thread_local int trap_signal;
-thread_local void *trap_address;
+thread_local siginfo_t trap;
 
 std::string where(void *address) {
 	char text[64];
@@ -36,10 +35,11 @@ std::string where(void *address) {
 // report_trap runs in place of the instruction that trapped, on the stack of the thread of the block.
 [[noreturn]] void report_trap() {
 	Block &block = Block::of_this_thread();
-	if (trap_signal == SIGFPE) block.fail("an integer was divided by zero: undefined on a GPU");
-	if (block.shared().contains(trap_address)) block.fail("past the end of shared memory");
-	if (block.on_stack(trap_address)) block.fail("its stack overflowed");
-	block.fail(("illegal access to " + where(trap_address)).c_str(), true);
+	if (trap.si_signo == SIGFPE) block.fail("an integer was divided by zero: undefined on a GPU");
+	if (trap.si_code == SI_KERNEL) block.fail("an access that is not aligned");
+	if (block.shared().contains(trap.si_addr)) block.fail("past the end of shared memory");
+	if (block.on_stack(trap.si_addr)) block.fail("its stack overflowed");
+	block.fail(("illegal access to " + where(trap.si_addr)).c_str(), true);
 }
 
 void pass_on(int signal, siginfo_t *information, void *context) {
@@ -58,13 +58,14 @@ void on_trap(int signal, siginfo_t *information, void *context) {
 		for (int i = 0; i < device_count(); i++) {
 			uint64_t at = reinterpret_cast<uint64_t>(information->si_addr);
 			if (signal == SIGSEGV && device(i)->memory.owns(at)) {
-				say("the host touched the memory of a device: %s", where(information->si_addr).c_str());
+				// No more is said: what the handler interrupted may hold the locks of the memory.
+				say("the host touched the memory of device %d: address 0x%llx", i, (unsigned long long)at);
 			}
 		}
 		pass_on(signal, information, context);
 		return;
 	}
-	trap_signal = signal, trap_address = information->si_addr;
+	trap = *information;
 	greg_t *registers = static_cast<ucontext_t *>(context)->uc_mcontext.gregs;
 	const greg_t red_zone = 128;
 	greg_t top = registers[REG_RSP] - red_zone;
@@ -88,13 +89,22 @@ void catch_traps() {
 	}
 }
 
-// Signals need a stack of their own: that of the kernel may be what overflowed.
+// Signals need a stack of their own: that of the kernel may be what overflowed. It goes with the thread.
 void prepare_for_traps() {
-	const size_t size = 64 << 10;
-	stack_t stack = {};
-	stack.ss_sp = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	stack.ss_size = size;
-	sigaltstack(&stack, nullptr);
+	struct SignalStack {
+		stack_t stack = {};
+		std::vector<char> memory;
+		SignalStack() : memory(64 << 10) {
+			stack.ss_sp = memory.data(), stack.ss_size = memory.size();
+			sigaltstack(&stack, nullptr);
+		}
+		~SignalStack() {
+			stack.ss_flags = SS_DISABLE;
+			sigaltstack(&stack, nullptr);
+		}
+	};
+	static thread_local SignalStack stack;
+	(void)stack;
 }
 
 } // namespace vgpu

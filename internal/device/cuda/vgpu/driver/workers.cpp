@@ -1,6 +1,7 @@
 #include "workers.h"
 
 #include <algorithm>
+#include <system_error>
 #include <thread>
 
 #include "trap.h"
@@ -12,8 +13,15 @@ Workers &Workers::instance() {
 	return *workers;
 }
 
+// Each thread may need a stack with a guard page for each thread of a block, and a process has only so many maps.
+constexpr unsigned MOST = 15;
+
 Workers::Workers() {
-	for (unsigned i = 1; i < std::thread::hardware_concurrency(); i++) std::thread([this] { help(); }).detach();
+	unsigned count = std::min(std::thread::hardware_concurrency() - 1, MOST);
+	try {
+		for (unsigned i = 0; i < count; i++) std::thread([this] { help(); }).detach();
+	} catch (const std::system_error &) { // no more threads: fewer do
+	}
 }
 
 void Workers::work(Job &job) {

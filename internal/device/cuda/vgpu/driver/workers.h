@@ -10,7 +10,7 @@
 
 namespace vgpu {
 
-// Workers are as many threads as there are processors, less one: the stream itself works too.
+// Workers are as many threads as there are processors, less one because the stream itself works too, and at most 15.
 class Workers {
 public:
 	static Workers &instance();

@@ -136,8 +136,14 @@ Fiber *Block::next_lane() {
 // resume goes on with a thread of the block, from another one or from the scheduler.
 void Block::resume(Fiber *fiber, StackContext &from, bool ended) {
 	if (fiber->state == State::unstarted) {
+		char *stack = stacks_.take();
+		if (stack == nullptr) {
+			fail_block("no memory for the stack of a thread");
+			if (&from != &own_) switch_to(from, own_, ended);
+			return;
+		}
 		fiber->state = State::ready;
-		prepare(fiber->context, stacks_.take(), entry, fiber->number);
+		prepare(fiber->context, stack, entry, fiber->number);
 	}
 	now.thread = current_ = fiber;
 	switch_to(from, fiber->context, ended);

@@ -3,9 +3,6 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include <cstdio>
-#include <cstdlib>
-
 #include "sanitizer.h"
 
 #ifndef __x86_64__
@@ -90,11 +87,11 @@ char *Stacks::take() {
 	if (free_.empty()) {
 		void *map = mmap(nullptr, STACK_SIZE + STACK_GUARD, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		if (map == MAP_FAILED) {
-			perror("vgpu: a stack for a thread of a block");
-			abort();
+		if (map == MAP_FAILED) return nullptr;
+		if (mprotect(map, STACK_GUARD, PROT_NONE) != 0) { // each guard takes a map of the process: they can run out
+			munmap(map, STACK_SIZE + STACK_GUARD);
+			return nullptr;
 		}
-		mprotect(map, STACK_GUARD, PROT_NONE);
 		return static_cast<char *>(map) + STACK_GUARD;
 	}
 	char *stack = free_.back();

@@ -39,7 +39,7 @@ public:
 	Stacks(const Stacks &) = delete;
 	~Stacks();
 
-	char *take();
+	char *take(); // null: the process has no more memory, or maps of it
 	void give(char *stack) { free_.push_back(stack); }
 
 private:

@@ -56,12 +56,11 @@ void SharedMemory::begin(size_t fixed, size_t dynamic, void (*function)()) {
 		if (map_ != nullptr) munmap(map_, capacity_ + PAGE);
 		capacity_ = round_up(used, PAGE);
 		void *map = mmap(nullptr, capacity_ + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (map == MAP_FAILED) {
+		if (map == MAP_FAILED || mprotect(static_cast<char *>(map) + capacity_, PAGE, PROT_NONE) != 0) {
 			perror("vgpu: shared memory of a block");
 			abort();
 		}
 		map_ = static_cast<char *>(map);
-		mprotect(map_ + capacity_, PAGE, PROT_NONE);
 	}
 	base_ = map_ + capacity_ - used;
 	if (used > 0) memset(base_, GARBAGE, used);

@@ -72,6 +72,17 @@ template <class To, class From> inline To bits_as(From from) {
 
 } // namespace vgpu
 
+// Vector4 is what one access moves. The compiler must not know of its alignment: of two branches that differ only in how
+// they are aligned, g++ 12 keeps one, whichever it is (-fif-conversion).
+typedef float Vector4 __attribute__((vector_size(16), aligned(4), may_alias));
+
+// vector4_at checks what a GPU wants of the address.
+inline Vector4 *vector4_at(float *p) {
+	if ((uint64_t)p % 16 != 0) vgpu::fail("four floats at an address that is no multiple of 16");
+	return reinterpret_cast<Vector4 *>(p);
+}
+inline const Vector4 *vector4_at(const float *p) { return vector4_at(const_cast<float *>(p)); }
+
 struct alignas(8) float2 {
 	float x, y;
 };

@@ -1,4 +1,6 @@
 // The driver's rules: devices, contexts, memory, streams and events.
+#include <sys/mman.h>
+
 #include <atomic>
 #include <chrono>
 
@@ -110,6 +112,56 @@ TEST(memory_runs_out) {
 	OK(cuMemFree_v2(a));
 	OK(cuMemAlloc_v2(&b, 600 << 10));
 	EQUAL(cuMemAlloc_v2(&b, 0), CUDA_ERROR_INVALID_VALUE);
+}
+
+// maps counts the maps that the process has, of which the system allows only so many.
+static size_t maps() {
+	std::ifstream file("/proc/self/maps");
+	std::string line;
+	size_t count = 0;
+	while (std::getline(file, line)) count++;
+	return count;
+}
+
+TEST(streams_that_end_leave_nothing) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(64 * 8)), out = allocate(64 * 8 * 4);
+	size_t before = 0;
+	for (int i = 0; i < 100; i++) {
+		OK(gpu.run("block_reverse", 8, 64, 0, out, in));
+		OK(cuStreamDestroy_v2(gpu.stream));
+		OK(cuStreamCreate(&gpu.stream, CU_STREAM_NON_BLOCKING));
+		if (i == 9) before = maps();
+	}
+	CHECK(maps() < before + 1000); // 90 streams had 11,520 maps for the stacks of their kernels
+}
+
+// use_up_maps takes all maps but so many.
+static void use_up_maps(size_t left) {
+	std::vector<void *> taken;
+	for (;;) {
+		void *page = mmap(nullptr, 4096, taken.size() % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page == MAP_FAILED) break;
+		taken.push_back(page);
+	}
+	for (size_t i = 0; i < left; i++) munmap(taken[2 * i], 4096);
+}
+
+TEST(buffers_without_maps) {
+	Gpu gpu;
+	use_up_maps(1); // enough for the map of a buffer, not for its guard pages
+	CUdeviceptr address;
+	EQUAL(cuMemAlloc_v2(&address, 5000), CUDA_ERROR_OUT_OF_MEMORY);
+	void *pinned;
+	EQUAL(cuMemHostAlloc(&pinned, 5000, 0), CUDA_ERROR_OUT_OF_MEMORY);
+}
+
+TEST(stacks_without_maps) {
+	Gpu gpu;
+	CUdeviceptr in = upload(ramp(64 * 8)), out = allocate(64 * 8 * 4);
+	use_up_maps(20);
+	EQUAL(gpu.run("block_reverse", 8, 64, 0, out, in), CUDA_ERROR_LAUNCH_FAILED);
 }
 
 TEST(frees_are_checked) {
@@ -254,6 +306,7 @@ TEST(the_legacy_stream_waits_for_those_that_block) {
 	OK(cuMemsetD32_v2(x, 8, 1));
 	EQUAL(download<int>(x, 1)[0], 8);
 	EQUAL(cuStreamQuery(gpu.stream), CUDA_ERROR_NOT_READY);
+	OK(cuStreamQuery(nullptr));
 	OK(gpu.wait());
 }
 

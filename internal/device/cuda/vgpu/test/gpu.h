@@ -35,10 +35,12 @@ struct Gpu {
 		OK(cuInit(0));
 		OK(cuDevicePrimaryCtxRetain(&context, number));
 		OK(cuCtxSetCurrent(context));
-		OK(cuModuleLoadData(&module, kernels("kernels/right.ptx").c_str()));
+		load("kernels/right.ptx");
 		OK(cuModuleLoadData(&mistakes, kernels("mistakes/wrong.ptx").c_str()));
 		OK(cuStreamCreate(&stream, CU_STREAM_NON_BLOCKING));
 	}
+
+	void load(const char *name) { OK(cuModuleLoadData(&module, kernels(name).c_str())); }
 
 	CUfunction function(const char *name) {
 		CUfunction f = nullptr;

@@ -68,10 +68,36 @@ TEST(numbers) {
 	printf("%016llx\n", (unsigned long long)hash);
 }
 
+static uint16_t to_bf16(float x) { return (uint16_t)((__builtin_bit_cast(uint32_t, x) + 0x8000) >> 16); }
+static float from_bf16(uint16_t x) { return __builtin_bit_cast(float, (uint32_t)x << 16); }
+
+// tensor_product compares exp2(a b) with float64; the rows of a that are not there count as zero.
+static void tensor_product(const char *kernel, bool by_rows, int rows, int k) {
+	Gpu gpu;
+	gpu.load("kernels/tensor.ptx");
+	std::vector<uint16_t> a(rows * k), b(64 * k);
+	for (size_t i = 0; i < a.size(); i++) a[i] = to_bf16(std::sin((float)i * 3));
+	for (size_t i = 0; i < b.size(); i++) b[i] = to_bf16(std::cos((float)i * 5));
+	CUdeviceptr c = allocate(64 * 64 * 2);
+	OK(gpu.run(kernel, 1, 128, 4 * 64 * 16 * 2, c, upload(a), upload(b), rows, k));
+	std::vector<uint16_t> got = download<uint16_t>(c, 64 * 64);
+	for (int i = 0; i < 64; i++) {
+		for (int j = 0; j < 64; j++) {
+			double sum = 0;
+			for (int l = 0; i < rows && l < k; l++) {
+				sum += (double)from_bf16(a[i * k + l]) * from_bf16(by_rows ? b[l * 64 + j] : b[j * k + l]);
+			}
+			CHECK(std::abs(from_bf16(got[i * 64 + j]) / std::exp2(sum) - 1) < 0.005);
+		}
+	}
+}
+TEST(tensor_products) { tensor_product("tensor_product", false, 64, 48); }
+TEST(tensor_products_by_rows) { tensor_product("tensor_product_by_rows", true, 50, 48); }
+
 // by_hand launches a kernel of hand/instructions.ptx as one thread.
 template <class... A> static std::vector<unsigned> by_hand(const char *kernel, size_t words, A... more) {
 	Gpu gpu;
-	OK(cuModuleLoadData(&gpu.module, kernels("hand/instructions.ptx").c_str()));
+	gpu.load("hand/instructions.ptx");
 	CUdeviceptr out = allocate(words * 4);
 	OK(gpu.run(kernel, 1, 1, 0, out, more...));
 	return download<unsigned>(out, words);
@@ -157,6 +183,12 @@ TEST(notices_a_write_past_a_buffer) { fails(CUDA_ERROR_ILLEGAL_ADDRESS, "writes_
 TEST(notices_a_write_past_shared_memory) { fails(CUDA_ERROR_LAUNCH_FAILED, "writes_past_shared", 1, 32, 128, 128, 32); }
 TEST(notices_a_write_past_a_part_of_shared_memory) {
 	fails(CUDA_ERROR_LAUNCH_FAILED, "writes_past_shared", 1, 8, 40, 128, 10);
+}
+
+TEST(notices_a_division_by_zero) { fails(CUDA_ERROR_LAUNCH_FAILED, "divides_by_zero", 1, 32, 0, 128, 20); }
+
+TEST(notices_an_address_that_is_not_aligned) {
+	fails(CUDA_ERROR_LAUNCH_FAILED, "writes_four_at", 1, 1, 0, 128, 3);
 }
 
 TEST(notices_a_null_pointer) {

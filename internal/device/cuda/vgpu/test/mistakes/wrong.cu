@@ -59,3 +59,7 @@ KERNEL(reads_unwritten, float *out) {
 KERNEL(follows, float *out, float *const *pointers) { out[threadIdx.x] = pointers[0][threadIdx.x]; }
 
 KERNEL(depends_on_order, float *out) { out[0] = (float)blockIdx.x; }
+
+KERNEL(divides_by_zero, int *out, int n) { out[threadIdx.x] = 1000 / (n - (int)threadIdx.x); }
+
+KERNEL(writes_four_at, float *out, int at) { *vector4_at(out + at) = Vector4{1, 2, 3, 4}; }
