@@ -16,9 +16,9 @@ import (
 var levels = [][]string{
 	{"console", "durable", "machine", "random", "pickle", "registry", "task", "subword", "kernel/routine", "kernel/workers"},
 	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
-	{"config", "vocab", "corpus", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
+	{"config", "vocab", "corpus", "segment", "sentencepiece", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
 	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},
-	{"op", "instance"},
+	{"op", "instance", "wordlist"},
 	{"device", "optimizer", "dataset", "layer"},
 	{"batch", "embedding", "encoder", "device/devicetest", "device/cpu", "device/cuda"},
 	{"target"},

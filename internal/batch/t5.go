@@ -1,10 +1,12 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
 	"uer/internal/console"
+	"uer/internal/masking"
 	"uer/internal/task"
 )
 
@@ -22,7 +24,7 @@ func prepareT5(a *assembler) error {
 		return console.Hint(errors.New("the vocabulary has no token <extra_id_0>, which t5 puts in place of masked text"),
 			"add the lines <extra_id_0> to <extra_id_99> to the vocabulary, in place of unused tokens")
 	}
-	a.outputLength = maxCollapsedOutput(a.dataset.Metadata.SequenceLength)
+	a.outputLength = maxCollapsedOutput(a.dataset.Metadata.SequenceLength, a.maskRate())
 	return nil
 }
 
@@ -55,7 +57,7 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	}
 	s.output = append(s.output, s.sentinels[runs], a.Vocabulary.Separator)
 	if len(s.output) > a.outputLength {
-		return fmt.Errorf("%d masks in %d tokens, more than 15 %%", len(x.Masks), len(x.Tokens))
+		return fmt.Errorf("%d masks in %d tokens, more than %.0f %%", len(x.Masks), len(x.Tokens), 100*a.maskRate())
 	}
 	// UER-py pads the text to its old length, and the encoder takes this padding for text.
 	for a.KeepPadding && len(s.collapsed) < len(x.Tokens) {
@@ -67,7 +69,15 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	return nil
 }
 
-// maxCollapsedOutput bounds the output: 15 % of the tokens, at least one, each with its own sentinel, and three more.
-func maxCollapsedOutput(sequenceLength int) int {
-	return 2*(sequenceLength*15/100+1) + 3
+// maskRate returns the share of the tokens that are masked.
+func (a *assembler) maskRate() float64 {
+	if a.Masker != nil {
+		return a.Masker.Rate
+	}
+	return cmp.Or(a.dataset.Metadata.MaskRate, masking.DefaultRate)
+}
+
+// maxCollapsedOutput bounds the output: the masked tokens, at least one, each with its own sentinel, and three more.
+func maxCollapsedOutput(sequenceLength int, rate float64) int {
+	return 2*(int(float64(sequenceLength)*rate+1e-9)+1) + 3
 }

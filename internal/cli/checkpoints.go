@@ -95,9 +95,12 @@ func checkCheckpoints(options pretrainOptions, resumed *checkpoint.File, status 
 
 // inputs lists the files that a training reads.
 func (o *pretrainOptions) inputs() []input {
-	return []input{{"--dataset_path", o.DatasetPath}, {"--dev_path", o.HeldOut.DevPath},
-		{"--vocab_path", o.VocabPath}, {"--tgt_vocab_path", o.TargetVocabPath},
+	inputs := []input{{"--dataset_path", o.DatasetPath}, {"--dev_path", o.HeldOut.DevPath},
 		{"--pretrained_model_path", o.PretrainedModelPath}, {"--" + config.PathFlag, o.ConfigPath}}
+	for _, path := range append(o.Source.Files(), o.TargetSource.Files()...) {
+		inputs = append(inputs, input{"--vocab_path", path})
+	}
+	return inputs
 }
 
 // checkSpace refuses a training whose checkpoints, each of a size in bytes, do not fit on the disk.

@@ -73,13 +73,14 @@ func newEvaluate(streams Streams) *cobra.Command {
 func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 	o.pretrainOptions.addFlags(flags)
 	names := []string{
-		"dataset_path", "vocab_path", "tgt_vocab_path", "pretrained_model_path", config.PathFlag,
-		"batch_size", "tokenizer", "tgt_tokenizer", "span_masking", "span_geo_prob", "span_max_length",
+		"dataset_path", "pretrained_model_path", config.PathFlag, "batch_size",
+		"vocab_path", "spm_model_path", "merges_path", "special_tokens_map", "tokenizer", "do_lower_case", "strip_accents",
+		"mask_rate", "span_masking", "span_geo_prob", "span_max_length", "whole_word_masking", "words_path",
 	}
 	ofTraining := []string{"dropout", "deep_init", "recompute"}
 	config.Ignore(flags, func(flag *pflag.Flag) bool {
 		group := config.GroupOf(flag)
-		return slices.Contains(names, flag.Name) ||
+		return slices.Contains(names, strings.TrimPrefix(flag.Name, "tgt_")) ||
 			(group == "Model" || group == "Devices") && !slices.Contains(ofTraining, flag.Name)
 	})
 	config.NewGroup(flags, "Paths").Require("pretrained_model_path")
@@ -133,7 +134,7 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := o.chooseDataset(flags); err != nil {
 		return err
 	}
-	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
+	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
 		return err
 	}
 	if err := o.Devices.check(); err != nil {
@@ -145,9 +146,7 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 	if o.Logits == "" {
 		return nil
 	}
-	inputs := []input{{"--dataset_path", o.DatasetPath}, {"--vocab_path", o.VocabPath}, {"--tgt_vocab_path", o.TargetVocabPath},
-		{"--pretrained_model_path", o.PretrainedModelPath}, {"--" + config.PathFlag, o.ConfigPath}}
-	return cmp.Or(checkInputs("--logits", o.Logits, inputs), checkOutput("--logits", o.Logits),
+	return cmp.Or(checkInputs("--logits", o.Logits, o.inputs()), checkOutput("--logits", o.Logits),
 		adviseOutput("--logits", durable.Check(o.Logits, logitsReplaceable)))
 }
 
@@ -168,7 +167,7 @@ func (o *evaluateOptions) chooseDataset(flags *pflag.FlagSet) error {
 
 // evaluate evaluates the model and prints its figures.
 func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (err error) {
-	data, err := openData(options.pretrainOptions, nil)
+	data, err := openData(options.pretrainOptions, nil, streams.Err)
 	if err != nil {
 		return err
 	}

@@ -67,7 +67,7 @@ func (d *trainingData) openHeldOut(options pretrainOptions) (err error) {
 	heldOut.dataset, d.heldOut = set, set // closed with the others
 	heldOut.resumed = nil                 // which knows the other dataset
 	if !set.Metadata.Dynamic {
-		options.Masking = masking.Options{} // it has masks
+		options.Masking.Options = masking.Options{Rate: masking.DefaultRate} // it has masks
 	}
 	return heldOut.check(options)
 }
@@ -93,7 +93,7 @@ func (d trainingData) close() (err error) {
 
 // newPass returns the batches of an evaluation on a dataset.
 func (d trainingData) newPass(set *dataset.Dataset, options pretrainOptions) (*batch.Pass, error) {
-	masker, err := masking.New(d.vocabulary, options.Masking)
+	masker, err := masking.New(d.vocabulary, d.masking)
 	if err != nil {
 		return nil, err
 	}

@@ -110,6 +110,7 @@ Flags:
   dashes may replace underscores                 --batch-size 64
   a unique prefix of a name is enough            --save_checkpoint 5000
   lists may use spaces, commas or ranges         --gpu_ranks 0 1 2, 0,1,2 or 0..2
+  lists of paths use spaces, variables lines     --corpus_path a.txt b.txt
   the last value of a repeated flag counts       --seed 7 --seed 8
 
 Variables without a flag:

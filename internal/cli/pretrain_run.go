@@ -27,7 +27,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		return err
 	}
 	defer lock.Release()
-	data, err := openData(options, resumed)
+	data, err := openData(options, resumed, streams.Err)
 	if err != nil {
 		return err
 	}
@@ -229,4 +229,11 @@ func announce(options pretrainOptions, data trainingData, needed memory, ranks [
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
 		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
 		console.Bytes(needed.peak()))
+	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
+		fmt.Fprintf(status, "         %s left over at the end, without an update: --total_steps is no multiple of --accumulation_steps %d\n",
+			counted(int64(left), "step"), options.AccumulationSteps)
+	}
+	for _, warning := range data.dataset.Metadata.Warnings {
+		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	}
 }

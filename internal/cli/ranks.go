@@ -41,7 +41,7 @@ func openRanks(options pretrainOptions, data trainingData) ([]rank, error) {
 }
 
 func openRank(options pretrainOptions, data trainingData, connection *collective.Local) (rank, error) {
-	masker, err := data.newMasker(options.Masking)
+	masker, err := data.newMasker()
 	if err != nil {
 		return rank{}, err
 	}

@@ -125,7 +125,7 @@ func (p *preprocessing) partPath(number int) string {
 // described is the run of these settings and this text, without its shards.
 func (p *preprocessing) described() *shardPlan {
 	r := &shardPlan{Version: version(), Settings: p.options.recorded()}
-	metadata := describeDataset(p.settings)
+	metadata := p.describeDataset()
 	for key, value := range metadata.Settings() {
 		r.Settings[key] = value
 	}
@@ -257,7 +257,7 @@ func (p *preprocessing) shard(ctx context.Context, r *shardPlan, number int) err
 	settings.Section = &r.Shards[number]
 	made = &part{Run: r.id}
 	path := p.partPath(number)
-	if made.Statistics, err = p.build(ctx, path, settings); err != nil {
+	if made.Statistics, err = p.build(ctx, path, settings, p.count); err != nil {
 		return err
 	}
 	if made.Statistics.Instances > 0 {
@@ -316,7 +316,11 @@ func (p *preprocessing) merge(ctx context.Context) error {
 	if err := sum.Check(&p.settings, p.text); err != nil {
 		return err
 	}
-	writer, err := dataset.Create(p.options.DatasetPath, describeDataset(p.settings))
+	said, err := p.judge(&sum)
+	if err != nil {
+		return err
+	}
+	writer, err := dataset.Create(p.options.DatasetPath, p.describeDataset())
 	if err != nil {
 		return err
 	}
@@ -334,7 +338,7 @@ func (p *preprocessing) merge(ctx context.Context) error {
 		}
 	}
 	status.Done("")
-	if err := writer.Close(totals(sum)); err != nil {
+	if err := writer.Close(said); err != nil {
 		return err
 	}
 	if err := p.summarize(sum); err != nil {

@@ -96,6 +96,11 @@ func (g Group) Require(names ...string) {
 	}
 }
 
+// RequireEither requires a flag of the group unless another flag is set.
+func (g Group) RequireEither(name, other string) {
+	g.flags.Lookup(name).Annotations[requiredKey] = []string{"true", other}
+}
+
 func (g Group) add(name string, value pflag.Value, usage string) *pflag.Flag {
 	flag := g.flags.VarPF(value, name, "", usage)
 	flag.Annotations = map[string][]string{groupKey: {g.title}}

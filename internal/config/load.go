@@ -74,10 +74,20 @@ func load(flags *pflag.FlagSet, defaultFile bool) error {
 	return errors.Join(errs...)
 }
 
+// hasAlternative reports whether a flag that makes a required one needless is set.
+func hasAlternative(flags *pflag.FlagSet, flag *pflag.Flag) bool {
+	for _, name := range flag.Annotations[requiredKey][1:] {
+		if flags.Lookup(name).Value.String() != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func checkRequired(flags *pflag.FlagSet) error {
 	var missing []string
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if IsRequired(flag) && flag.Value.String() == "" {
+		if IsRequired(flag) && flag.Value.String() == "" && !hasAlternative(flags, flag) {
 			missing = append(missing, "--"+flag.Name)
 		}
 	})

@@ -24,7 +24,7 @@ func (b *Block) Checksum() uint32 { return crc32.Checksum(b.text, castagnoli) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maxDocument is the largest document, in bytes, of a file that is not plain UTF-8, so that memory is bounded.
+// maxDocument is the largest document in bytes, so that memory is bounded.
 const maxDocument = 1 << 30
 
 // Blocks yields the corpus from a position on, in blocks that are as large as wanted or a little larger or smaller, and
@@ -33,31 +33,49 @@ const maxDocument = 1 << 30
 func (c *Corpus) Blocks(division Division, size int, from Position) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		for at := from; at.File < len(c.Files); at = (Position{File: at.File + 1, Line: 1, Document: at.Document}) {
-			file := c.Files[at.File]
-			blanks := newBlanks(file.encoding)
-			window, err := file.window()
-			if err == nil {
-				err = window.skip(at.Offset)
-			}
-			for more := true; more && err == nil; {
-				var block Block
-				if block, more, err = file.block(window, blanks, division, size, at); err == nil && block.End != at {
-					if !yield(block, nil) {
-						return
-					}
-					at = block.End
-				}
-			}
+			file, goOn := c.Files[at.File], true
+			end, err := file.blocks(division, size, at, func(block Block) bool {
+				goOn = yield(block, nil)
+				return goOn
+			})
 			if err != nil {
 				yield(Block{}, err)
 				return
 			}
+			if !goOn {
+				return
+			}
+			at = end
 		}
 	}
 }
 
+// blocks yields the blocks of a file from a position on and returns where they end.
+func (f *File) blocks(division Division, size int, at Position, yield func(Block) bool) (Position, error) {
+	w, err := f.window()
+	if err != nil {
+		return at, err
+	}
+	defer w.close()
+	if err := w.skip(at.Offset); err != nil {
+		return at, f.damaged(at, err)
+	}
+	blanks := newBlanks(f.encoding)
+	for more := true; more; {
+		var block Block
+		if block, more, err = f.block(w, blanks, division, size, at); err != nil {
+			return at, err
+		}
+		if block.End != at && !yield(block) {
+			return at, nil
+		}
+		at = block.End
+	}
+	return at, f.unchanged(w)
+}
+
 // block takes the next block of about the given size from a window, and reports whether there may be another.
-func (f *File) block(w window, blanks *blanks, division Division, size int, at Position) (b Block, more bool, err error) {
+func (f *File) block(w *window, blanks *blanks, division Division, size int, at Position) (b Block, more bool, err error) {
 	if f.field != "" {
 		division = ByLine
 	}
@@ -68,14 +86,14 @@ func (f *File) block(w window, blanks *blanks, division Division, size int, at P
 		}
 		end, lines, documents := cut(text, blanks, division, final)
 		if end == 0 && !final {
-			if n > maxDocument && !f.plain() {
+			if n > maxDocument {
 				return Block{}, false, console.Hint(fmt.Errorf("%s:%d: a document of more than %s",
-					f.Path, at.Line, console.Bytes(maxDocument)), "divide it by line feeds, or uncompress and convert the file")
+					f.Path, at.Line, console.Bytes(maxDocument)), "divide it by line feeds, or by empty lines where a line is a sentence")
 			}
 			continue
 		}
 		w.take(end)
-		b = Block{File: f, Start: at, text: text[:end:end], division: division, Stored: f.before + w.stored()}
+		b = Block{File: f, Start: at, text: text[:end:end], division: division, Stored: f.before + w.position()}
 		b.End = Position{File: at.File, Offset: at.Offset + end, Line: at.Line + lines, Document: at.Document + documents}
 		return b, !final || end < len(text), nil
 	}

@@ -3,8 +3,8 @@
 //
 // A [Corpus] is cut into blocks, each of whole documents of one file. [Corpus.Blocks] finds the blocks one after another,
 // which takes little time; a [Reader] in each goroutine divides blocks into documents, decodes and checks them. A block
-// says where it starts, and reading can begin at any such [Position]: at once in a plain file, which is mapped into
-// memory, and after reading over what precedes it in a compressed one.
+// says where it starts, and reading can begin at any such [Position]: at once in a plain file, and after reading over what
+// precedes it in a compressed one. Of a file, only the blocks that are in use are in memory.
 //
 // Lines end as in Python's text mode, with a line feed, a carriage return or both. A document is a line, or a run of
 // lines that are not blank ([Division]); the end of a file ends a document. Lines and documents are numbered from 1,
@@ -35,7 +35,7 @@ type Options struct {
 	SkipBad   bool     // leave out and count lines that are not in the encoding or not JSON, instead of failing
 }
 
-// Corpus is a list of open files. It is safe for concurrent use.
+// Corpus is a list of files. It is safe for concurrent use.
 type Corpus struct {
 	Files []*File
 	Size  int // bytes of all files as they are stored
@@ -54,9 +54,9 @@ type Position struct {
 // Start is where a corpus starts.
 var Start = Position{Line: 1, Document: 1}
 
-// Open finds and opens the files. It fails if there is none or one cannot be read, and if the format of one is known but
-// not supported. Standard input and other pipes are copied to a temporary file without a name first, because several
-// passes read them.
+// Open finds the files and looks at them. It fails if there is none or one cannot be read, and if the format of one is known but
+// not supported. Standard input and other pipes are copied to a temporary file without a name first, so that their size is
+// known and reading can begin at any position.
 func Open(options Options) (*Corpus, error) {
 	encoding, err := findEncoding(options.Encoding)
 	if err != nil {
@@ -79,7 +79,7 @@ func Open(options Options) (*Corpus, error) {
 	return c, nil
 }
 
-// Close closes the files. Text of plain files must not be used afterwards.
+// Close removes the copies of pipes.
 func (c *Corpus) Close() error {
 	var errs []error
 	for _, file := range c.Files {

@@ -13,7 +13,6 @@ import (
 	"pgregory.net/rapid"
 
 	"uer/internal/console"
-	"uer/internal/durable"
 )
 
 // place is a document without the path of its file.
@@ -264,12 +263,20 @@ func FuzzCorpus(f *testing.F) {
 	for _, seed := range []string{"", "a\n\nb\r\nc\rd", "\ufeff今\n \u3000\n天", "\r\r\n\n\r", "a\xff\n", "\ufeff", "\xef\xbb"} {
 		f.Add([]byte(seed), 7)
 	}
+	folder := f.TempDir()
 	f.Fuzz(func(t *testing.T, data []byte, size int) {
 		if size < 1 || size > 1<<16 {
 			return
 		}
-		file := &File{Path: "fuzz", Size: len(data), mapping: &durable.Mapping{Bytes: data}, encoding: encodingUTF8}
-		c := &Corpus{Files: []*File{file}, Size: len(data)}
+		path := filepath.Join(folder, "text")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Open(Options{Paths: []string{path}})
+		if err != nil || !c.Files[0].plain() {
+			return // it looks like another encoding, or like no text
+		}
+		defer c.Close()
 		for _, division := range []Division{ByLine, ByBlankLine} {
 			got, _, err := read(t, c, division, size, Start)
 			if (err == nil) != utf8.Valid(data) {

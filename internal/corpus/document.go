@@ -143,26 +143,3 @@ func firstInvalid(text string) int {
 	}
 	return -1
 }
-
-// Documents yields all documents one after another. They stay valid until the corpus is closed.
-func (c *Corpus) Documents(division Division) iter.Seq2[Document, error] {
-	const blockSize = 1 << 16
-	return func(yield func(Document, error) bool) {
-		for block, err := range c.Blocks(division, blockSize, Start) {
-			if err != nil {
-				yield(Document{}, err)
-				return
-			}
-			for document, err := range c.NewReader().Documents(block) {
-				sentences := document.Sentences
-				document.Sentences = make([]string, len(sentences))
-				for i, sentence := range sentences {
-					document.Sentences[i] = strings.Clone(sentence)
-				}
-				if !yield(document, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}

@@ -39,8 +39,8 @@ func (f *File) textOf(line string, number int) (string, error) {
 	})
 	hint := "--text_field names the field that holds the text; --bad_lines skip leaves such lines out"
 	if len(fields) > 0 {
-		hint = fmt.Sprintf("--text_field names the field that holds the text, here one of %s; --bad_lines skip leaves such lines out",
-			strings.Join(fields, ", "))
+		hint = fmt.Sprintf("--text_field names the field that holds the text, here one of %s; "+
+			"--bad_lines skip leaves such lines out", strings.Join(fields, ", "))
 	}
 	return "", console.Hint(fmt.Errorf("%s:%d: %w", f.Path, number, err), hint)
 }

@@ -12,6 +12,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -143,6 +144,16 @@ func TestFormats(t *testing.T) {
 			corpus.Close()
 		}
 		checkReport(t, err, c.want, c.hint)
+	}
+	many := strings.Repeat("今天天气很好\n", 100000)
+	for _, packed := range []string{gzipped(t, many), zstandard(t, many)} {
+		for _, c := range []struct{ stored, want string }{
+			{packed[:len(packed)*3/4], "a.txt: damaged after line "},
+			{packed[:len(packed)/2] + "?" + packed[len(packed)/2+1:], "a.txt: damaged after line "},
+		} {
+			_, _, err := read(t, open(t, Options{Paths: []string{write(t, "a.txt", c.stored)}}), ByLine, 1<<16, Start)
+			checkReport(t, err, c.want, "copy the file again")
+		}
 	}
 	if _, err := Open(Options{Paths: []string{write(t, "a.txt", "BZh is text, and so is PK")}}); err != nil {
 		t.Error(err)
@@ -342,6 +353,31 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// A file that is written to while it is read is an error, whatever of the new text was read.
+func TestChangedWhileRead(t *testing.T) {
+	for name, change := range map[string]func(path string) error{
+		"longer":  func(path string) error { return os.WriteFile(path, []byte(strings.Repeat("b\n", 2000)), 0o600) },
+		"shorter": func(path string) error { return os.Truncate(path, 100) },
+		"rewritten": func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte(strings.Repeat("b\n", 1000)), 0o600), os.Chtimes(path, time.Now(), time.Unix(1e9, 0)))
+		},
+	} {
+		path := write(t, "a.txt", strings.Repeat("a\n", 1000))
+		c := open(t, Options{Paths: []string{path}})
+		var failure error
+		for block, err := range c.Blocks(ByLine, 64, Start) {
+			if failure = err; err == nil && block.Start == Start {
+				if err := change(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if failure == nil || !strings.Contains(failure.Error(), "written to while it was read") {
+			t.Errorf("%s: error %v", name, failure)
+		}
+	}
+}
+
 // What comes through a pipe can be read several times, and leaves nothing behind.
 func TestPipe(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
@@ -363,4 +399,39 @@ func TestPipe(t *testing.T) {
 	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, error %v", left, err)
 	}
+}
+
+// FuzzStored reads whatever a file holds as whatever it may be said to be. The documents do not depend on the size of blocks.
+func FuzzStored(f *testing.F) {
+	kinds := []Options{{}, {TextField: "text"}, {Encoding: "gb18030"}, {Encoding: "big5"}, {Encoding: "shift_jis"}, {Encoding: "iso-2022-jp"},
+		{Encoding: "utf-16le"}, {Encoding: "utf-16be", TextField: "text"}, {Encoding: "windows-1252"}}
+	for kind := range kinds {
+		f.Add([]byte("a\n\n\x81\x30\x81\x30 \xa1\xa1\n\r\x1b$B\n"), kind, 7)
+		f.Add([]byte(`{"text": "\u4eca\n"}`+"\n{}\n"), kind, 3)
+	}
+	f.Add([]byte(gzipped(f, everywhere)), 0, 9)
+	f.Add([]byte(zstandard(f, everywhere)), 0, 9)
+	folder := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte, kind, size int) {
+		if kind < 0 || kind >= len(kinds) || size < 1 || size > 1<<16 {
+			return
+		}
+		options := kinds[kind]
+		options.Paths, options.SkipBad = []string{filepath.Join(folder, "text")}, true
+		if err := os.WriteFile(options.Paths[0], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Open(options)
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		for _, division := range []Division{ByLine, ByBlankLine} {
+			want, _, wrong := read(t, c, division, 1<<20, Start)
+			got, _, err := read(t, c, division, size, Start)
+			if (err == nil) != (wrong == nil) || err == nil && !reflect.DeepEqual(got, want) {
+				t.Fatalf("blocks of %d: %+v, error %v; want %+v, error %v", size, got, err, want, wrong)
+			}
+		}
+	})
 }

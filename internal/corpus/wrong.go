@@ -97,5 +97,6 @@ func sampleOf(name string, text, line []byte) (sample string, valid bool) {
 // unreadable reports whether a character is one that text does not hold: a control character other than white space, one
 // for private use, or none at all.
 func unreadable(r rune) bool {
-	return !unicode.IsGraphic(r) && !unicode.IsSpace(r) && r != '\ufeff' && !unicode.Is(unicode.Cf, r)
+	const softHyphen = '\u00ad'
+	return r == softHyphen || !unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Cf, r)
 }

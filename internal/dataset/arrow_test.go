@@ -94,14 +94,14 @@ func drawMetadata(t *rapid.T) Metadata {
 		SequenceLength:   rapid.IntRange(1, 20).Draw(t, "seq_length"),
 		VocabularySize:   rapid.SampledFrom([]int{1, 300, 65536, 65537, 1 << 30}).Draw(t, "vocabulary"),
 		VocabularySHA256: "0123",
-		Tokenizer:        "bert",
+		Tokenizer:        TokenizerMade{"bert", "--do_lower_case true", "unk 1"},
 		Seed:             rapid.Int64().Draw(t, "seed"),
 		Made:             []Setting{{"a", "1"}, {"corpus", "[{\"bytes\":1}]"}},
 		Totals: Totals{Documents: 3, Tokens: 1 << 40, Unknown: 5, Text: 9, Cut: 2, Empty: 1, Skipped: 3, BadLines: 4, DuplicateShare: 0.25,
 			UnknownWords: []string{"火星", "<a>"}, Warnings: []string{"5.0 % is \"unknown\""}},
 	}
 	if task.ByName[m.Target].Output {
-		m.TargetSequenceLength, m.TargetTokenizer, m.TargetVocabularySHA256 = 4, "char", "4567"
+		m.TargetSequenceLength, m.TargetTokenizer, m.TargetVocabularySHA256 = 4, TokenizerMade{Name: "char"}, "4567"
 	}
 	m.Dynamic = task.ByName[m.Target].Masked && rapid.Bool().Draw(t, "dynamic")
 	return m
@@ -130,7 +130,7 @@ func TestRoundTrip(t *testing.T) {
 
 // mlmMetadata describes the datasets that most tests use.
 func mlmMetadata() Metadata {
-	return Metadata{Target: "mlm", SequenceLength: 8, Tokenizer: "bert", VocabularySize: 1000, VocabularySHA256: strings.Repeat("ab", 32), Seed: 7,
+	return Metadata{Target: "mlm", SequenceLength: 8, Tokenizer: TokenizerMade{Name: "bert"}, VocabularySize: 1000, VocabularySHA256: strings.Repeat("ab", 32), Seed: 7,
 		Totals: Totals{Documents: 2, Tokens: 50, Unknown: 1}}
 }
 
@@ -428,23 +428,6 @@ func TestCopy(t *testing.T) {
 	}
 	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("another file; error %v", err)
-	}
-}
-
-// A file from before datasets said what was cut of the text, and much else, is read as before.
-func TestOlderFile(t *testing.T) {
-	d, err := Open("testdata/before_statistics.arrow")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer d.Close()
-	m := d.Metadata
-	if m.Instances != 3 || m.Documents != 3 || m.Tokens != 28 || m.Unknown != 1 || m.Text != 0 || m.Warnings != nil || m.Made != nil {
-		t.Errorf("%+v", m)
-	}
-	var x task.Instance
-	if err := d.Instance(2, &x); err != nil || len(x.Tokens) != 8 {
-		t.Errorf("%+v, error %v", x, err)
 	}
 }
 

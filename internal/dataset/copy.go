@@ -2,7 +2,7 @@ package dataset
 
 import (
 	"fmt"
-	"slices"
+	"maps"
 
 	"uer/internal/console"
 	"uer/internal/task"
@@ -25,7 +25,7 @@ func (w *Writer) Copy(path string) error {
 	}
 	defer d.Close()
 	f, ours := d.source.(*arrowFile)
-	if !ours || !slices.Equal(f.metadata.settings(), w.metadata.settings()) {
+	if !ours || !maps.Equal(f.metadata.Settings(), w.metadata.Settings()) {
 		return console.Hint(fmt.Errorf("copy %s: made with other settings than %s", path, w.path), remake)
 	}
 	var x task.Instance

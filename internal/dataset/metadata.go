@@ -21,19 +21,27 @@ type Metadata struct {
 	Target               string // the name of a task; "mlm" and "bert" for files by UER-py that may be for t5 and albert
 	SequenceLength       int    // maximum number of an instance's inputs
 	TargetSequenceLength int    // seq2seq: maximum number of the decoder's inputs; else 0
-	Tokenizer            string
+	Tokenizer            TokenizerMade
 	VocabularySHA256     string
 	VocabularySize       int // what Writer.Append bounds ids by; 0 if unknown
 
 	// Of the outputs of seq2seq; "" if there are none.
-	TargetTokenizer        string
+	TargetTokenizer        TokenizerMade
 	TargetVocabularySHA256 string
 
 	Seed      int64
-	Dynamic   bool // masks are drawn during training, not stored
+	Dynamic   bool    // masks are drawn during training, not stored
+	MaskRate  float64 // share of the tokens that stored masks hide; 0 if that is not known
 	Made      []Setting
 	Instances int64
 	Totals
+}
+
+// TokenizerMade says what made ids of text.
+type TokenizerMade struct {
+	Name          string
+	Settings      string // what ids depend on besides tokenizer and vocabulary; "" in older files
+	SpecialTokens string // as vocab.Vocabulary lists them; "" in older files
 }
 
 // Setting is a setting that a dataset was made with, by the name of its flag, or a fact about the corpus or the program.
@@ -66,13 +74,20 @@ func (m *Metadata) settings() []property {
 		{"target", m.Target},
 		{"seq_length", strconv.Itoa(m.SequenceLength)},
 		{"tgt_seq_length", strconv.Itoa(m.TargetSequenceLength)},
-		{"tokenizer", m.Tokenizer},
+		{"tokenizer", m.Tokenizer.Name},
+		{"tokenizer_settings", m.Tokenizer.Settings},
+		{"special_tokens", m.Tokenizer.SpecialTokens},
 		{"vocabulary_sha256", m.VocabularySHA256},
 		{"vocabulary_size", strconv.Itoa(m.VocabularySize)},
-		{"tgt_tokenizer", m.TargetTokenizer},
+		{"tgt_tokenizer", m.TargetTokenizer.Name},
+		{"tgt_tokenizer_settings", m.TargetTokenizer.Settings},
+		{"tgt_special_tokens", m.TargetTokenizer.SpecialTokens},
 		{"tgt_vocabulary_sha256", m.TargetVocabularySHA256},
 		{"seed", strconv.FormatInt(m.Seed, 10)},
 		{"dynamic_masking", strconv.FormatBool(m.Dynamic)},
+	}
+	if m.MaskRate > 0 {
+		list = append(list, property{"mask_rate", strconv.FormatFloat(m.MaskRate, 'g', -1, 64)})
 	}
 	for _, setting := range m.Made {
 		list = append(list, property{setting.Name, setting.Value})
@@ -91,7 +106,7 @@ func (m *Metadata) totals() []property {
 		{"cut_tokens", strconv.FormatInt(m.Cut, 10)},
 		{"empty_documents", strconv.FormatInt(m.Empty, 10)},
 		{"skipped_lines", strconv.FormatInt(m.Skipped, 10)},
-		{"bad_lines", strconv.FormatInt(m.BadLines, 10)},
+		{"bad_lines_left_out", strconv.FormatInt(m.BadLines, 10)},
 		{"duplicate_share", strconv.FormatFloat(m.DuplicateShare, 'f', 4, 64)},
 		{"unknown_words", formatTexts(m.UnknownWords)},
 		{"warnings", formatTexts(m.Warnings)},
@@ -241,15 +256,17 @@ func (p *properties) metadata() Metadata {
 		Target:               p.text("target"),
 		SequenceLength:       int(p.integer("seq_length", maxLength)),
 		TargetSequenceLength: int(p.integer("tgt_seq_length", maxLength)),
-		Tokenizer:            p.text("tokenizer"),
+		Tokenizer:            TokenizerMade{p.text("tokenizer"), p.optional("tokenizer_settings"), p.optional("special_tokens")},
 		VocabularySHA256:     p.text("vocabulary_sha256"),
 		VocabularySize:       int(p.integer("vocabulary_size", 1<<31-1)),
 
-		TargetTokenizer:        p.optional("tgt_tokenizer"),
+		TargetTokenizer: TokenizerMade{p.optional("tgt_tokenizer"), p.optional("tgt_tokenizer_settings"),
+			p.optional("tgt_special_tokens")},
 		TargetVocabularySHA256: p.optional("tgt_vocabulary_sha256"),
 
 		Seed:      p.signed("seed"),
 		Dynamic:   p.boolean("dynamic_masking"),
+		MaskRate:  p.share("mask_rate"),
 		Instances: p.integer("instances", maxCount),
 		Totals: Totals{
 			Documents: p.integer("documents", maxCount),
@@ -260,7 +277,7 @@ func (p *properties) metadata() Metadata {
 			Cut:            p.count("cut_tokens"),
 			Empty:          p.count("empty_documents"),
 			Skipped:        p.count("skipped_lines"),
-			BadLines:       p.count("bad_lines"),
+			BadLines:       p.count("bad_lines_left_out"),
 			DuplicateShare: p.share("duplicate_share"),
 			UnknownWords:   p.texts("unknown_words"),
 			Warnings:       p.texts("warnings"),

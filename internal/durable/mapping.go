@@ -2,8 +2,6 @@ package durable
 
 import (
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"runtime/debug"
@@ -33,11 +31,6 @@ func Map(path string) (*Mapping, error) {
 		return nil, named("open", path, err)
 	}
 	defer file.Close()
-	return mapFile(path, file)
-}
-
-// mapFile maps an open file, which path stands for in errors.
-func mapFile(path string, file *os.File) (*Mapping, error) {
 	info, err := file.Stat()
 	if err != nil {
 		return nil, named("open", path, err)
@@ -128,7 +121,10 @@ func (m *Mapping) now() fs.FileInfo {
 // They are read again when they are accessed.
 func (m *Mapping) Drop(start, end int) {
 	page := os.Getpagesize()
-	start, end = (start+page-1)/page*page, end/page*page
+	start = start / page * page
+	if end < len(m.Bytes) {
+		end = end / page * page
+	}
 	if start < end {
 		_ = unix.Madvise(m.Bytes[start:end], unix.MADV_DONTNEED) // only advice
 	}
@@ -187,21 +183,4 @@ func mappingAt(address uintptr) (found *Mapping) {
 		return found == nil
 	})
 	return found
-}
-
-// MapCopy maps a copy of what is read from a pipe. The copy is a temporary file in TMPDIR that has no name, so that it is
-// gone when the process ends, however it ends. name stands for the pipe in errors.
-func MapCopy(name string, from io.Reader) (*Mapping, error) {
-	file, err := os.CreateTemp("", "uer-*")
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if err := os.Remove(file.Name()); err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(file, from); err != nil {
-		return nil, fmt.Errorf("copy %s to a temporary file in %s: %w", name, os.TempDir(), bare(err))
-	}
-	return mapFile(name, file)
 }

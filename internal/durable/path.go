@@ -157,6 +157,9 @@ func syncFolder(path string) error {
 	return nil
 }
 
+// LargestText is the limit of ReadFile for vocabularies, dictionaries and the like, which have a few MiB at most.
+const LargestText = 64 << 20
+
 // ReadFile reads a file, which may be a pipe, of at most limit bytes.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	file, err := os.Open(path)

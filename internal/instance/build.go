@@ -78,7 +78,7 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 		b.workers = append(b.workers, w)
 	}
 	steps := b.stream
-	if settings.buffered() {
+	if settings.Buffered() {
 		steps = b.buffered
 	}
 	err := ordered(ctx, b.workers, steps, b.deliver)

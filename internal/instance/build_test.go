@@ -214,7 +214,7 @@ func TestCut(t *testing.T) {
 		{"mlm", 7, 100, 1, large, []int{2, 2, 2, 1}}, {"mlm", 9, 3, 2, large, []int{3, 3, 3}}, {"mlm", 4, 100, 1, 2 * large, []int{1, 1, 1, 1}},
 		{"bert", 7, 100, 1, large, []int{2, 2, 3}}, {"bert", 5, 100, 1, 2 * large, []int{2, 3}}, {"bert", 6, 100, 3, 2 * large, []int{3, 3}},
 	} {
-		settings := defaults(nil)
+		settings := Settings{}
 		settings.Target, settings.DocumentsBufferSize = c.target, c.size
 		buffers := newCut(&settings, 1)
 		var got []int
@@ -272,8 +272,8 @@ func TestBadSettings(t *testing.T) {
 		want   string
 	}{
 		{func(s *Settings) { s.Target = "gpt" }, `target "gpt" is not one of albert, bert, `},
-		{func(s *Settings) { s.Tokenizer = "bpe" }, `tokenizer "bpe" is not one of bert, char, space`},
-		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", "" }, `tgt_tokenizer "" is not one of`},
+		{func(s *Settings) { s.Tokenizer = nil }, "the tokenizer is not of the vocabulary"},
+		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", nil }, "the tokenizer of outputs is not of their vocabulary"},
 		{func(s *Settings) { s.Target, s.TargetVocabulary = "seq2seq", nil }, "target seq2seq needs a tgt_vocab_path"},
 		{func(s *Settings) { s.Target, s.TargetSequenceLength = "seq2seq", 0 }, "tgt_seq_length 0: must be at least 1"},
 		{func(s *Settings) { s.Target, s.FullSentences = "bert", true }, "full_sentences has no meaning for target bert"},

@@ -14,6 +14,7 @@ import (
 	"uer/internal/masking"
 	"uer/internal/random"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
 
@@ -75,7 +76,7 @@ func (g *golden) arguments(t *testing.T) (s Settings, path string, processes int
 		case "--target":
 			s.Target = g.Argv[i]
 		case "--tokenizer":
-			s.Tokenizer = g.Argv[i]
+			s.Tokenizer = tokenizer.ByName[g.Argv[i]](s.Vocabulary)
 		case "--dup_factor":
 			s.DupFactor = number
 		case "--docs_buffer_size":
@@ -99,8 +100,9 @@ func (g *golden) arguments(t *testing.T) (s Settings, path string, processes int
 
 // defaults are those of the command's flags.
 func defaults(v *vocab.Vocabulary) Settings {
+	bert := tokenizer.ByName["bert"](v)
 	return Settings{
-		Target: "mlm", Vocabulary: v, Tokenizer: "bert", TargetVocabulary: v, TargetTokenizer: "bert",
+		Target: "mlm", Vocabulary: v, Tokenizer: bert, TargetVocabulary: v, TargetTokenizer: bert,
 		SequenceLength: 128, TargetSequenceLength: 128, DupFactor: 5, ShortSequenceProbability: 0.1,
 		DocumentsBufferSize: 100000, Masking: masking.Options{GeometricProbability: 0.2, MaxLength: 10}, Seed: 7, Workers: 1,
 	}

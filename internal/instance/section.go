@@ -50,7 +50,7 @@ func Divide(ctx context.Context, settings Settings, c *corpus.Corpus, count int)
 		}
 		groups = append(groups, mark{text.Start, before, text.Checksum()})
 		before, end = text.Stored, text.End.Document
-		if settings.buffered() {
+		if settings.Buffered() {
 			for cut.add(text); cut.next(); {
 				firsts = append(firsts, cut.first)
 			}
@@ -70,7 +70,7 @@ func Divide(ctx context.Context, settings Settings, c *corpus.Corpus, count int)
 
 // smaller advises how more sections can be made.
 func (s *Settings) smaller() string {
-	if s.buffered() {
+	if s.Buffered() {
 		return ", or a smaller --docs_buffer_size"
 	}
 	return ""

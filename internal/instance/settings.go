@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"errors"
 	"fmt"
 
 	"uer/internal/corpus"
@@ -15,11 +16,11 @@ import (
 type Settings struct {
 	Target     string // key of ByTarget
 	Vocabulary *vocab.Vocabulary
-	Tokenizer  string // key of tokenizer.ByName
+	Tokenizer  *tokenizer.Model // of that vocabulary
 
 	// Of the outputs of seq2seq.
 	TargetVocabulary     *vocab.Vocabulary
-	TargetTokenizer      string
+	TargetTokenizer      *tokenizer.Model
 	TargetSequenceLength int // maximum number of the decoder's inputs
 
 	SequenceLength           int     // maximum number of an instance's inputs
@@ -46,8 +47,8 @@ func (s *Settings) Check() error {
 	if err != nil {
 		return err
 	}
-	if _, err := registry.Find(tokenizer.ByName, "tokenizer", s.Tokenizer); err != nil {
-		return err
+	if s.Tokenizer == nil || s.Tokenizer.Vocabulary != s.Vocabulary {
+		return errors.New("the tokenizer is not of the vocabulary")
 	}
 	if t.Output {
 		if err := s.checkOutput(); err != nil {
@@ -67,11 +68,11 @@ func (s *Settings) Check() error {
 
 // checkOutput checks the settings of the second text.
 func (s *Settings) checkOutput() error {
-	if _, err := registry.Find(tokenizer.ByName, "tgt_tokenizer", s.TargetTokenizer); err != nil {
-		return err
-	}
 	if s.TargetVocabulary == nil {
 		return fmt.Errorf("target %s needs a tgt_vocab_path", s.Target)
+	}
+	if s.TargetTokenizer == nil || s.TargetTokenizer.Vocabulary != s.TargetVocabulary {
+		return errors.New("the tokenizer of outputs is not of their vocabulary")
 	}
 	if s.TargetSequenceLength < 1 {
 		return fmt.Errorf("tgt_seq_length %d: must be at least 1", s.TargetSequenceLength)
@@ -103,6 +104,11 @@ func (s *Settings) checkNumbers(recipe Recipe) error {
 	return nil
 }
 
+// Buffered reports whether documents are collected in a buffer, of DocumentsBufferSize, before instances are made of them.
+func (s *Settings) Buffered() bool {
+	return ByTarget[s.Target].needsOthers || s.FullSentences || s.passes() > 1
+}
+
 // passes returns the number of passes through the corpus: one if no masks are stored.
 func (s *Settings) passes() int {
 	if s.Dynamic || !task.ByName[s.Target].Masked {
@@ -117,9 +123,4 @@ func (s *Settings) division() corpus.Division {
 		return corpus.ByBlankLine
 	}
 	return corpus.ByLine
-}
-
-// buffered reports whether instances are made of a buffer of documents: of several together, or in several passes.
-func (s *Settings) buffered() bool {
-	return ByTarget[s.Target].needsOthers || s.FullSentences || s.passes() > 1
 }

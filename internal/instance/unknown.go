@@ -15,7 +15,7 @@ import (
 // Bounds of UnknownWords: different words, documents that they are taken from, and bytes of a word.
 const (
 	maxUnknownWords     = 4096
-	maxUnknownDocuments = 1 << 15
+	maxUnknownDocuments = 1 << 12
 	maxWordBytes        = 64
 )
 
@@ -130,13 +130,13 @@ func (u *UnknownWords) Top(n int) []Word {
 
 // noteUnknown notes the words of a document that make unknown tokens when each is tokenized by itself.
 func (w *worker) noteUnknown(text corpus.Document) {
-	source := side{w.tokenizer, w.settings.Vocabulary, w.settings.Tokenizer == "space"}
+	source := side{w.tokenizer, w.settings.Vocabulary, w.settings.Tokenizer.Name == "space"}
 	switch w.task.Corpus {
 	case task.PairLines:
 		a, b, _ := strings.Cut(text.Sentences[0], "\t")
 		w.noteUnknownIn(a, source)
 		if w.task.Output {
-			source = side{w.targetTokenizer, w.settings.TargetVocabulary, w.settings.TargetTokenizer == "space"}
+			source = side{w.targetTokenizer, w.settings.TargetVocabulary, w.settings.TargetTokenizer.Name == "space"}
 		}
 		w.noteUnknownIn(b, source)
 	case task.LabelLines:

@@ -75,7 +75,7 @@ func newWorker(settings *Settings) (*worker, error) {
 		settings:  settings,
 		task:      t,
 		recipe:    ByTarget[settings.Target],
-		tokenizer: tokenizer.ByName[settings.Tokenizer](settings.Vocabulary).New(),
+		tokenizer: settings.Tokenizer.New(),
 		stream:    random.NewStream(),
 		masks:     []task.Mask{},
 
@@ -83,7 +83,7 @@ func newWorker(settings *Settings) (*worker, error) {
 	}
 	w.targetTokenizer = w.tokenizer
 	if t.Output {
-		w.targetTokenizer = tokenizer.ByName[settings.TargetTokenizer](settings.TargetVocabulary).New()
+		w.targetTokenizer = settings.TargetTokenizer.New()
 	}
 	if t.Masked && !settings.Dynamic {
 		var err error

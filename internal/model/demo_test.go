@@ -17,6 +17,7 @@ import (
 	"uer/internal/masking"
 	"uer/internal/optimizer"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
 
@@ -93,13 +94,14 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 		t.Fatal(err)
 	}
 	defer text.Close()
+	bert := tokenizer.ByName["bert"](d.vocabulary)
 	settings := instance.Settings{
-		Target: target.Name, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
+		Target: target.Name, Vocabulary: d.vocabulary, Tokenizer: bert, SequenceLength: demoLength, DupFactor: 1,
 		DocumentsBufferSize: demoDocuments, Dynamic: target.Masked && !target.Labelled, Workers: 1,
-		TargetVocabulary: d.vocabulary, TargetTokenizer: "bert", TargetSequenceLength: demoLength,
+		TargetVocabulary: d.vocabulary, TargetTokenizer: bert, TargetSequenceLength: demoLength,
 	}
 	metadata := dataset.Metadata{
-		Target: target.Name, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
+		Target: target.Name, SequenceLength: demoLength, Tokenizer: dataset.TokenizerMade{Name: "bert"}, VocabularySize: d.vocabulary.Size(),
 		Dynamic: settings.Dynamic,
 	}
 	if target.Output {

@@ -22,6 +22,8 @@ type bert struct {
 	longest int               // length of the longest token in bytes
 	mapped  map[rune]string   // cache of normalized
 	word    []byte            // room for "##", then the word being collected
+	collect bool              // words are not looked up but put into words; in place of ids, there are their ends
+	words   []byte
 }
 
 // newBert returns a constructor of tokenizers that share the table of single characters.
@@ -55,9 +57,9 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 		case mapped:
 			ids = b.append(ids, b.normalized(r))
 		case punctuation:
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 		case ideograph:
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 			piece, before = i+size, len(ids)
 		case isolated:
 			ids = b.appendWord(b.append(b.appendWord(ids), b.normalized(r)))
@@ -127,12 +129,30 @@ func (b *bert) appendPiece(ids []int32, piece string) []int32 {
 func (b *bert) append(ids []int32, text string) []int32 {
 	for _, r := range text {
 		if b.rules.isPunctuation(r) {
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 		} else {
 			b.word = utf8.AppendRune(b.word, r)
 		}
 	}
 	return ids
+}
+
+// appendSingle appends a word of one character.
+func (b *bert) appendSingle(ids []int32, r rune) []int32 {
+	if !b.collect {
+		return append(ids, b.id(r))
+	}
+	return b.appendCollected(ids, utf8.AppendRune(b.word, r)[len(continuation):])
+}
+
+// appendCollected puts a word behind the last one that ids knows of.
+func (b *bert) appendCollected(ends []int32, word []byte) []int32 {
+	start := int32(0)
+	if len(ends) > 0 {
+		start = ends[len(ends)-1]
+	}
+	b.words = append(b.words[:start], word...)
+	return append(ends, int32(len(b.words)))
 }
 
 // appendWord appends the pieces of the current word, if there is one, and starts a new word.
@@ -143,6 +163,9 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	}
 	word := b.word
 	b.word = word[:first]
+	if b.collect {
+		return b.appendCollected(ids, word[first:])
+	}
 	if len(word)-first > b.maxWord && utf8.RuneCount(word[first:]) > b.maxWord {
 		return append(ids, b.vocabulary.Unknown)
 	}

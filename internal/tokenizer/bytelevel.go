@@ -2,30 +2,15 @@ package tokenizer
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/subword"
 	"uer/internal/vocab"
 )
-
-// byteCharacters are the characters that stand for the 256 bytes in a vocabulary of GPT-2: those that are visible in
-// Latin-1 for themselves, the others from U+0100 on.
-var byteCharacters = func() (table [256]rune) {
-	next := rune(0x100)
-	for b := range rune(256) {
-		if b >= '!' && b <= '~' || b >= 0xa1 && b <= 0xac || b >= 0xae {
-			table[b] = b
-		} else {
-			table[b] = next
-			next++
-		}
-	}
-	return table
-}()
 
 // byteLevel is GPT-2's tokenizer (Radford et al., 2019): text is split into words, with the space before them, and the bytes
 // of each word are merged to tokens.
@@ -42,7 +27,7 @@ type byteLevel struct {
 // newByteLevel returns a constructor of tokenizers that share their tables.
 func newByteLevel(v *vocab.Vocabulary, merges *subword.Merges, prefix bool, split func(string) int) func() Tokenizer {
 	shared := byteLevel{prefix: prefix, split: split}
-	for b, character := range byteCharacters {
+	for b, character := range vocab.ByteCharacters {
 		shared.bytes[b] = v.ID(string(character))
 	}
 	return func() Tokenizer {
@@ -180,7 +165,7 @@ func runLength(text string, k kind) int {
 
 // readMerges reads GPT-2's merges.txt: the two tokens of a pair on each line, after a line with #version.
 func readMerges(path string, v *vocab.Vocabulary) (*subword.Merges, []byte, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, durable.LargestText)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read merges: %w", err)
 	}

@@ -27,7 +27,8 @@ type Model struct {
 	Settings   string // what else its ids depend on besides the vocabulary, in the words of the flags
 	Vocabulary *vocab.Vocabulary
 
-	make func() Tokenizer
+	make    func() Tokenizer
+	changes func(token string) bool // whether text that spells a token is changed; nil if none is
 }
 
 // New returns a tokenizer for one goroutine.
@@ -50,7 +51,7 @@ func bertModel(v *vocab.Vocabulary, r rules) *Model {
 	if !r.uer {
 		settings += fmt.Sprintf(" --strip_accents %t", r.strip)
 	}
-	return &Model{Name: "bert", Settings: settings, Vocabulary: v, make: newBert(v, r)}
+	return &Model{Name: "bert", Settings: settings, Vocabulary: v, make: newBert(v, r), changes: r.changesText}
 }
 
 // char makes each code point a token, after trimming white space from both ends of the line.

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 // Absent is the id of a special token that a vocabulary does not have.
@@ -125,23 +125,11 @@ func (v *Vocabulary) SpecialTokens() string {
 	return strings.Join(list, ", ")
 }
 
-// Sentinels returns the ids of T5's sentinels <extra_id_0>, <extra_id_1> and so on.
-func (v *Vocabulary) Sentinels() []int32 {
-	var ids []int32
-	for {
-		id, present := v.ids[fmt.Sprintf("<extra_id_%d>", len(ids))]
-		if !present {
-			return ids
-		}
-		ids = append(ids, id)
-	}
-}
-
 // ReadSpecial reads the names of special tokens from a JSON file such as special_tokens_map.json of UER-py or of Hugging
 // Face: an object whose keys are unk_token, cls_token, sep_token, mask_token and pad_token. A value is a name, or an object
 // that holds it as content. bos_token and eos_token stand in for cls_token and sep_token. Other keys are ignored.
 func ReadSpecial(path string) (Special, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, durable.LargestText)
 	if err != nil {
 		return Special{}, fmt.Errorf("read the map of special tokens: %w", err)
 	}

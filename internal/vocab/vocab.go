@@ -112,7 +112,9 @@ func (v *Vocabulary) remark(name string, marked bool, blank []int, trailing int)
 		v.Remarks = append(v.Remarks, fmt.Sprintf("%s has %d blank lines, the first is line %d; their ids stay unused",
 			name, len(blank), blank[0]))
 	}
-	if trailing > 0 {
+	if trailing == 1 {
+		v.Remarks = append(v.Remarks, name+" ends with 1 blank line, which does not count")
+	} else if trailing > 1 {
 		v.Remarks = append(v.Remarks, fmt.Sprintf("%s ends with %d blank lines, which do not count", name, trailing))
 	}
 }

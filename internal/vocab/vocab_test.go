@@ -111,7 +111,7 @@ func TestWhatIsPassedOver(t *testing.T) {
 		{"no line feed at the end", minimal + "a", ""},
 		{"Windows line ends", strings.ReplaceAll(minimal+"a\n", "\n", "\r\n"), ""},
 		{"byte order mark", "\ufeff" + minimal + "a\n", "v.txt begins with a byte order mark, which is ignored"},
-		{"blank line at the end", minimal + "a\n\n", "v.txt ends with 1 blank lines, which do not count"},
+		{"blank line at the end", minimal + "a\n\n", "v.txt ends with 1 blank line, which does not count"},
 		{"Windows blank lines at the end", minimal + "a\r\n\r\n\r\n", "v.txt ends with 2 blank lines, which do not count"},
 	} {
 		v, err := Parse("v.txt", []byte(c.data), Special{})
