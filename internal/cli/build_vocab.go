@@ -177,7 +177,8 @@ func remaining(done, all int, elapsed time.Duration) time.Duration {
 }
 
 // report reads what was written and says how much of the text it covers.
-func (o *buildVocabOptions) report(made *wordlist.List, counts wordlist.Counts, elapsed time.Duration, streams Streams) error {
+func (o *buildVocabOptions) report(made *wordlist.List, counts wordlist.Counts, elapsed time.Duration,
+	streams Streams) error {
 	model, err := o.Source.Read()
 	if err != nil {
 		return err

@@ -42,7 +42,11 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 
 	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
 	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), "")
-	row("", "total", console.Duration(time.Duration(options.TotalSteps)*step), "for "+counted(int64(options.TotalSteps), "step"))
+	steps := options.TotalSteps
+	if data.resumed != nil {
+		steps -= data.resumed.Step
+	}
+	row("", "total", console.Duration(time.Duration(steps)*step), "for "+counted(int64(steps), "step"))
 	return nil
 }
 

@@ -133,7 +133,8 @@ func initialParameters(options pretrainOptions, data trainingData, m *model.Mode
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
 // is one to resume.
-func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (
+	*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
 	if resumed != nil {
 		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
@@ -230,7 +231,7 @@ func announce(options pretrainOptions, data trainingData, needed memory, ranks [
 		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
 		console.Bytes(needed.peak()))
 	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
-		fmt.Fprintf(status, "         %s left over at the end, without an update: --total_steps is no multiple of --accumulation_steps %d\n",
+		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
 			counted(int64(left), "step"), options.AccumulationSteps)
 	}
 	for _, warning := range data.dataset.Metadata.Warnings {

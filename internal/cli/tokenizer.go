@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 
 	"uer/internal/config"
 	"uer/internal/console"
@@ -29,7 +30,8 @@ func addTokenizerFlags(group config.Group, s *tokenizer.Source, name, of string)
 	group.Choice(&s.Name, s.Prefix+"tokenizer", name, tokenizer.Names,
 		"how to split text"+of+" into tokens, unless the vocabulary brings its own way")
 	group.Choice(&s.LowerCase, s.Prefix+"do_lower_case", "", yesOrNo, "whether bert lowers the case"+of+"; yes by default")
-	group.Choice(&s.StripAccents, s.Prefix+"strip_accents", "", yesOrNo, "whether bert strips accents"+of+"; as --"+s.Prefix+"do_lower_case if not given")
+	group.Choice(&s.StripAccents, s.Prefix+"strip_accents", "", yesOrNo,
+		"whether bert strips accents"+of+"; as --"+s.Prefix+"do_lower_case if not given")
 }
 
 // readTokenizer reads a tokenizer and says what was passed over in its files.
@@ -81,10 +83,11 @@ func checkTokenizer(path string, s tokenizer.Source, made dataset.TokenizerMade)
 		return console.Hint(fmt.Errorf("%s was made with %s %s, not %s", path, flag, made.Name, name),
 			fmt.Sprintf("leave out %s, or run uer preprocess again", flag))
 	}
-	if made.Settings == "" || s.LowerCase == "" && s.StripAccents == "" && s.Merges == "" && s.SentencePiece == "" {
+	given := s.LowerCase != "" || s.StripAccents != "" || s.Merges != "" || s.SentencePiece != ""
+	if made.Settings == "" || !given {
 		return nil
 	}
-	if s.Name == "" {
+	if s.Name == "" && slices.Contains(tokenizer.Names, made.Name) {
 		s.Name = made.Name
 	}
 	model, err := s.Read()
@@ -94,6 +97,7 @@ func checkTokenizer(path string, s tokenizer.Source, made dataset.TokenizerMade)
 	if model.Settings == made.Settings {
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s was made with %s %s and %s, not %s", path, flag, made.Name, made.Settings, model.Settings),
+	return console.Hint(
+		fmt.Errorf("%s was made with %s %s and %s, not %s", path, flag, made.Name, made.Settings, model.Settings),
 		"leave these settings out, or run uer preprocess again")
 }

@@ -35,7 +35,8 @@ func Read(path string) (*Dictionary, error) {
 	}
 	d, err := parse(data)
 	if err != nil {
-		return nil, console.Hint(fmt.Errorf("%s: %w", path, err), "the form is that of jieba's dict.txt: a word and its frequency on each line")
+		return nil, console.Hint(fmt.Errorf("%s: %w", path, err),
+			"the form is that of jieba's dict.txt: a word and its frequency on each line")
 	}
 	return d, nil
 }
@@ -95,8 +96,8 @@ type Divider struct{ path *subword.Path }
 // NewDivider returns a Divider for one goroutine.
 func (d *Dictionary) NewDivider() *Divider { return &Divider{subword.NewPath(d.words)} }
 
-// AppendEnds divides a text into words whose frequencies have the greatest product, as jieba does, and appends the index after each word
-// to ends. A character that is in no word is a word.
+// AppendEnds divides a text into words whose frequencies have the greatest product, as jieba does, and appends the index
+// after each word to ends. A character that is in no word is a word.
 func (d *Divider) AppendEnds(ends []int32, text []byte) []int32 {
 	for _, piece := range d.path.Split(text) {
 		ends = append(ends, piece.End)

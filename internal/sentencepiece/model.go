@@ -164,7 +164,9 @@ func (m *Model) prepare() error {
 	if len(marked) > 0 {
 		m.marked = subword.NewTrie(marked, markedIDs)
 	}
-	m.unigram = &subword.Unigram{Trie: m.trie, Unknown: float64(low - unknownPenalty), Bonus: bonus, Greatest: float64(high), Single: true}
+	m.unigram = &subword.Unigram{
+		Trie: m.trie, Unknown: float64(low - unknownPenalty), Bonus: bonus, Greatest: float64(high), Single: true,
+	}
 	for _, score := range m.scores {
 		m.unigram.Scores = append(m.unigram.Scores, float64(score))
 	}

@@ -151,7 +151,8 @@ func (f *Safetensors) decodeHeader() ([]headerEntry, error) {
 		if err := decoder.Decode(&fields); err != nil {
 			return nil, wrong(fmt.Errorf("tensor %q: %w", name, err))
 		}
-		entries = append(entries, headerEntry{Stored{Name: name, Type: fields.Type, Shape: fields.Shape}, fields.Offsets[0], fields.Offsets[1]})
+		stored := Stored{Name: name, Type: fields.Type, Shape: fields.Shape}
+		entries = append(entries, headerEntry{stored, fields.Offsets[0], fields.Offsets[1]})
 	}
 	if _, err := decoder.Token(); err != nil {
 		return nil, wrong(err)

@@ -22,7 +22,9 @@ type bert struct {
 	longest int               // length of the longest token in bytes
 	mapped  map[rune]string   // cache of normalized
 	word    []byte            // room for "##", then the word being collected
-	collect bool              // words are not looked up but put into words; in place of ids, there are their ends
+	cache   wordCache
+	key     []byte // a word that is not in the cache yet
+	collect bool   // words are not looked up but put into words; in place of ids, there are their ends
 	words   []byte
 }
 
@@ -36,6 +38,7 @@ func newBert(v *vocab.Vocabulary, r rules) func() Tokenizer {
 		b := shared
 		b.classes = new([tabulated]class)
 		b.mapped = map[rune]string{}
+		b.cache.words = map[string]span{}
 		b.word = append(make([]byte, 0, 256), continuation...)
 		return &b
 	}
@@ -51,6 +54,9 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 		}
 		switch b.class(r) {
 		case plain:
+			for i+size < len(line) && line[i+size] < utf8.RuneSelf && b.classes[line[i+size]] == plain {
+				size++
+			}
 			b.word = append(b.word, line[i:i+size]...)
 		case capital:
 			b.word = append(b.word, byte(r)+'a'-'A')
@@ -169,6 +175,22 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	if len(word)-first > b.maxWord && utf8.RuneCount(word[first:]) > b.maxWord {
 		return append(ids, b.vocabulary.Unknown)
 	}
+	if id, found := b.vocabulary.LookupBytes(word[first:]); found {
+		return append(ids, id)
+	}
+	if known, found := b.cache.get(borrowed(word[first:])); found {
+		return append(ids, known...)
+	}
+	b.key = append(b.key[:0], word[first:]...)
+	before := len(ids)
+	ids = b.appendPieces(ids, word)
+	b.cache.put(borrowed(b.key), ids[before:])
+	return ids
+}
+
+// appendPieces appends the pieces of a word, which it overwrites.
+func (b *bert) appendPieces(ids []int32, word []byte) []int32 {
+	const first = len(continuation)
 	before := len(ids)
 	for from := first; from < len(word); {
 		begin := from

@@ -115,8 +115,8 @@ func (t *Trainer) Resume(f *checkpoint.File) error {
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
 // saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
-// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
-// several ranks fails, all return its error.
+// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters
+// are not updated after it. If one of several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
 		err = t.train(ctx)
