@@ -73,12 +73,12 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 }
 
-// signalled runs a command until it has created a file, sends it a signal and checks its exit status. Its standard
-// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ... There may be
+// signalled runs a command until there is a file that matches a pattern, sends it a signal and checks its exit status. Its
+// standard error goes to a file called said. For example: signalled INT 130 dataset.pt.uer-* uer preprocess ... There may be
 // several signals, and pauses: 1s,INT,500ms,INT. A command that a signal has killed has status -1.
 func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) < 4 {
-		ts.Fatalf("usage: signalled SIGNAL CODE FILE COMMAND ...")
+		ts.Fatalf("usage: signalled SIGNAL CODE PATTERN COMMAND ...")
 	}
 	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 	want, err := strconv.Atoi(arguments[1])
@@ -90,7 +90,7 @@ func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	command.Dir, command.Stderr = ts.MkAbs("."), said
 	ts.Check(command.Start())
 	for tries := 0; ; tries++ {
-		if _, err := os.Stat(ts.MkAbs(arguments[2])); err == nil {
+		if found, err := filepath.Glob(ts.MkAbs(arguments[2])); err == nil && found != nil {
 			break
 		}
 		if tries == 3000 {

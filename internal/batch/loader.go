@@ -100,7 +100,10 @@ func (l *Loader) run(a *assembler) {
 			l.err = errClosed
 			return
 		case b := <-l.free:
-			if l.err = a.fill(b, l.stop); l.err != nil {
+			if l.err = a.fill(b, l.stop); l.err == nil {
+				l.err = a.dataset.Intact()
+			}
+			if l.err != nil {
 				return
 			}
 			l.ready <- b

@@ -21,7 +21,7 @@ func BenchmarkSave(b *testing.B) {
 	state := example(1)
 	b.SetBytes(4 * int64(layout.ParameterSize+layout.StateSize))
 	for b.Loop() {
-		if _, err := Save(prefix, 1, exchange.Naming{}, &layout, memory, &state); err != nil {
+		if _, err := Save(prefix, 1, exchange.Naming{}, &layout, memory, &state, true); err != nil {
 			b.Fatal(err)
 		}
 	}

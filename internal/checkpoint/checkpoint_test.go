@@ -61,11 +61,12 @@ func load(t *testing.T, parameters []float32, tensors ...statedict.Tensor) (exch
 
 func TestRoundTrip(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "model.bin")
-	saved := filled()
-	path, err := Save(prefix, 7, exchange.Naming{}, &small.Layout, &buffers{parameters: saved}, nil)
+	parameters := filled()
+	saved, err := Save(prefix, 7, exchange.Naming{}, &small.Layout, &buffers{parameters: parameters}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
+	path := saved.Path
 	if path != prefix+"-7" || path != Path(prefix, 7) {
 		t.Errorf("saved as %s", path)
 	}
@@ -78,7 +79,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("match %+v, want %+v", match, want)
 	}
 	for i := range loaded {
-		want := saved[i]
+		want := parameters[i]
 		if i >= 6 && i < 16 || i >= 19 && i < 32 || i >= 34 {
 			want = 0 // no parameter is there
 		}
@@ -91,11 +92,11 @@ func TestRoundTrip(t *testing.T) {
 // TestAliases: a file has a shared weight under each of its names, as PyTorch's have, but once; any of the names will do.
 func TestAliases(t *testing.T) {
 	naming := exchange.Naming{Versions: exchange.Names2021}
-	path, err := Save(filepath.Join(t.TempDir(), "model.bin"), 1, naming, &small.Layout, &buffers{parameters: filled()}, nil)
+	saved, err := Save(filepath.Join(t.TempDir(), "model.bin"), 1, naming, &small.Layout, &buffers{parameters: filled()}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	tensors, err := statedict.Read(path)
+	tensors, err := statedict.Read(saved.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestNoFile(t *testing.T) {
 	if _, err := Load(filepath.Join(folder, "absent"), small, filled()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("load: error %v", err)
 	}
-	if _, err := Save(filepath.Join(folder, "absent", "model.bin"), 1, exchange.Naming{}, &small.Layout, &buffers{parameters: filled()}, nil); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := Save(filepath.Join(folder, "absent", "model.bin"), 1, exchange.Naming{}, &small.Layout, &buffers{parameters: filled()}, nil, false); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("save: error %v", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/graph"
 	"uer/internal/statedict"
 )
@@ -24,7 +25,8 @@ type File struct {
 
 // Open opens the checkpoint at path, which the caller must close. It reads and checks the header of the state file only;
 // [Verify] checks all values.
-func Open(path string) (*File, error) {
+func Open(path string) (f *File, err error) {
+	defer durable.Recover(&err, durable.Guard())
 	name := StatePath(path)
 	file, err := statedict.OpenSafetensors(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -34,7 +36,7 @@ func Open(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{Path: path, file: file}
+	f = &File{Path: path, file: file}
 	if err := f.check(); err != nil {
 		_ = file.Close()
 		return nil, fmt.Errorf("read %s: %w", name, err)
@@ -79,7 +81,8 @@ func compare(name string, sum uint32, want uint64) error {
 }
 
 // Verify checks that the checkpoint at path is whole: that all values of both files are those that were saved together.
-func Verify(path string) error {
+func Verify(path string) (err error) {
+	defer durable.Recover(&err, durable.Guard())
 	f, err := Open(path)
 	if err != nil {
 		return err
@@ -137,7 +140,8 @@ type Writer interface {
 
 // Restore copies the optimizer state to memory, piece by piece. It is an error if the layout is not that of the training
 // that was saved.
-func (f *File) Restore(layout *graph.Layout, memory Writer) error {
+func (f *File) Restore(layout *graph.Layout, memory Writer) (err error) {
+	defer durable.Recover(&err, durable.Guard())
 	if digest(layout) != f.header.Layout || len(f.file.Tensors) != len(layout.State)+1 {
 		return console.Hint(fmt.Errorf("%s: its optimizer state is laid out in another way than this version of uer (%s) does",
 			StatePath(f.Path), f.Version), "resume with the version of uer that has saved it")
@@ -158,6 +162,7 @@ func (f *File) Restore(layout *graph.Layout, memory Writer) error {
 				return fmt.Errorf("restoring the optimizer state: %w", err)
 			}
 		}
+		f.file.Drop()
 	}
 	return nil
 }

@@ -21,11 +21,13 @@ type Found struct {
 	Broken []error // what is wrong with newer checkpoints, newest first
 }
 
-// Find returns the checkpoint that a name stands for. If it is the path of a checkpoint, prefix-step or prefix-best, that
-// one must be whole. Otherwise it is a prefix, and the checkpoint of that prefix that was saved last and is whole is taken.
+// Find returns the checkpoint that a name stands for. If it is the path of a checkpoint, prefix-step or prefix-best, or of one
+// that was moved aside, that one must be whole. Otherwise it is a prefix, and the checkpoint of that prefix that was saved last
+// and is whole is taken.
 func Find(name string) (Found, error) {
-	prefix, _, isCheckpoint := split(name)
-	if before, isBest := strings.CutSuffix(name, bestSuffix); isBest {
+	own := strings.TrimSuffix(name, AsidePath(""))
+	prefix, _, isCheckpoint := split(own)
+	if before, isBest := strings.CutSuffix(own, bestSuffix); isBest {
 		prefix, isCheckpoint = before, true
 	}
 	if isCheckpoint && (exists(StatePath(name)) || exists(name)) {
@@ -62,32 +64,30 @@ type candidate struct {
 	path  string
 	step  int
 	saved int64 // nanoseconds
+	run   string
 	err   error // why it is not whole
 }
 
 // list returns the checkpoints of a prefix, the one that was saved last first. One that cannot be opened comes where its
 // step belongs: before all if it is the highest.
 func list(prefix string) ([]candidate, error) {
-	entries, err := os.ReadDir(filepath.Dir(prefix))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
 	var whole, broken []candidate
-	for _, e := range entries {
-		name, isState := strings.CutSuffix(e.Name(), stateSuffix)
-		base, step, isCheckpoint := split(name)
-		if !isState || !isCheckpoint || base != filepath.Base(prefix) {
-			continue
-		}
+	err := eachStep(prefix, func(step int) {
 		c := candidate{path: Path(prefix, step), step: step}
+		if !exists(StatePath(c.path)) {
+			return
+		}
 		var f *File
 		if f, c.err = Open(c.path); c.err != nil {
 			broken = append(broken, c)
-			continue
+			return
 		}
-		c.saved = f.Saved.UnixNano()
+		c.saved, c.run = f.Saved.UnixNano(), f.Run
 		_ = f.Close() // nothing was written
 		whole = append(whole, c)
+	})
+	if err != nil {
+		return nil, err
 	}
 	slices.SortFunc(whole, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.saved, a.saved), cmp.Compare(b.step, a.step))
@@ -100,6 +100,26 @@ func list(prefix string) ([]candidate, error) {
 		whole = slices.Insert(whole, at, c)
 	}
 	return whole, nil
+}
+
+// eachStep calls do for each step of which there is a file prefix-STEP or its state, in ascending order.
+func eachStep(prefix string, do func(step int)) error {
+	entries, err := os.ReadDir(filepath.Dir(prefix))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var steps []int
+	for _, e := range entries {
+		base, step, isCheckpoint := split(strings.TrimSuffix(e.Name(), stateSuffix))
+		if isCheckpoint && base == filepath.Base(prefix) {
+			steps = append(steps, step)
+		}
+	}
+	slices.Sort(steps)
+	for _, step := range slices.Compact(steps) {
+		do(step)
+	}
+	return nil
 }
 
 // split divides the path of a checkpoint into prefix and step.

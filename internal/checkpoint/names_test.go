@@ -119,12 +119,12 @@ func TestLoadNamesOfEveryVersion(t *testing.T) {
 			for i := range values {
 				values[i] = float32(i%1021) / 8
 			}
-			path, err := Save(t.TempDir()+"/m.bin", 1, exchange.Naming{Versions: year, Target: target}, &program.Layout, &buffers{parameters: values}, nil)
+			saved, err := Save(t.TempDir()+"/m.bin", 1, exchange.Naming{Versions: year, Target: target}, &program.Layout, &buffers{parameters: values}, nil, false)
 			if err != nil {
 				t.Fatal(err)
 			}
 			loaded := make([]float32, program.ParameterSize)
-			match, err := Load(path, program, loaded)
+			match, err := Load(saved.Path, program, loaded)
 			if err != nil || len(match.Missing) > 0 || len(match.Unused) > 0 {
 				t.Errorf("%s, %s: %+v, %v", year, target, match, err)
 			}

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -41,48 +42,68 @@ type Reader interface {
 	Read(p graph.Place, offset int, to []float32) error
 }
 
-// Save writes a checkpoint to prefix-step and returns that path, as [SaveAs] does.
-func Save(prefix string, step int, naming exchange.Naming, layout *graph.Layout, memory Reader, state *State) (string, error) {
-	path := Path(prefix, step)
-	return path, SaveAs(path, naming, layout, memory, state)
+// Save writes a checkpoint to prefix-step, as [SaveAs] does.
+func Save(prefix string, step int, naming exchange.Naming, layout *graph.Layout, memory Reader, state *State, overwrite bool) (Saved, error) {
+	return SaveAs(Path(prefix, step), naming, layout, memory, state, overwrite)
 }
 
-// SaveAs writes a checkpoint to a path. The values are copied from memory piece by piece. The
-// weights come first, then the state, if there is one, and both are on disk when Save returns. What was written is read
-// again and compared with its checksums.
-func SaveAs(path string, naming exchange.Naming, layout *graph.Layout, memory Reader, state *State) error {
+// Saved is the result of a [Save].
+type Saved struct {
+	Path  string // of the weights
+	Aside string // where the weights of an earlier training were moved; "" if there were none
+}
+
+// SaveAs writes a checkpoint to a path. The values are copied from memory piece by piece. The weights come first, then the
+// state, if there is one, and both are on disk when SaveAs returns. What was written is read again and compared with its
+// checksums.
+//
+// A checkpoint that is there is moved to [AsidePath], where it replaces one, unless it has the same weights, is of the same
+// training, or overwrite is set. Nothing but checkpoints of uer is moved or replaced. At any moment, this checkpoint or the one
+// before is whole.
+func SaveAs(path string, naming exchange.Naming, layout *graph.Layout, memory Reader, state *State, overwrite bool) (Saved, error) {
+	s := Saved{Path: path}
 	if err := checkHalted(layout, memory); err != nil {
-		return err
+		return s, err
 	}
-	weights, err := durable.Create(path)
+	weights, err := durable.Create(s.Path, Replaceable(s.Path))
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer weights.Abort()
 	sums, err := writeWeights(weights, naming, layout, memory)
 	if err != nil {
-		return err
+		return s, err
 	}
-	if state == nil {
-		return weights.Commit()
-	}
-	file, err := durable.Create(StatePath(path))
+	file, err := durable.Create(StatePath(s.Path), Replaceable(s.Path))
 	if err != nil {
-		return err
+		return s, err
 	}
 	defer file.Abort()
-	h := &header{FormatVersion: stateVersion, State: *state, Layout: digest(layout), Weights: sums}
-	if err := h.write(file, layout, memory); err != nil {
-		return err
+	if state != nil {
+		h := &header{FormatVersion: stateVersion, State: *state, Layout: digest(layout), Weights: sums}
+		if err := h.write(file, layout, memory); err != nil {
+			return s, err
+		}
+	}
+	// Nothing that is there is touched before the new files are on disk.
+	if err := cmp.Or(weights.Sync(), file.Sync()); err != nil {
+		return s, err
+	}
+	moved, err := clear(s.Path, weights, overwrite || state != nil && isOf(s.Path, state.Run))
+	if moved {
+		s.Aside = AsidePath(s.Path)
+	}
+	if err != nil {
+		return s, err
+	}
+	if err := weights.Commit(); err != nil || state == nil {
+		return s, err
 	}
 	// The state makes a checkpoint whole, so it gets its name last.
-	if err := weights.Commit(); err != nil {
-		return err
-	}
 	if err := file.Commit(); err != nil {
-		return err
+		return s, err
 	}
-	return Verify(path)
+	return s, Verify(s.Path)
 }
 
 // checkHalted returns an error if a loss or gradient was not finite: the parameters are not those of the step then.

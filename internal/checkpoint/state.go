@@ -27,6 +27,7 @@ type State struct {
 	VocabularySHA256       string `json:"vocabulary_sha256"`
 	TargetVocabularySHA256 string `json:"tgt_vocabulary_sha256,omitempty"`
 
+	Run     string    `json:"run"`         // the same in all checkpoints of a training, resumed or not, and only there
 	Version string    `json:"uer_version"` // of the program
 	Saved   time.Time `json:"saved"`
 }
@@ -37,6 +38,9 @@ type Dataset struct {
 	SHA256    string `json:"sha256"` // as dataset.Identity returns it
 	Instances int    `json:"instances"`
 }
+
+// stateFormat marks a state file.
+const stateFormat = "uer training state"
 
 // HeldOut is what the evaluations of a training on held-out data have found.
 type HeldOut struct {
@@ -68,7 +72,7 @@ func (h *header) metadata() (map[string]string, error) {
 	if err := json.Unmarshal(text, &fields); err != nil {
 		return nil, err
 	}
-	metadata := map[string]string{"format": "uer training state"}
+	metadata := map[string]string{"format": stateFormat}
 	for name, value := range fields {
 		metadata[name] = string(value)
 	}

@@ -16,6 +16,7 @@ import (
 	"uer/internal/batch"
 	"uer/internal/exchange"
 	"uer/internal/graph"
+	"uer/internal/hostile"
 	"uer/internal/statedict"
 )
 
@@ -77,11 +78,11 @@ func example(step int) State {
 // save saves a training after a step.
 func save(t *testing.T, prefix string, step int, state State) string {
 	t.Helper()
-	path, err := Save(prefix, step, exchange.Naming{}, trained, training(float32(step)), &state)
+	saved, err := Save(prefix, step, exchange.Naming{}, trained, training(float32(step)), &state, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return path
+	return saved.Path
 }
 
 func TestStateRoundTrip(t *testing.T) {
@@ -131,7 +132,7 @@ func TestNotFinite(t *testing.T) {
 	halted.state[0] = 1
 	for name, memory := range map[string]*buffers{"infinite": infinite, "halted": halted} {
 		state := example(1)
-		if _, err := Save(filepath.Join(folder, "m"), 1, exchange.Naming{}, trained, memory, &state); !errors.Is(err, ErrNotFinite) {
+		if _, err := Save(filepath.Join(folder, "m"), 1, exchange.Naming{}, trained, memory, &state, false); !errors.Is(err, ErrNotFinite) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -242,11 +243,11 @@ func TestFind(t *testing.T) {
 func FuzzState(f *testing.F) {
 	prefix := filepath.Join(f.TempDir(), "m.bin")
 	state := example(7)
-	path, err := Save(prefix, 7, exchange.Naming{}, trained, training(7), &state)
+	saved, err := Save(prefix, 7, exchange.Naming{}, trained, training(7), &state, false)
 	if err != nil {
 		f.Fatal(err)
 	}
-	data, err := os.ReadFile(StatePath(path))
+	data, err := os.ReadFile(StatePath(saved.Path))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -262,13 +263,16 @@ func FuzzState(f *testing.F) {
 		if err := os.WriteFile(StatePath(path), data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_ = Verify(path)
-		opened, err := Open(path)
-		if err != nil {
-			return
-		}
-		defer opened.Close()
-		_ = opened.Restore(trained, training(0))
+		into := training(0)
+		hostile.Bounded(t, len(data), 32, 8<<20, func() {
+			_ = Verify(path)
+			opened, err := Open(path)
+			if err != nil {
+				return
+			}
+			defer opened.Close()
+			_ = opened.Restore(trained, into)
+		})
 	})
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,12 +88,15 @@ func (o *buildVocabOptions) check() error {
 	if o.Size == 0 && (bpe || o.Source.Name == "bert") {
 		o.Size = defaultSize
 	}
-	for _, path := range o.Source.Files() {
-		if err := checkWritable(path); err != nil {
-			return err
-		}
+	return o.each(checkOutput)
+}
+
+// each calls do for each file to write. None of them replaces a file: nothing tells a vocabulary of uer from another one.
+func (o *buildVocabOptions) each(do func(flag, path string) error) error {
+	if err := do("--vocab_path", o.Source.Vocabulary); err != nil || o.Source.Merges == "" {
+		return err
 	}
-	return nil
+	return do("--merges_path", o.Source.Merges)
 }
 
 // buildVocab counts the words of the text, finds tokens for them and writes these.
@@ -111,6 +115,16 @@ func buildVocab(ctx context.Context, options buildVocabOptions, streams Streams)
 	if err := options.checkDifferent(text); err != nil {
 		return err
 	}
+	var held locks
+	defer func() { held.release() }()
+	err = options.each(func(flag, path string) error {
+		lock, err := lockOutput(flag, path, streams.Err)
+		held = append(held, lock)
+		return cmp.Or(err, adviseOutput(flag, durable.Check(path, nil)))
+	})
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
 	status := console.NewStatus(streams.Err)
 	counts, err := wordlist.Count(ctx, text, options.Source.Words(), options.Workers, func(done int) {
@@ -125,11 +139,11 @@ func buildVocab(ctx context.Context, options buildVocabOptions, streams Streams)
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(options.Source.Vocabulary, made.WriteVocabulary); err != nil {
+	if err := durable.WriteFile(options.Source.Vocabulary, nil, made.WriteVocabulary); err != nil {
 		return err
 	}
 	if options.Source.Merges != "" {
-		if err := durable.WriteFile(options.Source.Merges, made.WriteMerges); err != nil {
+		if err := durable.WriteFile(options.Source.Merges, nil, made.WriteMerges); err != nil {
 			return err
 		}
 	}

@@ -205,7 +205,7 @@ func (o *convertOptions) writeModel(m *exchange.Model, status io.Writer) error {
 		naming.Versions = exchange.Names2021 // each name costs a copy there
 	}
 	tensors := m.Tensors(naming)
-	err := durable.WriteFile(o.output, func(w io.Writer) error {
+	err := durable.WriteFile(o.output, nil, func(w io.Writer) error {
 		if o.To == toTorch {
 			return statedict.Write(w, tensors)
 		}

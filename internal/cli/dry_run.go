@@ -8,13 +8,13 @@ import (
 	"time"
 
 	"uer/internal/console"
-	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/trainer"
 )
 
 // dryRun prints what training would take: the parameters by module, the memory, and the time estimated from two steps.
-func dryRun(ctx context.Context, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, out io.Writer) error {
+func dryRun(ctx context.Context, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, m memory,
+	out io.Writer) error {
 	step, err := trainer.Measure(ctx, trainers)
 	if err != nil {
 		return err
@@ -30,22 +30,15 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	}
 	row("", "total", console.Count(trainers[0].Model.Program.Trained()), "")
 
-	needed := memoryOf(trainers)
-	row("Memory", "parameters", console.Bytes(needed.parameters), "")
-	row("", "gradients", console.Bytes(needed.gradients), "")
-	row("", "optimizer", console.Bytes(needed.optimizer), "")
-	row("", "activations", console.Bytes(needed.activations), fmt.Sprintf("for batches without padding; %s in these steps",
-		console.Bytes(needed.used)))
-	if needed.packed > 0 {
-		row("", "packed", console.Bytes(needed.packed), "copies of shared weights, for matrix products")
+	for _, t := range trainers {
+		m.used += t.Pass.Usage().ActivationsUsed + t.Update.Usage().ActivationsUsed
 	}
-	if needed.inputs > 0 {
-		row("", "batches", console.Bytes(needed.inputs), "on the GPU: the present one and the next one")
+	section = "Memory"
+	for _, part := range m.parts() {
+		row(section, part.name, console.Bytes(part.bytes), part.note)
+		section = ""
 	}
-	if needed.scratch > 0 {
-		row("", "scratch", console.Bytes(needed.scratch), "of operations and of cuBLASLt")
-	}
-	row("", "total", console.Bytes(needed.peak()), "")
+	row("", "total", console.Bytes(m.peak()), "")
 
 	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
 	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), "")
@@ -77,40 +70,6 @@ func parametersOf(program *graph.Program) []module {
 		modules[len(modules)-1].parameters += p.Shape.Elements()
 	}
 	return modules
-}
-
-// memory is the memory of training, in bytes, of all ranks of this process.
-type memory struct {
-	parameters, gradients, optimizer  int64
-	activations, used, packed, inputs int64
-	scratch                           int64
-}
-
-func memoryOf(trainers []*trainer.Trainer) memory {
-	var m memory
-	for _, t := range trainers {
-		pass, update := t.Pass.Usage(), t.Update.Usage()
-		m.parameters += pass.Parameters
-		m.gradients += pass.Gradients
-		m.optimizer += pass.State
-		m.scratch += pass.Scratch
-		programs := []device.Usage{pass, update}
-		if t.HeldOut != nil {
-			programs = append(programs, t.HeldOut.Program.Usage())
-		}
-		for _, program := range programs {
-			m.activations += program.Activations
-			m.used += program.ActivationsUsed
-			m.packed += program.PackedWeights
-			m.inputs += program.Inputs
-		}
-	}
-	return m
-}
-
-// peak returns the memory needed for batches without any padding. A batch with padding uses less.
-func (m memory) peak() int64 {
-	return m.parameters + m.gradients + m.optimizer + m.activations + m.packed + m.inputs + m.scratch
 }
 
 // stepsPerPass returns the number of steps in which all ranks together go through the dataset once.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -149,7 +150,8 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 	if o.Logits == "" {
 		return nil
 	}
-	return checkWritable(o.Logits)
+	return cmp.Or(checkInputs("--logits", o.Logits, o.inputs()), checkOutput("--logits", o.Logits),
+		adviseOutput("--logits", durable.Check(o.Logits, logitsReplaceable)))
 }
 
 // chooseDataset takes the held-out dataset of a configuration file rather than the one that it trains on.
@@ -344,5 +346,20 @@ func writeLogits(path, target string, e *trainer.Evaluator) error {
 		}))
 	}
 	metadata := map[string]string{"target": target, "sequences": strconv.Itoa(len(logits.Inputs.Find("starts")) - 1)}
-	return durable.WriteFile(path, func(w io.Writer) error { return statedict.WriteSafetensors(w, metadata, entries) })
+	return durable.WriteFile(path, logitsReplaceable, func(w io.Writer) error { return statedict.WriteSafetensors(w, metadata, entries) })
+}
+
+// logitsReplaceable is the rule of what new logits may replace: a file of logits.
+func logitsReplaceable(path string) error {
+	const header = 1 << 16
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	start, err := io.ReadAll(io.LimitReader(file, header))
+	if err == nil && len(start) > 0 && !bytes.Contains(start, []byte(`"logits.`)) {
+		err = errors.New("not a file of logits")
+	}
+	return err
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +16,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/dataset"
+	"uer/internal/durable"
 	"uer/internal/instance"
 	"uer/internal/task"
 	"uer/internal/tokenizer"
@@ -169,10 +169,11 @@ func preprocess(ctx context.Context, options preprocessOptions, streams Streams)
 		return err
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
-	if err := cmp.Or(checkDifferent("--dataset_path", options.DatasetPath, options, text),
-		checkDifferent("--dev_path", options.Split.DevPath, options, text)); err != nil {
+	locks, err := options.lock(text, streams.Err)
+	if err != nil {
 		return err
 	}
+	defer locks.release()
 
 	p := &preprocessing{options: options, settings: settings, text: text, streams: streams}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
@@ -275,6 +276,39 @@ func openCorpus(ctx context.Context, options preprocessOptions) (*corpus.Corpus,
 	return text, nil
 }
 
+// lock checks the datasets to write, and locks them unless other processes share the work.
+func (o *preprocessOptions) lock(text *corpus.Corpus, status io.Writer) (held locks, err error) {
+	var inputs []input
+	for _, file := range text.Files {
+		inputs = append(inputs, input{"--corpus_path", file.Path})
+	}
+	for _, path := range append(o.Source.Files(), o.TargetSource.Files()...) {
+		inputs = append(inputs, input{"--vocab_path", path})
+	}
+	shared, err := o.Shards.used()
+	if err != nil {
+		return nil, err
+	}
+	for _, output := range []input{{"--dataset_path", o.DatasetPath}, {"--dev_path", o.Split.DevPath}} {
+		if output.path == "" && output.flag == "--dev_path" {
+			continue
+		}
+		err := checkInputs(output.flag, output.path, inputs)
+		if err == nil && shared && !o.Shards.Merge {
+			err = checkOutput(output.flag, output.path)
+		} else if err == nil {
+			var lock *durable.Lock
+			lock, err = lockOutput(output.flag, output.path, status)
+			held = append(held, lock)
+		}
+		if err != nil {
+			held.release()
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
 // readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
 func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings, error) {
 	settings := options.Settings
@@ -299,24 +333,6 @@ func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings
 		return settings, err
 	}
 	return settings, checkAnySentinel(settings)
-}
-
-// checkDifferent rejects the path of a dataset, given by a flag, that is one of the inputs.
-func checkDifferent(flag, dataset string, options preprocessOptions, text *corpus.Corpus) error {
-	output, err := os.Stat(dataset)
-	if err != nil {
-		return nil // there is nothing to replace
-	}
-	paths := append(options.Source.Files(), options.TargetSource.Files()...)
-	for _, file := range text.Files {
-		paths = append(paths, file.Path)
-	}
-	for _, path := range paths {
-		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
-			return console.UsageError{Err: fmt.Errorf("%s %s would replace the input %s", flag, dataset, path)}
-		}
-	}
-	return nil
 }
 
 // addCorpusFlags adds what a text is stored as.

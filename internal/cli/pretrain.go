@@ -41,6 +41,8 @@ type pretrainOptions struct {
 
 	TotalSteps          int
 	SaveCheckpointSteps int
+	KeepCheckpoints     int
+	Overwrite           bool
 	AccumulationSteps   int
 	ReportSteps         int
 	Profile             string
@@ -161,6 +163,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	training.Int(&o.TotalSteps, "total_steps", 100000, 1, "number of batches to train on")
 	training.Int(&o.AccumulationSteps, "accumulation_steps", 1, 1, "batches per update")
 	training.Int(&o.SaveCheckpointSteps, "save_checkpoint_steps", 10000, 1, "batches between checkpoints")
+	training.Int(&o.KeepCheckpoints, "keep_checkpoints", 0, 0, "number of checkpoints of this training to keep, the latest; all by default")
+	training.Bool(&o.Overwrite, "overwrite", "replace checkpoints of an earlier training instead of moving them to NAME-STEP.bak")
 	training.Bool(&o.DryRun, "dry_run", "train two steps, print the parameters, memory and time of the whole run, and stop")
 
 	update := config.NewGroup(flags, "Optimizer")
@@ -230,8 +234,5 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if err := o.Devices.check(flags); err != nil {
 		return err
 	}
-	if err := model.Check(o.Model); err != nil {
-		return err
-	}
-	return checkWritable(fmt.Sprintf("%s-%d", o.OutputModelPath, o.TotalSteps))
+	return model.Check(o.Model)
 }

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/dataset"
-	"uer/internal/durable"
 	"uer/internal/embedding"
 	"uer/internal/masking"
 	"uer/internal/task"
@@ -142,14 +140,4 @@ func checkMasking(d *dataset.Dataset, options masking.Options) error {
 	}
 	return console.Hint(fmt.Errorf("%s: %s has no effect, because the dataset is masked already", d.Path, flag),
 		"leave it out, or run uer preprocess with --dynamic_masking")
-}
-
-// checkWritable reports early that a file cannot be written.
-func checkWritable(path string) error {
-	err := durable.Check(path)
-	var missing *durable.MissingFolderError
-	if errors.As(err, &missing) {
-		return console.Hint(err, "mkdir -p "+filepath.Dir(path))
-	}
-	return err
 }

@@ -22,11 +22,20 @@ import (
 // train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
 // training begins.
 func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
+	lock, err := claimOutputs(options, resumed, streams.Err)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
 	data, err := openData(options, resumed, streams.Err)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, data.close()) }()
+	had := newBudget()
+	if err := had.checkBatches(options, data); err != nil {
+		return err
+	}
 	others, connections, err := join(ctx, options, data, streams.Err)
 	if err != nil {
 		return err
@@ -43,11 +52,26 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	defer func() { err = cmp.Or(err, closeRanks(ranks, others.failed())) }()
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
+		return adviseMemory(err)
+	}
+	needed := memoryOf(had, options, data, trainers, ranks)
+	if err := had.check(needed); err != nil {
 		return err
 	}
+	if layout := &trainers[0].Optimizer.Program.Layout; !options.DryRun {
+		if err := checkSpace(options, resumed, 4*int64(layout.ParameterSize+layout.StateSize)); err != nil {
+			return err
+		}
+	}
+	announce(options, data, needed, ranks, streams.Err)
+	announceRanks(options, data, streams.Err)
+	if err := printDetails(ranks[0].device, streams.Err); err != nil {
+		return err
+	}
+	settle()
 	return profile(options.Profile, trainers[0], streams.Err, func() error {
 		if options.DryRun {
-			return dryRun(ctx, options, data, trainers, streams.Out)
+			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
 		return runRanks(ctx, trainers, streams.Err)
 	})
@@ -67,7 +91,7 @@ func runRanks(ctx context.Context, trainers []*trainer.Trainer, status io.Writer
 	return err
 }
 
-// prepare builds everything that training needs, and prints a summary.
+// prepare builds everything that training needs.
 func prepare(options pretrainOptions, data trainingData, ranks []rank, streams Streams) ([]*trainer.Trainer, error) {
 	limits := model.Limits{
 		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
@@ -89,22 +113,24 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		return nil, err
 	}
 	deadline := jobEnd(streams.Err)
+	state := origin(options, data)
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
 		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
-		trainers[i].Deadline, trainers[i].Origin = deadline, origin(options, data)
+		trainers[i].Deadline, trainers[i].Origin = deadline, state
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
-	announce(options, data, trainers, ranks, streams.Err)
-	announceRanks(options, data, streams.Err)
-	return trainers, printDetails(ranks[0].device, streams.Err)
+	return trainers, nil
 }
 
 // initialParameters returns the parameters that training starts from: those of the checkpoint to resume, or random ones and
 // those of the pretrained model.
 func initialParameters(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+	if err := checkParameters(m.Program.ParameterSize); err != nil {
+		return nil, err
+	}
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
 	if data.resumed != nil {
@@ -132,8 +158,8 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 		Settings: trainer.Settings{
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
-			OutputModelPath: options.OutputModelPath,
-			Naming:          exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
+			OutputModelPath: options.OutputModelPath, Overwrite: options.Overwrite, KeepCheckpoints: options.KeepCheckpoints,
+			Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
@@ -170,7 +196,7 @@ func jobEnd(status io.Writer) time.Time {
 }
 
 // announce prints what training will do.
-func announce(options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank, status io.Writer) {
+func announce(options pretrainOptions, data trainingData, needed memory, ranks []rank, status io.Writer) {
 	batch := options.BatchSize * options.Devices.WorldSize
 	passes := float64(options.TotalSteps) * float64(batch) / float64(data.dataset.Len())
 	if data.bufferSize(options) > 0 {
@@ -180,9 +206,9 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
 		counted(int64(stepsPerPass(options, data)), "step"))
 	announceHeldOut(options, data, status)
-	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes,
-		console.Bytes(memoryOf(trainers).peak()))
+	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
+		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
+		console.Bytes(needed.peak()))
 	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
 		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
 			counted(int64(left), "step"), options.AccumulationSteps)

@@ -176,7 +176,7 @@ func (p *preprocessing) writePlan(planned []byte) error {
 }
 
 func writeJSON(path string, data []byte) error {
-	return durable.WriteFile(path, func(w io.Writer) error {
+	return durable.WriteFile(path, durable.Replaceable, func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
 	})

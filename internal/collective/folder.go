@@ -63,7 +63,7 @@ func (f Folder) Listen() (net.Listener, error) {
 	path := filepath.Join(f.Path, f.prefix()+strconv.FormatInt(time.Now().UnixNano(), 10))
 	data, err := json.Marshal(m)
 	if err == nil {
-		err = durable.WriteFile(path, func(w io.Writer) error { _, err := w.Write(data); return err })
+		err = durable.WriteFile(path, nil, func(w io.Writer) error { _, err := w.Write(data); return err })
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("tell the other ranks where rank 0 is: %w", err), listener.Close())

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/viper"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 // The flags that a configuration file cannot set.
@@ -101,7 +102,8 @@ func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	if !slices.Contains(formats, ending) {
 		return fmt.Errorf("%s: a configuration file must end in one of %s", path, strings.Join(formats, ", "))
 	}
-	data, err := os.ReadFile(path)
+	const largest = 1 << 20
+	data, err := durable.ReadFile(path, largest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return console.Hint(fmt.Errorf("%s: no such configuration file", path),
 			`name one with --config_path, or pass --config_path "" and set the sizes of the model with flags`)
@@ -109,11 +111,28 @@ func readFile(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // a byte order mark, as some editors write
 	settings.SetConfigType(ending[1:])
 	if err := settings.ReadConfig(bytes.NewReader(data)); err != nil {
 		return syntaxError(path, data, err)
 	}
+	if ending == ".json" {
+		if err := keepNumbers(settings, data); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
 	return checkKeys(settings, flags, path)
+}
+
+// keepNumbers reads a JSON object again, with its numbers as they are written. The parser rounds those above 2^53.
+func keepNumbers(settings *viper.Viper, data []byte) error {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil {
+		return err
+	}
+	return settings.MergeConfigMap(object)
 }
 
 // syntaxError adds to a parser's error the file and, where known, the line.
@@ -174,6 +193,15 @@ func format(value any, flag pflag.Value) string {
 			return strings.Join(words, items.separator())
 		}
 		return strings.Join(words, ",")
+	case json.Number:
+		if _, err := value.Int64(); err == nil {
+			return value.String()
+		}
+		number, err := value.Float64()
+		if err != nil {
+			return value.String()
+		}
+		return format(number, flag)
 	case float64:
 		return strconv.FormatFloat(value, 'f', -1, 64)
 	default:

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"uer/internal/console"
+	"uer/internal/hostile"
 )
 
 func TestPrecedence(t *testing.T) {
@@ -43,6 +44,27 @@ func TestPrecedence(t *testing.T) {
 				t.Errorf("batch size %d, want %d", s.batch, test.want)
 			}
 		})
+	}
+}
+
+// TestExactNumbers reads numbers that float64 cannot hold, and numbers in scientific notation for integers.
+func TestExactNumbers(t *testing.T) {
+	const mark = "\ufeff"
+	for _, test := range []struct{ name, text string }{
+		{"c.json", `{"seed": 9007199254740993, "batch_size": 1e3}`}, {"c.json", mark + `{"seed": 9007199254740993, "batch_size": 1000.0}`},
+		{"c.yaml", "seed: 9007199254740993\nbatch_size: 1000\n"}, {"c.yaml", mark + "seed: 9007199254740993\nbatch_size: 1000\n"},
+		{"c.toml", mark + "seed = 9007199254740993\nbatch_size = 1000\n"},
+	} {
+		s, flags := newSettings()
+		s.path = write(t, test.name, test.text)
+		if err := Load(flags); err != nil || s.seed != 9007199254740993 || s.batch != 1000 {
+			t.Errorf("%s: %q: seed %d, batch size %d, %v", test.name, test.text, s.seed, s.batch, err)
+		}
+	}
+	s, flags := newSettings()
+	s.path = write(t, "c.json", `{"seed": 18446744073709551616}`)
+	if err := Load(flags); err == nil {
+		t.Errorf("a seed of 2^64 became %d", s.seed)
 	}
 }
 
@@ -135,15 +157,19 @@ func FuzzFile(f *testing.F) {
 	f.Add(".yaml", "seed: 1\nmask: [causal]")
 	f.Add(".toml", "seed = 1\n[x]\ny = 2")
 	f.Add(".json", `{"": {"": []}, "gpu_ranks": [[1]]}`)
+	f.Add(".yaml", "a: &a [x,x,x]\nb: &b [*a,*a,*a]\nc: [*b,*b,*b]")
 	f.Fuzz(func(t *testing.T, ending, text string) {
 		if !slices.Contains(formats, ending) {
 			t.Skip()
 		}
 		s, flags := newSettings()
 		s.path = write(t, "c"+ending, text)
-		if err := Load(flags); err == nil && s.batch < 1 {
-			t.Errorf("accepted %+v", *s)
-		}
+		// Parsers of YAML expand aliases, up to a bound.
+		hostile.Bounded(t, len(text), 1000, 8<<20, func() {
+			if err := Load(flags); err == nil && s.batch < 1 {
+				t.Errorf("accepted %+v", *s)
+			}
+		})
 	})
 }
 

@@ -91,7 +91,7 @@ func FuzzArrow(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Fuzz(func(t *testing.T, data []byte) { _, _ = readAll(reseal(data)) })
+	f.Fuzz(func(t *testing.T, data []byte) { readBounded(t, reseal(data)) })
 }
 
 func TestMessages(t *testing.T) {

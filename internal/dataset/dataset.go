@@ -8,6 +8,7 @@ package dataset
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -31,6 +32,7 @@ type Dataset struct {
 
 	targets []string // that it can train
 	source  source
+	mapping *durable.Mapping
 }
 
 // source reads one of the two formats.
@@ -43,12 +45,18 @@ type source interface {
 // Open opens a dataset in either format, told apart by their first bytes. It fails if the file is neither, is truncated or
 // damaged at its end, or holds no instance. Of our own format it reads the footer; UER-py's has no index, so that it goes
 // through the whole file.
-func Open(path string) (*Dataset, error) {
+func Open(path string) (d *Dataset, err error) {
+	defer durable.Recover(&err, durable.Guard())
 	mapping, err := durable.Map(path)
+	if errors.As(err, new(*durable.PipeError)) {
+		return nil, console.Hint(err, "copy it to a file first: instances are read in any order")
+	}
 	if err != nil {
 		return nil, console.Hint(err, makeOne)
 	}
-	d, err := open(path, mapping)
+	if err = mapping.Watch(); err == nil {
+		d, err = open(path, mapping)
+	}
 	if err != nil {
 		_ = mapping.Close()
 		return nil, err
@@ -67,13 +75,13 @@ func open(path string, mapping *durable.Mapping) (*Dataset, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Dataset{Metadata: f.metadata, Path: path, targets: []string{f.task.Name}, source: f}, nil
+		return &Dataset{Metadata: f.metadata, Path: path, targets: []string{f.task.Name}, source: f, mapping: mapping}, nil
 	case isPickle(data):
 		f, err := openPickles(path, mapping)
 		if err != nil {
 			return nil, err
 		}
-		return &Dataset{Metadata: f.metadata, Path: path, Foreign: true, targets: f.form.targets, source: f}, nil
+		return &Dataset{Metadata: f.metadata, Path: path, Foreign: true, targets: f.form.targets, source: f, mapping: mapping}, nil
 	}
 	return nil, console.Hint(fmt.Errorf("read %s: not a dataset", path), makeOne)
 }
@@ -83,8 +91,14 @@ func (d *Dataset) Len() int { return int(d.Metadata.Instances) }
 
 // Instance reads instance i into into, reusing the memory of its lists. Lengths, positions and segment ends fit Metadata;
 // the ids may be any numbers. The error for damaged data names the instances.
-func (d *Dataset) Instance(i int, into *task.Instance) error {
+func (d *Dataset) Instance(i int, into *task.Instance) (err error) {
+	defer durable.Recover(&err, durable.Guard())
 	return d.source.instance(i, into)
+}
+
+// Intact returns an error if another program has shortened the file since it was opened. What was read then may be zeros.
+func (d *Dataset) Intact() error {
+	return console.Hint(d.mapping.Shortened(), "leave the dataset alone while a training reads it; "+remake)
 }
 
 // Close unmaps the file. No other goroutine may be reading.

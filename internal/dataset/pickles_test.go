@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"uer/internal/durable"
+	"uer/internal/hostile"
 	"uer/internal/task"
 )
 
@@ -204,7 +205,25 @@ func FuzzPickles(f *testing.F) {
 		f.Add(data[:min(len(data), 600)])
 		f.Add(data)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { readAll(data) })
+	f.Fuzz(func(t *testing.T, data []byte) { readBounded(t, data) })
+}
+
+// readBounded opens and reads any bytes. The memory that it takes is at most 256 times their number, for all instances
+// together, and 1 MiB.
+func readBounded(t *testing.T, data []byte) {
+	hostile.Bounded(t, len(data), 256, 1<<20, func() { _, _ = readAll(data) })
+}
+
+// TestMutants reads datasets with lengths that are not true, whose checksums are right.
+func TestMutants(t *testing.T) {
+	paths, _ := filepath.Glob("testdata/*.pt")
+	for _, path := range append(paths, "testdata/format1.arrow") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hostile.Mutants(data, max(1, len(data)/20), func(mutant []byte) { readBounded(t, reseal(mutant)) })
+	}
 }
 
 // readAll opens and reads whatever data is, up to the first error.

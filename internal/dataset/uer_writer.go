@@ -37,7 +37,7 @@ func CreatePickles(path, form string, m Metadata) (*PickleWriter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	file, err := durable.Create(path)
+	file, err := durable.Create(path, nil)
 	if err != nil {
 		return nil, hinted(err)
 	}

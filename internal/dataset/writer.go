@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"os"
 	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -70,7 +71,25 @@ func (c *checksummed) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Create starts a dataset at path. m gives everything except the counts. m.VocabularySize bounds the ids, which for
+// Replaceable is the rule of what a new dataset may replace: a dataset of ours, complete or not, and an empty file.
+func Replaceable(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	const settings = 4096 // the schema with our keys is at the start
+	start, err := io.ReadAll(io.LimitReader(file, settings))
+	if err != nil {
+		return err
+	}
+	if len(start) > 0 && !(bytes.HasPrefix(start, []byte(arrowMagic)) && bytes.Contains(start, []byte(formatKey))) {
+		return errors.New("not a dataset of uer")
+	}
+	return nil
+}
+
+// Create starts a dataset at path, where it may replace another one ([Replaceable]). m gives everything except the counts. m.VocabularySize bounds the ids, which for
 // seq2seq means those of both vocabularies.
 func Create(path string, m Metadata) (*Writer, error) {
 	t, err := registry.Find(task.ByName, "target", m.Target)
@@ -81,7 +100,7 @@ func Create(path string, m Metadata) (*Writer, error) {
 		return nil, fmt.Errorf("create %s: sequence length %d and %d tokens in the vocabulary",
 			path, m.SequenceLength, m.VocabularySize)
 	}
-	file, err := durable.Create(path)
+	file, err := durable.Create(path, Replaceable)
 	if err != nil {
 		return nil, hinted(err)
 	}
@@ -216,7 +235,10 @@ func (w *Writer) writing(err error) error {
 // hinted adds what to do about an error of the file system.
 func hinted(err error) error {
 	missing := (*durable.MissingFolderError)(nil)
+	occupied := (*durable.OccupiedError)(nil)
 	switch {
+	case errors.As(err, &occupied):
+		return console.Hint(err, "choose another --dataset_path, or move the file away")
 	case errors.As(err, &missing):
 		return console.Hint(err, "make the folder first: mkdir -p "+missing.Folder)
 	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):

@@ -11,6 +11,9 @@
 package device
 
 import (
+	"fmt"
+
+	"uer/internal/console"
 	"uer/internal/graph"
 	"uer/internal/random"
 )
@@ -97,6 +100,16 @@ type Update struct {
 // Figures are the outputs of one run, in the order of the program's outputs.
 type Figures struct{ Outputs []float64 }
 
+// MemoryError means that a device lacks the memory for a program.
+type MemoryError struct {
+	What         string
+	Needed, Free int64 // bytes
+}
+
+func (e *MemoryError) Error() string {
+	return fmt.Sprintf("%s need %s of memory, and %s are free", e.What, console.Bytes(e.Needed), console.Bytes(e.Free))
+}
+
 // Usage is memory in bytes.
 type Usage struct {
 	Parameters, Gradients, State int64 // shared by all programs on a memory
@@ -104,5 +117,5 @@ type Usage struct {
 	ActivationsUsed              int64 // the part of them that the last run used
 	PackedWeights                int64 // copies of shared weights, in the layout that matrix products read
 	Inputs                       int64 // batches on the device, its constants and the outputs
-	Scratch                      int64 // for intermediate results, shared by all programs of the device
+	Scratch                      int64 // what operations need while they run, at most; all programs on a device share it
 }

@@ -16,6 +16,16 @@ type Binding[B, C any] struct {
 	adds  func(output int) bool                  // whether it can add to an output; nil if to none
 	all   bool                                   // whether it writes outputs that nothing reads, too
 	saved func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
+	// scratch is how many elements of memory it needs while it runs; nil if none.
+	scratch func(b B, o graph.Op, in []graph.Shape) int
+}
+
+// Scratch returns how many elements of memory the binding needs for an operation while it runs.
+func (b Binding[B, C]) Scratch(with B, o graph.Op, in []graph.Shape) int {
+	if b.scratch == nil {
+		return 0
+	}
+	return b.scratch(with, o, in)
 }
 
 // Entry is a binding for operations of type O.
@@ -44,6 +54,12 @@ func (e Entry[O, B, C]) WritesAll() Entry[O, B, C] {
 // Saves declares how many elements the operation saves, for inputs of the given shapes.
 func (e Entry[O, B, C]) Saves(size func(o O, in []graph.Shape) int) Entry[O, B, C] {
 	e.saved = func(o graph.Op, in []graph.Shape) int { return size(o.(O), in) }
+	return e
+}
+
+// Needs declares how many elements of scratch memory the operation needs, for inputs of the given shapes.
+func (e Entry[O, B, C]) Needs(size func(b B, o O, in []graph.Shape) int) Entry[O, B, C] {
+	e.scratch = func(b B, o graph.Op, in []graph.Shape) int { return size(b, o.(O), in) }
 	return e
 }
 

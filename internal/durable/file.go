@@ -1,103 +1,172 @@
-// Package durable writes files that are either complete or absent, and maps files into memory.
+// Package durable writes files that are either complete or absent, locks outputs, and maps files into memory.
 //
-// A [File] is written as PATH.partial beside its final path. Commit syncs it to disk and renames it, so that readers,
-// and whoever comes after a crash or a power failure, see the old file or the new one, never a part of it. If writing
-// fails, the old file stays and the temporary one is removed; that of a killed process is overwritten by the next run.
-// A lock keeps two processes from writing the same path at once.
+// A [File] is written under a temporary name of its own beside its final path. Commit syncs it to disk and renames it,
+// so that readers, and whoever comes after a crash or a power failure, see the old file or the new one, never a part of
+// it. An existing file is replaced only if the caller's [Rule] accepts it. A [Lock] keeps other processes from an output
+// for a whole run, names the process that has it, and removes the temporary files of runs that were killed.
 //
-// Errors of the file system are *fs.PathError and name the final path; a missing folder is a [MissingFolderError].
+// Errors of the file system are *fs.PathError and name the final path. [MissingFolderError], [OccupiedError] and
+// [LockedError] are those that a caller has advice for.
 package durable
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 )
-
-// suffix marks the temporary file beside the target. The name is the same in every run, so that the leftover of a
-// killed process is overwritten by the next run instead of piling up.
-const suffix = ".partial"
 
 // File is a file being written beside its final path. Commit gives it the final name; until then a reader finds
 // whatever was there before. It is not safe for concurrent use.
 type File struct {
-	path string // final path, with symbolic links followed
-	file *os.File
-	err  error // the first failed write; a file with one is never committed
+	path   string // final path, with symbolic links followed
+	rule   Rule
+	file   *os.File
+	synced bool  // nothing was written since the last Sync
+	err    error // the first failed write; a file with one is never committed
 }
 
-// Check reports early whether Create would fail at path: the folder must exist, and path itself must be a regular file
-// or not exist yet. It writes nothing.
-func Check(path string) error {
-	_, err := target(path)
-	return err
-}
-
-// Create starts a new file at path, under the conditions of [Check]. It fails if another process is writing that path.
-func Create(path string) (*File, error) {
-	final, err := target(path)
+// Create starts a new file at path. It fails under the conditions of [Check].
+func Create(path string, rule Rule) (*File, error) {
+	final, err := resolve(path)
 	if err != nil {
 		return nil, err
 	}
-	file, err := openLocked(final + suffix)
+	if err := rule.check(final); err != nil {
+		return nil, err
+	}
+	file, err := createTemporary(final)
 	if err != nil {
 		return nil, named("create", path, err)
 	}
-	return &File{path: final, file: file}, nil
+	return &File{path: final, rule: rule, file: file}, nil
 }
 
 // WriteFile creates the file at path with the content that write produces, through a buffer. If write fails, path is
 // left as it was.
-func WriteFile(path string, write func(io.Writer) error) error {
-	file, err := Create(path)
+func WriteFile(path string, rule Rule, write func(io.Writer) error) error {
+	file, err := Create(path, rule)
 	if err != nil {
 		return err
 	}
 	defer file.Abort()
-	buffer := bufio.NewWriterSize(file, 1<<20)
-	if err := write(buffer); err != nil {
-		return err
-	}
-	if err := buffer.Flush(); err != nil {
+	if err := file.Fill(write); err != nil {
 		return err
 	}
 	return file.Commit()
 }
 
-// Write appends to the file.
-func (f *File) Write(data []byte) (int, error) {
-	n, err := f.file.Write(data)
-	return n, f.keep(err)
+// Fill appends what write produces, through a buffer.
+func (f *File) Fill(write func(io.Writer) error) error {
+	buffer := bufio.NewWriterSize(f, 1<<20)
+	if err := write(buffer); err != nil {
+		return err
+	}
+	return buffer.Flush()
 }
 
-// Commit syncs the file to disk and renames it to its final path, replacing any file there. If a write or the sync
-// failed, the new file is removed and the old one stays.
+// Write appends to the file.
+func (f *File) Write(data []byte) (n int, err error) {
+	f.synced = false
+	if err = probe(Operation{Kind: Writes, Path: f.file.Name(), Data: data}); err == nil {
+		n, err = f.file.Write(data)
+	}
+	return n, f.keep("write", err)
+}
+
+// Sync brings the content to disk. Commit does, too; a caller who has something to do between the two calls both.
+func (f *File) Sync() error {
+	if f.err != nil || f.synced {
+		return f.err
+	}
+	err := probe(Operation{Kind: Syncs, Path: f.file.Name()})
+	if err == nil {
+		err = f.file.Sync()
+	}
+	f.synced = err == nil
+	return f.keep("write", err)
+}
+
+// SameAs reports whether the file at path has the content that was written so far.
+func (f *File) SameAs(path string) (bool, error) {
+	other, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer other.Close()
+	own, err := f.file.Stat()
+	if err != nil {
+		return false, named("read", f.path, err)
+	}
+	if there, err := other.Stat(); err != nil || there.Size() != own.Size() {
+		return false, err
+	}
+	return equal(io.NewSectionReader(f.file, 0, own.Size()), other)
+}
+
+// equal compares what two readers of the same length read.
+func equal(a, b io.Reader) (bool, error) {
+	const piece = 1 << 20
+	buffers := [2][]byte{make([]byte, piece), make([]byte, piece)}
+	for {
+		n, err := io.ReadFull(a, buffers[0])
+		if _, other := io.ReadFull(b, buffers[1][:n]); other != nil && n > 0 {
+			return false, other
+		}
+		if !bytes.Equal(buffers[0][:n], buffers[1][:n]) {
+			return false, nil
+		}
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+}
+
+// Commit syncs the file to disk and renames it to its final path. A file that is there by now is replaced if the rule
+// accepts it. After an error the new file is removed and the old one stays.
 func (f *File) Commit() error {
 	if f.file == nil {
 		return named("commit", f.path, fs.ErrClosed)
 	}
-	if f.err != nil {
-		f.Abort()
-		return f.err
+	defer f.Abort()
+	if err := f.Sync(); err != nil {
+		return err
 	}
-	if err := f.file.Sync(); err != nil {
-		f.Abort()
-		return named("write", f.path, err)
-	}
-	// Renamed while open, so that the lock is held until the temporary name is gone.
-	if err := os.Rename(f.file.Name(), f.path); err != nil {
-		f.Abort()
-		return named("rename temporary file to", f.path, err)
+	// Renamed while open, so that the temporary name is locked until it is gone.
+	if err := f.rename(); err != nil {
+		return err
 	}
 	_ = f.file.Close() // the content is on disk already
 	f.file = nil
 	return syncFolder(filepath.Dir(f.path))
+}
+
+// rename gives the file its final name.
+func (f *File) rename() error {
+	const tries = 3 // what is at the path may change between the check and the renaming
+	var err error
+	for range tries {
+		if err := f.rule.check(f.path); err != nil {
+			return err
+		}
+		rename := os.Rename
+		if _, missing := os.Lstat(f.path); missing != nil {
+			rename = renameNew
+		}
+		if err = probe(Operation{Kind: Renames, Path: f.file.Name(), To: f.path}); err == nil {
+			err = rename(f.file.Name(), f.path)
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return named("rename temporary file to", f.path, err)
 }
 
 // Abort removes the unfinished file. After Commit or Abort it does nothing.
@@ -105,140 +174,67 @@ func (f *File) Abort() {
 	if f.file == nil {
 		return
 	}
-	// Removed while open, so that the lock is held until the name is gone. A file that cannot be removed only
-	// wastes space: the next Create overwrites it.
-	_ = os.Remove(f.file.Name())
+	// Removed while open, so that the name is locked until it is gone. A file that cannot be removed only wastes
+	// space until the next run that locks this output.
+	if probe(Operation{Kind: Removes, Path: f.file.Name()}) == nil {
+		_ = os.Remove(f.file.Name())
+	}
 	_ = f.file.Close()
 	f.file = nil
 }
 
-// keep remembers the first failed write. The error it returns names the final path.
-func (f *File) keep(err error) error {
-	if err == nil {
-		return nil
-	}
-	err = named("write", f.path, err)
+// keep remembers the first failure. The error it returns names the final path.
+func (f *File) keep(operation string, err error) error {
+	err = named(operation, f.path, err)
 	if f.err == nil {
 		f.err = err
 	}
 	return err
 }
 
-// target returns the path to rename to. A symbolic link is followed, so that its target is replaced and not the link.
-func target(path string) (string, error) {
-	if path == "" {
-		return "", named("create", `""`, errors.New("the file name is empty"))
+// Rename renames a file, which replaces what is at the new path, and syncs the folder of the new path.
+func Rename(from, to string) error {
+	err := probe(Operation{Kind: Renames, Path: from, To: to})
+	if err == nil {
+		err = os.Rename(from, to)
 	}
-	info, err := os.Stat(path)
+	if err != nil {
+		return named("rename "+from+" to", to, err)
+	}
+	return syncFolder(filepath.Dir(to))
+}
+
+// Remove removes a file, if it is there, and syncs its folder.
+func Remove(path string) error {
+	err := probe(Operation{Kind: Removes, Path: path})
+	if err == nil {
+		err = os.Remove(path)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return path, checkFolder(path)
-	}
-	if err != nil {
-		return "", named("create", path, err)
-	}
-	// Renaming onto a device or a pipe would replace it with a file.
-	if info.IsDir() {
-		return "", named("create", path, errors.New("it is a folder"))
-	}
-	if !info.Mode().IsRegular() {
-		return "", named("create", path, errors.New("it is not a regular file"))
-	}
-	final, err := filepath.EvalSymlinks(path)
-	if err != nil {
-		return "", named("create", path, err)
-	}
-	return final, nil
-}
-
-// checkFolder returns an error that names the missing folder; the system's own error names only the file.
-func checkFolder(path string) error {
-	folder := filepath.Dir(path)
-	info, err := os.Stat(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &MissingFolderError{Path: path, Folder: folder}
-	}
-	if err != nil {
-		return named("create", path, err)
-	}
-	if !info.IsDir() {
-		return named("create", path, fmt.Errorf("%s is not a folder", folder))
-	}
-	return nil
-}
-
-// MissingFolderError means that the folder for a new file does not exist. It matches fs.ErrNotExist.
-type MissingFolderError struct{ Path, Folder string }
-
-func (e *MissingFolderError) Error() string {
-	return fmt.Sprintf("create %s: folder %s does not exist", e.Path, e.Folder)
-}
-
-// Is makes errors.Is(err, fs.ErrNotExist) true.
-func (e *MissingFolderError) Is(target error) bool { return target == fs.ErrNotExist }
-
-// openLocked opens the temporary file, locks it and truncates it. The lock ends with the process at the latest.
-func openLocked(path string) (*os.File, error) {
-	for {
-		file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o666)
-		if err != nil {
-			return nil, err
-		}
-		err = lock(file)
-		if err != nil {
-			_ = file.Close()
-			return nil, err
-		}
-		// Another process may have renamed or removed the file between the opening and the locking.
-		opened, err := file.Stat()
-		if err == nil {
-			var present fs.FileInfo
-			present, err = os.Lstat(path)
-			if err == nil && os.SameFile(opened, present) {
-				if err = file.Truncate(0); err == nil {
-					return file, nil
-				}
-			}
-		}
-		_ = file.Close()
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-	}
-}
-
-// lock locks the file for this process. Some network file systems have no locks; a second writer goes unnoticed there.
-func lock(file *os.File) error {
-	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		return errors.New("it is being written by another process")
-	}
-	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) {
 		return nil
 	}
-	return err
-}
-
-// syncFolder makes a rename in the folder survive a power failure.
-func syncFolder(path string) error {
-	folder, err := os.Open(path)
 	if err != nil {
-		return named("sync folder", path, err)
+		return named("remove", path, err)
 	}
-	defer folder.Close()
-	// Some file systems cannot sync a folder and say so with EINVAL or ENOTSUP.
-	if err := folder.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
-		return named("sync folder", path, err)
-	}
-	return nil
+	return syncFolder(filepath.Dir(path))
 }
 
-// named returns err as a failed operation on path, in place of the temporary name in the system's error.
+// named returns err as a failed operation on path, in place of the temporary name in the system's error. A nil error
+// stays nil.
 func named(operation, path string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fs.PathError{Op: operation, Path: path, Err: bare(err)}
+}
+
+// bare is the system's own error, without the path that it names.
+func bare(err error) error {
 	if inner := (*fs.PathError)(nil); errors.As(err, &inner) {
-		err = inner.Err
+		return inner.Err
 	}
 	if inner := (*os.LinkError)(nil); errors.As(err, &inner) {
-		err = inner.Err
+		return inner.Err
 	}
-	return &fs.PathError{Op: operation, Path: path, Err: err}
+	return err
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strings"
@@ -25,7 +24,7 @@ func write(t *testing.T, path, content string) {
 
 func create(t *testing.T, path string) *File {
 	t.Helper()
-	file, err := Create(path)
+	file, err := Create(path, Replaceable)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +70,7 @@ func TestCommitReplacesOnlyAtTheEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	expectContent(t, path, "old", "model.bin.partial")
+	expectContent(t, path, "old", filepath.Base(file.file.Name()))
 	if err := file.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +116,7 @@ func TestAbortLeavesTheOldFile(t *testing.T) {
 func TestWriteFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vocab.txt")
 	content := strings.Repeat("令牌\n", 500_000) // larger than the buffer
-	err := WriteFile(path, func(w io.Writer) error {
+	err := WriteFile(path, Replaceable, func(w io.Writer) error {
 		_, err := io.Copy(w, strings.NewReader(content))
 		return err
 	})
@@ -130,7 +129,7 @@ func TestWriteFile(t *testing.T) {
 	}
 
 	cause := errors.New("out of tokens")
-	err = WriteFile(path, func(w io.Writer) error {
+	err = WriteFile(path, Replaceable, func(w io.Writer) error {
 		_, _ = io.WriteString(w, "half")
 		return cause
 	})
@@ -139,7 +138,7 @@ func TestWriteFile(t *testing.T) {
 	}
 	func() {
 		defer func() { _ = recover() }()
-		_ = WriteFile(path, func(io.Writer) error { panic("bug") })
+		_ = WriteFile(path, Replaceable, func(io.Writer) error { panic("bug") })
 	}()
 	expectContent(t, path, content)
 }
@@ -150,30 +149,108 @@ func TestCreateRefuses(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(folder, "pipe"), 0o666); err != nil {
 		t.Fatal(err)
 	}
+	for link, target := range map[string]string{"dangling": "none", "loop": "loop"} {
+		if err := os.Symlink(target, filepath.Join(folder, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, test := range []struct{ path, message string }{
 		{folder, "create " + folder + ": it is a folder"},
 		{folder + "/no/model.bin", "create " + folder + "/no/model.bin: folder " + folder + "/no does not exist"},
 		{folder + "/pipe", "create " + folder + "/pipe: it is not a regular file"},
+		{folder + "/dangling", "create " + folder + "/dangling: it is a symbolic link to a file that does not exist"},
+		{folder + "/loop", "create " + folder + "/loop: too many levels of symbolic links"},
+		{folder + "/file", "create " + folder + "/file: it exists already"},
 		{"/dev/null", "create /dev/null: it is not a regular file"},
 		{folder + "/file/model.bin", "create " + folder + "/file/model.bin: not a directory"},
 		{"", `create "": the file name is empty`},
 	} {
-		if _, err := Create(test.path); err == nil || err.Error() != test.message {
+		if _, err := Create(test.path, nil); err == nil || err.Error() != test.message {
 			t.Errorf("Create(%q): %v, want %s", test.path, err, test.message)
 		}
-		if err := Check(test.path); err == nil || err.Error() != test.message {
+		if err := Check(test.path, nil); err == nil || err.Error() != test.message {
 			t.Errorf("Check(%q): %v, want %s", test.path, err, test.message)
 		}
 	}
-	_, err := Create(folder + "/no/model.bin")
+	_, err := Create(folder+"/no/model.bin", nil)
 	missing := (*MissingFolderError)(nil)
 	if !errors.As(err, &missing) || missing.Folder != folder+"/no" || !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing folder: %#v", err)
 	}
-	if err := Check(folder + "/new"); err != nil {
+	if err := Check(folder+"/new", nil); err != nil {
 		t.Error(err)
 	}
-	expectFiles(t, folder, "file", "pipe")
+	expectFiles(t, folder, "file", "pipe", "dangling", "loop")
+}
+
+// TestRule replaces only what the rule accepts, also if it appears while the file is written.
+func TestRule(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "dataset.pt")
+	rule := func(path string) error {
+		if data, err := os.ReadFile(path); err != nil || string(data) != "ours" {
+			return errors.New("not ours")
+		}
+		return nil
+	}
+	const message = ": it exists already and is not ours"
+	write(t, path, "theirs")
+	if _, err := Create(path, rule); err == nil || err.Error() != "create "+path+message {
+		t.Errorf("create: %v", err)
+	}
+	for _, test := range []struct {
+		rule    Rule
+		appears string
+		message string
+	}{{nil, "theirs", "create " + path + ": it exists already"}, {rule, "theirs", "create " + path + message}, {rule, "ours", ""}} {
+		_ = os.Remove(path)
+		file, err := Create(path, test.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprint(file, "new")
+		write(t, path, test.appears)
+		err = file.Commit()
+		switch {
+		case test.message == "":
+			if err != nil {
+				t.Error(err)
+			}
+			expectContent(t, path, "new")
+		case err == nil || err.Error() != test.message || !errors.Is(err, fs.ErrExist):
+			t.Errorf("commit: %v, want %s", err, test.message)
+		default:
+			expectContent(t, path, test.appears)
+		}
+	}
+}
+
+// TestOtherFilesStay writes beside files and links whose names are those of temporary files elsewhere.
+func TestOtherFilesStay(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "c")
+	write(t, path+".partial", "a corpus")
+	if err := os.Symlink("nowhere", filepath.Join(folder, "c.tmp")); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(path, nil, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+		t.Fatal(err)
+	}
+	expectContent(t, path, "new", "c.partial", "c.tmp")
+	expectContent(t, path+".partial", "a corpus", "c", "c.tmp")
+}
+
+func TestTry(t *testing.T) {
+	folder := t.TempDir()
+	if err := Try(filepath.Join(folder, "model.bin")); err != nil {
+		t.Error(err)
+	}
+	expectFiles(t, folder)
+	if err := Try(filepath.Join(folder, "no", "model.bin")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("in a folder that does not exist: %v", err)
+	}
+	if free, err := Free(filepath.Join(folder, "model.bin")); err != nil || free <= 0 {
+		t.Errorf("%d bytes free, %v", free, err)
+	}
 }
 
 func TestSymbolicLinkStays(t *testing.T) {
@@ -183,27 +260,13 @@ func TestSymbolicLinkStays(t *testing.T) {
 	if err := os.Symlink(filepath.Join(elsewhere, "real"), link); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(link, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+	if err := WriteFile(link, Replaceable, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
 		t.Fatal(err)
 	}
 	expectContent(t, filepath.Join(elsewhere, "real"), "new")
 	if info, err := os.Lstat(link); err != nil || info.Mode()&fs.ModeSymlink == 0 {
 		t.Errorf("the link became %v, %v", info.Mode(), err)
 	}
-}
-
-func TestSecondWriterIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "model.bin")
-	first := create(t, path)
-	if _, err := Create(path); err == nil || !strings.Contains(err.Error(), "being written by another process") {
-		t.Errorf("second writer: %v", err)
-	}
-	if err := first.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	second := create(t, path)
-	second.Abort()
-	expectContent(t, path, "")
 }
 
 // TestFileSizeLimit makes writes fail by limiting the process's file sizes, which unlike a full disk needs no
@@ -222,7 +285,7 @@ func TestFileSizeLimit(t *testing.T) {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &small); err != nil {
 		t.Skip("cannot limit file sizes:", err)
 	}
-	err := WriteFile(path, func(w io.Writer) error {
+	err := WriteFile(path, Replaceable, func(w io.Writer) error {
 		_, err := w.Write(make([]byte, 2<<20))
 		return err
 	})
@@ -260,29 +323,18 @@ func TestDiskFull(t *testing.T) {
 	expectFiles(t, folder)
 }
 
-// TestKilledWriter kills a process in the middle of a write: the old file stays and the next writer starts from
-// scratch.
-func TestKilledWriter(t *testing.T) {
-	if path := os.Getenv("DURABLE_TEST_PATH"); path != "" {
-		file := create(t, path)
-		fmt.Fprint(file, strings.Repeat("half a file ", 1000))
-		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+func TestReadFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vocab.txt")
+	write(t, path, strings.Repeat("x", 1<<20))
+	if data, err := ReadFile(path, 1<<20); err != nil || len(data) != 1<<20 {
+		t.Errorf("%d bytes, %v", len(data), err)
 	}
-	path := filepath.Join(t.TempDir(), "model.bin")
-	write(t, path, "old")
-	command := exec.Command(os.Args[0], "-test.run=^TestKilledWriter$")
-	command.Env = append(os.Environ(), "DURABLE_TEST_PATH="+path)
-	if err := command.Run(); err == nil {
-		t.Fatal("the writer was not killed")
+	for _, path := range []string{path, "/dev/zero"} {
+		if _, err := ReadFile(path, 1<<20-1); err == nil || !strings.HasPrefix(err.Error(), "read "+path+": it has more than ") {
+			t.Error(err)
+		}
 	}
-	expectContent(t, path, "old", "model.bin.partial")
-	if info, err := os.Stat(path + ".partial"); err != nil || info.Size() == 0 {
-		t.Fatalf("the killed process left nothing: %v", err)
+	if _, err := ReadFile(path+".none", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
 	}
-	file := create(t, path)
-	fmt.Fprint(file, "new")
-	if err := file.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	expectContent(t, path, "new")
 }

@@ -35,7 +35,7 @@ func (f *Folder) Write(path string) (err error) {
 	}()
 	write := func(name string, content func(w io.Writer) error) {
 		if err == nil {
-			err = durable.WriteFile(filepath.Join(partial, name), content)
+			err = durable.WriteFile(filepath.Join(partial, name), nil, content)
 		}
 	}
 	text := func(name, content string) {

@@ -25,6 +25,9 @@ type productScratch struct {
 	workers [][]float32
 }
 
+// ProductScratch is about how many elements of memory products take at most.
+func (c *CPU) ProductScratch() int { return c.sizes.chunk + c.Threads()*c.sizes.lines*maxDepth }
+
 // factor is a factor of a product as packing sees it. Its lines are the rows of A or the columns of B.
 type factor struct {
 	x         []float32

@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"uer/internal/config"
@@ -58,9 +59,12 @@ func checkMissing(p parts) error {
 	if missing == nil {
 		return nil
 	}
+	hint := fmt.Sprintf("name a file that sets it with --config_path, or pass --%s", strings.Join(missing, " and --"))
+	if slices.Equal(missing, []string{"labels_num"}) {
+		hint = "pass --labels_num: 1 more than the largest label of the corpus"
+	}
 	return console.Hint(fmt.Errorf("encoder %s with target %s needs %s, which nothing sets", p.Encoder, p.Target,
-		strings.Join(missing, ", ")),
-		fmt.Sprintf("name a file that sets it with --config_path, or pass --%s", strings.Join(missing, " and --")))
+		strings.Join(missing, ", ")), hint)
 }
 
 func checkSizes(p parts) error {

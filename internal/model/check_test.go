@@ -52,7 +52,7 @@ var refusedSettings = []struct {
 			"hint: name a file that sets it with --config_path, or pass --kernel_size and --block_size"},
 	{"word", "bilstm", "cls", func(m *config.Model) { m.LabelsNumber = 0 },
 		"encoder bilstm with target cls needs labels_num, which nothing sets\n" +
-			"hint: name a file that sets it with --config_path, or pass --labels_num"},
+			"hint: pass --labels_num: 1 more than the largest label of the corpus"},
 	{"word", "transformer", "mlm", func(m *config.Model) { m.HiddenActivation = "swish" },
 		`building the model: hidden_act "swish" is not one of gelu, gelu_fast, linear, relu, silu`},
 

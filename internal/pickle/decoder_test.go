@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"uer/internal/hostile"
 )
 
 func read(t testing.TB, name string) []byte {
@@ -339,7 +341,12 @@ func FuzzDecode(f *testing.F) {
 	for _, name := range names {
 		f.Add(read(f, filepath.Base(name)))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data []byte) { decodeBounded(t, data) })
+}
+
+// decodeBounded decodes any bytes. The memory that it takes is at most 128 times their number, and 1 MiB.
+func decodeBounded(t *testing.T, data []byte) {
+	hostile.Bounded(t, len(data), 128, 1<<20, func() {
 		decoder := NewDecoder(data)
 		for {
 			start := decoder.Offset()
@@ -357,6 +364,18 @@ func FuzzDecode(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestMutants decodes pickles with lengths that are not true.
+func TestMutants(t *testing.T) {
+	names, err := filepath.Glob("testdata/*.p*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		data := read(t, filepath.Base(name))
+		hostile.Mutants(data, max(1, len(data)/20), func(mutant []byte) { decodeBounded(t, mutant) })
+	}
 }
 
 // instances returns a data set of n masked instances, encoded as Python does, with ids up to 21128.

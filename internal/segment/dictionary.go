@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/subword"
 )
 
@@ -29,7 +29,7 @@ const maxWordLength = 256
 // Read reads a dictionary in the form of jieba's: a word, its frequency and, if you like, its kind on each line, with
 // spaces between them. A word without a frequency counts once.
 func Read(path string) (*Dictionary, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, durable.LargestText)
 	if err != nil {
 		return nil, fmt.Errorf("read the dictionary of words: %w", err)
 	}

@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"unicode/utf8"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/subword"
 )
 
@@ -55,7 +55,7 @@ const unknownPenalty = 10 // how much less likely than any token an unknown char
 
 // Read reads a model file.
 func Read(path string) (*Model, []byte, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, durable.LargestText)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the SentencePiece model: %w", err)
 	}

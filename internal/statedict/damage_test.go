@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"uer/internal/console"
+	"uer/internal/hostile"
 )
 
 // hintOf returns the hint that the user sees with an error.
@@ -261,11 +262,31 @@ func FuzzParse(f *testing.F) {
 	for _, name := range names {
 		f.Add(mustLoad(f, filepath.Base(name)))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
+	f.Fuzz(func(t *testing.T, data []byte) { parseBounded(t, data) })
+}
+
+// parseBounded reads any bytes. The memory that it takes is at most 16 times their number, and 1 MiB.
+func parseBounded(t *testing.T, data []byte) {
+	hostile.Bounded(t, len(data), 16, 1<<20, func() {
 		if tensors, err := parse(data); err == nil {
 			checkTensors(t, tensors)
 		}
 	})
+}
+
+// TestMutants reads files with lengths and places that are not true.
+func TestMutants(t *testing.T) {
+	names, err := filepath.Glob("testdata/*.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := [][]byte{exampleFile(t)}
+	for _, name := range names {
+		files = append(files, mustLoad(t, filepath.Base(name)))
+	}
+	for _, data := range files {
+		hostile.Mutants(data, max(1, len(data)/50), func(mutant []byte) { parseBounded(t, mutant) })
+	}
 }
 
 // FuzzPickle varies the pickle inside an otherwise valid archive.
@@ -287,8 +308,6 @@ func FuzzPickle(f *testing.F) {
 		for key := range 10 {
 			entries = append(entries, entry{name: fmt.Sprint("data/", key), content: string(make([]byte, 96))})
 		}
-		if tensors, err := parse(archiveOf(t, entries...)); err == nil {
-			checkTensors(t, tensors)
-		}
+		parseBounded(t, archiveOf(t, entries...))
 	})
 }

@@ -67,6 +67,9 @@ func OpenSafetensors(path string) (*Safetensors, error) {
 // Close unmaps the file. Raw values and the Header must not be used afterwards.
 func (f *Safetensors) Close() error { return f.mapping.Close() }
 
+// Drop says that what was read of the file is not needed again, so that it does not count as memory of the process.
+func (f *Safetensors) Drop() { f.mapping.Drop(0, len(f.mapping.Bytes)) }
+
 // isSafetensors recognises the header's length and its first character.
 func isSafetensors(data []byte) bool {
 	return len(data) > lengthSize && data[lengthSize] == '{' && binary.LittleEndian.Uint64(data) <= maxHeader

@@ -165,6 +165,7 @@ func FuzzSafetensors(f *testing.F) {
 	f.Add(exampleFile(f))
 	f.Add(safetensors(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, "1234"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		parseBounded(t, data)
 		file, err := parseSafetensors(data)
 		if err != nil {
 			return

@@ -50,17 +50,20 @@ func Read(path string) ([]Tensor, error) {
 }
 
 // ReadFile is [Read] with what else is known of the file.
-func ReadFile(path string) (*File, error) {
+func ReadFile(path string) (file *File, err error) {
+	defer durable.Recover(&err, durable.Guard())
 	mapping, err := durable.Map(path)
+	if errors.As(err, new(*durable.PipeError)) {
+		return nil, console.Hint(err, "copy it to a file first: tensors are not stored in the order of their description")
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer mapping.Close()
-	file, err := parseFile(mapping.Bytes)
-	if err != nil {
+	if file, err = parseFile(mapping.Bytes); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	return file, nil
+	return file, mapping.Changed()
 }
 
 func parseFile(data []byte) (*File, error) {

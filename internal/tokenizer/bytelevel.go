@@ -2,12 +2,12 @@ package tokenizer
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/subword"
 	"uer/internal/vocab"
 )
@@ -165,7 +165,7 @@ func runLength(text string, k kind) int {
 
 // readMerges reads GPT-2's merges.txt: the two tokens of a pair on each line, after a line with #version.
 func readMerges(path string, v *vocab.Vocabulary) (*subword.Merges, []byte, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, durable.LargestText)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read merges: %w", err)
 	}

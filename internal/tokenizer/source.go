@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/registry"
 	"uer/internal/sentencepiece"
 	"uer/internal/vocab"
@@ -143,7 +143,7 @@ func (s Source) open() (f file, err error) {
 		f.vocabulary, err = vocab.New(s.SentencePiece, f.pieces.Pieces, special)
 		return f, err
 	}
-	if f.data, err = os.ReadFile(s.Vocabulary); err != nil {
+	if f.data, err = durable.ReadFile(s.Vocabulary, durable.LargestText); err != nil {
 		return f, fmt.Errorf("read vocabulary: %w", err)
 	}
 	switch {

@@ -101,6 +101,7 @@ func TestBestCheckpoint(t *testing.T) {
 	evaluateEvery(t, ranks, 2, 3)
 	for _, r := range ranks {
 		var err error
+		r.Origin.Run = "this" // the best checkpoint of this run is replaced
 		r.Optimizer, err = optimizer.New(optimizer.Settings{Name: "adamw", LearningRate: 1, Schedule: func(update int) float64 {
 			if update < 4 {
 				return 1e-3

@@ -121,9 +121,23 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 	go func() {
 		started := time.Now()
 		err := t.writeAgain(path, memory, &state)
-		result <- written{path, step, time.Since(started), err}
+		took := time.Since(started)
+		if err == nil {
+			t.prune(step, state.Run)
+		}
+		result <- written{path, step, took, err}
 	}()
 	return errors.Join(earlier, t.settle(!background))
+}
+
+// prune removes checkpoints that are not to be kept, now that there is a new one.
+func (t *Trainer) prune(step int, run string) {
+	if t.KeepCheckpoints == 0 {
+		return
+	}
+	if err := checkpoint.Prune(t.OutputModelPath, run, step, t.KeepCheckpoints); err != nil {
+		fmt.Fprintf(t.Status, "Kept     more checkpoints than wanted: %v\n", err)
+	}
 }
 
 // settle reports a checkpoint that has been written; with wait, it waits until it is.
@@ -184,7 +198,10 @@ var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
 func (t *Trainer) writeAgain(path string, memory checkpoint.Reader, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		err := checkpoint.SaveAs(path, t.Naming, &t.Optimizer.Program.Layout, memory, state)
+		saved, err := checkpoint.SaveAs(path, t.Naming, &t.Optimizer.Program.Layout, memory, state, t.Overwrite)
+		if saved.Aside != "" {
+			fmt.Fprintf(t.Status, "Aside    the %s of an earlier training is now %s\n", saved.Path, saved.Aside)
+		}
 		if err == nil || attempt == len(pauses) || !mayPass(err) {
 			return err
 		}

@@ -32,6 +32,8 @@ type Settings struct {
 	AccumulationSteps   int // batches for each update
 	ReportSteps         int
 	SaveCheckpointSteps int
+	KeepCheckpoints     int  // of this training, the latest; 0 for all
+	Overwrite           bool // replace checkpoints of an earlier training instead of moving them aside
 	BatchSize           int
 	Seed                int64
 	OutputModelPath     string // prefix of the names of checkpoints; if it is empty, nothing is saved

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 // Absent is the id of a special token that a vocabulary does not have.
@@ -129,7 +129,7 @@ func (v *Vocabulary) SpecialTokens() string {
 // Face: an object whose keys are unk_token, cls_token, sep_token, mask_token and pad_token. A value is a name, or an object
 // that holds it as content. bos_token and eos_token stand in for cls_token and sep_token. Other keys are ignored.
 func ReadSpecial(path string) (Special, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path, durable.LargestText)
 	if err != nil {
 		return Special{}, fmt.Errorf("read the map of special tokens: %w", err)
 	}

@@ -10,12 +10,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"uer/internal/console"
+	"uer/internal/durable"
 )
 
 // Vocabulary numbers the tokens of a model from 0, in the order of the file. It is immutable and safe for concurrent
@@ -34,7 +34,8 @@ const byteOrderMark = "\ufeff"
 
 // Read reads a vocabulary file; Parse describes its form. The special tokens have their usual names.
 func Read(path string) (*Vocabulary, error) {
-	data, err := os.ReadFile(path)
+	const largest = 64 << 20
+	data, err := durable.ReadFile(path, largest)
 	if err != nil {
 		return nil, fmt.Errorf("read vocabulary: %w", err)
 	}

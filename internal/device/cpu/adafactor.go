@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -17,4 +18,8 @@ func adafactorKernel(d *Device, o op.Adafactor) compute {
 		}, out[0].Floats, gradient.Floats, out[1].Floats, out[2].Floats, gradient.Shape,
 			d.floats(kernel.AdafactorScratch(gradient.Shape)))
 	}
+}
+
+func adafactorScratch(_ *Device, _ op.Adafactor, in []graph.Shape) int {
+	return kernel.AdafactorScratch(in[0])
 }

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -44,4 +45,15 @@ func attention(run *device.Run, o op.Attention, in op.AttentionInputs[operand]) 
 		Dropout: dropout(run, o.Dropout, o.Site), Rows: in.Rows.Integers,
 		Q: in.Query.Floats, K: in.Key.Floats, V: in.Value.Floats,
 	}
+}
+
+func attentionScratch(d *Device, o op.Attention, in []graph.Shape) int {
+	a := kernel.Attention{Size: op.AttentionInputsOf(o, in).Query[1] / o.Heads, MaxLength: o.MaxLength}
+	return a.ScratchSize(d.kernel.Threads())
+}
+
+func attentionGradientScratch(d *Device, o op.AttentionGradient, in []graph.Shape) int {
+	inputs := op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])
+	g := kernel.AttentionGradient{Attention: kernel.Attention{Size: inputs.Query[1] / o.Heads, MaxLength: o.MaxLength}}
+	return g.ScratchSize(d.kernel.Threads())
 }

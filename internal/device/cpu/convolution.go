@@ -57,3 +57,11 @@ func gatedConvolutionSaved(o op.GatedConvolution, in []graph.Shape) int {
 	g := kernel.GatedConvolution{Input: in[0][1], Output: in[1][0], Taps: o.Taps}
 	return kernel.GatedConvolutionSaved(&g, in[0][0])
 }
+
+func gatedConvolutionGradientScratch(_ *Device, _ op.GatedConvolutionGradient, in []graph.Shape) int {
+	in = in[2:] // those of op.GatedConvolution
+	g := kernel.GatedConvolutionGradient{GatedConvolution: kernel.GatedConvolution{
+		Input: in[0][1], Output: in[1][0], Starts: []int32{0, int32(in[0][0])},
+	}}
+	return g.ScratchSize()
+}

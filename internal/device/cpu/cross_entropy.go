@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -27,4 +28,9 @@ func crossEntropyKernel(d *Device, o op.CrossEntropy) compute {
 			out[1].Floats[0] = float32(correct)
 		}
 	}
+}
+
+func crossEntropyScratch(_ *Device, o op.CrossEntropy, in []graph.Shape) int {
+	c := op.CrossEntropyInputsOf(o, in)
+	return kernel.CrossEntropyScratch(c.Hidden[0], c.Hidden[1], c.Weight[0])
 }

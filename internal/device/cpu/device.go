@@ -15,6 +15,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/kernel"
+	"uer/internal/machine"
 	"uer/internal/registry"
 )
 
@@ -29,6 +30,7 @@ type Device struct {
 	ranks     collective.Collective // nil if there are no other ranks
 	scratch   []float32
 	memories  []*memory
+	free      int64 // memory of the machine that is neither used nor promised; -1 if that is not known
 }
 
 // Options are the options of a device.
@@ -63,7 +65,11 @@ func New(o Options) (*Device, error) {
 		unit = "thread"
 	}
 	name := fmt.Sprintf("CPU (%s, %s, %d %s)", k.Name(), o.Precision, k.Threads(), unit)
-	return &Device{kernel: k, precision: precision, name: name, ranks: o.Ranks}, nil
+	d := &Device{kernel: k, precision: precision, name: name, ranks: o.Ranks, free: -1}
+	if free, known := machine.Available(); known {
+		d.free = free
+	}
+	return d, nil
 }
 
 func newKernels(o Options) (*kernel.CPU, error) {
@@ -78,6 +84,9 @@ func (d *Device) Name() string { return d.name }
 
 // Allocate returns memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
+	if err := d.reserve("parameters, gradients and optimizer state", 2*layout.ParameterSize+layout.StateSize); err != nil {
+		return nil, err
+	}
 	m := newMemory(layout, d.ranks)
 	d.memories = append(d.memories, m)
 	return m, nil
@@ -100,6 +109,19 @@ func (d *Device) Close() error {
 	}
 	d.kernel.Close()
 	return errors.Join(errs...)
+}
+
+// reserve promises memory for elements of float32. The system itself would promise more than it has, and end the process
+// when it is used.
+func (d *Device) reserve(what string, elements int) error {
+	if d.free < 0 {
+		return nil
+	}
+	if int64(elements) > d.free/4 {
+		return &device.MemoryError{What: what, Needed: 4 * int64(elements), Free: d.free}
+	}
+	d.free -= 4 * int64(elements)
+	return nil
 }
 
 // floats returns scratch memory for one operation. It is kept, and grows to the largest use.

@@ -33,6 +33,7 @@ type executable struct {
 	program  *graph.Program // with what kernels need: copies, and memory for outputs that nothing reads
 	arena    device.Arena   // in elements
 	values   []float32      // of the arena
+	scratch  int            // elements that its operations need while they run
 	operands []operand      // of each value
 	shapes   *device.Shapes
 	steps    []step
@@ -64,7 +65,9 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.bind(origin); err != nil {
 		return nil, err
 	}
-	e.place()
+	if err := e.place(); err != nil {
+		return nil, err
+	}
 	e.weights = d.shareWeights(e.program, e.operands)
 	return e, nil
 }
@@ -76,6 +79,11 @@ func (e *executable) bind(origin []int) error {
 		if err != nil {
 			return err
 		}
+		shapes := make([]graph.Shape, len(instruction.In))
+		for i, v := range instruction.In {
+			shapes[i] = e.shapes.Of(v)
+		}
+		e.scratch = max(e.scratch, binding.Scratch(e.device, instruction.Op, shapes))
 		if err := e.shapes.Infer(&instruction); err != nil {
 			return err
 		}
@@ -94,13 +102,17 @@ func (e *executable) bind(origin []int) error {
 // cacheLine is the number of floats in a cache line. Values of the arena are aligned to it.
 const cacheLine = 16
 
-// place gives all values memory for their largest shapes.
-func (e *executable) place() {
+// place gives all values memory for their largest shapes, and the operations their scratch memory.
+func (e *executable) place() error {
 	sizes := make([]int, len(e.program.Values)) // in elements, whole cache lines
 	for i := range sizes {
 		sizes[i] = (e.shapes.Of(i).Elements() + cacheLine - 1) / cacheLine * cacheLine
 	}
 	e.arena = device.PlanArena(e.program, sizes)
+	if err := e.device.reserve("the values of a batch", e.arena.Size+e.scratch); err != nil {
+		return err
+	}
+	e.device.floats(e.scratch)
 	e.values = kernel.Allocate(e.arena.Size)
 	e.operands = make([]operand, len(sizes))
 	for i, v := range e.program.Values {
@@ -111,6 +123,7 @@ func (e *executable) place() {
 			e.operands[i].Floats = e.floats(i, sizes[i])
 		}
 	}
+	return nil
 }
 
 // floats returns the memory of n elements of a value, nil for an input.
@@ -226,6 +239,7 @@ func (e *executable) Usage() device.Usage {
 	usage := device.Usage{
 		Parameters: 4 * int64(len(e.memory.parameters)), Gradients: 4 * int64(len(e.memory.gradients)),
 		State: 4 * int64(len(e.memory.state)), Activations: 4 * int64(e.arena.Size), ActivationsUsed: 4 * int64(used),
+		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch()),
 	}
 	for _, w := range e.weights {
 		usage.PackedWeights += 4 * int64(w.size())

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -31,10 +32,7 @@ func linearGradientKernel(d *Device, o op.LinearGradient) compute {
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
 		l := op.LinearGradientInputsOf(o, in)
 		tokens, width, size := l.X.Shape[0], l.Weight.Shape[1], l.Weight.Shape[0]
-		sumScratch := 0
-		if o.Bias {
-			sumScratch = kernel.ColumnSumScratch(tokens, size)
-		}
+		sumScratch := linearSumScratch(o, tokens, size)
 		scratch := d.floats(sumScratch + tokens*size)
 		dy := l.DY.Floats // [tokens, out]
 		if o.Activation != op.Identity {
@@ -60,4 +58,18 @@ func linearGradientKernel(d *Device, o op.LinearGradient) compute {
 			d.kernel.ColumnSum(out[2].Floats, dy, size, scratch[:sumScratch], accumulate[2])
 		}
 	}
+}
+
+// linearSumScratch is what the gradient of the bias needs.
+func linearSumScratch(o op.LinearGradient, tokens, size int) int {
+	if !o.Bias {
+		return 0
+	}
+	return kernel.ColumnSumScratch(tokens, size)
+}
+
+func linearGradientScratch(_ *Device, o op.LinearGradient, in []graph.Shape) int {
+	l := op.LinearGradientInputsOf(o, in)
+	tokens, size := l.X[0], l.Weight[0]
+	return linearSumScratch(o, tokens, size) + tokens*size
 }

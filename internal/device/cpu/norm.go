@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -39,4 +40,9 @@ func normGradientKernel(d *Device, o op.NormGradient) compute {
 		g.Scratch = d.floats(kernel.NormGradientScratch(inputs.Sum.Shape[0], g.Width))
 		d.kernel.NormBackward(&g)
 	}
+}
+
+func normGradientScratch(_ *Device, o op.NormGradient, in []graph.Shape) int {
+	sum := op.NormGradientInputsOf(o, in).Sum
+	return kernel.NormGradientScratch(sum[0], sum[1])
 }

@@ -59,3 +59,23 @@ func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
 	hidden := in[2][1]
 	return kernel.RecurrentSaved(cells[o.Cell], in[0][0], o.Directions*hidden)
 }
+
+func recurrentScratch(d *Device, o op.Recurrent, in []graph.Shape) int {
+	r := recurrentOf(d, o, in)
+	return r.ScratchSize()
+}
+
+func recurrentGradientScratch(d *Device, o op.RecurrentGradient, in []graph.Shape) int {
+	g := kernel.RecurrentGradient{Recurrent: recurrentOf(d, op.Recurrent(o), in[3:])}
+	return g.ScratchSize()
+}
+
+// recurrentOf describes a layer by the shapes of its inputs.
+func recurrentOf(d *Device, o op.Recurrent, in []graph.Shape) kernel.Recurrent {
+	starts := make([]int32, in[len(in)-1].Elements())
+	starts[len(starts)-1] = int32(in[0][0])
+	return kernel.Recurrent{
+		Cell: cells[o.Cell], Input: in[1][1], Hidden: in[2][1], Starts: starts, Precision: d.precision,
+		Weights: make([]kernel.RecurrentWeights, o.Directions),
+	}
+}

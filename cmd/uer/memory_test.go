@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestMemory compares the memory that a training announces with the largest that the process had.
+func TestMemory(t *testing.T) {
+	if runtime.GOOS != "linux" || testing.Short() {
+		t.Skip("short, or the peak is not known in bytes")
+	}
+	folder := t.TempDir()
+	flags := append([]string{"pretrain"}, demo(t, folder)...)
+	for i, more := range [][]string{{"--batch_size", "8"}, {"--batch_size", "64"}, {"--optimizer", "adafactor", "--recompute", "--batch_size", "32"}} {
+		output := filepath.Join(folder, fmt.Sprint("m", i))
+		command := exec.Command("uer", append(append(flags, "--total_steps", "30", "--output_model_path", output), more...)...)
+		said, err := command.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		match := regexp.MustCompile(`up to ([\d.]+) ([MG])B of memory`).FindStringSubmatch(string(said))
+		if match == nil {
+			t.Fatalf("nothing was announced:\n%s", said)
+		}
+		announced, err := strconv.ParseFloat(match[1], 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if match[2] == "G" {
+			announced *= 1000
+		}
+		peak := float64(command.ProcessState.SysUsage().(*syscall.Rusage).Maxrss) * 1024 / 1e6
+		t.Logf("%s: %.1f MB announced, %.1f MB used", strings.Join(more, " "), announced, peak)
+		if announced < 0.8*peak || announced > 1.2*peak {
+			t.Errorf("%s: %.1f MB were announced, %.1f MB used", strings.Join(more, " "), announced, peak)
+		}
+	}
+}
