@@ -37,7 +37,7 @@ func batchMemory(options pretrainOptions, data trainingData) int64 {
 	if task.ByName[options.Model.Target].Output {
 		length += int64(data.dataset.Metadata.TargetSequenceLength)
 	}
-	return ahead * perToken * length * int64(options.BatchSize) * int64(options.Devices.WorldSize)
+	return ahead * perToken * length * int64(options.BatchSize) * int64(len(options.Devices.placement.ranks))
 }
 
 // checkBatches refuses batches that are larger than the memory, before they are made.

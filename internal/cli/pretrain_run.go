@@ -22,11 +22,16 @@ import (
 // train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
 // training begins.
 func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
-	lock, err := claimOutputs(options, resumed, streams.Err)
-	if err != nil {
-		return err
+	speaks := options.Devices.placement.ranks[0] == 0 // rank 0 writes and speaks for all
+	if speaks {
+		lock, err := claimOutputs(options, resumed, streams.Err)
+		if err != nil {
+			return err
+		}
+		defer lock.Release()
+	} else {
+		options.Profile = ""
 	}
-	defer lock.Release()
 	data, err := openData(options, resumed, streams.Err)
 	if err != nil {
 		return err
@@ -41,8 +46,8 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		return err
 	}
 	defer func() { err = others.leave(err) }()
-	if options.Devices.placement.ranks[0] > 0 {
-		streams.Err = io.Discard // rank 0 says it for all
+	if !speaks {
+		streams.Err = io.Discard
 	}
 	ranks, err := openRanks(options, data, connections, others.hosts())
 	if err != nil {
@@ -58,7 +63,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err := had.check(needed); err != nil {
 		return err
 	}
-	if layout := &trainers[0].Optimizer.Program.Layout; !options.DryRun {
+	if layout := &trainers[0].Optimizer.Program.Layout; !options.DryRun && speaks {
 		if err := checkSpace(options, resumed, 4*int64(layout.ParameterSize+layout.StateSize)); err != nil {
 			return err
 		}
