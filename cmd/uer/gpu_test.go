@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"maps"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -118,4 +121,49 @@ func refused(ts *testscript.TestScript, negated bool, arguments []string) {
 		}
 	}
 	ts.Setenv("VGPU_FAIL", "")
+}
+
+// TestSeveralGPUs divides eight ranks, each with a GPU, into processes. Each division trains the same model, to the bit, and
+// reports what eight ranks on the CPU do. When a process is killed, the others name it.
+func TestSeveralGPUs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
+	var variables []string
+	for name, value := range gputest.Variables(gputest.StandIn(t)) {
+		variables = append(variables, name+"="+value)
+	}
+	f := newFleetOn(t, append(variables, "VGPU_DEVICES=8"), "--total_steps", "3", "--save_checkpoint_steps", "2", "--report_steps", "1", "--clip_grad_norm", "1")
+	report := func(split []string, flags ...string) string {
+		f.startRanks(t, 8, split, flags...)
+		first := f.processes[0]
+		f.wait(t, 0)
+		return times.ReplaceAllString(first.printed.String(), "")
+	}
+	cpu := report([]string{"0..7"}, "--device", "cpu", "--output_model_path", f.path("cpu"))
+	var want []byte
+	for i, split := range [][]string{{"0..7"}, {"0..3", "4..7"}, {"0", "1", "2", "3", "4", "5", "6", "7"}} {
+		output := f.path(fmt.Sprint("gpu", i))
+		if gpu := report(split, "--output_model_path", output); gpu != cpu || gpu == "" {
+			t.Errorf("%v: on the CPU:\n%son GPUs:\n%s", split, cpu, gpu)
+		}
+		got, err := os.ReadFile(output + "-3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			want = got
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("%v: another model", split)
+		}
+	}
+
+	f.startRanks(t, 8, []string{"0..3", "4..7"}, "--total_steps", "100000", "--output_model_path", f.path("killed"))
+	first, second := f.processes[0], f.processes[1]
+	until(t, f.path("killed-2.state"))
+	_ = second.Process.Kill()
+	f.wait(t, 1, -1)
+	if said := first.said.String(); !strings.Contains(said, "uer: error: rank 4 (") {
+		t.Errorf("rank 4 is not named:\n%s", said)
+	}
 }

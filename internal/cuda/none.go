@@ -105,3 +105,24 @@ type Products struct{}
 func (p *Products) Multiply(product Product) error { return errNone }
 func (p *Products) WorkspaceBytes() int64          { return 0 }
 func (p *Products) Close() error                   { return errNone }
+
+// FindNCCL returns an error: this build has no GPU support.
+func FindNCCL() (Library, error) { return Library{}, errNone }
+
+// GroupID names nothing: this build has no GPU support.
+type GroupID [128]byte
+
+// NewGroupID returns an error: this build has no GPU support.
+func NewGroupID() (GroupID, error) { return GroupID{}, errNone }
+
+// Group is never made: this build has no GPU support.
+type Group struct{ Stream *Stream }
+
+// Join returns an error: this build has no GPU support.
+func (d *Device) Join(id GroupID, ranks, rank int, over <-chan struct{}) (*Group, error) {
+	return nil, errNone
+}
+
+func (g *Group) Sum(at Pointer, n int) error { return errNone }
+func (g *Group) Err() error                  { return errNone }
+func (g *Group) Close() error                { return errNone }

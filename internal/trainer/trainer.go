@@ -9,7 +9,6 @@
 package trainer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,7 +128,8 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 
 // isStop reports whether an error is that of a training that has stopped as it should.
 func isStop(ctx context.Context, err error) bool {
-	return errors.Is(err, ErrDeadline) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+	var stopped console.Stopped // perhaps by a signal to another process
+	return errors.Is(err, ErrDeadline) || errors.As(err, &stopped) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 }
 
 func (t *Trainer) train(ctx context.Context) error {
@@ -159,6 +159,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		if failure == nil {
 			failure = t.settle(false)
 		}
+		t.at(step, "agreement on the next step", true)
 		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
 		}
@@ -201,6 +202,7 @@ func (t *Trainer) train(ctx context.Context) error {
 
 // next returns the batch of a step.
 func (t *Trainer) next(step int) (*batch.Batch, error) {
+	t.at(step, "data", false)
 	b, err := t.Batches.Next()
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
@@ -225,14 +227,16 @@ func (t *Trainer) leave(ctx context.Context, report *report, failure error, why 
 	case err != nil:
 		return err
 	case why == fails:
-		return t.Collective.Barrier() // which returns the error of the rank that failed
+		_, err := t.Collective.Agree(0) // which returns the error of the rank that failed
+		return err
 	}
-	return cmp.Or(context.Cause(ctx), ErrDeadline)
+	return why.cause(ctx)
 }
 
 // forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to
 // those of the previous batch; if an update follows, they are summed over the ranks during the pass.
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
+	t.at(step, "forward and backward pass", false)
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
 		return failed(step, err)
@@ -250,6 +254,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 
 // update begins an update with the mean gradients over all ranks and a number of batches. It returns the learning rate.
 func (t *Trainer) update(step, batches int) (rate float64, err error) {
+	t.at(step, "gradient sum", true)
 	number, rate := t.Optimizer.Next()
 	// In float32, as the gradients are.
 	scale := float64(1 / float32(batches*t.size()))

@@ -194,6 +194,9 @@ func (e *executable) Run(with device.Run) error {
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}
+	if err := e.memory.sums.join(e.device); err != nil {
+		return err
+	}
 	return e.device.explained(e.begin(r))
 }
 
@@ -290,6 +293,9 @@ func (e *executable) execute(s *step, r *run) error {
 // Figures are the outputs of the runs that are over.
 func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 	figures, err := e.results.take(wait)
+	if group := e.device.group; err == nil && group != nil {
+		err = exchanged(group.Err()) // sums that were given up have no values
+	}
 	return figures, e.device.explained(err)
 }
 
