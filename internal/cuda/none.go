@@ -113,7 +113,7 @@ func FindNCCL() (Library, error) { return Library{}, errNone }
 type GroupID [128]byte
 
 // NewGroupID returns an error: this build has no GPU support.
-func NewGroupID() (GroupID, error) { return GroupID{}, errNone }
+func NewGroupID() (id GroupID, err error) { return GroupID{}, errNone }
 
 // Group is never made: this build has no GPU support.
 type Group struct{ Stream *Stream }
