@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"uer/internal/console"
+	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/trainer"
 )
@@ -37,6 +38,12 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 		console.Bytes(needed.used)))
 	if needed.packed > 0 {
 		row("", "packed", console.Bytes(needed.packed), "copies of shared weights, for matrix products")
+	}
+	if needed.inputs > 0 {
+		row("", "batches", console.Bytes(needed.inputs), "on the GPU: the present one and the next one")
+	}
+	if needed.scratch > 0 {
+		row("", "scratch", console.Bytes(needed.scratch), "of operations and of cuBLASLt")
 	}
 	row("", "total", console.Bytes(needed.peak()), "")
 
@@ -73,7 +80,11 @@ func parametersOf(program *graph.Program) []module {
 }
 
 // memory is the memory of training, in bytes, of all ranks of this process.
-type memory struct{ parameters, gradients, optimizer, activations, used, packed int64 }
+type memory struct {
+	parameters, gradients, optimizer  int64
+	activations, used, packed, inputs int64
+	scratch                           int64
+}
 
 func memoryOf(trainers []*trainer.Trainer) memory {
 	var m memory
@@ -82,13 +93,16 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 		m.parameters += pass.Parameters
 		m.gradients += pass.Gradients
 		m.optimizer += pass.State
-		m.activations += pass.Activations + update.Activations
-		m.used += pass.ActivationsUsed + update.ActivationsUsed
-		m.packed += pass.PackedWeights
+		m.scratch += pass.Scratch
+		programs := []device.Usage{pass, update}
 		if t.HeldOut != nil {
-			evaluation := t.HeldOut.Program.Usage()
-			m.activations += evaluation.Activations
-			m.packed += evaluation.PackedWeights
+			programs = append(programs, t.HeldOut.Program.Usage())
+		}
+		for _, program := range programs {
+			m.activations += program.Activations
+			m.used += program.ActivationsUsed
+			m.packed += program.PackedWeights
+			m.inputs += program.Inputs
 		}
 	}
 	return m
@@ -96,7 +110,7 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 
 // peak returns the memory needed for batches without any padding. A batch with padding uses less.
 func (m memory) peak() int64 {
-	return m.parameters + m.gradients + m.optimizer + m.activations + m.packed
+	return m.parameters + m.gradients + m.optimizer + m.activations + m.packed + m.inputs + m.scratch
 }
 
 // stepsPerPass returns the number of steps in which all ranks together go through the dataset once.

@@ -227,7 +227,7 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if err := o.HeldOut.check(flags); err != nil {
 		return err
 	}
-	if err := o.Devices.check(); err != nil {
+	if err := o.Devices.check(flags); err != nil {
 		return err
 	}
 	if err := model.Check(o.Model); err != nil {

@@ -103,4 +103,6 @@ type Usage struct {
 	Activations                  int64 // the values of a run, for the largest batch
 	ActivationsUsed              int64 // the part of them that the last run used
 	PackedWeights                int64 // copies of shared weights, in the layout that matrix products read
+	Inputs                       int64 // batches on the device, its constants and the outputs
+	Scratch                      int64 // for intermediate results, shared by all programs of the device
 }
