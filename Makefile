@@ -1,5 +1,5 @@
 # Only Go is required. With a C compiler, the kernels are faster, `make check` works, and on Linux the program can use GPUs.
-.PHONY: build demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
+.PHONY: build gloo demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
 # replaces what Go compiles C with otherwise.
@@ -11,6 +11,11 @@ endif
 
 build:
 	go build $(GPU) -o bin/uer ./cmd/uer
+
+# What connects processes on CPUs. It needs g++ and Gloo (Debian: libgloo-dev).
+gloo:
+	mkdir -p bin
+	$${CXX:-g++} -std=c++17 -O2 -shared -fPIC -Iinternal/gloo -o bin/libuer_gloo.so internal/gloo/library/gloo.cpp -lgloo
 
 demo: build
 	mkdir -p build

@@ -14,9 +14,9 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "machine", "random", "pickle", "registry", "task", "subword", "kernel/routine", "kernel/workers"},
+	{"console", "durable", "machine", "random", "pickle", "registry", "gloo/glootest", "task", "subword", "kernel/routine", "kernel/workers"},
 	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
-	{"config", "vocab", "corpus", "segment", "sentencepiece", "statedict", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
+	{"config", "vocab", "corpus", "segment", "sentencepiece", "statedict", "launcher", "gloo", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
 	{"tokenizer", "masking", "graph", "collective", "kernel", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},
 	{"op", "instance", "wordlist"},
 	{"device", "optimizer", "dataset", "layer"},

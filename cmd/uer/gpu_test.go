@@ -1,7 +1,12 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
+	"os"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,5 +43,125 @@ func follows(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 	if cpu, gpu := train("cpu", "cpu"), train("cuda", "gpu"); gpu != cpu || gpu == "" {
 		ts.Fatalf("on the CPU:\n%son the GPU:\n%s", cpu, gpu)
+	}
+}
+
+// operationOf names the operation of those kernels that no other operation launches.
+var operationOf = map[string]string{
+	"norm_float": "norm", "norm_gradient_float": "norm gradient", "norm_parameter_partials_float": "norm gradient",
+	"attention_float": "attention", "attention_keys_float": "attention gradient",
+	"attention_queries_float": "attention gradient", "embedding_float": "embedding", "embedding_sums": "embedding gradient",
+	"cross_entropy_float": "cross entropy", "activation_float": "linear", "activation_gradient_float": "linear gradient",
+	"scatter_float": "scatter", "gather_float": "gather", "adamw": "adamw", "figure_float": "copying figures",
+}
+
+var (
+	failedKernel = regexp.MustCompile(`vgpu: device 0: kernel (\w+) failed`)
+	blamed       = regexp.MustCompile(`(?m)^uer: error: step (\d+): (.*) on GPU 0 .*: CUDA_ERROR_LAUNCH_FAILED: .* \(noticed while .*\)$`)
+)
+
+// blames trains with faults in kernels, FROM up to TO as launches are counted, every STEPth, and wants the errors to name
+// their operations: blames FROM TO STEP
+func blames(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) != 3 {
+		ts.Fatalf("usage: blames FROM TO STEP")
+	}
+	var numbers [3]int
+	for i := range numbers {
+		var err error
+		numbers[i], err = strconv.Atoi(arguments[i])
+		ts.Check(err)
+	}
+	operations, steps := map[string]bool{}, map[string]bool{}
+	for launch := numbers[0]; launch <= numbers[1]; launch += numbers[2] {
+		ts.Setenv("VGPU_FAIL", "launch:"+strconv.Itoa(launch))
+		if ts.Exec("uer", "pretrain", "--output_model_path", "blamed") == nil {
+			ts.Fatalf("launch %d failed and training went on", launch)
+		}
+		said := ts.ReadFile("stderr")
+		kernel, names := failedKernel.FindStringSubmatch(said), blamed.FindStringSubmatch(said)
+		if kernel == nil || names == nil {
+			ts.Fatalf("launch %d:\n%s", launch, said)
+		}
+		want := operationOf[kernel[1]]
+		if want == "" {
+			continue
+		}
+		if !strings.Contains(" or "+strings.ReplaceAll(names[2], ", ", " or ")+" or ", " or "+want+" or ") {
+			ts.Fatalf("%s failed, which is of %q: the error names %q", kernel[1], want, names[2])
+		}
+		operations[want], steps[names[1]] = true, true
+	}
+	if ts.Setenv("VGPU_FAIL", ""); len(operations) < 4 || len(steps) < 2 {
+		ts.Fatalf("only %v in steps %v", operations, steps)
+	}
+}
+
+var refusal = regexp.MustCompile(`(?m)^uer: error: .*(GPU 0 \(.*\) is out of memory: |CUDA_ERROR_).*\n     hint: .+$`)
+
+// refused starts a training in which the driver refuses a call of a kind, the first one, the second one and so on until
+// there are no more, and wants an error with a hint each time: refused KIND LEAST FLAG ...
+func refused(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) < 2 {
+		ts.Fatalf("usage: refused KIND LEAST FLAG ...")
+	}
+	least, err := strconv.Atoi(arguments[1])
+	ts.Check(err)
+	for number := 1; ; number++ {
+		fault := arguments[0] + ":" + strconv.Itoa(number)
+		ts.Setenv("VGPU_FAIL", fault)
+		err := ts.Exec("uer", append([]string{"pretrain"}, arguments[2:]...)...)
+		if err == nil && number > least {
+			break
+		}
+		if said := ts.ReadFile("stderr"); err == nil || !refusal.MatchString(said) {
+			ts.Fatalf("%s: %v\n%s", fault, err, said)
+		}
+	}
+	ts.Setenv("VGPU_FAIL", "")
+}
+
+// TestSeveralGPUs divides eight ranks, each with a GPU, into processes. Each division trains the same model, to the bit, and
+// reports what eight ranks on the CPU do. When a process is killed, the others name it.
+func TestSeveralGPUs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts many processes")
+	}
+	var variables []string
+	for name, value := range gputest.Variables(gputest.StandIn(t)) {
+		variables = append(variables, name+"="+value)
+	}
+	f := newFleetOn(t, append(variables, "VGPU_DEVICES=8"), "--total_steps", "3", "--save_checkpoint_steps", "2", "--report_steps", "1", "--clip_grad_norm", "1")
+	report := func(split []string, flags ...string) string {
+		f.startRanks(t, 8, split, flags...)
+		first := f.processes[0]
+		f.wait(t, 0)
+		return times.ReplaceAllString(first.printed.String(), "")
+	}
+	cpu := report([]string{"0..7"}, "--device", "cpu", "--output_model_path", f.path("cpu"))
+	var want []byte
+	for i, split := range [][]string{{"0..7"}, {"0..3", "4..7"}, {"0", "1", "2", "3", "4", "5", "6", "7"}} {
+		output := f.path(fmt.Sprint("gpu", i))
+		if gpu := report(split, "--output_model_path", output); gpu != cpu || gpu == "" {
+			t.Errorf("%v: on the CPU:\n%son GPUs:\n%s", split, cpu, gpu)
+		}
+		got, err := os.ReadFile(output + "-3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			want = got
+		} else if !bytes.Equal(got, want) {
+			t.Errorf("%v: another model", split)
+		}
+	}
+
+	f.startRanks(t, 8, []string{"0..3", "4..7"}, "--total_steps", "100000", "--output_model_path", f.path("killed"))
+	first, second := f.processes[0], f.processes[1]
+	until(t, f.path("killed-2.state"))
+	_ = second.Process.Kill()
+	f.wait(t, 1, -1)
+	if said := first.said.String(); !strings.Contains(said, "uer: error: rank 4 (") {
+		t.Errorf("rank 4 is not named:\n%s", said)
 	}
 }

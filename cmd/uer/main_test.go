@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 
 // commands are those that scripts have beside the usual ones.
 var commands = map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
-	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows,
+	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows, "blames": blames, "refused": refused,
 	"killed": killed,
 }
 

@@ -1,9 +1,9 @@
 package batch
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 
 	"uer/internal/collective"
 	"uer/internal/random"
@@ -51,58 +51,36 @@ func (p *Progress) Gather(ranks collective.Collective) (Position, error) {
 		position.Ranks = []RankPosition{p.position()}
 		return position, nil
 	}
-	// Sums of one number and zeros are exact, and numbers of 16 bits are exact in float32.
-	own := p.encode()
-	all := make([]float32, ranks.Size()*len(own))
-	copy(all[ranks.Rank()*len(own):], own)
-	if err := ranks.AllReduce(all); err != nil {
+	own, err := json.Marshal(gathered{p.Instances, p.position()})
+	if err != nil {
 		return position, err
 	}
-	for ; len(all) > 0; all = all[len(own):] {
-		instances, rank := decode(all[:len(own)])
-		if len(position.Ranks) == 0 {
-			position.Instances = instances
+	all, err := ranks.Gather(own)
+	if err != nil {
+		return position, err
+	}
+	for rank, data := range all {
+		var g gathered
+		if err := json.Unmarshal(data, &g); err != nil {
+			return position, fmt.Errorf("the position of rank %d: %w", rank, err)
 		}
-		position.Ranks = append(position.Ranks, rank)
+		if rank == 0 {
+			position.Instances = g.Instances
+		}
+		position.Ranks = append(position.Ranks, g.Rank)
 	}
 	return position, nil
+}
+
+// gathered is what a rank tells the others of its progress.
+type gathered struct {
+	Instances int64
+	Rank      RankPosition
 }
 
 // Alone returns the position if it is known without the other ranks.
 func (p *Progress) Alone() (position Position, known bool) {
 	return Position{Instances: p.Instances}, !p.buffered
-}
-
-// encode returns the progress as numbers of at most 16 bits.
-func (p *Progress) encode() []float32 {
-	r := p.position()
-	var list []float32
-	for _, n := range []int64{p.Instances, int64(r.From), int64(r.Next)} {
-		for shift := 0; shift < 64; shift += 16 {
-			list = append(list, float32(n>>shift&math.MaxUint16))
-		}
-	}
-	for _, b := range append(append([]byte{}, r.Filled...), r.Generator...) {
-		list = append(list, float32(b))
-	}
-	return list
-}
-
-func decode(list []float32) (instances int64, r RankPosition) {
-	integer := func() (n int64) {
-		for shift := 0; shift < 64; shift += 16 {
-			n |= int64(list[0]) << shift
-			list = list[1:]
-		}
-		return n
-	}
-	instances, r.From, r.Next = integer(), int(integer()), int(integer())
-	states := make([]byte, len(list))
-	for i, b := range list {
-		states[i] = byte(b)
-	}
-	r.Filled, r.Generator = states[:len(states)/2], states[len(states)/2:]
-	return instances, r
 }
 
 // progress returns where a rank continues in UER-py's order. With another number of ranks than before, buffers are filled

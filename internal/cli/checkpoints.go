@@ -16,6 +16,9 @@ const outputFlag = "--output_model_path"
 // nothing but checkpoints, and says what will be moved aside. A dry run writes nothing, and only checks. The caller must
 // release the lock, which is nil then.
 func claimOutputs(options pretrainOptions, resumed *checkpoint.File, status io.Writer) (lock *durable.Lock, err error) {
+	if ranks := options.Devices.placement.ranks; len(ranks) > 0 && ranks[0] > 0 {
+		return nil, nil // the process of rank 0 saves for all
+	}
 	if options.Profile != "" {
 		if err := checkProfile(options); err != nil {
 			return nil, err

@@ -20,7 +20,7 @@ func TestRanks(t *testing.T) {
 		{deviceOptions{WorldSize: 1, MasterIP: "http://a:80", Device: "auto"}, true},
 		{deviceOptions{WorldSize: 1, MasterIP: "", Device: "auto"}, true},
 	} {
-		err := test.options.checkRanks()
+		_, err := test.options.placeByFlags()
 		if (err != nil) != test.refused {
 			t.Errorf("%+v: error %v", test.options, err)
 		}

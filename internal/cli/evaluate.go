@@ -137,8 +137,12 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
 		return err
 	}
-	if err := o.Devices.check(); err != nil {
+	if err := o.Devices.check(flags); err != nil {
 		return err
+	}
+	if p := &o.Devices.placement; !p.alone() {
+		return console.UsageError{Err: console.Hint(errors.New("an evaluation runs in one process"),
+			fmt.Sprintf("pass --gpu_ranks 0..%d, or leave out --world_size and pass --launcher none", p.world-1))}
 	}
 	if err := model.Check(o.Model); err != nil {
 		return err
@@ -227,7 +231,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 				return nil, ranks, err
 			}
 		}
-		d, err := openDevice(options.Devices, connection)
+		d, err := openDevice(options.Devices, nil, i, nil)
 		if err != nil {
 			return nil, ranks, err
 		}

@@ -37,7 +37,7 @@ func batchMemory(options pretrainOptions, data trainingData) int64 {
 	if task.ByName[options.Model.Target].Output {
 		length += int64(data.dataset.Metadata.TargetSequenceLength)
 	}
-	return ahead * perToken * length * int64(options.BatchSize) * int64(options.Devices.WorldSize)
+	return ahead * perToken * length * int64(options.BatchSize) * int64(max(1, len(options.Devices.placement.ranks)))
 }
 
 // checkBatches refuses batches that are larger than the memory, before they are made.
@@ -72,8 +72,8 @@ type memory struct {
 	used                                                  int64 // of the activations, in the last steps
 
 	// What a training on the CPU takes besides, and one on a GPU takes of the host.
-	scratch, batches, checkpoint, program, dataset int64
-	gpu                                            bool
+	inputs, scratch, batches, checkpoint, program, dataset int64
+	gpu                                                    bool
 }
 
 func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank) memory {
@@ -84,13 +84,15 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 		m.parameters += pass.Parameters
 		m.gradients += pass.Gradients
 		m.optimizer += pass.State
-		m.activations += pass.Activations + update.Activations
-		m.packed += pass.PackedWeights
 		m.scratch += max(pass.Scratch, update.Scratch)
+		programs := []device.Usage{pass, update}
 		if t.HeldOut != nil {
-			evaluation := t.HeldOut.Program.Usage()
-			m.activations += evaluation.Activations
-			m.packed += evaluation.PackedWeights
+			programs = append(programs, t.HeldOut.Program.Usage())
+		}
+		for _, program := range programs {
+			m.activations += program.Activations
+			m.packed += program.PackedWeights
+			m.inputs += program.Inputs
 		}
 	}
 	layout := &trainers[0].Optimizer.Program.Layout
@@ -119,11 +121,12 @@ func (m memory) parts() []share {
 		list = append(list, share{"packed", "copies of shared weights, for matrix products", m.packed})
 	}
 	if m.gpu {
-		return list
+		return append(list, share{"batches", "on the GPU: the present one and the next one", m.inputs},
+			share{"scratch", "of operations and of cuBLASLt", m.scratch})
 	}
 	return append(list, share{"scratch", "for operations while they run", m.scratch}, share{"batches", "made ahead", m.batches},
-		share{"checkpoint", "while it is written; a copy, if training goes on meanwhile", m.checkpoint}, share{"program", "and the vocabulary", m.program},
-		share{"dataset", "which the system may drop and read again", m.dataset})
+		share{"checkpoint", "while it is written; a copy, if training goes on meanwhile", m.checkpoint},
+		share{"program", "and the vocabulary", m.program}, share{"dataset", "which the system may drop and read again", m.dataset})
 }
 
 // peak returns the memory needed for batches without any padding; a batch with padding uses less. On the CPU it is that of

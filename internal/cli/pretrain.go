@@ -211,7 +211,7 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if err := o.HeldOut.check(flags); err != nil {
 		return err
 	}
-	if err := o.Devices.check(); err != nil {
+	if err := o.Devices.check(flags); err != nil {
 		return err
 	}
 	return model.Check(o.Model)

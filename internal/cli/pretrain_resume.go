@@ -32,7 +32,7 @@ var mayChange = []string{
 }
 
 // notSettings lists the flags that say what to do this time.
-var notSettings = []string{config.ResumeFlag, config.PathFlag, "dry_run", "profile", "overwrite"}
+var notSettings = []string{config.ResumeFlag, config.PathFlag, "dry_run", "profile", "overwrite", "launcher", "dist_timeout"}
 
 // load reads the settings: those of the checkpoint to resume, if there is one, with what differs this time. It returns the
 // open checkpoint, nil if there is none.

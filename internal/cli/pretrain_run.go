@@ -36,12 +36,20 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err := had.checkBatches(options, data); err != nil {
 		return err
 	}
-	ranks, err := openRanks(options, data)
+	others, connections, err := join(ctx, options, data, streams.Err)
+	if err != nil {
+		return err
+	}
+	defer func() { err = others.leave(err) }()
+	if options.Devices.placement.ranks[0] > 0 {
+		streams.Err, options.Profile = io.Discard, "" // rank 0 says it for all
+	}
+	ranks, err := openRanks(options, data, connections, others.hosts())
 	if err != nil {
 		return err
 	}
 	// Closing a device that failed fails too, for the same reason.
-	defer func() { err = cmp.Or(err, closeRanks(ranks)) }()
+	defer func() { err = cmp.Or(err, closeRanks(ranks, others.failed())) }()
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return adviseMemory(err)
@@ -218,7 +226,7 @@ func some(names []string) string {
 
 // announce prints what training will do.
 func announce(options pretrainOptions, data trainingData, needed memory, ranks []rank, status io.Writer) {
-	batch := options.BatchSize * len(ranks)
+	batch := options.BatchSize * options.Devices.WorldSize
 	passes := float64(options.TotalSteps) * float64(batch) / float64(data.dataset.Len())
 	if data.bufferSize(options) > 0 {
 		passes = float64(options.TotalSteps) / float64(stepsPerPass(options, data))

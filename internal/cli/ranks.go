@@ -1,11 +1,14 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 
 	"uer/internal/batch"
 	"uer/internal/collective"
@@ -25,22 +28,26 @@ type rank struct {
 	heldOut    *trainer.HeldOut      // nil without --dev_path
 }
 
-// openRanks opens all ranks of this process.
-func openRanks(options pretrainOptions, data trainingData) ([]rank, error) {
-	connections := collective.NewLocal(options.Devices.WorldSize)
-	var ranks []rank
-	for number := range options.Devices.WorldSize {
-		r, err := openRank(options, data, connections[number])
-		if err != nil {
-			closeRanks(ranks)
-			return nil, err
-		}
-		ranks = append(ranks, r)
+// openRanks opens all ranks of this process, at the same time, since GPUs wait for one another. If one fails, none stays open.
+func openRanks(options pretrainOptions, data trainingData, connections []*collective.Local, hosts []collective.Host) ([]rank, error) {
+	ranks, errs := make([]rank, len(connections)), make([]error, len(connections))
+	var all sync.WaitGroup
+	for i, connection := range connections {
+		all.Go(func() {
+			if ranks[i], errs[i] = openRank(options, data, connection, i, hosts); errs[i] != nil && connection.Size() > 1 {
+				errs[i] = connection.Abort(errs[i])
+			}
+		})
+	}
+	all.Wait()
+	if err := cmp.Or(errs...); err != nil {
+		ranks = slices.DeleteFunc(ranks, func(r rank) bool { return r.device == nil })
+		return nil, errors.Join(err, closeRanks(ranks, false))
 	}
 	return ranks, nil
 }
 
-func openRank(options pretrainOptions, data trainingData, connection *collective.Local) (rank, error) {
+func openRank(options pretrainOptions, data trainingData, connection *collective.Local, number int, hosts []collective.Host) (rank, error) {
 	masker, err := data.newMasker()
 	if err != nil {
 		return rank{}, err
@@ -60,7 +67,7 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 		return rank{}, err
 	}
 	r := rank{batches: batches}
-	if r.device, err = openDevice(options.Devices, connection); err != nil {
+	if r.device, err = openDevice(options.Devices, connection, number, hosts); err != nil {
 		batches.Close()
 		return rank{}, err
 	}
@@ -68,16 +75,25 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 		r.connection = connection
 	}
 	if r.heldOut, err = data.newHeldOut(options, r.connection); err != nil {
-		closeRanks([]rank{r})
+		closeRanks([]rank{r}, false)
 		return rank{}, err
 	}
 	return r, nil
 }
 
-// openDevice opens the device of one rank.
-func openDevice(o deviceOptions, connection *collective.Local) (device.Device, error) {
-	if number, asked := o.gpu(); asked {
-		gpu, err := cuda.New(cuda.Options{Number: number, Precision: o.Precision})
+// openDevice opens the device of one rank, which is the number-th of this process. With a connection, it sums gradients over
+// the ranks.
+func openDevice(o deviceOptions, connection *collective.Local, number int, hosts []collective.Host) (device.Device, error) {
+	if o.placement.gpus != nil {
+		settings := cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision}
+		if connection != nil && connection.Size() > 1 {
+			id, err := groupID(connection)
+			if err != nil {
+				return nil, err
+			}
+			settings.Ranks = &cuda.Ranks{ID: id, Rank: connection.Rank(), Size: connection.Size(), Over: connection.Over()}
+		}
+		gpu, err := cuda.New(settings)
 		var unavailable *driver.Unavailable
 		if errors.As(err, &unavailable) {
 			err = console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
@@ -87,8 +103,12 @@ func openDevice(o deviceOptions, connection *collective.Local) (device.Device, e
 		}
 		return gpu, nil
 	}
-	settings := cpu.Options{Threads: threads(o.Threads, connection.Rank(), connection.Size()), Precision: o.Precision}
-	if connection.Size() > 1 {
+	index, ranks := number, len(o.placement.ranks)
+	if len(hosts) > 0 {
+		index, ranks = onThisMachine(hosts, connection.Rank())
+	}
+	settings := cpu.Options{Threads: threads(o.Threads, index, ranks), Precision: o.Precision}
+	if connection != nil && connection.Size() > 1 {
 		settings.Ranks = connection.Duplicate()
 	}
 	processor, err := cpu.New(settings)
@@ -96,6 +116,52 @@ func openDevice(o deviceOptions, connection *collective.Local) (device.Device, e
 		return nil, err
 	}
 	return processor, nil
+}
+
+// groupID returns the name of the group of all GPUs, which rank 0 makes.
+func groupID(connection *collective.Local) (id driver.GroupID, err error) {
+	var own []byte
+	if connection.Rank() == 0 {
+		id, err = driver.NewGroupID()
+		own = id[:]
+	}
+	if err != nil {
+		return id, withHint(err)
+	}
+	all, err := connection.Gather(own)
+	if err == nil {
+		copy(id[:], all[0])
+	}
+	return id, err
+}
+
+// withHint adds to an error of package cuda what to do about it.
+func withHint(err error) error {
+	if hint := driver.Hint(err); hint != "" {
+		return console.Hint(err, hint)
+	}
+	return err
+}
+
+// onThisMachine returns the number of ranks that share the machine of a rank, and its number among them.
+func onThisMachine(hosts []collective.Host, rank int) (index, ranks int) {
+	machine := ""
+	for _, h := range hosts {
+		if slices.Contains(h.Ranks, rank) {
+			machine = h.Name
+		}
+	}
+	for _, h := range hosts {
+		if h.Name != machine {
+			continue
+		}
+		for _, r := range h.Ranks {
+			if ranks++; r < rank {
+				index++
+			}
+		}
+	}
+	return index, ranks
 }
 
 // threads returns a rank's share of all threads, at least one.
@@ -110,10 +176,14 @@ func threads(all, number, ranks int) int {
 	return max(share, 1)
 }
 
-func closeRanks(ranks []rank) (err error) {
+// closeRanks closes what openRanks opened. If another process has failed, a rank here may still wait for it, so its device
+// is left to the end of the program.
+func closeRanks(ranks []rank, failed bool) (err error) {
 	for _, r := range ranks {
 		r.batches.Close()
-		err = errors.Join(err, r.device.Close())
+		if !failed {
+			err = errors.Join(err, r.device.Close())
+		}
 	}
 	return err
 }
@@ -124,6 +194,9 @@ func describeDevices(ranks []rank) string {
 	count := map[string]int{}
 	for _, r := range ranks {
 		name := r.device.Name()
+		if gpu, ok := r.device.(*cuda.Device); ok && len(ranks) > 1 {
+			name = gpu.Kind()
+		}
 		if count[name]++; count[name] == 1 {
 			names = append(names, name)
 		}

@@ -36,6 +36,7 @@ func (o *selftestOptions) check() error {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("%d --gpu_ranks: one GPU is tested at a time", len(o.Devices.GPURanks)),
 			fmt.Sprintf("pass --gpu_ranks %d", o.Devices.GPURanks[0]))}
 	}
+	o.Devices.placement = o.Devices.single()
 	return nil
 }
 
@@ -68,7 +69,7 @@ func newSelftest(streams Streams) *cobra.Command {
 
 // selftest opens a device and tests it.
 func selftest(ctx context.Context, options selftestOptions, streams Streams) (err error) {
-	d, err := openDevice(options.Devices, collective.NewLocal(1)[0])
+	d, err := openDevice(options.Devices, collective.NewLocal(1)[0], 0, nil)
 	if err != nil {
 		return err
 	}

@@ -2,13 +2,14 @@ package collective
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 )
 
-// Local connects ranks that run in one process. It implements Collective.
+// Local connects the ranks of one process, and with a [Member] also to those of other processes. It implements Collective.
 type Local struct {
 	*group
-	rank       int
+	index      int // of the rank among those of this process
 	duplicates int // number of duplicates that this rank has made
 }
 
@@ -18,55 +19,110 @@ type group struct {
 	arrived int // number of ranks waiting in the current round of meet
 	round   int // number of rounds in which all ranks have met
 
-	values [][]float32 // of each rank, during an AllReduce
+	gives  [][]byte    // of each rank of this process, during a Gather
+	given  [][]byte    // by all ranks, in the last one
+	vote   int         // the greatest one so far, during an Agree
+	agreed int         // the result of the last one
+	values [][]float32 // of each rank of this process, during an AllReduce
+	spread spread
 }
 
 // team is the state that a group and its duplicates share: when a rank fails, all of them end.
 type team struct {
+	world  int
+	ranks  []int   // of this process, ascending
+	member *Member // connects to the other processes; nil if there are none
+	engine Engine  // sums over processes
+
 	mutex      sync.Mutex
 	changed    sync.Cond
 	duplicates []*group
-	err        error // of the rank that failed first
+	err        error         // of the rank that failed first
+	over       chan struct{} // closed when a rank has failed
 }
 
-// NewLocal returns the connections of a number of ranks, in order.
+// NewLocal returns the connections of a number of ranks, all of this process, in order.
 func NewLocal(size int) []*Local {
-	t := &team{}
-	t.changed.L = &t.mutex
-	g := t.newGroup(size)
-	ranks := make([]*Local, size)
+	ranks := make([]int, size)
 	for i := range ranks {
-		ranks[i] = &Local{group: g, rank: i}
+		ranks[i] = i
+	}
+	return connect(&team{world: size, ranks: ranks})
+}
+
+// NewSpread returns the connections of the ranks of this process that also connect to the processes that a member has
+// joined. The engine exchanges what AllReduce sums; without one, AllReduce must not be called.
+func NewSpread(member *Member, engine Engine) []*Local {
+	t := &team{world: member.o.WorldSize, ranks: member.o.Ranks, member: member, engine: engine}
+	ranks := connect(t)
+	go func() {
+		<-member.over
+		t.end(member.cause()) // for the ranks that wait for one another here
+	}()
+	return ranks
+}
+
+// end ends the team with an error, unless it has ended, and returns its error.
+func (t *team) end(err error) error {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.fail(err)
+	return t.err
+}
+
+// fail is end with t.mutex locked.
+func (t *team) fail(err error) {
+	if t.err == nil && err != nil {
+		t.err = err
+		close(t.over)
+		t.changed.Broadcast()
+	}
+}
+
+func connect(t *team) []*Local {
+	t.changed.L, t.over = &t.mutex, make(chan struct{})
+	g := t.newGroup()
+	ranks := make([]*Local, len(t.ranks))
+	for i := range ranks {
+		ranks[i] = &Local{group: g, index: i}
 	}
 	return ranks
 }
 
-func (t *team) newGroup(size int) *group { return &group{team: t, values: make([][]float32, size)} }
+func (t *team) newGroup() *group {
+	return &group{team: t, values: make([][]float32, len(t.ranks)), gives: make([][]byte, len(t.ranks))}
+}
 
 // Duplicate returns another connection of the same ranks, for use by another goroutine. All ranks must make their
-// duplicates in the same order. A failure ends all connections.
+// duplicates in the same order. A failure ends all connections. Only one of the connections may be used for sums.
 func (l *Local) Duplicate() *Local {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	if l.duplicates == len(l.team.duplicates) {
-		l.team.duplicates = append(l.team.duplicates, l.newGroup(len(l.values)))
+		l.team.duplicates = append(l.team.duplicates, l.newGroup())
 	}
-	duplicate := &Local{group: l.team.duplicates[l.duplicates], rank: l.rank}
+	duplicate := &Local{group: l.team.duplicates[l.duplicates], index: l.index}
 	l.duplicates++
 	return duplicate
 }
 
+// Over is closed when a rank has failed, here or in another process.
+func (l *Local) Over() <-chan struct{} { return l.over }
+
 // Rank implements Collective, as do the methods below.
-func (l *Local) Rank() int { return l.rank }
+func (l *Local) Rank() int { return l.ranks[l.index] }
 
 // Size returns the number of ranks.
-func (l *Local) Size() int { return len(l.values) }
+func (l *Local) Size() int { return l.world }
 
 // AllReduce divides the work: each rank sums one shard of the values, in the order of the ranks, and copies the sums to
-// all.
+// all. With several processes, each process sums one shard of the values of all ranks.
 func (l *Local) AllReduce(values []float32) error {
-	l.values[l.rank] = values
-	if err := l.meet(); err != nil {
+	l.values[l.index] = values
+	if l.member != nil {
+		return l.meet(l.sumSpread)
+	}
+	if err := l.meet(nil); err != nil {
 		return err
 	}
 	for rank, other := range l.values {
@@ -74,27 +130,69 @@ func (l *Local) AllReduce(values []float32) error {
 			return fmt.Errorf("all-reduce of %d values on rank %d, but of %d on rank 0", len(other), rank, len(l.values[0]))
 		}
 	}
-	start, end := shard(len(values), l.rank, len(l.values))
+	start, end := shard(len(values), l.index, len(l.values))
 	sum(l.values, start, end)
-	return l.meet()
+	return l.meet(nil)
 }
 
-// Barrier returns when all ranks have called it.
-func (l *Local) Barrier() error { return l.meet() }
+// Agree returns the greatest vote of all ranks when all have voted.
+func (l *Local) Agree(vote int) (int, error) {
+	l.mutex.Lock()
+	l.vote = max(l.vote, vote)
+	l.mutex.Unlock()
+	err := l.meet(func() (err error) {
+		l.agreed, l.vote = l.vote, 0
+		if l.member != nil {
+			l.agreed, err = l.member.Agree(l.agreed)
+		}
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return l.agreed, nil
+}
+
+// Gather returns what each rank gives.
+func (l *Local) Gather(own []byte) ([][]byte, error) {
+	l.gives[l.index] = own
+	err := l.meet(func() (err error) {
+		if l.given = slices.Clone(l.gives); l.member != nil {
+			l.given, err = l.member.gather(l.given)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.given, nil
+}
+
+// At notes where in the training this rank is.
+func (l *Local) At(at At) {
+	if l.member != nil {
+		l.member.At(l.index, at)
+	}
+}
 
 // Abort ends the group.
 func (l *Local) Abort(err error) error {
 	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	if l.err == nil {
-		l.err = fmt.Errorf("rank %d: %w", l.rank, err)
-		l.changed.Broadcast()
+	first := l.err == nil
+	l.mutex.Unlock()
+	if first {
+		if l.member != nil {
+			err = l.member.Abort(l.Rank(), err)
+		} else {
+			err = fmt.Errorf("rank %d: %w", l.Rank(), err)
+		}
 	}
-	return l.err
+	return l.end(err)
 }
 
-// meet returns when all ranks have called it, or one has failed.
-func (g *group) meet() error {
+// meet returns when all ranks of this process have called it, or one has failed. The last one does something before it
+// lets the others go on, unless it is nil; all get its error.
+func (g *group) meet(last func() error) error {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	if g.err != nil {
@@ -103,6 +201,15 @@ func (g *group) meet() error {
 	g.arrived++
 	if g.arrived == len(g.values) {
 		g.arrived = 0
+		if last != nil {
+			g.mutex.Unlock()
+			err := last()
+			g.mutex.Lock()
+			g.fail(err)
+		}
+		if g.err != nil {
+			return g.err
+		}
 		g.round++
 		g.changed.Broadcast()
 		return nil

@@ -82,18 +82,23 @@ func TestUnequalLengths(t *testing.T) {
 	}
 }
 
-// TestBarrier checks that all ranks have arrived when any of them continues.
-func TestBarrier(t *testing.T) {
+// TestAgree checks that all ranks have voted when any of them continues, and that the greatest vote wins.
+func TestAgree(t *testing.T) {
 	const size, rounds = 4, 100
 	var passed atomic.Int64
 	errs := together(NewLocal(size), func(l *Local) error {
 		for round := range rounds {
 			passed.Add(1)
-			if err := l.Barrier(); err != nil {
+			vote := 0
+			if l.Rank() == round%size {
+				vote = round + 1
+			}
+			result, err := l.Agree(vote)
+			if err != nil {
 				return err
 			}
-			if n := int(passed.Load()); n < size*(round+1) {
-				return fmt.Errorf("round %d: only %d arrivals", round, n)
+			if n := int(passed.Load()); n < size*(round+1) || result != round+1 {
+				return fmt.Errorf("round %d: %d after only %d arrivals", round, result, n)
 			}
 		}
 		return nil
@@ -110,7 +115,7 @@ func TestAbort(t *testing.T) {
 	cause := errors.New("no more data")
 	for name, wait := range map[string]func(l *Local) error{
 		"all-reduce": func(l *Local) error { return l.AllReduce(make([]float32, 100)) },
-		"barrier":    (*Local).Barrier,
+		"agree":      func(l *Local) error { _, err := l.Agree(1); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -133,7 +138,7 @@ func TestAbort(t *testing.T) {
 				if err := ranks[0].Abort(errors.New("another")); !errors.Is(err, cause) {
 					t.Errorf("the second error replaced the first: %v", err)
 				}
-				if err := ranks[1].Barrier(); !errors.Is(err, cause) {
+				if _, err := ranks[1].Agree(0); !errors.Is(err, cause) {
 					t.Errorf("a call after the end: error %v", err)
 				}
 			})

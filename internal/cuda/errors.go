@@ -25,6 +25,7 @@ type Error struct {
 	Code  int    // CUDA's number of the error
 	Name  string // such as CUDA_ERROR_ILLEGAL_ADDRESS
 	Text  string // CUDA's description, or what its compiler says about a module
+	Later string // what the call was for that noticed the failure, if Doing is something that began earlier
 }
 
 func (e *Error) Error() string {
@@ -32,7 +33,10 @@ func (e *Error) Error() string {
 	if e.Text != "" {
 		text += ": " + e.Text
 	}
-	if lost[e.Code] {
+	switch {
+	case e.Later != "":
+		text += " (noticed while " + e.Later + ")"
+	case lost[e.Code]:
 		text += " (in this operation or an earlier one)"
 	}
 	return text

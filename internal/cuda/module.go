@@ -126,7 +126,9 @@ func (f *Function) allow(shared int) error {
 	result := C.cuFuncSetAttribute(handle, C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(shared))
 	if result != C.CUDA_SUCCESS {
 		name, text := describe(int(result))
-		return &Error{fmt.Sprintf("giving %s %d bytes of shared memory", f.Name, shared), int(result), name, text}
+		return &Error{
+			Doing: fmt.Sprintf("giving %s %d bytes of shared memory", f.Name, shared), Code: int(result), Name: name, Text: text,
+		}
 	}
 	f.dynamic = shared
 	return nil

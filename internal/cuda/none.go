@@ -44,6 +44,7 @@ type Stream struct{}
 func (s *Stream) String() string                                     { return "no stream" }
 func (s *Stream) Synchronize() error                                 { return errNone }
 func (s *Stream) Wait(e *Event) error                                { return errNone }
+func (s *Stream) Mark(p *Pinned[int32], number int32) error          { return errNone }
 func (s *Stream) Copy(to, from Pointer, bytes int64) error           { return errNone }
 func (s *Stream) Fill8(to Pointer, value byte, bytes int64) error    { return errNone }
 func (s *Stream) Fill32(to Pointer, value uint32, words int64) error { return errNone }
@@ -102,4 +103,26 @@ func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...A
 type Products struct{}
 
 func (p *Products) Multiply(product Product) error { return errNone }
+func (p *Products) WorkspaceBytes() int64          { return 0 }
 func (p *Products) Close() error                   { return errNone }
+
+// FindNCCL returns an error: this build has no GPU support.
+func FindNCCL() (Library, error) { return Library{}, errNone }
+
+// GroupID names nothing: this build has no GPU support.
+type GroupID [128]byte
+
+// NewGroupID returns an error: this build has no GPU support.
+func NewGroupID() (GroupID, error) { return GroupID{}, errNone }
+
+// Group is never made: this build has no GPU support.
+type Group struct{ Stream *Stream }
+
+// Join returns an error: this build has no GPU support.
+func (d *Device) Join(id GroupID, ranks, rank int, over <-chan struct{}) (*Group, error) {
+	return nil, errNone
+}
+
+func (g *Group) Sum(at Pointer, n int) error { return errNone }
+func (g *Group) Err() error                  { return errNone }
+func (g *Group) Close() error                { return errNone }

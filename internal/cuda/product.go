@@ -56,6 +56,9 @@ func (d *Device) NewProducts(s *Stream) (*Products, error) {
 	return p, nil
 }
 
+// WorkspaceBytes is the memory of the GPU that products take besides their operands.
+func (p *Products) WorkspaceBytes() int64 { return p.workspace.Bytes }
+
 // Close frees what products use.
 func (p *Products) Close() error {
 	if p.handle == nil {

@@ -116,5 +116,6 @@ type Usage struct {
 	Activations                  int64 // the values of a run, for the largest batch
 	ActivationsUsed              int64 // the part of them that the last run used
 	PackedWeights                int64 // copies of shared weights, in the layout that matrix products read
+	Inputs                       int64 // batches on the device, its constants and the outputs
 	Scratch                      int64 // what operations need while they run, at most; all programs on a device share it
 }

@@ -8,14 +8,19 @@ import (
 // Trie finds the tokens that a text begins with. Its nodes stand for the beginnings of tokens; those that go on by one byte
 // lie next to each other, in the order of the bytes.
 type Trie struct {
-	nodes []node
-	bytes []byte // the last byte of each node
+	nodes  []node
+	bytes  []byte       // the last byte of each node
+	tables [][256]int32 // the nodes that go on by each byte, for nodes with many of them; 0 where there is none
 }
 
 type node struct {
 	first, count int32 // the nodes that go on
 	id           int32 // of the token that ends here, -1 if there is none
+	table        int32 // index in tables, -1 if there is none
 }
+
+// many is the number of nodes from which a table of them is made.
+const many = 16
 
 // root is the node of the empty text.
 const root = 0
@@ -28,7 +33,7 @@ func NewTrie(tokens []string, ids []int32) *Trie {
 	}
 	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(tokens[a], tokens[b]) })
 
-	t := &Trie{nodes: []node{{id: -1}}, bytes: []byte{0}}
+	t := &Trie{nodes: []node{{id: -1, table: -1}}, bytes: []byte{0}}
 	type share struct{ start, end int } // of the tokens in order: those that begin with a node
 	shares := []share{{0, len(order)}}
 	for at, depth, level := 0, 0, 1; at < len(t.nodes); at++ {
@@ -46,30 +51,41 @@ func NewTrie(tokens []string, ids []int32) *Trie {
 			for end < s.end && tokens[order[end]][depth] == c {
 				end++
 			}
-			t.nodes, t.bytes = append(t.nodes, node{id: -1}), append(t.bytes, c)
+			t.nodes, t.bytes = append(t.nodes, node{id: -1, table: -1}), append(t.bytes, c)
 			shares = append(shares, share{s.start, end})
 			s.start = end
 		}
 		t.nodes[at].count = int32(len(t.nodes)) - t.nodes[at].first
+		t.addTable(&t.nodes[at])
 	}
 	return t
+}
+
+func (t *Trie) addTable(n *node) {
+	if n.count < many {
+		return
+	}
+	n.table = int32(len(t.tables))
+	var table [256]int32
+	for i := n.first; i < n.first+n.count; i++ {
+		table[t.bytes[i]] = i
+	}
+	t.tables = append(t.tables, table)
 }
 
 // Step returns the node after a byte, and the id of the token that ends there, -1 if there is none. ok is false if no token
 // goes on with the byte.
 func (t *Trie) Step(from int32, c byte) (to, id int32, ok bool) {
-	n := t.nodes[from]
-	low, high := n.first, n.first+n.count
-	for high-low > 4 {
-		if middle := (low + high) / 2; t.bytes[middle] <= c {
-			low = middle
-		} else {
-			high = middle
+	n := &t.nodes[from]
+	if n.table >= 0 {
+		if to = t.tables[n.table][c]; to > 0 {
+			return to, t.nodes[to].id, true
 		}
+		return 0, -1, false
 	}
-	for ; low < high; low++ {
-		if t.bytes[low] == c {
-			return low, t.nodes[low].id, true
+	for i := n.first; i < n.first+n.count; i++ {
+		if t.bytes[i] == c {
+			return i, t.nodes[i].id, true
 		}
 	}
 	return 0, -1, false

@@ -3,7 +3,9 @@ package trainer
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"sync"
 
 	"uer/internal/batch"
@@ -76,12 +78,35 @@ func (e *Evaluator) Run(stops func() bool) (figures Evaluation, stopped bool, er
 		return figures, false, err
 	}
 	if e.Collective != nil {
-		// Every other rank has zeros where this one has figures, so the sums are exact.
-		if err := e.Collective.AllReduce(e.table); err != nil {
+		if err := e.gather(); err != nil {
 			return figures, false, err
 		}
 	}
 	return e.total(), e.table[last] > 0, nil
+}
+
+// gather replaces the table by the sum of those of all ranks. Every other rank has zeros where this one has figures, so the
+// sums are exact.
+func (e *Evaluator) gather() error {
+	const most = 16 << 10 // elements at a time, so that messages stay short
+	for start := 0; start < len(e.table); start += most {
+		part := e.table[start:min(start+most, len(e.table))]
+		var own []byte
+		for _, x := range part {
+			own = binary.LittleEndian.AppendUint32(own, math.Float32bits(x))
+		}
+		all, err := e.Collective.Gather(own)
+		if err != nil {
+			return err
+		}
+		clear(part)
+		for _, given := range all {
+			for i := range part {
+				part[i] += math.Float32frombits(binary.LittleEndian.Uint32(given[4*i:]))
+			}
+		}
+	}
+	return nil
 }
 
 // Evaluate runs the evaluators of all ranks of this process, which must be connected, unless there is only one. It returns

@@ -3,21 +3,43 @@ package trainer
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
+	"syscall"
+	"time"
+
+	"uer/internal/collective"
+	"uer/internal/console"
 )
 
 // RunRanks trains all ranks of this process and returns the error of the one that failed first. The ranks must be
-// connected, unless there is only one.
+// connected, unless there is only one. If another process has failed, ranks that hang are left behind, for the program to
+// end.
 func RunRanks(ctx context.Context, ranks []*Trainer) error {
-	errs := make([]error, len(ranks))
-	var others sync.WaitGroup
-	for i := 1; i < len(ranks); i++ {
-		others.Go(func() { errs[i] = ranks[i].Run(ctx) })
+	const grace = 5 * time.Second
+	type ending struct {
+		rank int
+		err  error
 	}
-	errs[0] = ranks[0].Run(ctx)
-	others.Wait()
+	endings := make(chan ending, len(ranks))
+	for i, t := range ranks {
+		go func() { endings <- ending{i, t.Run(ctx)} }()
+	}
+	errs := make([]error, len(ranks))
+	var limit <-chan time.Time
+	for range ranks {
+		select {
+		case e := <-endings:
+			errs[e.rank] = e.err
+			var failure *collective.Failure
+			if errors.As(e.err, &failure) && limit == nil {
+				limit = time.After(grace)
+			}
+		case <-limit:
+			return cmp.Or(errs...)
+		}
+	}
 	return cmp.Or(errs...)
 }
 
@@ -33,10 +55,14 @@ func (t *Trainer) runRank(ctx context.Context) (err error) {
 			err = t.Collective.Abort(err)
 		}
 	}()
-	if err := t.train(ctx); err != nil {
-		return err
+	err = t.train(ctx)
+	if err == nil || isStop(ctx, err) {
+		// No rank ends before the last checkpoint is written: launchers kill the others soon after the first one.
+		if _, failed := t.Collective.Agree(0); failed != nil {
+			return failed
+		}
 	}
-	return t.Collective.Barrier() // no rank succeeds before the last checkpoint is written
+	return err
 }
 
 // rank returns the number of this rank.
@@ -55,35 +81,50 @@ func (t *Trainer) size() int {
 	return t.Collective.Size()
 }
 
-// leaving says whether all ranks leave the loop, and why.
+// leaving says whether all ranks leave the loop, and why: the greatest reason of any rank. The numbers of signals are those
+// in between.
 type leaving int
 
 const (
-	stays leaving = iota
-	stops         // one of them shall stop
-	fails         // one of them cannot go on
+	stays    leaving = 0
+	deadline leaving = 1000 // the time of a rank's job is over
+	fails    leaving = 1001 // a rank cannot go on
 )
 
 // leaves waits until all ranks have come this far and decides with them. failure is why this rank cannot go
 // on.
 func (t *Trainer) leaves(ctx context.Context, failure error) (leaving, error) {
-	var votes [2]float32
-	if t.stops(ctx) {
-		votes[0] = 1
-	}
-	if failure != nil {
-		votes[1] = 1
-	}
-	if t.Collective != nil {
-		if err := t.Collective.AllReduce(votes[:]); err != nil {
-			return stays, err
-		}
-	}
+	why := stays
+	var stopped console.Stopped
 	switch {
-	case votes[1] > 0:
-		return fails, nil
-	case votes[0] > 0:
-		return stops, nil
+	case failure != nil:
+		why = fails
+	case errors.As(context.Cause(ctx), &stopped):
+		why = leaving(stopped.Signal)
+	case t.stops(ctx):
+		why = deadline
 	}
-	return stays, nil
+	if t.Collective == nil {
+		return why, nil
+	}
+	greatest, err := t.Collective.Agree(int(why))
+	return leaving(greatest), err
+}
+
+// cause returns the error of a training that has left the loop for a reason other than a failure.
+func (why leaving) cause(ctx context.Context) error {
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case why == deadline:
+		return ErrDeadline
+	}
+	return console.Stopped{Signal: syscall.Signal(why)}
+}
+
+// at notes where in the training this rank is, for the others.
+func (t *Trainer) at(step int, phase string, waits bool) {
+	if t.Collective != nil {
+		t.Collective.At(collective.At{Step: step, Phase: phase, Waits: waits})
+	}
 }

@@ -91,6 +91,7 @@ func (t *Trainer) saveAlone() {
 // write begins to write a checkpoint to a path if this is the first rank, and waits for its end if it must be there now. at
 // says what the parameters have learnt from.
 func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) error {
+	t.at(at.Step, "saving", t.rank() > 0)
 	earlier := t.settle(true)
 	if earlier != nil && !now {
 		return earlier

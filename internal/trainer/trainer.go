@@ -9,7 +9,6 @@
 package trainer
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +130,8 @@ func (t *Trainer) Run(ctx context.Context) (err error) {
 
 // isStop reports whether an error is that of a training that has stopped as it should.
 func isStop(ctx context.Context, err error) bool {
-	return errors.Is(err, ErrDeadline) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
+	var stopped console.Stopped // perhaps by a signal to another process
+	return errors.Is(err, ErrDeadline) || errors.As(err, &stopped) || ctx.Err() != nil && errors.Is(err, context.Cause(ctx))
 }
 
 func (t *Trainer) train(ctx context.Context) error {
@@ -161,6 +161,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		if failure == nil {
 			failure = t.settle(false)
 		}
+		t.at(step, "agreement on the next step", true)
 		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
 		}
@@ -203,6 +204,7 @@ func (t *Trainer) train(ctx context.Context) error {
 
 // next returns the batch of a step.
 func (t *Trainer) next(step int) (*batch.Batch, error) {
+	t.at(step, "data", false)
 	b, err := t.Batches.Next()
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
@@ -227,17 +229,19 @@ func (t *Trainer) leave(ctx context.Context, report *report, failure error, why 
 	case err != nil:
 		return err
 	case why == fails:
-		return t.Collective.Barrier() // which returns the error of the rank that failed
+		_, err := t.Collective.Agree(0) // which returns the error of the rank that failed
+		return err
 	}
-	return cmp.Or(context.Cause(ctx), ErrDeadline)
+	return why.cause(ctx)
 }
 
 // forwardBackward begins the forward and backward pass over one batch. If accumulate is set, the gradients are added to
 // those of the previous batch; if an update follows, they are summed over the ranks during the pass.
 func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates bool) error {
+	t.at(step, "forward and backward pass", false)
 	t.inputs = b.Inputs(t.inputs)
 	if err := t.Pass.Feed(t.inputs); err != nil {
-		return fmt.Errorf("step %d: %w", step, err)
+		return failed(step, err)
 	}
 	t.figures.beginStep(t.Model, b, t.inputs, step)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
@@ -245,19 +249,22 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 		run.After = t.buckets.start()
 	}
 	if err := t.Pass.Run(run); err != nil {
-		return fmt.Errorf("step %d: %w", step, err)
+		return failed(step, err)
 	}
 	return t.take(false)
 }
 
 // update begins an update with the mean gradients over all ranks and a number of batches. It returns the learning rate.
 func (t *Trainer) update(step, batches int) (rate float64, err error) {
+	t.at(step, "gradient sum", true)
 	number, rate := t.Optimizer.Next()
 	// In float32, as the gradients are.
 	scale := float64(1 / float32(batches*t.size()))
-	run := device.Run{Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile}
+	run := device.Run{
+		Step: uint64(step), Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile,
+	}
 	if err := t.Update.Run(run); err != nil {
-		return rate, fmt.Errorf("step %d: %w", step, err)
+		return rate, failed(step, err)
 	}
 	t.figures.beginUpdate(step)
 	return rate, nil
@@ -268,7 +275,7 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 func (t *Trainer) take(wait bool) error {
 	passes, err := t.Pass.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.latest, err)
+		return failed(t.figures.latest, err)
 	}
 	for _, f := range passes {
 		if step, finite := t.figures.endPass(f); !finite {
@@ -277,7 +284,7 @@ func (t *Trainer) take(wait bool) error {
 	}
 	updates, err := t.Update.Figures(wait)
 	if err != nil {
-		return fmt.Errorf("step %d: %w", t.figures.latest, err)
+		return failed(t.figures.latest, err)
 	}
 	for _, f := range updates {
 		if step, finite := t.figures.endUpdate(f); !finite {
@@ -306,6 +313,14 @@ func (t *Trainer) report(report *report, wait bool) error {
 		}
 	}
 	return nil
+}
+
+// failed names the step of an error: that of the run that failed, or else the present one.
+func failed(step int, err error) error {
+	if run := (*device.RunError)(nil); errors.As(err, &run) {
+		step = int(run.Step)
+	}
+	return fmt.Errorf("step %d: %w", step, err)
 }
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks the GPU device on a machine with a GPU, from what pack.sh has packed: is it right, and how fast is it? Each stage
-# reports and the next one starts; the most valuable come first. Complete logs go to $OUT. About 5 minutes on an H100.
+# reports and the next one starts; the most valuable come first. Complete logs go to $OUT. At most 8 minutes: what has
+# not begun by then is left out.
 #
 #   cd .gpu && bash check.sh
 set -u
@@ -18,10 +19,9 @@ stage() {
 		echo "== $name LATE"
 		return
 	fi
-	timeout -k 5 "$((limit < left ? limit : left))" "$@" >"/tmp/$name.log" 2>&1
+	timeout -k 5 "$((limit < left ? limit : left))" "$@" >"$OUT/$name.log" 2>&1
 	status=$?
-	tail -n "$lines" "/tmp/$name.log" | cut -c1-180
-	{ echo "##### $name"; cat "/tmp/$name.log"; } >>"$OUT/all.log"
+	tail -n "$lines" "$OUT/$name.log" | cut -c1-180
 	echo "== $name $([[ $status == 0 ]] && echo ok || echo "FAILED, status $status"), $((SECONDS - started)) s"
 }
 
@@ -62,12 +62,14 @@ stage gpt2 60 6 bash -c "train lm.pt 100 --config_path bert/base_config.json --e
 stage lstm 60 6 bash -c "train lm.pt 100 --config_path rnn_config.json --embedding word --encoder lstm --target lm"
 stage elmo 60 6 bash -c "train bilm.pt 60 --config_path birnn_config.json --embedding word --encoder bilstm --target bilm"
 stage gatedcnn 60 6 bash -c "train lm.pt 100 --config_path gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"
+# The same models in PyTorch, if it is installed.
+stage pytorch 130 24 python3 pytorch.py --seconds 90
 stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile /tmp/go.prof"
+stage memcheck 60 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
+stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/(attention|norm|cross_entropy|embedding)$'
+stage ncu 60 60 ncu --clock-control none --section SpeedOfLight --kernel-name-base function -k 'regex:attention|norm|adamw|cross_entropy|activation|square' -c 14 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --total_steps 2 $roberta"
 # Do the losses of a longer training follow the CPU's?
 small="--config_path bert/mini_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 3e-4 --batch_size 16"
 stage follow_gpu 60 5 bash -c "train ragged.pt 400 $small"
 stage follow_cpu 120 5 bash -c "DEVICE=cpu train ragged.pt 400 $small"
-stage memcheck 90 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
-stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/(attention|norm|cross_entropy|embedding)$'
-stage ncu 60 60 ncu --clock-control none --section SpeedOfLight --kernel-name-base function -k 'regex:attention|norm|adamw|cross_entropy|activation|square' -c 14 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --total_steps 2 $roberta"
-echo "$((SECONDS - began)) s in all; logs in $OUT/all.log"
+echo "$((SECONDS - began)) s in all; logs in $OUT"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Packs what check.sh needs into a directory, for a machine that has a GPU and neither Go nor a network: the program, the
-# test binaries with their data, and datasets.
+# test binaries with their data, datasets, and the same models in PyTorch.
 #
 #   scripts/gpu/pack.sh [DIRECTORY]        .gpu by default
 #
@@ -31,6 +31,8 @@ for shape in ragged dense; do
 done
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>/dev/null
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>/dev/null
-cp scripts/gpu/check.sh "$to/"
+cp scripts/gpu/check.sh scripts/gpu/pytorch.py "$to/"
 gzip -9 "$to"/bin/* "$to"/*.pt
-du -sh "$to"
+size=$(du -sm "$to" | cut -f1)
+echo "$size MB in $to"
+((size <= 60)) || { echo "that is more than 60 MB: leave something out, or take a smaller CORPUS" >&2; exit 1; }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	"uer/internal/collective"
 	"uer/internal/console"
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -23,15 +22,24 @@ type Device struct {
 	modules   map[string]*driver.Module
 	functions map[string]*function
 	scratch   *driver.Buffer // of one operation at a time; all run in one stream
+	trail     *trail
+	group     *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
 	name      string
+	kind      string
 }
 
 // Options of a device.
 type Options struct {
 	Number    int    // of the GPU, as the driver counts
 	Precision string // fp32; "" is fp32
-	// Ranks connects the device to those of the other replicas; nil if there are none.
-	Ranks collective.Collective
+	Ranks     *Ranks // connects the GPU to those of the other replicas; nil if there are none
+}
+
+// Ranks say which replica a GPU trains, and how it finds the GPUs of the others. All must be opened at the same time.
+type Ranks struct {
+	ID         driver.GroupID // the same for all
+	Rank, Size int
+	Over       <-chan struct{} // closed when the training has ended, so that no GPU waits for another any more
 }
 
 // Details are what is worth knowing of a GPU in use.
@@ -48,10 +56,6 @@ func New(o Options) (*Device, error) {
 		return nil, console.Hint(fmt.Errorf("--precision %s: GPUs compute in fp32 only, in this version", o.Precision),
 			"leave out --precision")
 	}
-	if o.Ranks != nil && o.Ranks.Size() > 1 {
-		return nil, console.Hint(errors.New("one GPU trains one replica only, in this version"),
-			"leave out --world_size, or pass --device cpu")
-	}
 	gpu, err := driver.Open(o.Number)
 	if err != nil {
 		return nil, hinted(err)
@@ -59,12 +63,18 @@ func New(o Options) (*Device, error) {
 	d := &Device{
 		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
 	}
-	slow, err := d.openProducts()
+	var slow string
+	if d.trail, err = newTrail(gpu); err == nil {
+		slow, err = d.openProducts()
+	}
+	if err == nil && o.Ranks != nil {
+		d.group, err = gpu.Join(o.Ranks.ID, o.Ranks.Size, o.Ranks.Rank, o.Ranks.Over)
+	}
 	if err != nil {
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
-	d.name = fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
+	d.kind, d.name = fmt.Sprintf("%s (fp32%s)", gpu.Name, slow), fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
 	return d, nil
 }
 
@@ -86,6 +96,9 @@ func (d *Device) openProducts() (slow string, err error) {
 // hinted adds what can be done about an error of the driver.
 func hinted(err error) error { return advised(err, "pass a smaller --batch_size, or --recompute") }
 
+// explained adds to an error of a run which operation it was, and what can be done.
+func (d *Device) explained(err error) error { return hinted(d.located(err)) }
+
 // advised adds what can be done about an error of the driver, among them that the GPU's memory is full.
 func advised(err error, full string) error {
 	hint := driver.Hint(err)
@@ -100,6 +113,9 @@ func advised(err error, full string) error {
 
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
+
+// Kind is the name of the device without its number.
+func (d *Device) Kind() string { return d.kind }
 
 // Details describes the GPU's memory and its software.
 func (d *Device) Details() (Details, error) {
@@ -135,8 +151,11 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 // Close waits for the GPU and frees what was allocated on it.
 func (d *Device) Close() error {
 	var err error
+	if d.group != nil {
+		err = d.group.Close()
+	}
 	if d.products != nil {
-		err = d.products.Close()
+		err = errors.Join(err, d.products.Close())
 	}
 	return errors.Join(err, d.gpu.Close())
 }
@@ -156,6 +175,15 @@ func (d *Device) reserve(bytes int64) error {
 	}
 	d.scratch = scratch
 	return nil
+}
+
+// scratchBytes is the memory of intermediate results, those of cuBLASLt too.
+func (d *Device) scratchBytes() int64 {
+	bytes := d.scratch.Bytes
+	if d.products != nil {
+		bytes += d.products.WorkspaceBytes()
+	}
+	return bytes
 }
 
 // function is a kernel with the size of its blocks.

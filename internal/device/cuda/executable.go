@@ -26,6 +26,7 @@ type executable struct {
 	program  *graph.Program // with copies where kernels cannot add
 	arena    device.Arena   // in bytes
 	values   *driver.Buffer // of the arena
+	fixed    int64          // bytes of the constants
 	at       []driver.Pointer
 	integers [][]int32 // of each input
 	shapes   *device.Shapes
@@ -93,6 +94,7 @@ func (e *executable) bind(origin []int) error {
 		}
 		e.steps = append(e.steps, s)
 	}
+	e.fixed = b.constants
 	return b.err
 }
 
@@ -137,6 +139,7 @@ func (e *executable) placeConstants(constants []float32) error {
 	if err != nil {
 		return err
 	}
+	e.fixed += b.Bytes
 	next := b.At
 	for i, v := range e.program.Values {
 		if v.Place == graph.InConstant {
@@ -174,7 +177,7 @@ func (e *executable) plan() error {
 func (e *executable) Feed(list device.Inputs) error {
 	slot, err := e.inputs.next()
 	if err != nil {
-		return hinted(err)
+		return e.device.explained(err)
 	}
 	return e.shapes.Feed(list, func(value int, data []int32) {
 		offset := e.inputs.offsets[value]
@@ -189,29 +192,51 @@ func (e *executable) Run(with device.Run) error {
 	}
 	r := &run{Run: with, device: e.device, slot: e.inputs.slot()}
 	if err := e.prepare(r); err != nil {
-		return hinted(err)
+		return e.device.explained(err)
 	}
+	if err := e.memory.sums.join(e.device); err != nil {
+		return err
+	}
+	return e.device.explained(e.begin(r))
+}
+
+// begin begins all work of a run.
+func (e *executable) begin(r *run) error {
+	trail, compute := e.device.trail, e.device.gpu.Compute
 	if e.inputs.size > 0 {
 		if err := e.inputs.upload(e.device.gpu); err != nil {
-			return hinted(err)
+			return err
+		}
+		if err := trail.mark(compute, stretch{step: r.Step, other: "copying a batch"}); err != nil {
+			return err
 		}
 	}
+	first, most := 0, (len(e.steps)+marks-1)/marks
 	for i := range e.steps {
-		s := &e.steps[i]
+		s, last := &e.steps[i], i+1 == len(e.steps)
 		if err := e.execute(s, r); err != nil {
-			return hinted(fmt.Errorf("%s: %w", s.Op.Name(), err))
+			return fmt.Errorf("%s: %w", s.Op.Name(), err)
 		}
-		if with.After != nil && (i+1 == len(e.steps) || e.steps[i+1].number != s.number) {
-			with.After(s.number)
+		if r.After != nil && (last || e.steps[i+1].number != s.number) {
+			r.After(s.number)
+		}
+		if last || i+1-first == most {
+			if err := trail.mark(compute, stretch{step: r.Step, steps: e.steps[first : i+1]}); err != nil {
+				return err
+			}
+			first = i + 1
 		}
 	}
-	if err := r.slot.read.Record(e.device.gpu.Compute); err != nil {
-		return hinted(err)
+	if err := r.slot.read.Record(compute); err != nil {
+		return err
 	}
 	if err := e.results.begin(r); err != nil {
-		return hinted(err)
+		return err
 	}
-	return hinted(e.timers.report(e, with.Profile))
+	if err := trail.mark(compute, stretch{step: r.Step, other: "copying figures"}); err != nil {
+		return err
+	}
+	return e.timers.report(e, r.Profile)
 }
 
 // prepare gives all operands their present shapes, and derives what the host makes of inputs.
@@ -268,7 +293,10 @@ func (e *executable) execute(s *step, r *run) error {
 // Figures are the outputs of the runs that are over.
 func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 	figures, err := e.results.take(wait)
-	return figures, hinted(err)
+	if group := e.device.group; err == nil && group != nil {
+		err = exchanged(group.Err()) // sums that were given up have no values
+	}
+	return figures, e.device.explained(err)
 }
 
 // Usage counts what the program and its memory take on the GPU.
@@ -279,5 +307,6 @@ func (e *executable) Usage() device.Usage {
 	return device.Usage{
 		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),
+		Inputs: e.inputs.bytes() + e.fixed + e.results.gathered.Bytes, Scratch: e.device.scratchBytes(),
 	}
 }

@@ -65,6 +65,14 @@ func (in *inputs) allocate(d *driver.Device) (err error) {
 	return nil
 }
 
+// bytes is how much the slots take on the GPU.
+func (in *inputs) bytes() (sum int64) {
+	for _, s := range in.slots {
+		sum += s.device.Bytes
+	}
+	return sum
+}
+
 // next turns to the other slot, when the run before the last one has read it.
 func (in *inputs) next() (*slot, error) {
 	in.current = (in.current + 1) % slots

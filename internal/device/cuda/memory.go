@@ -13,10 +13,15 @@ type memory struct {
 	device                       *Device
 	layout                       graph.Layout
 	parameters, gradients, state *driver.Buffer
+
+	sums sums
 }
 
 func newMemory(d *Device, layout graph.Layout) (*memory, error) {
 	m := &memory{device: d, layout: layout}
+	if err := m.sums.open(d); err != nil {
+		return nil, err
+	}
 	for _, part := range []struct {
 		name   string
 		buffer **driver.Buffer
@@ -62,10 +67,13 @@ func (m *memory) Read(p graph.Place, offset int, to []float32) error {
 	if err != nil {
 		return err
 	}
-	if err := m.device.gpu.Compute.Synchronize(); err != nil {
-		return hinted(err)
+	if err := m.sums.join(m.device); err != nil {
+		return err
 	}
-	return hinted(driver.Download(m.device.gpu.Compute, to, at))
+	if err := m.device.gpu.Compute.Synchronize(); err != nil {
+		return m.device.explained(err)
+	}
+	return m.device.explained(driver.Download(m.device.gpu.Compute, to, at))
 }
 
 // Write copies to a flat buffer, behind the runs that were begun.
@@ -74,7 +82,10 @@ func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 	if err != nil {
 		return err
 	}
-	return hinted(driver.Upload(m.device.gpu.Compute, at, from))
+	if err := m.sums.join(m.device); err != nil {
+		return err
+	}
+	return m.device.explained(driver.Upload(m.device.gpu.Compute, at, from))
 }
 
 // at is the address of an element of a flat buffer, which so many follow. Other places have none.
@@ -85,5 +96,7 @@ func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
 	return m.buffer(p).At + driver.Pointer(4*offset), nil
 }
 
-// Sum does nothing: a GPU has no other ranks yet.
-func (m *memory) Sum(int, int) {}
+// Sum begins to sum a range of gradients over the ranks, behind what computes them and beside what follows.
+func (m *memory) Sum(start, end int) {
+	m.sums.begin(m.device, m.gradients.At+driver.Pointer(4*start), end-start)
+}

@@ -21,6 +21,8 @@ type binder struct {
 
 	derive derive // what the binding derives from inputs, nil for most
 	size   int    // elements that it makes at most
+
+	constants int64 // bytes of all constants
 }
 
 // kernel finds a kernel by name.
@@ -36,6 +38,7 @@ func (b *binder) constant(values []int32) driver.Pointer {
 	if b.keep(err); err != nil {
 		return 0
 	}
+	b.constants += buffer.Bytes
 	b.keep(driver.Upload(b.device.gpu.Compute, buffer.At, values))
 	return buffer.At
 }

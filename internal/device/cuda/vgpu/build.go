@@ -127,10 +127,10 @@ func (b *builder) lock() (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-// libraries builds the driver, cuBLASLt and the tool.
+// libraries builds the driver, cuBLASLt, NCCL and the tool.
 func (b *builder) libraries() error {
-	driver, blas := append(b.objects("runtime"), b.objects("driver")...), b.objects("cublaslt")
-	if err := makeAll(slices.Concat(driver, blas, []*target{b.tool()}), b.report); err != nil {
+	driver, blas, nccl := append(b.objects("runtime"), b.objects("driver")...), b.objects("cublaslt"), b.objects("nccl")
+	if err := makeAll(slices.Concat(driver, blas, nccl, []*target{b.tool()}), b.report); err != nil {
 		return err
 	}
 	if err := b.forgetTwins(); err != nil {
@@ -140,7 +140,9 @@ func (b *builder) libraries() error {
 	if err := makeAll([]*target{cuda}, b.report); err != nil {
 		return err
 	}
-	return makeAll([]*target{b.library("libcublasLt.so.13", append(blas, cuda))}, b.report)
+	return makeAll([]*target{
+		b.library("libcublasLt.so.13", append(blas, cuda)), b.library("libnccl.so.2", append(nccl, cuda)),
+	}, b.report)
 }
 
 // forgetTwins removes all twins if the runtime that they were compiled for has another interface. Those that the driver

@@ -155,6 +155,22 @@ CUresult cuMemsetD8Async(CUdeviceptr to, unsigned char value, size_t count, CUst
 CUresult cuMemsetD16Async(CUdeviceptr to, unsigned short value, size_t count, CUstream stream) {
 	return fill(__func__, to, value, count, stream);
 }
+// A number that the host may look at whenever it likes, so pinned memory will do as well.
+CUresult cuStreamWriteValue32_v2(CUstream stream, CUdeviceptr to, unsigned value, unsigned flags) {
+	CURRENT(context);
+	if (CUresult status = stream_of(__func__, context, &stream)) return status;
+	if (flags != 0) return refused(CUDA_ERROR_NOT_SUPPORTED, __func__, "flags are not modelled");
+	Place place = anywhere(to);
+	place.context = context;
+	if (to % sizeof value != 0 ||
+		(place.host && !HostMemory::instance().contains(reinterpret_cast<const void *>(to), sizeof value))) {
+		return refused(CUDA_ERROR_INVALID_VALUE, __func__, "the address is not aligned, or not the device's and not pinned");
+	}
+	if (CUresult status = check_place(__func__, place, sizeof value)) return status;
+	context->submit(stream, [=] { __atomic_store_n(reinterpret_cast<unsigned *>(to), value, __ATOMIC_RELEASE); });
+	return CUDA_SUCCESS;
+}
+
 CUresult cuMemsetD32Async(CUdeviceptr to, unsigned value, size_t count, CUstream stream) {
 	return fill(__func__, to, value, count, stream);
 }

@@ -12,7 +12,7 @@ namespace vgpu {
 
 namespace {
 
-const char *const names[] = {"alloc", "host", "module", "launch", "copy", "lost", "product"};
+const char *const names[] = {"alloc", "host", "module", "launch", "copy", "lost", "product", "collective"};
 
 struct Planned {
 	Fault kind;

@@ -8,13 +8,14 @@
 //	copy     the copy fails when it is made: CUDA_ERROR_ECC_UNCORRECTABLE from then on
 //	lost     at that launch the device is gone: CUDA_ERROR_UNKNOWN from then on
 //	product  CUBLAS_STATUS_EXECUTION_FAILED from cublasLtMatmul
+//	collective  ncclSystemError from ncclAllReduce
 #pragma once
 
 #include <string>
 
 namespace vgpu {
 
-enum class Fault { alloc, host, module, launch, copy, lost, product };
+enum class Fault { alloc, host, module, launch, copy, lost, product, collective };
 
 // fault counts an event of a device and tells whether it is to fail.
 bool fault(Fault kind, int device);

@@ -1,0 +1,421 @@
+package collective
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options say how a process joins the others of a training.
+type Options struct {
+	Job       string // processes of another job are refused; "" if nobody gave it a name
+	WorldSize int    // ranks of all processes
+	Ranks     []int  // of this process, ascending
+	Name      string // of this machine
+	PID       int
+	Facts     []Fact // must be the same in all processes; compared in order
+
+	Network  Network
+	Patience time.Duration     // for all ranks to be there
+	Timeout  time.Duration     // after which ranks that do not get ahead count as hanging
+	Status   func(line string) // called every ten seconds while ranks are missing; nil for silence
+}
+
+// Network is how the processes reach one another.
+type Network interface {
+	// Listen listens where the others will dial; rank 0 calls it.
+	Listen() (net.Listener, error)
+	// Dial connects to rank 0. It is tried again and again until Patience ends.
+	Dial(ctx context.Context) (net.Conn, error)
+	// String names the address, for messages.
+	String() string
+}
+
+func (o *Options) host() Host { return Host{Name: o.Name, PID: o.PID, Ranks: o.Ranks} }
+
+func (o *Options) lineInterval() time.Duration { return 10 * time.Second }
+
+// Failure is the error that ended a training with several processes: the first one, wherever it happened.
+type Failure struct {
+	Rank int    // of the process it happened in, or that was lost
+	Host string // where it ran
+	Hang bool   // no rank failed, but none gets ahead
+	Late bool   // ranks did not come
+	Text string
+}
+
+func (f *Failure) Error() string {
+	if f.Hang || f.Late {
+		return f.Text
+	}
+	return fmt.Sprintf("rank %d (%s): %s", f.Rank, f.Host, f.Text)
+}
+
+// Member is a process in a training of several processes: its connection to the hub in the process of rank 0. It carries
+// no gradients, only what the processes must agree on.
+type Member struct {
+	o      Options
+	cancel context.CancelFunc
+	hub    *hub // nil unless rank 0 is here
+	outbox *outbox
+
+	mutex   sync.Mutex
+	changed sync.Cond
+	hosts   []Host // of all processes, once they are there
+	at      []At
+	round   int   // of the next vote
+	result  *vote // of the last vote
+	values  map[string][]byte
+	heard   time.Time
+	err     error         // why the training has ended
+	over    chan struct{} // closed when it has ended
+}
+
+// Join connects this process with the others and returns when all ranks are there and agree about the facts.
+func Join(ctx context.Context, o Options) (*Member, error) {
+	living, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	m := &Member{o: o, cancel: cancel, at: make([]At, len(o.Ranks)), values: map[string][]byte{}, over: make(chan struct{})}
+	m.changed.L = &m.mutex
+	joining, done := context.WithCancel(ctx)
+	defer done()
+	stop := context.AfterFunc(ctx, func() { m.end(context.Cause(ctx)) })
+	defer stop()
+	err := m.connect(joining, living)
+	if err == nil {
+		err = m.wait(func() bool { return m.hosts != nil })
+	}
+	if err == nil {
+		return m, nil
+	}
+	if ctx.Err() != nil && m.hub != nil && m.outbox != nil {
+		m.outbox.put(message{Abort: &Failure{Rank: o.Ranks[0], Host: o.Name, Text: err.Error()}})
+	}
+	m.close(err)
+	return nil, err
+}
+
+// connect reaches the hub and introduces this process.
+func (m *Member) connect(joining, living context.Context) error {
+	if slices.Contains(m.o.Ranks, 0) {
+		return m.host(living)
+	}
+	go m.dial(joining, living)
+	return nil
+}
+
+// dial connects to the hub until the training starts or this process loses patience. Once it is connected, it is for the
+// hub to lose patience, as the hub knows who is missing.
+func (m *Member) dial(joining, living context.Context) {
+	begun, line, pause := time.Now(), time.Now(), 10*time.Millisecond
+	for joining.Err() == nil {
+		err := m.attempt(joining, living)
+		if joining.Err() != nil || m.ended() {
+			return
+		}
+		if waited := time.Since(begun); waited > m.o.Patience {
+			m.end(fmt.Errorf("rank 0 did not answer at %s in %.0f s: %w", m.o.Network, waited.Seconds(), err))
+			return
+		}
+		if m.o.Status != nil && time.Since(line) >= m.o.lineInterval() {
+			m.o.Status(fmt.Sprintf("Waiting for rank 0 at %s: %v", m.o.Network, err))
+			line = time.Now()
+		}
+		select {
+		case <-time.After(pause):
+			pause = min(2*pause, time.Second)
+		case <-joining.Done():
+		}
+	}
+}
+
+// attempt connects to the hub once and returns when the connection has ended.
+func (m *Member) attempt(joining, living context.Context) error {
+	ctx, cancel := context.WithTimeout(joining, silenceLimit)
+	defer cancel()
+	connection, err := m.o.Network.Dial(ctx)
+	if err != nil {
+		return err
+	}
+	return m.speak(living, connection)
+}
+
+// host starts the hub and connects to it directly.
+func (m *Member) host(living context.Context) error {
+	listener, err := m.o.Network.Listen()
+	if err != nil {
+		return err
+	}
+	m.hub = newHub(m.o)
+	go m.hub.run(living)
+	go m.hub.serve(living, listener)
+	here, there := net.Pipe()
+	go m.hub.receive(living, there)
+	go m.speak(living, here)
+	return nil
+}
+
+var errLost = errors.New("the connection ended")
+
+// speak introduces this process on a connection and then listens to the hub. It returns when the connection has ended; if
+// that was after the start, the training has ended too.
+func (m *Member) speak(living context.Context, connection net.Conn) error {
+	stop := context.AfterFunc(living, func() { _ = connection.Close() })
+	defer stop()
+	out := newOutbox(connection)
+	defer out.close()
+	out.put(message{Join: &join{protocol, m.o.Job, m.o.WorldSize, m.o.host(), m.o.Facts}})
+	m.mutex.Lock()
+	m.outbox, m.heard = out, time.Now()
+	m.mutex.Unlock()
+	beats := make(chan struct{})
+	go m.beat(out, beats)
+	defer close(beats)
+	for {
+		received, err := readMessage(connection)
+		if err != nil {
+			m.lost()
+			return errLost
+		}
+		m.handle(received)
+	}
+}
+
+// lost ends the training if it had begun.
+func (m *Member) lost() {
+	m.mutex.Lock()
+	begun, host := m.hosts != nil, m.rankZero()
+	m.mutex.Unlock()
+	if begun {
+		m.end(&Failure{Rank: 0, Host: host, Text: "its connection ended"})
+	}
+}
+
+// rankZero returns the machine of rank 0. m.mutex must be locked.
+func (m *Member) rankZero() string {
+	for _, h := range m.hosts {
+		if slices.Contains(h.Ranks, 0) {
+			return h.Name
+		}
+	}
+	return m.o.Network.String()
+}
+
+// beat tells the hub every second where the ranks are, and notices when the hub is silent.
+func (m *Member) beat(out *outbox, done chan struct{}) {
+	ticker := time.NewTicker(beatInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+		case <-done:
+			return
+		}
+		m.mutex.Lock()
+		out.put(message{Beat: slices.Clone(m.at)})
+		silent, begun, host := time.Since(m.heard), m.hosts != nil, m.rankZero()
+		m.mutex.Unlock()
+		if silent <= silenceLimit {
+			continue
+		}
+		if begun {
+			m.end(&Failure{Rank: 0, Host: host, Text: fmt.Sprintf("nothing was heard of it for %.0f s", silent.Seconds())})
+		}
+		_ = out.connection.Close() // before the start, to connect again
+	}
+}
+
+func (m *Member) handle(received message) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.heard = time.Now()
+	switch {
+	case received.Start != nil:
+		m.hosts = received.Start
+	case received.Vote != nil:
+		m.result = received.Vote
+	case received.Value != nil:
+		m.values[received.Value.Key] = received.Value.Value
+	case received.Abort != nil:
+		m.fail(received.Abort)
+	}
+	m.changed.Broadcast()
+}
+
+// end ends the training with an error, unless it has ended.
+func (m *Member) end(err error) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.fail(err)
+}
+
+// fail is end with m.mutex locked.
+func (m *Member) fail(err error) {
+	if m.err == nil {
+		m.err = err
+		close(m.over)
+	}
+	m.changed.Broadcast()
+}
+
+// cause returns why the training has ended.
+func (m *Member) cause() error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.err
+}
+
+func (m *Member) ended() bool {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	return m.err != nil
+}
+
+// wait returns when a condition holds, or why the training ended before.
+func (m *Member) wait(condition func() bool) error {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	for m.err == nil && !condition() {
+		m.changed.Wait()
+	}
+	if condition() {
+		return nil
+	}
+	return m.err
+}
+
+// Hosts returns all processes, by rank.
+func (m *Member) Hosts() []Host { return m.hosts }
+
+// Process returns the number of this process among Hosts.
+func (m *Member) Process() int {
+	return slices.IndexFunc(m.hosts, func(h Host) bool { return h.Ranks[0] == m.o.Ranks[0] })
+}
+
+// Failed reports whether the training has ended with an error, here or in another process.
+func (m *Member) Failed() bool { return m.ended() }
+
+// Over is closed when the training has ended, for this process or because of another.
+func (m *Member) Over() <-chan struct{} { return m.over }
+
+// At notes where in the training a rank of this process is; rank counts from 0 within the process. It is what others are
+// told when this rank hangs or is lost.
+func (m *Member) At(rank int, at At) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.at[rank] = at
+}
+
+// Agree waits until all processes have voted and returns the greatest vote. One goroutine of each process must call it.
+func (m *Member) Agree(value int) (int, error) {
+	m.mutex.Lock()
+	round := m.round
+	m.round++
+	m.outbox.put(message{Vote: &vote{round, value, slices.Clone(m.at)}})
+	m.mutex.Unlock()
+	err := m.wait(func() bool { return m.result != nil && m.result.Round == round })
+	if err != nil {
+		return 0, err
+	}
+	return m.result.Value, nil
+}
+
+// Put gives a value to all processes that ask for its key.
+func (m *Member) Put(key string, value []byte) { m.outbox.put(message{Put: &entry{key, value}}) }
+
+// Get returns the value of a key, for which it waits.
+func (m *Member) Get(key string) (value []byte, err error) {
+	m.outbox.put(message{Get: key})
+	err = m.wait(func() (ok bool) {
+		value, ok = m.values[key]
+		return ok
+	})
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.values, key)
+	return value, err
+}
+
+// gather returns what all ranks give, from what those of this process give.
+func (m *Member) gather(own [][]byte) ([][]byte, error) {
+	key := func(process int) string { return fmt.Sprintf("gather/%d", process) }
+	data, err := json.Marshal(own)
+	if err != nil {
+		return nil, err
+	}
+	m.Put(key(m.Process()), data)
+	if _, err := m.Agree(0); err != nil {
+		return nil, err
+	}
+	all := make([][]byte, m.o.WorldSize)
+	for process, h := range m.hosts {
+		var given [][]byte
+		data, err := m.Get(key(process))
+		if err == nil {
+			err = json.Unmarshal(data, &given)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, rank := range h.Ranks {
+			all[rank] = given[i]
+		}
+	}
+	_, err = m.Agree(0) // before anybody gives something else
+	return all, err
+}
+
+// Abort ends the training because a rank of this process has failed. It returns the error that all processes get, which
+// is the first one.
+func (m *Member) Abort(rank int, err error) error {
+	if errors.Is(err, ErrExchange) { // the hub is just finding out who has ended
+		select {
+		case <-m.over:
+		case <-time.After(2 * beatInterval):
+		}
+	}
+	own := &Failure{Rank: rank, Host: m.o.Name, Text: err.Error()}
+	m.outbox.put(message{Abort: own})
+	late := time.AfterFunc(2*beatInterval, func() { m.end(own) })
+	defer late.Stop()
+	return m.wait(func() bool { return false })
+}
+
+// Close leaves the training. In the process of rank 0 it waits for the others to leave, so that they learn how it ended.
+func (m *Member) Close() {
+	m.mutex.Lock()
+	out, failed := m.outbox, m.err
+	m.mutex.Unlock()
+	if out != nil && failed == nil {
+		out.put(message{Leave: true})
+	}
+	m.close(errClosed)
+}
+
+var errClosed = errors.New("the connection to the other processes is closed")
+
+func (m *Member) close(reason error) {
+	m.end(reason)
+	limit := time.After(farewell)
+	m.mutex.Lock()
+	out := m.outbox
+	m.mutex.Unlock()
+	if out != nil {
+		out.close()
+		select {
+		case <-out.done:
+		case <-limit:
+		}
+	}
+	if m.hub != nil {
+		select {
+		case <-m.hub.ended:
+		case <-limit:
+		}
+	}
+	m.cancel()
+}

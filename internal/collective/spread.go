@@ -1,0 +1,111 @@
+package collective
+
+import "fmt"
+
+// Engine exchanges values between processes. One goroutine at a time uses it. Its errors are secondary: when another
+// process ends, so does the exchange.
+type Engine interface {
+	// Exchange sends to each process its part of out, and receives into in what each has sent to this one. The parts
+	// follow one another, by process; sent and received are their lengths.
+	Exchange(out []float32, sent []int, in []float32, received []int) error
+	// Gather fills all with the parts of all processes, one after the other. This process gives its own.
+	Gather(own, all []float32, lengths []int) error
+	// Close ends the connections. A pending exchange may fail.
+	Close() error
+}
+
+// spread has the buffers of sums over processes.
+type spread struct {
+	out, in        []float32
+	sent, received []int
+	lengths        []int // of the shards
+	order          []int // for each rank, where its values are in a received shard: process and index there
+}
+
+// sumSpread replaces the values of all ranks of all processes by their sums: each process gets one shard of all ranks,
+// adds it up in the order of the ranks, and gives it to all. The bits are those of the sum within one process.
+func (g *group) sumSpread() error {
+	n := len(g.values[0])
+	for i, other := range g.values {
+		if len(other) != n {
+			return fmt.Errorf("all-reduce of %d values on rank %d, but of %d on rank %d", len(other), g.ranks[i], n, g.ranks[0])
+		}
+	}
+	hosts, s := g.member.hosts, &g.spread
+	own := g.member.Process()
+	s.lengths, s.sent, s.received = s.lengths[:0], s.sent[:0], s.received[:0]
+	start, end := shard(n, own, len(hosts))
+	total := 0
+	for p, h := range hosts {
+		from, to := shard(n, p, len(hosts))
+		s.lengths = append(s.lengths, to-from)
+		s.sent = append(s.sent, (to-from)*len(g.values))
+		s.received = append(s.received, (end-start)*len(h.Ranks))
+		total += s.received[p]
+	}
+	s.out, s.in = grow(s.out, n*len(g.values)), grow(s.in, total)
+	out := s.out
+	for p := range hosts {
+		from, to := shard(n, p, len(hosts))
+		for _, values := range g.values {
+			out = out[copy(out, values[from:to]):]
+		}
+	}
+	if err := g.during(func() error { return g.engine.Exchange(s.out, s.sent, s.in, s.received) }); err != nil {
+		return err
+	}
+	sums := g.values[0][start:end]
+	for rank, at := range s.places(hosts, g.world) {
+		values := s.in[at*(end-start) : (at+1)*(end-start)]
+		if rank == 0 {
+			copy(sums, values)
+		} else {
+			add(sums, values)
+		}
+	}
+	copy(s.out, sums) // what is sent must not be where all is received
+	if err := g.during(func() error { return g.engine.Gather(s.out[:end-start], g.values[0], s.lengths) }); err != nil {
+		return err
+	}
+	for _, other := range g.values[1:] {
+		copy(other, g.values[0])
+	}
+	return nil
+}
+
+// places returns where the shard of each rank is among those received.
+func (s *spread) places(hosts []Host, world int) []int {
+	if len(s.order) == 0 {
+		s.order = make([]int, world)
+		at := 0
+		for _, h := range hosts {
+			for _, rank := range h.Ranks {
+				s.order[rank] = at
+				at++
+			}
+		}
+	}
+	return s.order
+}
+
+// during runs an exchange. If the training ends meanwhile, it returns why: the exchange may never end then.
+func (g *group) during(exchange func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- exchange() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrExchange, err)
+		}
+		return err
+	case <-g.member.Over():
+		return g.member.cause()
+	}
+}
+
+func grow(buffer []float32, n int) []float32 {
+	if cap(buffer) < n {
+		return make([]float32, n)
+	}
+	return buffer[:n]
+}

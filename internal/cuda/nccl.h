@@ -1,0 +1,43 @@
+// The part of NCCL that sums need. The library is opened at run time; names and values are its own.
+#ifndef NCCL_H
+#define NCCL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+	char bytes[128];
+} nccl_id;
+
+// The functions of an open library. Most return a result, 0 for success.
+struct nccl {
+	int (*version)(int *version);
+	int (*unique_id)(nccl_id *id);
+	const char *(*result_name)(int result);
+	const char *(*last_error)(void *communicator);
+	int (*init)(void **communicator, int ranks, nccl_id id, int rank, void *config);
+	int (*async_error)(void *communicator, int *result);
+	int (*destroy)(void *communicator);
+	int (*abort)(void *communicator);
+	int (*all_reduce)(const void *send, void *receive, size_t count, int type, int op, void *communicator, void *stream);
+};
+
+// Looks the functions up. Returns the name of one that the library lacks, or NULL.
+const char *nccl_find(struct nccl *nccl, void *library);
+
+int nccl_version(const struct nccl *nccl);
+int nccl_unique_id(const struct nccl *nccl, nccl_id *id);
+const char *nccl_result_name(const struct nccl *nccl, int result);
+const char *nccl_last_error(const struct nccl *nccl, void *communicator);
+
+// Begins to make a communicator, without waiting for the other ranks.
+int nccl_init(const struct nccl *nccl, void **communicator, int ranks, const nccl_id *id, int rank);
+
+int nccl_async_error(const struct nccl *nccl, void *communicator);
+int nccl_destroy(const struct nccl *nccl, void *communicator);
+int nccl_abort(const struct nccl *nccl, void *communicator);
+
+// Begins to sum floats in place.
+int nccl_all_reduce(const struct nccl *nccl, void *communicator, uint64_t values, size_t count, void *stream);
+
+#endif

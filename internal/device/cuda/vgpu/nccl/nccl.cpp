@@ -1,0 +1,187 @@
+// Sums over the ranks of a communicator, in the order of the ranks, so that they have the same bits however the ranks are
+// divided into processes. As in NCCL, a communicator that does not block begins its work and answers ncclInProgress, and a
+// rank that never comes makes the others wait until they abort.
+#include "nccl_api.h"
+
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "device.h"
+#include "faults.h"
+#include "handles.h"
+#include "meeting.h"
+#include "report.h"
+
+using namespace vgpu;
+
+struct ncclComm {
+	ncclComm(Context *context, const std::string &name, int ranks, int rank) : context(context), meeting(name, ranks, rank) {}
+
+	void fail(ncclResult_t error, const std::string &why) {
+		std::lock_guard<std::mutex> lock(mutex);
+		message = why;
+		state = error;
+	}
+
+	Context *const context;
+	Meeting meeting;
+	std::atomic<int> state{ncclInProgress};
+	std::atomic<bool> aborted{false}, alive{true};
+	std::mutex mutex;
+	std::string message; // of the last error
+};
+
+namespace {
+
+ncclResult_t wrong(const char *caller, const std::string &why, ncclResult_t result = ncclInvalidArgument) {
+	say("%s: %s", caller, why.c_str());
+	return result;
+}
+
+// add sums what the ranks have given, in the order of the ranks.
+template <class T> void add(Meeting &meeting, T *to, size_t count) {
+	memcpy(to, meeting.slot(0), count * sizeof(T));
+	for (int rank = 1; rank < meeting.ranks(); rank++) {
+		const T *from = reinterpret_cast<const T *>(meeting.slot(rank));
+		for (size_t i = 0; i < count; i++) to[i] += from[i];
+	}
+}
+
+template <class T> void all_reduce(ncclComm *comm, const T *send, T *receive, size_t count) {
+	const size_t most = Meeting::SLOT / sizeof(T);
+	for (size_t start = 0; start < count; start += most) {
+		size_t n = count - start < most ? count - start : most;
+		memcpy(comm->meeting.slot(comm->meeting.rank()), send + start, n * sizeof(T));
+		if (!comm->meeting.wait(comm->aborted)) return;
+		add(comm->meeting, receive + start, n);
+		if (!comm->meeting.wait(comm->aborted)) return; // nobody gives more before all have read this
+	}
+}
+
+// usable says what is wrong with a communicator that is to begin work, if anything is.
+ncclResult_t usable(const char *caller, ncclComm *comm) {
+	if (!Handles<ncclComm>::known(comm) || !comm->alive) return wrong(caller, "no such communicator");
+	if (comm->state == ncclInProgress)
+		return wrong(caller, "the communicator is still being made, or busy", ncclInvalidUsage);
+	return static_cast<ncclResult_t>(comm->state.load());
+}
+
+} // namespace
+
+extern "C" {
+
+ncclResult_t ncclGetVersion(int *version) {
+	*version = 22700;
+	return ncclSuccess;
+}
+
+ncclResult_t ncclGetUniqueId(ncclUniqueId *id) {
+	unsigned char random[16] = {};
+	std::ifstream("/dev/urandom", std::ios::binary).read(reinterpret_cast<char *>(random), sizeof random);
+	memset(id, 0, sizeof *id);
+	char *to = id->internal;
+	to += sprintf(to, "/vgpu-nccl-");
+	for (unsigned char byte : random) to += sprintf(to, "%02x", byte);
+	return ncclSuccess;
+}
+
+const char *ncclGetErrorString(ncclResult_t result) {
+	switch (result) {
+	case ncclSuccess: return "no error";
+	case ncclUnhandledCudaError: return "unhandled cuda error";
+	case ncclSystemError: return "unhandled system error";
+	case ncclInternalError: return "internal error";
+	case ncclInvalidArgument: return "invalid argument";
+	case ncclInvalidUsage: return "invalid usage";
+	case ncclRemoteError: return "remote process exited or there was a network error";
+	case ncclInProgress: return "NCCL operation in progress";
+	}
+	return "unknown result code";
+}
+
+const char *ncclGetLastError(ncclComm_t comm) {
+	if (!Handles<ncclComm>::known(comm)) return "";
+	static thread_local std::string copy;
+	std::lock_guard<std::mutex> lock(comm->mutex);
+	copy = comm->message;
+	return copy.c_str();
+}
+
+ncclResult_t ncclCommInitRankConfig(ncclComm_t *comm, int ranks, ncclUniqueId id, int rank, ncclConfig_t *config) {
+	Context *context;
+	if (current_context(__func__, &context) != CUDA_SUCCESS) return ncclUnhandledCudaError;
+	if (comm == nullptr || rank < 0 || rank >= ranks) return wrong(__func__, "rank " + std::to_string(rank) + " of " + std::to_string(ranks));
+	if (config == nullptr || config->magic != NCCL_CONFIG_MAGIC || config->version < 21400 || config->size < sizeof *config)
+		return wrong(__func__, "the configuration is not one");
+	if (strncmp(id.internal, "/vgpu-nccl-", 11) != 0) return wrong(__func__, "the id is not from ncclGetUniqueId");
+	ncclComm *made = *comm = new ncclComm(context, id.internal, ranks, rank);
+	Handles<ncclComm>::add(made);
+	auto open = [made] {
+		std::string why = made->meeting.open(made->context->device.number, made->aborted);
+		why.empty() ? made->fail(ncclSuccess, "") : made->fail(ncclInvalidUsage, why);
+	};
+	if (config->blocking != 0) {
+		open();
+		return static_cast<ncclResult_t>(made->state.load());
+	}
+	std::thread(open).detach();
+	return ncclInProgress;
+}
+
+ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t *error) {
+	if (!Handles<ncclComm>::known(comm) || !comm->alive) return wrong(__func__, "no such communicator");
+	*error = static_cast<ncclResult_t>(comm->state.load());
+	return ncclSuccess;
+}
+
+ncclResult_t ncclCommFinalize(ncclComm_t comm) { return usable(__func__, comm); }
+
+ncclResult_t ncclCommDestroy(ncclComm_t comm) {
+	if (!Handles<ncclComm>::known(comm) || !comm->alive) return wrong(__func__, "no such communicator");
+	comm->alive = false;
+	return ncclSuccess;
+}
+
+// What is in the streams ends soon, with any result.
+ncclResult_t ncclCommAbort(ncclComm_t comm) {
+	if (!Handles<ncclComm>::known(comm) || !comm->alive) return wrong(__func__, "no such communicator");
+	comm->aborted = true;
+	comm->alive = false;
+	return ncclSuccess;
+}
+
+ncclResult_t ncclAllReduce(const void *send, void *receive, size_t count, ncclDataType_t type, ncclRedOp_t op,
+	ncclComm_t comm, CUstream stream) {
+	if (ncclResult_t result = usable(__func__, comm)) return result;
+	Context *context;
+	if (current_context(__func__, &context) != CUDA_SUCCESS) return ncclUnhandledCudaError;
+	if (context != comm->context) return wrong(__func__, "the communicator was made in another context", ncclInvalidUsage);
+	if (stream_of(__func__, context, &stream) != CUDA_SUCCESS) return ncclInvalidArgument;
+	if (op != ncclSum || (type != ncclFloat32 && type != ncclFloat64)) return wrong(__func__, "not in the stand-in");
+	const size_t bytes = count * (type == ncclFloat32 ? 4 : 8);
+	for (const void *memory : {send, static_cast<const void *>(receive)}) {
+		uint64_t address = reinterpret_cast<uint64_t>(memory);
+		if (!context->reaches(address, bytes)) return wrong(__func__, context->device.memory.describe(address));
+	}
+	if (fault(Fault::collective, context->device.number)) {
+		comm->fail(ncclSystemError, "the network is gone");
+		return ncclSystemError;
+	}
+	context->submit(stream, [=] {
+		if (type == ncclFloat32)
+			all_reduce(comm, static_cast<const float *>(send), static_cast<float *>(receive), count);
+		else
+			all_reduce(comm, static_cast<const double *>(send), static_cast<double *>(receive), count);
+	});
+	return ncclSuccess;
+}
+
+} // extern "C"
