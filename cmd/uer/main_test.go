@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -63,12 +64,13 @@ func status(ts *testscript.TestScript, negated bool, arguments []string) {
 }
 
 // signalled runs a command until it has created a file, sends it a signal and checks its exit status. Its standard
-// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ...
+// error goes to a file called said. For example: signalled INT 130 dataset.pt.partial uer preprocess ... There may be
+// several signals, and pauses: 1s,INT,500ms,INT. A command that a signal has killed has status -1.
 func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	if negated || len(arguments) < 4 {
 		ts.Fatalf("usage: signalled SIGNAL CODE FILE COMMAND ...")
 	}
-	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM}
+	signals := map[string]os.Signal{"INT": syscall.SIGINT, "TERM": syscall.SIGTERM, "HUP": syscall.SIGHUP}
 	want, err := strconv.Atoi(arguments[1])
 	ts.Check(err)
 	said, err := os.Create(ts.MkAbs("said"))
@@ -87,7 +89,13 @@ func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Check(command.Process.Signal(signals[arguments[0]]))
+	for name := range strings.SplitSeq(arguments[0], ",") {
+		if pause, err := time.ParseDuration(name); err == nil {
+			time.Sleep(pause)
+			continue
+		}
+		ts.Check(command.Process.Signal(signals[name]))
+	}
 	var exit *exec.ExitError
 	if err := command.Wait(); err != nil && !errors.As(err, &exit) {
 		ts.Fatalf("%v", err)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io/fs"
+	"os"
 
 	"uer/internal/console"
 	"uer/internal/graph"
@@ -54,7 +55,7 @@ func (f *File) check() (err error) {
 	if err != nil {
 		return err
 	}
-	return f.compare("header", f.file.Header, sums[0])
+	return compare("header", crc32.ChecksumIEEE(f.file.Header), sums[0])
 }
 
 // checksums returns the checksums of the header and of each tensor but the last, which holds them.
@@ -70,8 +71,8 @@ func (f *File) checksums() ([]uint64, error) {
 	return sums, nil
 }
 
-func (f *File) compare(name string, data []byte, want uint64) error {
-	if sum := crc32.ChecksumIEEE(data); uint64(sum) != want {
+func compare(name string, sum uint32, want uint64) error {
+	if uint64(sum) != want {
 		return fmt.Errorf("damaged: the checksum of its %s is %08x instead of %08x", name, sum, want)
 	}
 	return nil
@@ -88,10 +89,8 @@ func Verify(path string) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", StatePath(path), err)
 	}
-	for i := range len(f.file.Tensors) - 1 {
-		if err := f.compare(f.file.Tensors[i].Name, f.file.Tensors[i].Raw, sums[i+1]); err != nil {
-			return fmt.Errorf("read %s: %w", StatePath(path), err)
-		}
+	if err := f.verifyValues(sums[1:]); err != nil {
+		return fmt.Errorf("read %s: %w", StatePath(path), err)
 	}
 	weights, err := statedict.Checksums(path)
 	if err != nil {
@@ -104,6 +103,28 @@ func Verify(path string) error {
 		if sum, there := weights[name]; !there || sum != want {
 			return fmt.Errorf("%s and %s were not saved together: tensor %s differs", path, StatePath(path), name)
 		}
+	}
+	return nil
+}
+
+// verifyValues compares the checksums of the tensors, without keeping them in memory.
+func (f *File) verifyValues(sums []uint64) error {
+	file, err := os.Open(StatePath(f.Path))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	start := int64(len(f.file.Header))
+	for i, want := range sums {
+		tensor := &f.file.Tensors[i]
+		sum, err := statedict.Sum(file, start, int64(len(tensor.Raw)))
+		if err != nil {
+			return err
+		}
+		if err := compare(tensor.Name, sum, want); err != nil {
+			return err
+		}
+		start += int64(len(tensor.Raw))
 	}
 	return nil
 }

@@ -99,7 +99,7 @@ func writeWeights(to io.Writer, layout *graph.Layout, memory Reader) (map[string
 				if err := memory.Read(graph.InParameters, p.Offset+offset, values); err != nil {
 					return fmt.Errorf("reading the parameters: %w", err)
 				}
-				if !allFinite(values) {
+				if !Finite(values) {
 					return ErrNotFinite
 				}
 				return nil
@@ -114,7 +114,8 @@ func writeWeights(to io.Writer, layout *graph.Layout, memory Reader) (map[string
 	return sums, buffer.Flush()
 }
 
-func allFinite(values []float32) bool {
+// Finite reports whether all values are numbers, and not infinite.
+func Finite(values []float32) bool {
 	for _, v := range values {
 		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
 			return false

@@ -108,6 +108,10 @@ func newPretrain(streams Streams) *cobra.Command {
 		if err := options.check(command.Flags(), resumed); err != nil {
 			return err
 		}
+		if resumed != nil && resumed.Step == options.TotalSteps {
+			fmt.Fprintln(streams.Err, "Done     nothing is left to train; a larger --total_steps trains on")
+			return nil
+		}
 		quiet := context.AfterFunc(command.Context(), func() {
 			fmt.Fprintln(streams.Err, "\nStopping after this step; press Ctrl-C again to stop at once")
 		})
@@ -179,7 +183,7 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		if target := resumed.Settings["target"]; o.Model.Target != target {
 			return refusal(resumed.Path, fmt.Sprintf("target %s: the training has %s", o.Model.Target, target))
 		}
-		if steps := resumed.Settings["total_steps"]; o.TotalSteps < resumed.Step || o.TotalSteps == resumed.Step && steps != fmt.Sprint(o.TotalSteps) {
+		if o.TotalSteps < resumed.Step {
 			return refusal(resumed.Path, fmt.Sprintf("--total_steps %d: it has trained %d", o.TotalSteps, resumed.Step))
 		}
 	}

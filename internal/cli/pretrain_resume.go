@@ -136,6 +136,25 @@ func checkSameVocabulary(checkpoint, flag, path string, now *vocab.Vocabulary, b
 		console.Count(now.Size()), checkpoint), "if that one has moved, name it with "+flag)
 }
 
+// announceRanks says what another number of ranks or another batch size than before means for the data.
+func announceRanks(options pretrainOptions, data trainingData, status io.Writer) {
+	if data.resumed == nil {
+		return
+	}
+	before := data.resumed.Settings
+	ranks, size := fmt.Sprint(options.Devices.WorldSize), fmt.Sprint(options.BatchSize)
+	if before["world_size"] == ranks && before["batch_size"] == size {
+		return
+	}
+	at := console.Count(data.resumed.Position.Instances)
+	if data.bufferSize(options) > 0 && before["world_size"] != ranks {
+		fmt.Fprintf(status, "         UER-py's order depends on the ranks: buffers are filled anew from instance %s\n", at)
+		return
+	}
+	fmt.Fprintf(status, "         the data goes on in the same order from instance %s, %s x %s instances a step (were %s x %s)\n", at,
+		ranks, size, before["world_size"], before["batch_size"])
+}
+
 // moved adds to the error of an input that is missing where it was that it may have moved.
 func moved(err error, flag string, resumed *checkpoint.File) error {
 	if resumed != nil && errors.Is(err, fs.ErrNotExist) {

@@ -49,19 +49,17 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, streams.Out)
 		}
-		return runRanks(ctx, options, trainers, streams.Err)
+		return runRanks(ctx, trainers, streams.Err)
 	})
 }
 
 // runRanks trains, and says how to continue if the training does not come to its end.
-func runRanks(ctx context.Context, options pretrainOptions, trainers []*trainer.Trainer, status io.Writer) error {
+func runRanks(ctx context.Context, trainers []*trainer.Trainer, status io.Writer) error {
 	err := trainer.RunRanks(ctx, trainers)
-	switch saved := trainers[0].Saved(); {
-	case err == nil:
-	case saved != "":
+	if saved := trainers[0].Saved(); err != nil && saved != "" {
 		fmt.Fprintf(status, "Go on    %s\n", resumeCommand(saved))
-	default:
-		fmt.Fprintln(status, "Go on    nothing has been saved: no update was complete")
+	} else if ctx.Err() != nil && saved == "" {
+		fmt.Fprintln(status, "         nothing is saved: no update was complete")
 	}
 	if errors.Is(err, trainer.ErrDeadline) {
 		err = console.Stopped{Signal: syscall.SIGTERM, Reason: err.Error()}
@@ -87,10 +85,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
-	deadline, err := jobEnd()
-	if err != nil {
-		return nil, err
-	}
+	deadline := jobEnd(streams.Err)
 	trainers := make([]*trainer.Trainer, len(ranks))
 	for i, r := range ranks {
 		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
@@ -100,6 +95,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
 	announce(options, data, trainers, ranks, streams.Err)
+	announceRanks(options, data, streams.Err)
 	return trainers, printDetails(ranks[0].device, streams.Err)
 }
 
@@ -150,16 +146,19 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 }
 
 // jobEnd returns when the job ends that this process is part of, if Slurm says so; the zero time if not.
-func jobEnd() (time.Time, error) {
+func jobEnd(status io.Writer) time.Time {
 	text := os.Getenv("SLURM_JOB_END_TIME")
 	if text == "" {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("SLURM_JOB_END_TIME=%q is not a time in seconds", text)
+		fmt.Fprintf(status, "Job      SLURM_JOB_END_TIME=%q is not a time in seconds: the end of the job is unknown\n", text)
+		return time.Time{}
 	}
-	return time.Unix(seconds, 0), nil
+	end := time.Unix(seconds, 0)
+	fmt.Fprintf(status, "Job      ends at %s; training saves and stops before\n", end.Format(time.DateTime))
+	return end
 }
 
 // load reads the parameters of a pretrained model and prints which of them it has.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"os"
 	"strings"
 
 	"uer/internal/console"
@@ -22,14 +24,19 @@ type archive struct {
 }
 
 func readZip(data []byte) ([]Tensor, error) {
-	content, _, err := zipContent(data)
+	content, files, err := zipContent(data)
 	if err != nil {
 		return nil, err
+	}
+	for _, storage := range content.storages {
+		if storage.raw, err = files.read("data/" + storage.key); err != nil {
+			return nil, err
+		}
 	}
 	return content.tensors(len(data))
 }
 
-// zipContent reads the pickle and the storages of a zip file, whose checksums it verifies.
+// zipContent reads the pickle of a zip file.
 func zipContent(data []byte) (*content, *archive, error) {
 	files, err := openArchive(data)
 	if err != nil {
@@ -47,34 +54,53 @@ func zipContent(data []byte) (*content, *archive, error) {
 		return nil, nil, fmt.Errorf("%sdata.pkl: %w", files.folder, err)
 	}
 	content, err := parseRoot(root)
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, storage := range content.storages {
-		if storage.raw, err = files.read("data/" + storage.key); err != nil {
-			return nil, nil, err
-		}
-	}
-	return content, files, nil
+	return content, files, err
 }
 
 // Checksums verifies a zip archive of PyTorch and returns the checksum (CRC-32, IEEE) of the storage of each tensor: of
-// its values, in files that [Write] has written. It converts nothing.
+// its values, in files that [Write] has written. Values are read piece by piece, and not kept.
 func Checksums(path string) (map[string]uint32, error) {
 	mapping, err := durable.Map(path)
 	if err != nil {
 		return nil, err
 	}
 	defer mapping.Close()
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
 	content, files, err := zipContent(mapping.Bytes)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
+	of := map[*storage]uint32{}
+	for _, storage := range content.storages {
+		start, entry, err := files.find("data/" + storage.key)
+		if err == nil {
+			err = files.checkSum(entry, func() (uint32, error) { return Sum(file, start, int64(entry.UncompressedSize64)) })
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		of[storage] = entry.CRC32
+	}
 	sums := map[string]uint32{}
 	for _, v := range content.views {
-		sums[v.name] = files.entries[files.folder+"data/"+v.storage.key].CRC32
+		sums[v.name] = of[v.storage]
 	}
 	return sums, nil
+}
+
+// Sum returns the checksum (CRC-32, IEEE) of a part of a file, which it reads piece by piece: unlike those of a mapped file,
+// its bytes do not count as memory of the process.
+func Sum(file io.ReaderAt, start, size int64) (uint32, error) {
+	sum := crc32.NewIEEE()
+	n, err := io.CopyBuffer(sum, io.NewSectionReader(file, start, size), make([]byte, 1<<20))
+	if err == nil && n < size {
+		err = io.ErrUnexpectedEOF
+	}
+	return sum.Sum32(), err
 }
 
 // openArchive lists the entries of a zip file. All entries of a model lie in the folder of its data.pkl.
@@ -106,30 +132,48 @@ func openArchive(data []byte) (*archive, error) {
 
 // read verifies the checksum of an entry and returns its content, a slice of the archive's own bytes.
 func (a *archive) read(name string) ([]byte, error) {
+	start, entry, err := a.find(name)
+	if err != nil {
+		return nil, err
+	}
+	content := a.data[start:][:entry.UncompressedSize64]
+	return content, a.checkSum(entry, func() (uint32, error) { return crc32.ChecksumIEEE(content), nil })
+}
+
+// find returns where the content of an entry starts.
+func (a *archive) find(name string) (int64, *zip.File, error) {
 	name = a.folder + name
 	file := a.entries[name]
 	if file == nil {
-		return nil, fmt.Errorf("%s is missing", name)
+		return 0, nil, fmt.Errorf("%s is missing", name)
 	}
 	if file.Method != zip.Store || file.CompressedSize64 != file.UncompressedSize64 {
-		return nil, fmt.Errorf("%s is compressed; PyTorch stores entries uncompressed", name)
+		return 0, nil, fmt.Errorf("%s is compressed; PyTorch stores entries uncompressed", name)
 	}
 	start, err := file.DataOffset()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return 0, nil, fmt.Errorf("%s: %w", name, err)
 	}
 	size, length := file.UncompressedSize64, uint64(len(a.data))
 	if start < 0 || uint64(start) > length || size > length-uint64(start) {
-		return nil, console.Hint(fmt.Errorf("%s reaches beyond the end of the file", name), hintWhole)
+		return 0, nil, console.Hint(fmt.Errorf("%s reaches beyond the end of the file", name), hintWhole)
 	}
 	if size > a.room {
-		return nil, fmt.Errorf("%s overlaps other entries", name)
+		return 0, nil, fmt.Errorf("%s overlaps other entries", name)
 	}
 	a.room -= size
-	content := a.data[start:][:size]
-	if sum := crc32.ChecksumIEEE(content); sum != file.CRC32 {
-		err := fmt.Errorf("%s is damaged: its checksum is %08x, not %08x", name, sum, file.CRC32)
-		return nil, console.Hint(err, hintWhole)
+	return start, file, nil
+}
+
+// checkSum compares the checksum of an entry's content with that in the directory.
+func (a *archive) checkSum(entry *zip.File, of func() (uint32, error)) error {
+	sum, err := of()
+	if err != nil {
+		return fmt.Errorf("%s: %w", entry.Name, err)
 	}
-	return content, nil
+	if sum != entry.CRC32 {
+		err := fmt.Errorf("%s is damaged: its checksum is %08x, not %08x", entry.Name, sum, entry.CRC32)
+		return console.Hint(err, hintWhole)
+	}
+	return nil
 }

@@ -88,10 +88,10 @@ type leaving int
 const (
 	stays    leaving = 0
 	deadline leaving = 1000 // the time of a rank's job is over
-	fails    leaving = 1001 // a rank has no batch
+	fails    leaving = 1001 // a rank cannot go on
 )
 
-// leaves waits until all ranks have come this far and decides with them. failure is why this rank has no batch.
+// leaves waits until all ranks have come this far and decides with them. failure is why this rank cannot go on.
 func (t *Trainer) leaves(ctx context.Context, failure error) (leaving, error) {
 	why := stays
 	var stopped console.Stopped

@@ -15,33 +15,45 @@ import (
 
 // saves is what the trainer knows of its checkpoints.
 type saves struct {
-	last   string        // path of the last one, also if it was resumed
-	step   int           // of the last one; 0 if none was saved
-	learnt int           // the last step that it has learnt from
-	took   time.Duration // to save it
-	failed bool          // the last one could not be saved
+	last    string        // path of the last whole one, also if it was resumed
+	step    int           // of the last one that was begun; 0 if none was
+	learnt  int           // the last step that it has learnt from
+	took    time.Duration // to save one
+	failed  bool          // the last one could not be saved
+	writing chan written  // the result of the one that is being written; nil if none is
+}
+
+// written is the result of writing a checkpoint.
+type written struct {
+	took time.Duration
+	err  error
 }
 
 // Saved returns the path of the last checkpoint, or of the one that was resumed; "" if there is none.
 func (t *Trainer) Saved() string { return t.saves.last }
 
 // save writes a checkpoint of what has been learnt, as that of a step, if this is the first rank. All ranks must call it
-// together. It does nothing if nothing has been learnt yet.
-func (t *Trainer) save(step int) error {
-	if t.OutputModelPath == "" || t.learnt.step == 0 || step == t.saves.step {
+// together. Where saving takes longer than a step, training goes on while it is written, unless it must be there now. It
+// does nothing if nothing has been learnt yet.
+func (t *Trainer) save(step int, now bool) error {
+	if t.OutputModelPath == "" || t.learnt.step == 0 {
 		return nil
+	}
+	if step == t.saves.step {
+		return t.settle(now)
 	}
 	position, err := t.learnt.after.Gather(t.Collective)
 	if err != nil {
 		return err
 	}
-	return t.write(step, position)
+	return t.write(step, position, now)
 }
 
 // saveAlone saves what has been learnt after something has failed, if the first rank can without the others.
 func (t *Trainer) saveAlone() {
+	settled := t.settle(true)
 	position, known := t.learnt.after.Alone()
-	if t.rank() > 0 || t.OutputModelPath == "" || t.saves.failed || t.saves.learnt == t.learnt.step {
+	if settled != nil || t.rank() > 0 || t.OutputModelPath == "" || t.saves.failed || t.saves.learnt == t.learnt.step {
 		return
 	}
 	if t.Collective == nil {
@@ -51,27 +63,94 @@ func (t *Trainer) saveAlone() {
 	}
 	// The sums of the gradients may have failed, too, which the memory says once.
 	_ = t.Memory.Read(graph.InState, 0, make([]float32, 1))
-	if err := t.write(t.learnt.step, position); err != nil && !errors.Is(err, checkpoint.ErrNotFinite) {
+	if err := t.write(t.learnt.step, position, true); err != nil && !errors.Is(err, checkpoint.ErrNotFinite) {
 		fmt.Fprintf(t.Status, "Saving   %v\n", err)
 	}
 }
 
-// write writes a checkpoint if this is the first rank.
-func (t *Trainer) write(step int, position batch.Position) error {
-	state := t.Origin
-	state.Step, state.Updates, state.Position = t.learnt.step, t.learnt.updates, position
-	path := checkpoint.Path(t.OutputModelPath, step)
+// write begins to write a checkpoint if this is the first rank, and waits for its end if it must be there now.
+func (t *Trainer) write(step int, position batch.Position, now bool) error {
+	earlier := t.settle(true)
+	if earlier != nil && !now {
+		return earlier
+	}
+	t.saves.step, t.saves.learnt = step, t.learnt.step
 	t.at(step, "saving", t.rank() > 0)
-	if t.rank() == 0 {
-		started := time.Now()
-		state.Saved = started
-		if err := t.writeAgain(step, &state); err != nil {
+	if t.rank() > 0 {
+		t.saves.last = checkpoint.Path(t.OutputModelPath, step)
+		return nil
+	}
+	state := t.Origin
+	state.Step, state.Updates, state.Position, state.Saved = t.learnt.step, t.learnt.updates, position, time.Now()
+	var memory checkpoint.Reader = t.Memory
+	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
+	t.pace.saved()
+	if background {
+		copied, err := copyOf(&t.Optimizer.Program.Layout, t.Memory)
+		if err != nil {
 			return t.notSaved(step, err)
 		}
-		t.saves.took = time.Since(started)
-		fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", path, t.saves.took.Seconds())
+		memory = copied
 	}
-	t.saves.last, t.saves.step, t.saves.learnt = path, step, state.Step
+	result := make(chan written, 1)
+	t.saves.writing = result
+	go func() {
+		started := time.Now()
+		err := t.writeAgain(step, memory, &state)
+		result <- written{time.Since(started), err}
+	}()
+	return errors.Join(earlier, t.settle(!background))
+}
+
+// settle reports a checkpoint that has been written; with wait, it waits until it is.
+func (t *Trainer) settle(wait bool) error {
+	if t.saves.writing == nil {
+		return nil
+	}
+	var result written
+	if wait {
+		result = <-t.saves.writing
+	} else {
+		select {
+		case result = <-t.saves.writing:
+		default:
+			return nil
+		}
+	}
+	t.saves.writing, t.saves.took = nil, result.took
+	if result.err != nil {
+		return t.notSaved(t.saves.step, result.err)
+	}
+	t.saves.last = checkpoint.Path(t.OutputModelPath, t.saves.step)
+	fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", t.saves.last, t.saves.took.Seconds())
+	return nil
+}
+
+// copied is a copy of a device's memory.
+type copied struct{ parameters, state []float32 }
+
+// copyOf copies what a checkpoint holds. Parameters that are not finite are an error.
+func copyOf(layout *graph.Layout, memory checkpoint.Reader) (*copied, error) {
+	c := &copied{make([]float32, layout.ParameterSize), make([]float32, layout.StateSize)}
+	if err := memory.Read(graph.InParameters, 0, c.parameters); err != nil {
+		return nil, fmt.Errorf("reading the parameters: %w", err)
+	}
+	if !checkpoint.Finite(c.parameters) {
+		return nil, checkpoint.ErrNotFinite
+	}
+	if err := memory.Read(graph.InState, 0, c.state); err != nil {
+		return nil, fmt.Errorf("reading the optimizer state: %w", err)
+	}
+	return c, nil
+}
+
+// Read implements checkpoint.Reader.
+func (c *copied) Read(p graph.Place, offset int, to []float32) error {
+	from := c.parameters
+	if p == graph.InState {
+		from = c.state
+	}
+	copy(to, from[offset:])
 	return nil
 }
 
@@ -79,9 +158,9 @@ func (t *Trainer) write(step int, position batch.Position) error {
 var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
-func (t *Trainer) writeAgain(step int, state *checkpoint.State) error {
+func (t *Trainer) writeAgain(step int, memory checkpoint.Reader, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		_, err := checkpoint.Save(t.OutputModelPath, step, &t.Optimizer.Program.Layout, t.Memory, state)
+		_, err := checkpoint.Save(t.OutputModelPath, step, &t.Optimizer.Program.Layout, memory, state)
 		if err == nil || attempt == len(pauses) || !mayPass(err) {
 			return err
 		}
@@ -134,18 +213,12 @@ func (t *Trainer) reserve() time.Duration {
 		layout := &t.Optimizer.Program.Layout
 		saving = time.Duration(float64(4*(layout.ParameterSize+layout.StateSize)) / slowDisk * float64(time.Second))
 	}
-	return t.pace.longest + 2*saving + toEnd
+	return max(t.pace.longest, t.pace.before) + 2*saving + toEnd
 }
 
-// pace measures how long steps take, saves included.
-type pace struct {
-	last    time.Time // when a step ended
-	longest time.Duration
-}
+// pace is how long steps take, without saving. The first one counts until a checkpoint is saved: it takes longer than others.
+type pace struct{ longest, before time.Duration } // since the last checkpoint, and before it
 
-func (p *pace) step(now time.Time) {
-	if !p.last.IsZero() {
-		p.longest = max(p.longest, now.Sub(p.last))
-	}
-	p.last = now
-}
+func (p *pace) step(took time.Duration) { p.longest = max(p.longest, took) }
+
+func (p *pace) saved() { p.longest, p.before = 0, p.longest }

@@ -102,7 +102,7 @@ func (t *Trainer) Resume(f *checkpoint.File) error {
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
 // saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
-// no next batch, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
+// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
 // several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
@@ -129,13 +129,13 @@ func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
 	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
 	pending := 0 // batches that the gradients are summed over
-	t.at(t.start+1, "data", false)
-	b, failure := t.Batches.Next()
+	b, failure := t.next(t.start + 1)
 	leaves, err := t.leaves(ctx, failure)
 	for step := t.start + 1; err == nil; step++ {
 		if leaves != stays {
-			return t.leave(ctx, report, step, failure, leaves)
+			return t.leave(ctx, report, failure, leaves)
 		}
+		began := time.Now()
 		pending++
 		updates := pending == t.AccumulationSteps || step == t.TotalSteps
 		if err := t.forwardBackward(b, step, pending > 1, updates); err != nil {
@@ -143,10 +143,12 @@ func (t *Trainer) train(ctx context.Context) error {
 		}
 		after := b.After
 		if step < t.TotalSteps {
-			t.at(step+1, "data", false)
-			b, failure = t.Batches.Next()
+			b, failure = t.next(step + 1)
 		}
 		// All ranks have come here before any of them updates, so that a loss that is not finite is the first error.
+		if failure == nil {
+			failure = t.settle(false)
+		}
 		t.at(step, "agreement on the next step", true)
 		if leaves, err = t.leaves(ctx, failure); err != nil {
 			return err
@@ -162,8 +164,9 @@ func (t *Trainer) train(ctx context.Context) error {
 		if err := t.finish(report, saves || step == t.start+1); err != nil {
 			return err
 		}
+		t.pace.step(time.Since(began))
 		if saves {
-			if err := t.save(step); err != nil {
+			if err := t.save(step, step == t.TotalSteps); err != nil {
 				return err
 			}
 			if step == t.TotalSteps {
@@ -171,24 +174,32 @@ func (t *Trainer) train(ctx context.Context) error {
 			}
 			leaves, err = t.leaves(ctx, failure) // saving may have taken long
 		}
-		t.pace.step(time.Now())
 	}
 	return err
 }
 
-// leave ends training before a step. failure is why this rank has no batch for it, nil if it has one. What has been learnt
-// is saved first.
-func (t *Trainer) leave(ctx context.Context, report *report, step int, failure error, why leaving) error {
+// next returns the batch of a step.
+func (t *Trainer) next(step int) (*batch.Batch, error) {
+	t.at(step, "data", false)
+	b, err := t.Batches.Next()
+	if err != nil {
+		return nil, fmt.Errorf("step %d: %w", step, err)
+	}
+	return b, nil
+}
+
+// leave ends training. failure is why this rank cannot go on, nil if it can. What has been learnt is saved first.
+func (t *Trainer) leave(ctx context.Context, report *report, failure error, why leaving) error {
 	if err := t.report(report, true); err != nil {
 		return err
 	}
 	var err error
 	if t.saves.learnt != t.learnt.step {
-		err = t.save(t.learnt.step)
+		err = t.save(t.learnt.step, true)
 	}
 	switch {
 	case failure != nil:
-		return errors.Join(fmt.Errorf("step %d: %w", step, failure), err)
+		return errors.Join(failure, err)
 	case err != nil:
 		return err
 	case why == fails:
@@ -288,10 +299,11 @@ func failed(step int, err error) error {
 
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
+	saving := t.settle(true) // the last one may be being written
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(fmt.Errorf("step %d: %w", step, err),
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
 		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
 }
