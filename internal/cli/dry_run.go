@@ -13,7 +13,8 @@ import (
 	"uer/internal/trainer"
 )
 
-// dryRun prints what training would take: the parameters by module, the memory, and the time estimated from two steps.
+// dryRun prints what training would take: the parameters by module, the memory, and the time estimated from two steps of one
+// rank, whatever the number of ranks.
 func dryRun(ctx context.Context, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, out io.Writer) error {
 	step, err := trainer.Measure(ctx, trainers)
 	if err != nil {
@@ -31,9 +32,16 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	row("", "total", console.Count(trainers[0].Model.Program.Trained()), "")
 
 	needed := memoryOf(trainers)
-	row("Memory", "parameters", console.Bytes(needed.parameters), "")
+	each, part := "", ""
+	if ranks := options.Devices.WorldSize; ranks > 1 {
+		each = fmt.Sprintf("for each of %d ranks", ranks)
+		if o := trainers[0].Optimizer; o.Division != nil {
+			part = fmt.Sprintf("of %s in all, divided over the ranks", console.Bytes(4*int64(o.Whole.StateSize)))
+		}
+	}
+	row("Memory", "parameters", console.Bytes(needed.parameters), each)
 	row("", "gradients", console.Bytes(needed.gradients), "")
-	row("", "optimizer", console.Bytes(needed.optimizer), "")
+	row("", "optimizer", console.Bytes(needed.optimizer), part)
 	row("", "activations", console.Bytes(needed.activations), fmt.Sprintf("for batches without padding; %s in these steps",
 		console.Bytes(needed.used)))
 	if needed.packed > 0 {
@@ -47,8 +55,12 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	}
 	row("", "total", console.Bytes(needed.peak()), "")
 
+	alone := ""
+	if each != "" {
+		alone = "of one rank, without the exchange between ranks"
+	}
 	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
-	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), "")
+	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), alone)
 	row("", "total", console.Duration(time.Duration(options.TotalSteps)*step), "for "+counted(int64(options.TotalSteps), "step"))
 	return nil
 }

@@ -207,6 +207,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if err := o.Devices.check(flags); err != nil {
 		return err
 	}
+	if o.DryRun {
+		o.Devices.plan()
+	}
 	if err := model.Check(o.Model); err != nil {
 		return err
 	}

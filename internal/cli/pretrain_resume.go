@@ -25,7 +25,7 @@ var mayChange = []string{
 	"dataset_path", "vocab_path", "tgt_vocab_path", "output_model_path",
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "report_steps",
 	"scheduler", "learning_rate", "warmup", "beta1", "beta2", "weight_decay", "clip_grad_norm",
-	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "recompute",
+	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "zero", "recompute",
 }
 
 // notSettings lists the flags that say what to do this time.

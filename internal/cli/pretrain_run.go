@@ -129,10 +129,17 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 		},
 		Model: m, Batches: r.batches, Collective: r.connection,
 	}
-	t.Optimizer, err = optimizer.New(optimizer.Settings{
+	settings := optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
 		WeightDecay: options.WeightDecay, ClipNorm: options.ClipGradNorm, Schedule: schedule,
-	}, m.Program.Layout)
+	}
+	if options.Devices.Zero == 1 {
+		settings.Ranks = options.Devices.WorldSize
+		if r.connection != nil {
+			settings.Rank = r.connection.Rank()
+		}
+	}
+	t.Optimizer, err = optimizer.New(settings, m.Program.Layout)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ func (t *Trainer) save(step int, now bool) error {
 func (t *Trainer) saveAlone() {
 	settled := t.settle(true)
 	position, known := t.learnt.after.Alone()
+	if t.Optimizer.Division != nil {
+		return // the others have their parts of the optimizer state
+	}
 	if settled != nil || t.rank() > 0 || t.OutputModelPath == "" || t.saves.failed || t.saves.learnt == t.learnt.step {
 		return
 	}
@@ -78,15 +81,19 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 	t.at(step, "saving", t.rank() > 0)
 	if t.rank() > 0 {
 		t.saves.last = checkpoint.Path(t.OutputModelPath, step)
+		if d, ok := t.whole().(*divided); ok {
+			return d.serve()
+		}
 		return nil
 	}
 	state := t.Origin
 	state.Step, state.Updates, state.Position, state.Saved = t.learnt.step, t.learnt.updates, position, time.Now()
-	var memory checkpoint.Reader = t.Memory
+	var memory checkpoint.Reader = t.whole()
 	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
 	t.pace.saved()
+	divided, isDivided := memory.(*divided)
 	if background {
-		copied, err := copyOf(&t.Optimizer.Program.Layout, t.Memory)
+		copied, err := copyOf(&t.Optimizer.Whole, memory)
 		if err != nil {
 			return t.notSaved(step, err)
 		}
@@ -99,7 +106,10 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 		err := t.writeAgain(step, memory, &state)
 		result <- written{time.Since(started), err}
 	}()
-	return errors.Join(earlier, t.settle(!background))
+	if err := errors.Join(earlier, t.settle(!background)); err != nil || !isDivided {
+		return err
+	}
+	return divided.release()
 }
 
 // settle reports a checkpoint that has been written; with wait, it waits until it is.
@@ -160,7 +170,7 @@ var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
 func (t *Trainer) writeAgain(step int, memory checkpoint.Reader, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		_, err := checkpoint.Save(t.OutputModelPath, step, &t.Optimizer.Program.Layout, memory, state)
+		_, err := checkpoint.Save(t.OutputModelPath, step, &t.Optimizer.Whole, memory, state)
 		if err == nil || attempt == len(pauses) || !mayPass(err) {
 			return err
 		}
@@ -210,7 +220,7 @@ func (t *Trainer) reserve() time.Duration {
 	const slowDisk = 100 << 20 // bytes a second
 	saving := t.saves.took
 	if saving == 0 {
-		layout := &t.Optimizer.Program.Layout
+		layout := &t.Optimizer.Whole
 		saving = time.Duration(float64(4*(layout.ParameterSize+layout.StateSize)) / slowDisk * float64(time.Second))
 	}
 	return max(t.pace.longest, t.pace.before) + 2*saving + toEnd

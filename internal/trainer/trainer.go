@@ -97,7 +97,7 @@ func Updates(totalSteps, accumulationSteps int) int {
 func (t *Trainer) Resume(f *checkpoint.File) error {
 	t.start, t.Optimizer.Updates = f.Step, f.Updates
 	t.saves.last = f.Path
-	return f.Restore(&t.Optimizer.Program.Layout, t.Memory)
+	return f.Restore(&t.Optimizer.Whole, t.whole())
 }
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
@@ -239,6 +239,9 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	}
 	if err := t.Update.Run(run); err != nil {
 		return rate, failed(step, err)
+	}
+	if division := t.Optimizer.Division; division != nil {
+		t.Memory.Share(division.Parameters)
 	}
 	t.figures.beginUpdate(step)
 	return rate, nil
