@@ -311,6 +311,7 @@ func TestDifferentProcesses(t *testing.T) {
 		second []string // flags
 	}{
 		{"--batch_size is 3, but 2 on ", []string{"--gpu_ranks", "1", "--world_size", "2", "--batch_size", "3"}},
+		{"--zero is 1, but 0 on ", []string{"--gpu_ranks", "1", "--world_size", "2", "--zero", "1"}},
 		{"--world_size is 3, but 2 on ", []string{"--gpu_ranks", "1", "--world_size", "3"}},
 		{"--world_size is 4, but 2 on ", []string{"--gpu_ranks", "1", "3", "--world_size", "4"}},
 	} {

@@ -139,9 +139,14 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			settings.Rank = r.connection.Rank()
 		}
 	}
-	t.Optimizer, err = optimizer.New(settings, m.Program.Layout)
-	if err != nil {
+	if t.Optimizer, err = optimizer.New(settings, m.Program.Layout); err != nil {
 		return nil, err
+	}
+	if options.DryRun && t.Optimizer.Division != nil { // it opens the rank that takes the most
+		settings.Rank = t.Optimizer.Division.Largest()
+		if t.Optimizer, err = optimizer.New(settings, m.Program.Layout); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.Load(r.device, parameters); err != nil {
 		return nil, err

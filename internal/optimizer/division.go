@@ -1,6 +1,7 @@
 package optimizer
 
 import (
+	"slices"
 	"sort"
 
 	"uer/internal/graph"
@@ -22,6 +23,15 @@ type Part struct {
 	Rank, Size int
 	Whole      int // its offset in the state of all ranks
 	Own        int // its offset in the state of this rank, if the part is its own
+}
+
+// Largest returns the rank with the most optimizer state.
+func (d *Division) Largest() int {
+	sizes := make([]int, len(d.Parameters)-1)
+	for _, part := range d.State {
+		sizes[part.Rank] += part.Size
+	}
+	return slices.Index(sizes, slices.Max(sizes))
 }
 
 // addState adds state to the layouts, of which each rank has so many elements. It returns the offset of this rank's.

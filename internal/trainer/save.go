@@ -91,7 +91,7 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 	var memory checkpoint.Reader = t.whole()
 	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
 	t.pace.saved()
-	divided, isDivided := memory.(*divided)
+	parts, isDivided := memory.(*divided)
 	if background {
 		copied, err := copyOf(&t.Optimizer.Whole, memory)
 		if err != nil {
@@ -109,7 +109,7 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 	if err := errors.Join(earlier, t.settle(!background)); err != nil || !isDivided {
 		return err
 	}
-	return divided.release()
+	return parts.release()
 }
 
 // settle reports a checkpoint that has been written; with wait, it waits until it is.

@@ -167,7 +167,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		t.pace.step(time.Since(began))
 		if saves {
 			if err := t.save(step, step == t.TotalSteps); err != nil {
-				return err
+				return errors.Join(failure, err)
 			}
 			if step == t.TotalSteps {
 				return nil
