@@ -54,7 +54,7 @@ lint:
 	$(if $(GPU),go vet $(GPU) ./...)
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(GPU) ./...
 	go list $(GPU) -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native ./internal/cuda | xargs -r cc -fsyntax-only -Wextra -Werror
-	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh scripts/gpu/*.sh .ci/run; fi
+	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh scripts/gpu/*.sh scripts/cluster/*.sh .ci/run; fi
 
 # The environment that the tag gpu needs, for scripts.
 gpu-flags:

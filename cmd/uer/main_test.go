@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -17,12 +18,20 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"uer": main})
+	testscript.Main(m, map[string]func(){"uer": main, "sbatch": sbatch, "kubectl": kubectl})
 }
 
 func TestScripts(t *testing.T) {
+	folder, err := filepath.Abs(scripts + "/cluster")
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata", Cmds: commands,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("SCRIPTS", folder)
+			return nil
+		},
 		Condition: func(condition string) (bool, error) {
 			if condition != "gpu" {
 				return false, fmt.Errorf("unknown condition %s", condition)
@@ -35,6 +44,7 @@ func TestScripts(t *testing.T) {
 // commands are those that scripts have beside the usual ones.
 var commands = map[string]func(ts *testscript.TestScript, negated bool, arguments []string){
 	"status": status, "bytes": writeBytes, "signalled": signalled, "damage": damage, "follows": follows, "blames": blames, "refused": refused,
+	"killed": killed,
 }
 
 // withGPUs tells whether the tag gpu was set.
@@ -102,6 +112,27 @@ func signalled(ts *testscript.TestScript, negated bool, arguments []string) {
 	}
 	if got := command.ProcessState.ExitCode(); got != want {
 		ts.Fatalf("exit status %d, want %d", got, want)
+	}
+}
+
+// killed starts a command again and again and kills it, each time a little later, until it ends by itself. Its last run must
+// succeed. For example: killed uer preprocess ...
+func killed(ts *testscript.TestScript, negated bool, arguments []string) {
+	if negated || len(arguments) == 0 {
+		ts.Fatalf("usage: killed COMMAND ...")
+	}
+	const step = 3 * time.Millisecond
+	for after := time.Duration(0); ; after += step {
+		command := exec.Command(arguments[0], arguments[1:]...)
+		command.Dir = ts.MkAbs(".")
+		ts.Check(command.Start())
+		timer := time.AfterFunc(after, func() { _ = command.Process.Kill() })
+		err := command.Wait()
+		timer.Stop()
+		if status, waited := command.ProcessState.Sys().(syscall.WaitStatus); !waited || !status.Signaled() {
+			ts.Check(err)
+			return
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func (a *assembler) addOutput(b *Batch, output []int32) {
 	n := min(len(output), a.outputLength)
 	first := b.Output.add(output, []int32{int32(n)}, (a.Rank*a.BatchSize+len(b.Output.Lengths))*a.outputLength, 0)
 	for i := 1; i < len(output); i++ {
-		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+i-1, output[i])
+		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+i-1, output[i], a.TargetVocabulary.Padding)
 	}
 }
 
@@ -53,7 +53,7 @@ func addMasked(a *assembler, b *Batch, x *task.Instance) error {
 	masks := a.masks(x)
 	first := a.addInputs(b, x.Tokens, x.Ends)
 	for _, mask := range masks {
-		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+int(mask.Position), mask.ID)
+		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+int(mask.Position), mask.ID, a.Vocabulary.Padding)
 	}
 	return nil
 }
@@ -79,7 +79,7 @@ func addContinuation(a *assembler, b *Batch, x *task.Instance) error {
 func (a *assembler) addNextFrom(b *Batch, x *task.Instance, from int) {
 	first := a.addInputs(b, x.Tokens, x.Ends)
 	for i := from + 1; i < len(x.Tokens); i++ {
-		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+i-1, x.Tokens[i])
+		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+i-1, x.Tokens[i], a.Vocabulary.Padding)
 	}
 }
 
@@ -88,8 +88,8 @@ func addNeighbours(a *assembler, b *Batch, x *task.Instance) error {
 	inputs := x.Tokens[1 : len(x.Tokens)-1]
 	first := a.addInputs(b, inputs, x.Ends)
 	for i := range inputs {
-		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+i, x.Tokens[i+2])
-		b.BackwardPredicted, b.BackwardLabels = predict(b.BackwardPredicted, b.BackwardLabels, first+i, x.Tokens[i])
+		b.Predicted, b.Labels = predict(b.Predicted, b.Labels, first+i, x.Tokens[i+2], a.Vocabulary.Padding)
+		b.BackwardPredicted, b.BackwardLabels = predict(b.BackwardPredicted, b.BackwardLabels, first+i, x.Tokens[i], a.Vocabulary.Padding)
 	}
 	return nil
 }

@@ -81,8 +81,8 @@ func (s *Sequences) add(tokens, ends []int32, row int, length int) int {
 }
 
 // predict adds a token to predict, unless it is padding.
-func predict(predicted, labels []int32, index int, label int32) ([]int32, []int32) {
-	if label <= 0 {
+func predict(predicted, labels []int32, index int, label, padding int32) ([]int32, []int32) {
+	if label == padding {
 		return predicted, labels
 	}
 	return append(predicted, int32(index)), append(labels, label)

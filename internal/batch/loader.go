@@ -46,20 +46,8 @@ var errClosed = errors.New("the batch loader has been closed")
 
 // New starts to make batches. It fails if the dataset cannot train the target.
 func New(d *dataset.Dataset, o Options) (*Loader, error) {
-	if err := d.CheckTarget(o.Target); err != nil {
+	if err := o.check(d); err != nil {
 		return nil, err
-	}
-	length := d.Metadata.SequenceLength
-	if o.BatchSize < 1 || o.BufferSize < 0 || o.Rank < 0 || o.Rank >= o.WorldSize {
-		return nil, fmt.Errorf("batches of %d from buffers of %d for rank %d of %d",
-			o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
-	}
-	if limit := math.MaxInt32 / length / o.WorldSize; o.BatchSize > limit {
-		return nil, fmt.Errorf("batches of %d sequences of %d tokens on each of %d ranks: at most %d are possible",
-			o.BatchSize, length, o.WorldSize, limit)
-	}
-	if o.Masker == nil && d.Metadata.Dynamic {
-		return nil, fmt.Errorf("%s holds no masks, and nothing draws them", d.Path)
 	}
 	a, err := newAssembler(d, o)
 	if err != nil {
@@ -77,10 +65,30 @@ func New(d *dataset.Dataset, o Options) (*Loader, error) {
 		}
 	}
 	for range ahead {
-		l.free <- &Batch{Size: o.BatchSize, SequenceLength: length}
+		l.free <- &Batch{Size: o.BatchSize, SequenceLength: d.Metadata.SequenceLength}
 	}
 	go l.run(a)
 	return l, nil
+}
+
+// check returns an error if the dataset cannot serve the target, or an option is out of range.
+func (o *Options) check(d *dataset.Dataset) error {
+	if err := d.CheckTarget(o.Target); err != nil {
+		return err
+	}
+	length := d.Metadata.SequenceLength
+	if o.BatchSize < 1 || o.BufferSize < 0 || o.Rank < 0 || o.Rank >= o.WorldSize {
+		return fmt.Errorf("batches of %d from buffers of %d for rank %d of %d",
+			o.BatchSize, o.BufferSize, o.Rank, o.WorldSize)
+	}
+	if limit := math.MaxInt32 / length / o.WorldSize; o.BatchSize > limit {
+		return fmt.Errorf("batches of %d sequences of %d tokens on each of %d ranks: at most %d are possible",
+			o.BatchSize, length, o.WorldSize, limit)
+	}
+	if o.Masker == nil && d.Metadata.Dynamic {
+		return fmt.Errorf("%s holds no masks, and nothing draws them", d.Path)
+	}
+	return nil
 }
 
 // run fills batches until an error or Close.

@@ -355,7 +355,7 @@ func TestErrorReachesNext(t *testing.T) {
 // smallVocabulary holds the special tokens only.
 func smallVocabulary(t testing.TB) *vocab.Vocabulary {
 	t.Helper()
-	v, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
+	v, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"), vocab.Special{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,12 +1,13 @@
 package batch
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
 	"uer/internal/console"
+	"uer/internal/masking"
 	"uer/internal/task"
-	"uer/internal/vocab"
 )
 
 // t5 is what addCollapsed needs beside the assembler.
@@ -18,12 +19,12 @@ type t5 struct {
 
 // prepareT5 finds the sentinels.
 func prepareT5(a *assembler) error {
-	a.t5.sentinels = sentinels(a.Vocabulary)
+	a.t5.sentinels = a.Vocabulary.Sentinels()
 	if len(a.t5.sentinels) == 0 {
 		return console.Hint(errors.New("the vocabulary has no token <extra_id_0>, which t5 puts in place of masked text"),
 			"add the lines <extra_id_0> to <extra_id_99> to the vocabulary, in place of unused tokens")
 	}
-	a.outputLength = maxCollapsedOutput(a.dataset.Metadata.SequenceLength)
+	a.outputLength = maxCollapsedOutput(a.dataset.Metadata.SequenceLength, a.maskRate())
 	return nil
 }
 
@@ -35,7 +36,7 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	s.output = append(s.output[:0], a.Vocabulary.Class)
 	runs, after := 0, int32(-1) // after: the position after the last masked token
 	for position, token := range x.Tokens {
-		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID <= 0 {
+		if len(masks) == 0 || int(masks[0].Position) != position || masks[0].ID == a.Vocabulary.Padding {
 			s.collapsed = append(s.collapsed, token)
 		} else {
 			if int32(position) != after {
@@ -56,11 +57,11 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	}
 	s.output = append(s.output, s.sentinels[runs], a.Vocabulary.Separator)
 	if len(s.output) > a.outputLength {
-		return fmt.Errorf("%d masks in %d tokens, more than 15 %%", len(x.Masks), len(x.Tokens))
+		return fmt.Errorf("%d masks in %d tokens, more than %.0f %%", len(x.Masks), len(x.Tokens), 100*a.maskRate())
 	}
 	// UER-py pads the text to its old length, and the encoder takes this padding for text.
 	for a.KeepPadding && len(s.collapsed) < len(x.Tokens) {
-		s.collapsed = append(s.collapsed, a.Vocabulary.Padding)
+		s.collapsed = append(s.collapsed, max(a.Vocabulary.Padding, 0))
 	}
 	x.Ends[0] = int32(len(s.collapsed))
 	a.addInputs(b, s.collapsed, x.Ends)
@@ -68,19 +69,15 @@ func addCollapsed(a *assembler, b *Batch, x *task.Instance) error {
 	return nil
 }
 
-// sentinels returns the tokens <extra_id_0>, <extra_id_1> and so on.
-func sentinels(vocabulary *vocab.Vocabulary) []int32 {
-	var ids []int32
-	for {
-		id, present := vocabulary.Lookup(fmt.Sprintf("<extra_id_%d>", len(ids)))
-		if !present {
-			return ids
-		}
-		ids = append(ids, id)
+// maskRate returns the share of the tokens that are masked.
+func (a *assembler) maskRate() float64 {
+	if a.Masker != nil {
+		return a.Masker.Rate
 	}
+	return cmp.Or(a.dataset.Metadata.MaskRate, masking.DefaultRate)
 }
 
-// maxCollapsedOutput bounds the output: 15 % of the tokens, at least one, each with its own sentinel, and three more.
-func maxCollapsedOutput(sequenceLength int) int {
-	return 2*(sequenceLength*15/100+1) + 3
+// maxCollapsedOutput bounds the output: the masked tokens, at least one, each with its own sentinel, and three more.
+func maxCollapsedOutput(sequenceLength int, rate float64) int {
+	return 2*(int(float64(sequenceLength)*rate+1e-9)+1) + 3
 }

@@ -97,7 +97,8 @@ func Verify(path string) error {
 		return err
 	}
 	if len(weights) != len(f.header.Weights) {
-		return fmt.Errorf("%s and %s were not saved together: %d tensors, not %d", path, StatePath(path), len(weights), len(f.header.Weights))
+		return fmt.Errorf("%s and %s were not saved together: %d tensors, not %d", path, StatePath(path),
+			len(weights), len(f.header.Weights))
 	}
 	for name, want := range f.header.Weights {
 		if sum, there := weights[name]; !there || sum != want {
@@ -165,7 +166,8 @@ func (f *File) Restore(layout *graph.Layout, memory Writer) error {
 func (f *File) Weights(program *graph.Program, parameters []float32) error {
 	match, err := Load(f.Path, program, parameters)
 	if err == nil && len(match.Missing)+len(match.Unused) > 0 {
-		err = fmt.Errorf("%s: %d tensors of the model are missing, %d are not in the model", f.Path, len(match.Missing), len(match.Unused))
+		err = fmt.Errorf("%s: %d tensors of the model are missing, %d are not in the model", f.Path,
+			len(match.Missing), len(match.Unused))
 	}
 	return err
 }

@@ -21,10 +21,13 @@ type Found struct {
 	Broken []error // what is wrong with newer checkpoints, newest first
 }
 
-// Find returns the checkpoint that a name stands for. If it is the path of a checkpoint, prefix-step, that one must be
-// whole. Otherwise it is a prefix, and the checkpoint of that prefix that was saved last and is whole is taken.
+// Find returns the checkpoint that a name stands for. If it is the path of a checkpoint, prefix-step or prefix-best, that
+// one must be whole. Otherwise it is a prefix, and the checkpoint of that prefix that was saved last and is whole is taken.
 func Find(name string) (Found, error) {
 	prefix, _, isCheckpoint := split(name)
+	if before, isBest := strings.CutSuffix(name, bestSuffix); isBest {
+		prefix, isCheckpoint = before, true
+	}
 	if isCheckpoint && (exists(StatePath(name)) || exists(name)) {
 		err := Verify(name)
 		if exists(StatePath(name)) {

@@ -17,6 +17,11 @@ import (
 // Path returns the path of a step's checkpoint: prefix-step.
 func Path(prefix string, step int) string { return fmt.Sprintf("%s-%d", prefix, step) }
 
+// Best returns the path of the checkpoint that is the best on held-out data: prefix-best.
+func Best(prefix string) string { return prefix + bestSuffix }
+
+const bestSuffix = "-best"
+
 // StatePath returns the path of the state file of the checkpoint at path.
 func StatePath(path string) string { return path + stateSuffix }
 
@@ -35,43 +40,48 @@ type Reader interface {
 	Read(p graph.Place, offset int, to []float32) error
 }
 
-// Save writes a checkpoint to prefix-step and returns that path. The values are copied from memory piece by piece. The
-// weights come first, then the state, if there is one, and both are on disk when Save returns. What was written is read
-// again and compared with its checksums.
+// Save writes a checkpoint to prefix-step and returns that path, as [SaveAs] does.
 func Save(prefix string, step int, layout *graph.Layout, memory Reader, state *State) (string, error) {
 	path := Path(prefix, step)
+	return path, SaveAs(path, layout, memory, state)
+}
+
+// SaveAs writes a checkpoint to a path. The values are copied from memory piece by piece. The
+// weights come first, then the state, if there is one, and both are on disk when Save returns. What was written is read
+// again and compared with its checksums.
+func SaveAs(path string, layout *graph.Layout, memory Reader, state *State) error {
 	if err := checkHalted(layout, memory); err != nil {
-		return path, err
+		return err
 	}
 	weights, err := durable.Create(path)
 	if err != nil {
-		return path, err
+		return err
 	}
 	defer weights.Abort()
 	sums, err := writeWeights(weights, layout, memory)
 	if err != nil {
-		return path, err
+		return err
 	}
 	if state == nil {
-		return path, weights.Commit()
+		return weights.Commit()
 	}
 	file, err := durable.Create(StatePath(path))
 	if err != nil {
-		return path, err
+		return err
 	}
 	defer file.Abort()
 	h := &header{FormatVersion: stateVersion, State: *state, Layout: digest(layout), Weights: sums}
 	if err := h.write(file, layout, memory); err != nil {
-		return path, err
+		return err
 	}
 	// The state makes a checkpoint whole, so it gets its name last.
 	if err := weights.Commit(); err != nil {
-		return path, err
+		return err
 	}
 	if err := file.Commit(); err != nil {
-		return path, err
+		return err
 	}
-	return path, Verify(path)
+	return Verify(path)
 }
 
 // checkHalted returns an error if a loss or gradient was not finite: the parameters are not those of the step then.

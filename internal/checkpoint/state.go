@@ -22,6 +22,7 @@ type State struct {
 	Settings map[string]string `json:"settings"` // all that make the run, by the names of the flags
 	Position batch.Position    `json:"position"`
 	Dataset  Dataset           `json:"dataset"`
+	HeldOut  *HeldOut          `json:"held_out,omitempty"` // nil if there are no held-out data
 
 	VocabularySHA256       string `json:"vocabulary_sha256"`
 	TargetVocabularySHA256 string `json:"tgt_vocabulary_sha256,omitempty"`
@@ -35,6 +36,15 @@ type Dataset struct {
 	Path      string `json:"path"`
 	SHA256    string `json:"sha256"` // as dataset.Identity returns it
 	Instances int    `json:"instances"`
+}
+
+// HeldOut is what the evaluations of a training on held-out data have found.
+type HeldOut struct {
+	Dataset  Dataset `json:"dataset"`
+	Last     int     `json:"last"`      // step of the last evaluation; 0: there was none yet
+	BestStep int     `json:"best_step"` // step of the best one
+	BestLoss float64 `json:"best_loss"` // the lowest loss
+	Since    int     `json:"since"`     // evaluations after the best one
 }
 
 // stateVersion numbers the layout of the state file. Files of a later one are refused.

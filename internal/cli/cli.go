@@ -98,7 +98,8 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.SetVersionTemplate("uer {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
-	root.AddCommand(newPreprocess(streams), newPretrain(streams), newDevices(streams), newSelftest(streams))
+	root.AddCommand(newBuildVocab(streams), newPreprocess(streams), newPretrain(streams), newEvaluate(streams),
+		newDevices(streams), newSelftest(streams))
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -95,7 +95,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 }
 
 // commandInText matches indented commands with their arguments.
-var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:preprocess|pretrain|selftest|devices)\b.*)$`)
+var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|selftest|devices)\b.*)$`)
 
 // TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
 // narrow terminal.
@@ -130,11 +130,28 @@ func checkCommand(t *testing.T, words []string) {
 		o.addFlags(flags)
 		parseFlags(t, flags, words[1:])
 		_, err = o.Target.resolve(flags)
+	case "build_vocab":
+		var o buildVocabOptions
+		o.addFlags(flags)
+		parseFlags(t, flags, words[1:])
+		o.Source.Vocabulary = filepath.Join(t.TempDir(), "vocab")
+		if o.Source.Merges != "" {
+			o.Source.Merges = filepath.Join(t.TempDir(), "merges")
+		}
+		err = o.check()
 	case "selftest":
 		var o selftestOptions
 		o.addFlags(flags)
 		parseFlags(t, flags, words[1:])
 		err = o.check()
+	case "evaluate":
+		var o evaluateOptions
+		o.addFlags(flags)
+		if !slices.Contains(words, "--vocab_path") && !slices.Contains(words, "--config_path") {
+			return // the settings are those of a checkpoint
+		}
+		parseFlags(t, flags, words[1:])
+		err = o.check(flags)
 	case "devices":
 		parseFlags(t, flags, words[1:])
 	default:

@@ -61,7 +61,11 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	}
 	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
 	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), alone)
-	row("", "total", console.Duration(time.Duration(options.TotalSteps)*step), "for "+counted(int64(options.TotalSteps), "step"))
+	steps := options.TotalSteps
+	if data.resumed != nil {
+		steps -= data.resumed.Step
+	}
+	row("", "total", console.Duration(time.Duration(steps)*step), "for "+counted(int64(steps), "step"))
 	return nil
 }
 
@@ -102,7 +106,11 @@ func memoryOf(trainers []*trainer.Trainer) memory {
 		m.gradients += pass.Gradients
 		m.optimizer += pass.State
 		m.scratch += pass.Scratch
-		for _, program := range []device.Usage{pass, update} {
+		programs := []device.Usage{pass, update}
+		if t.HeldOut != nil {
+			programs = append(programs, t.HeldOut.Program.Usage())
+		}
+		for _, program := range programs {
 			m.activations += program.Activations
 			m.used += program.ActivationsUsed
 			m.packed += program.PackedWeights

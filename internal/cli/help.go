@@ -19,6 +19,9 @@ func groupedUsage(command *cobra.Command) error {
 	flags := map[string][]*pflag.Flag{}
 	width := 0
 	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		if flag.Hidden {
+			return
+		}
 		section := config.GroupOf(flag)
 		if flags[section] == nil {
 			sections = append(sections, section)
@@ -100,13 +103,14 @@ A command that fails or is stopped never leaves an incomplete file under its fin
 		{
 			Use:   "environment",
 			Short: "Where settings come from, and the environment variables that uer reads",
-			Long: `Every flag of preprocess, pretrain and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
+			Long: `Every flag of preprocess, pretrain, evaluate and selftest has an environment variable: UER_BATCH_SIZE=64 means --batch_size 64.
 Variables override the configuration file of --config_path (JSON, YAML or TOML), and flags override both.
 
 Flags:
   dashes may replace underscores                 --batch-size 64
   a unique prefix of a name is enough            --save_checkpoint 5000
   lists may use spaces, commas or ranges         --gpu_ranks 0 1 2, 0,1,2 or 0..2
+  lists of paths use spaces, variables lines     --corpus_path a.txt b.txt
   the last value of a repeated flag counts       --seed 7 --seed 8
 
 Variables without a flag:

@@ -20,8 +20,8 @@ const devicesExamples = `  uer devices
 
 func newDevices(streams Streams) *cobra.Command {
 	command := newCommand("devices", "List the devices to train on, or say why there is no GPU",
-		"List what this machine can train on: its processor and its GPUs, with the NVIDIA driver and cuBLASLt, the library\n"+
-			"that multiplies matrices on them. Where there is no GPU, say why, and what to install.",
+		"List what this machine can train on: its processor and its GPUs, with the NVIDIA driver, cuBLASLt, which\n"+
+			"multiplies matrices on them, and NCCL, which connects several. Where there is no GPU, say why, and what to install.",
 		func(*cobra.Command) error {
 			if err := listCPU(streams.Out); err != nil {
 				return err
@@ -55,7 +55,7 @@ func listCPU(out io.Writer) error {
 	return nil
 }
 
-// listGPUs prints the driver, cuBLASLt and the GPUs.
+// listGPUs prints the driver, cuBLASLt, NCCL and the GPUs.
 func listGPUs(out io.Writer) {
 	driver, err := cuda.FindDriver()
 	if err != nil {
@@ -67,6 +67,11 @@ func listGPUs(out io.Writer) {
 		listMissing(out, "cuBLASLt", "none, so products of matrices are slow", err)
 	} else {
 		listRow(out, "cuBLASLt", "%s: %s", blas.Version, blas.Path)
+	}
+	if nccl, err := cuda.FindNCCL(); err != nil {
+		listMissing(out, "NCCL", "none, so several GPUs cannot train together", err)
+	} else {
+		listRow(out, "NCCL", "%s: %s", nccl.Version, nccl.Path)
 	}
 	gpus, err := cuda.Devices()
 	if err != nil {

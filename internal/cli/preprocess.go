@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"time"
 
@@ -16,18 +18,24 @@ import (
 	"uer/internal/corpus"
 	"uer/internal/dataset"
 	"uer/internal/instance"
-	"uer/internal/registry"
 	"uer/internal/task"
 	"uer/internal/tokenizer"
 )
 
 type preprocessOptions struct {
-	CorpusPath      string
-	VocabPath       string
-	TargetVocabPath string
-	DatasetPath     string
-	Target          targetOptions
-	Settings        instance.Settings
+	Corpus       corpus.Options
+	BadLines     string
+	Source       tokenizer.Source
+	TargetSource tokenizer.Source // of the outputs of seq2seq
+	DatasetPath  string
+	Target       targetOptions
+	Settings     instance.Settings
+	Masking      maskingOptions
+	AllowUnknown bool
+	Split        splitOptions
+	Shards       shardOptions
+
+	flags *pflag.FlagSet
 }
 
 const preprocessExamples = `  # RoBERTa: one document per line, masked anew in each pass
@@ -52,7 +60,13 @@ const preprocessExamples = `  # RoBERTa: one document per line, masked anew in e
                  --vocab_path models/google_zh_vocab.txt \
                  --dataset_path dataset.pt --processes_num 8 --dup_factor 20 \
                  --span_masking --span_geo_prob 0.3 --span_max_length 5 \
-                 --target mlm`
+                 --target mlm
+
+  # compressed JSON lines in a folder; a text in another encoding
+  uer preprocess --corpus_path 'wiki/*.jsonl.gz' --text_field text \
+                 --vocab_path models/google_zh_vocab.txt --target lm
+  uer preprocess --corpus_path novels.txt --encoding gb18030 \
+                 --vocab_path models/google_zh_vocab.txt --target lm`
 
 func newPreprocess(streams Streams) *cobra.Command {
 	var options preprocessOptions
@@ -72,114 +86,245 @@ func newPreprocess(streams Streams) *cobra.Command {
 
 func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
-	paths.Text(&o.CorpusPath, "corpus_path", "", "text to read, in UTF-8")
-	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary, one token per line")
-	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
+	paths.Texts(&o.Corpus.Paths, "corpus_path",
+		"text to read: files, folders, patterns in quotes such as 'wiki/*.gz', or - for standard input")
+	addVocabularyFlags(paths, &o.Source, "", "")
+	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to write")
-	paths.Require("corpus_path", "vocab_path")
+	paths.Require("corpus_path")
+	paths.RequireEither("vocab_path", "spm_model_path")
+
+	text := config.NewGroup(flags, "Text")
+	addCorpusFlags(text, &o.Corpus, &o.BadLines)
+	text.Bool(&o.AllowUnknown, "allow_unknown", "make a dataset even if the vocabulary lacks more than half of the text")
 
 	s := &o.Settings
 	data := config.NewGroup(flags, "Data")
 	o.Target.addFlags(data, "pre-training target to make the dataset for")
-	data.Choice(&s.Tokenizer, "tokenizer", "bert", registry.Names(tokenizer.ByName), "how to split text into tokens")
-	data.Choice(&s.TargetTokenizer, "tgt_tokenizer", "bert", registry.Names(tokenizer.ByName), "tokenizer for the outputs of seq2seq")
+	addTokenizerFlags(data, &o.Source, "bert", "")
+	addTokenizerFlags(data, &o.TargetSource, "bert", " of the outputs of seq2seq")
 	data.Int(&s.SequenceLength, "seq_length", 128, 1, "maximum length of an instance, in tokens")
 	data.Int(&s.TargetSequenceLength, "tgt_seq_length", 128, 1, "maximum length of an output of seq2seq, in tokens")
 	data.Int(&s.DupFactor, "dup_factor", 5, 1, "number of passes over the corpus, each with different masks")
+	data.Choice(&s.LongSentences, "long_sentences", "cut", []string{"cut", "split"},
+		"what bert and albert do with a sentence that is longer than an instance")
 	data.Float(&s.ShortSequenceProbability, "short_seq_prob", 0.1, 0, 1, "fraction of short instances for bert and albert")
 	data.Bool(&s.FullSentences, "full_sentences", "let instances of mlm and t5 continue into the next document")
-	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, for bert and --full_sentences")
+	data.Int(&s.DocumentsBufferSize, "docs_buffer_size", 100000, 1, "number of documents in memory, at most 32 MiB of text")
 	data.Seed(&s.Seed, "seed", 7, "seed of all random numbers")
+
+	o.Split.addFlags(paths, data)
 
 	hidden := config.NewGroup(flags, "Masking")
 	hidden.Bool(&s.Dynamic, "dynamic_masking", "store a single unmasked pass, which pretrain masks anew in every pass")
-	addMaskingFlags(hidden, &s.Masking, "mask spans instead of single tokens")
+	o.Masking.addFlags(paths, hidden, "")
 
 	run := config.NewGroup(flags, "Run")
 	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
+
+	o.Shards.addFlags(config.NewGroup(flags, "Several machines"))
+	o.flags = flags
 }
 
-// preprocess reads the corpus, builds its instances and writes the dataset.
+// recorded returns the values of all flags that affect what is in the dataset. The content of files stands for their paths
+// elsewhere.
+func (o *preprocessOptions) recorded() map[string]string {
+	values := map[string]string{}
+	o.flags.VisitAll(func(flag *pflag.Flag) {
+		switch config.GroupOf(flag) {
+		case "", "Paths", "Run", "Several machines":
+			return
+		}
+		if flag.Name != "target" && flag.Name != "data_processor" { // two names of Settings.Target
+			values[flag.Name] = flag.Value.String()
+		}
+	})
+	return values
+}
+
+// preprocessing is one run of the command, whose settings have been checked.
+type preprocessing struct {
+	options  preprocessOptions
+	settings instance.Settings
+	text     *corpus.Corpus
+	streams  Streams
+	started  time.Time
+}
+
+// preprocess reads the corpus, builds its instances and writes the dataset, or does one step of that.
 func preprocess(ctx context.Context, options preprocessOptions, streams Streams) (err error) {
-	started := time.Now()
-	settings, err := readVocabularies(options)
+	divided, err := options.Shards.used()
 	if err != nil {
 		return err
 	}
-	if err := checkDifferent(options); err != nil {
+	settings, err := readVocabularies(options, streams.Err)
+	if err != nil {
 		return err
 	}
-	text, err := corpus.Open(options.CorpusPath)
+	if err := options.Split.check(options.DatasetPath); err != nil {
+		return err
+	}
+	text, err := openCorpus(ctx, options)
 	if err != nil {
-		return console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
+		return err
 	}
 	defer func() { err = errors.Join(err, text.Close()) }()
-
-	writer, err := dataset.Create(options.DatasetPath, describeDataset(settings))
-	if err != nil {
+	if err := cmp.Or(checkDifferent("--dataset_path", options.DatasetPath, options, text),
+		checkDifferent("--dev_path", options.Split.DevPath, options, text)); err != nil {
 		return err
 	}
-	defer writer.Abort()
-	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", options.CorpusPath, console.Bytes(int64(text.Size)))
-	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.VocabPath, console.Count(settings.Vocabulary.Size()))
 
-	status := console.NewStatus(streams.Err)
-	statistics, err := instance.Build(ctx, settings, text, writer.Append,
-		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
-	status.Done("")
-	if err != nil {
-		return err
-	}
-	totals := dataset.Totals{Documents: statistics.Documents, Tokens: statistics.Tokens, Unknown: statistics.Unknown}
-	if err := writer.Close(totals); err != nil {
-		return err
-	}
-	return summarize(streams.Err, options.DatasetPath, settings, statistics, time.Since(started))
-}
-
-// readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
-func readVocabularies(options preprocessOptions) (instance.Settings, error) {
-	settings := options.Settings
-	err := checkTargetVocabulary(settings.Target, options.TargetVocabPath)
-	if err != nil {
-		return settings, err
-	}
-	if settings.Vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
-		return settings, err
-	}
-	if options.TargetVocabPath != "" {
-		if settings.TargetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
-			return settings, err
-		}
-	}
-	return settings, settings.Check()
-}
-
-// checkDifferent rejects a dataset path that is one of the inputs.
-func checkDifferent(options preprocessOptions) error {
-	output, err := os.Stat(options.DatasetPath)
-	if err != nil {
-		return nil // there is nothing to replace
-	}
-	for _, path := range []string{options.CorpusPath, options.VocabPath, options.TargetVocabPath} {
-		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
-			return console.UsageError{Err: fmt.Errorf("--dataset_path %s would replace the input %s", options.DatasetPath, path)}
+	p := &preprocessing{options: options, settings: settings, text: text, streams: streams}
+	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
+	fmt.Fprintf(streams.Err, "Vocab    %s: %s tokens\n", options.Source.Path(), console.Count(settings.Vocabulary.Size()))
+	for _, part := range p.parts() {
+		if err := part.run(ctx, divided); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func describeDataset(s instance.Settings) dataset.Metadata {
-	m := dataset.Metadata{
-		Target: s.Target, SequenceLength: s.SequenceLength, Tokenizer: s.Tokenizer, Seed: s.Seed, Dynamic: s.Dynamic,
-		VocabularySHA256: s.Vocabulary.SHA256(), VocabularySize: s.Vocabulary.Size(),
+// run makes one dataset, or does one step of that if the work is divided.
+func (p *preprocessing) run(ctx context.Context, divided bool) error {
+	p.started = time.Now()
+	switch {
+	case p.options.Shards.Plan:
+		return p.plan(ctx)
+	case p.options.Shards.Merge:
+		return p.merge(ctx)
+	case divided:
+		return p.shards(ctx)
 	}
-	if task.ByName[s.Target].Output {
-		m.TargetSequenceLength, m.TargetTokenizer = s.TargetSequenceLength, s.TargetTokenizer
-		m.TargetVocabularySHA256 = s.TargetVocabulary.SHA256()
-		m.VocabularySize = max(m.VocabularySize, s.TargetVocabulary.Size())
+	statistics, err := p.build(ctx, p.options.DatasetPath, p.settings, p.judge)
+	if err != nil {
+		return err
 	}
-	return m
+	return p.summarize(statistics)
+}
+
+// build writes the dataset of the whole corpus, or of a section of it, which may be one without instances: then there is
+// no file. It asks for what the dataset says of the text, which is nowhere to be found if that fails.
+func (p *preprocessing) build(ctx context.Context, path string, settings instance.Settings,
+	totals func(*instance.Statistics) (dataset.Totals, error)) (instance.Statistics, error) {
+	writer, err := dataset.Create(path, p.describeDataset())
+	if err != nil {
+		return instance.Statistics{}, err
+	}
+	defer writer.Abort()
+	status, started := console.NewStatus(p.streams.Err), time.Now()
+	statistics, err := instance.Build(ctx, settings, p.text, writer.NewRows, writer.Write,
+		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
+	status.Done("")
+	if err != nil || statistics.Instances == 0 {
+		return statistics, err
+	}
+	said, err := totals(&statistics)
+	if err != nil {
+		return statistics, err
+	}
+	return statistics, writer.Close(said)
+}
+
+// judge prints what became of the whole text and returns what the dataset is to say of it, or why there is to be none.
+func (p *preprocessing) judge(statistics *instance.Statistics) (dataset.Totals, error) {
+	report := newTextReport(p.options, p.settings, statistics)
+	report.print(p.streams.Err)
+	return report.totals(), report.refused
+}
+
+// count returns what the dataset of a part of the text says of it.
+func (p *preprocessing) count(statistics *instance.Statistics) (dataset.Totals, error) {
+	return newTextReport(p.options, p.settings, statistics).totals(), nil
+}
+
+// openCorpus opens the files of the corpus. It does not wait for a pipe once ctx has ended.
+func openCorpus(ctx context.Context, options preprocessOptions) (*corpus.Corpus, error) {
+	where := options.Corpus
+	where.SkipBad = options.BadLines == "skip"
+	type result struct {
+		text *corpus.Corpus
+		err  error
+	}
+	opened := make(chan result, 1)
+	go func() {
+		text, err := corpus.Open(where)
+		opened <- result{text, err}
+	}()
+	var r result
+	select {
+	case r = <-opened:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	text, err := r.text, r.err
+	if errors.Is(err, fs.ErrNotExist) {
+		err = console.Hint(err, "--corpus_path names the text; a relative path starts at the current directory")
+	}
+	if err != nil {
+		return nil, err
+	}
+	if form := task.ByName[options.Settings.Target].Corpus; form == task.PairLines || form == task.LabelLines {
+		for _, file := range text.Files {
+			if file.JSON() {
+				err := fmt.Errorf("%s: target %s needs %s, not JSON lines", file.Path, options.Settings.Target, form)
+				return nil, errors.Join(console.UsageError{Err: err}, text.Close())
+			}
+		}
+	}
+	return text, nil
+}
+
+// readVocabularies reads the vocabularies into the settings and checks all settings before any work is done.
+func readVocabularies(options preprocessOptions, w io.Writer) (instance.Settings, error) {
+	settings := options.Settings
+	err := checkTargetVocabulary(settings.Target, options.TargetSource)
+	if err != nil {
+		return settings, err
+	}
+	if settings.Tokenizer, err = readTokenizer(options.Source, w); err != nil {
+		return settings, err
+	}
+	settings.Vocabulary = settings.Tokenizer.Vocabulary
+	if options.TargetSource.Path() != "" {
+		if settings.TargetTokenizer, err = readTokenizer(options.TargetSource, w); err != nil {
+			return settings, err
+		}
+		settings.TargetVocabulary = settings.TargetTokenizer.Vocabulary
+	}
+	if settings.Masking, err = options.Masking.read(settings.Vocabulary); err != nil {
+		return settings, err
+	}
+	if err := settings.Check(); err != nil {
+		return settings, err
+	}
+	return settings, checkAnySentinel(settings)
+}
+
+// checkDifferent rejects the path of a dataset, given by a flag, that is one of the inputs.
+func checkDifferent(flag, dataset string, options preprocessOptions, text *corpus.Corpus) error {
+	output, err := os.Stat(dataset)
+	if err != nil {
+		return nil // there is nothing to replace
+	}
+	paths := append(options.Source.Files(), options.TargetSource.Files()...)
+	for _, file := range text.Files {
+		paths = append(paths, file.Path)
+	}
+	for _, path := range paths {
+		if input, err := os.Stat(path); err == nil && os.SameFile(input, output) {
+			return console.UsageError{Err: fmt.Errorf("%s %s would replace the input %s", flag, dataset, path)}
+		}
+	}
+	return nil
+}
+
+// addCorpusFlags adds what a text is stored as.
+func addCorpusFlags(group config.Group, o *corpus.Options, badLines *string) {
+	group.Text(&o.Encoding, "encoding", "utf-8", "encoding of the text, such as gb18030, big5, shift_jis, euc-kr or latin1")
+	group.Text(&o.TextField, "text_field", "",
+		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
+	group.Choice(badLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
 }
 
 func progressLine(p instance.Progress, elapsed time.Duration) string {
@@ -191,20 +336,17 @@ func progressLine(p instance.Progress, elapsed time.Duration) string {
 }
 
 // summarize prints what is in the finished dataset.
-func summarize(w io.Writer, path string, settings instance.Settings, s instance.Statistics, elapsed time.Duration) error {
+func (p *preprocessing) summarize(s instance.Statistics) error {
+	w, path := p.streams.Err, p.options.DatasetPath
 	file, err := os.Stat(path)
 	if err != nil {
 		return fmt.Errorf("read the size of the dataset: %w", err)
 	}
 	fmt.Fprintf(w, "Dataset  %s: %s from %s, %s, %s\n", path, counted(s.Instances, "instance"),
-		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(elapsed))
-	percent := func(part int64) float64 { return 100 * float64(part) / float64(max(s.Tokens, 1)) }
-	fmt.Fprintf(w, "         %s; %.1f%% unknown", counted(s.Tokens, "token"), percent(s.Unknown))
+		counted(s.Documents, "document"), console.Bytes(file.Size()), console.Duration(time.Since(p.started)))
+	fmt.Fprintf(w, "         %s", counted(s.Tokens, "token"))
 	if s.Masked > 0 {
-		fmt.Fprintf(w, "; %.1f%% masked", percent(s.Masked))
-	}
-	if s.Skipped > 0 {
-		fmt.Fprintf(w, "\n         %s skipped, unusable for target %s", counted(s.Skipped, "line"), settings.Target)
+		fmt.Fprintf(w, "; %s masked", percent(float64(s.Masked)/float64(s.Tokens)))
 	}
 	const batchSize = 32
 	_, err = fmt.Fprintf(w, "\n         %s per pass with batch_size %d\n",

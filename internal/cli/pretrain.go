@@ -12,7 +12,6 @@ import (
 	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
-	"uer/internal/masking"
 	"uer/internal/model"
 	"uer/internal/optimizer"
 	"uer/internal/registry"
@@ -21,14 +20,12 @@ import (
 
 type pretrainOptions struct {
 	DatasetPath         string
-	VocabPath           string
-	TargetVocabPath     string
+	Source              tokenizer.Source
+	TargetSource        tokenizer.Source // of the outputs of seq2seq
 	PretrainedModelPath string
 	OutputModelPath     string
 	Resume              string
 	ConfigPath          string
-	Tokenizer           string
-	TargetTokenizer     string
 
 	BatchSize           int
 	InstancesBufferSize int
@@ -36,7 +33,7 @@ type pretrainOptions struct {
 
 	Target  targetOptions
 	Model   config.Model
-	Masking masking.Options
+	Masking maskingOptions
 
 	TotalSteps          int
 	SaveCheckpointSteps int
@@ -53,6 +50,7 @@ type pretrainOptions struct {
 	WeightDecay  float64
 	ClipGradNorm float64
 
+	HeldOut heldOutOptions
 	Devices deviceOptions
 	DryRun  bool
 
@@ -127,24 +125,25 @@ func newPretrain(streams Streams) *cobra.Command {
 func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
 	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to train on")
-	paths.Text(&o.VocabPath, "vocab_path", "", "vocabulary that the dataset was made with")
-	paths.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
+	addVocabularyFlags(paths, &o.Source, "", "")
+	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
 	paths.Text(&o.PretrainedModelPath, "pretrained_model_path", "", "PyTorch state dict to start from")
 	paths.Text(&o.Resume, config.ResumeFlag, "",
 		"checkpoint to continue from, with its settings: a path, or the prefix of paths for the newest one")
 	paths.Text(&o.ConfigPath, config.PathFlag, "models/bert/base_config.json",
 		`JSON, YAML or TOML file of settings, "" for none`)
-	paths.Require("vocab_path", "output_model_path")
+	paths.Require("output_model_path")
+	paths.RequireEither("vocab_path", "spm_model_path")
 
 	data := config.NewGroup(flags, "Data")
 	data.Int(&o.BatchSize, "batch_size", 32, 1, "instances per batch and process")
 	data.Int(&o.InstancesBufferSize, "instances_buffer_size", 0, 0,
 		"number of instances to shuffle together, as UER-py does; the whole dataset by default, 25600 of a dataset by UER-py")
-	data.Choice(&o.Tokenizer, "tokenizer", "", registry.Names(tokenizer.ByName), "tokenizer that the dataset must have been made with")
-	data.Choice(&o.TargetTokenizer, "tgt_tokenizer", "", registry.Names(tokenizer.ByName), "the same for the outputs of seq2seq")
+	addTokenizerFlags(data, &o.Source, "", "")
+	addTokenizerFlags(data, &o.TargetSource, "", " of the outputs of seq2seq")
 	data.Seed(&o.Seed, "seed", 7, "seed of all random numbers")
-	addMaskingFlags(data, &o.Masking, "mask spans instead of single tokens, if the dataset is unmasked")
+	o.Masking.addFlags(paths, data, ", if the dataset is unmasked")
 
 	addModelFlags(flags, o)
 
@@ -165,6 +164,7 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
 
+	o.HeldOut.addFlags(flags)
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
@@ -201,7 +201,10 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if o.Optimizer != "adamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
-	if err := checkTargetVocabulary(o.Model.Target, o.TargetVocabPath); err != nil {
+	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
+		return err
+	}
+	if err := o.HeldOut.check(flags); err != nil {
 		return err
 	}
 	if err := o.Devices.check(flags); err != nil {

@@ -1,9 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"path/filepath"
 
 	"uer/internal/checkpoint"
@@ -22,6 +23,8 @@ type trainingData struct {
 	vocabulary       *vocab.Vocabulary
 	targetVocabulary *vocab.Vocabulary // nil except for seq2seq
 	dataset          *dataset.Dataset
+	masking          masking.Options
+	heldOut          *dataset.Dataset // nil without --dev_path
 	resumed          *checkpoint.File // what training continues from; nil at the beginning
 }
 
@@ -37,30 +40,33 @@ func (d trainingData) bufferSize(options pretrainOptions) int {
 }
 
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
-func (d trainingData) newMasker(options masking.Options) (*masking.Masker, error) {
+func (d trainingData) newMasker() (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {
 		return nil, nil
 	}
-	return masking.New(d.vocabulary, options)
+	return masking.New(d.vocabulary, d.masking)
 }
 
 // openData opens the vocabularies and the dataset, which the caller must close. It rejects a dataset that does not fit the
 // settings.
-func openData(options pretrainOptions, resumed *checkpoint.File) (data trainingData, err error) {
+func openData(options pretrainOptions, resumed *checkpoint.File, w io.Writer) (data trainingData, err error) {
 	data.resumed = resumed
-	if data.vocabulary, err = readVocabulary("--vocab_path", options.VocabPath); err != nil {
+	if data.vocabulary, err = readVocabulary(options.Source, w); err != nil {
 		return data, moved(err, "--vocab_path", resumed)
 	}
-	if options.TargetVocabPath != "" {
-		if data.targetVocabulary, err = readVocabulary("--tgt_vocab_path", options.TargetVocabPath); err != nil {
+	if options.TargetSource.Path() != "" {
+		if data.targetVocabulary, err = readVocabulary(options.TargetSource, w); err != nil {
 			return data, moved(err, "--tgt_vocab_path", resumed)
 		}
+	}
+	if data.masking, err = options.Masking.read(data.vocabulary); err != nil {
+		return data, err
 	}
 	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
 		return data, moved(err, "--dataset_path", resumed)
 	}
-	if err := data.check(options); err != nil {
-		return data, errors.Join(err, data.dataset.Close())
+	if err := cmp.Or(data.check(options), data.openHeldOut(options)); err != nil {
+		return data, errors.Join(err, data.close())
 	}
 	return data, nil
 }
@@ -75,16 +81,16 @@ func (d trainingData) check(options pretrainOptions) error {
 	if err := set.CheckTarget(m.Target); err != nil {
 		return err
 	}
-	if err := set.CheckVocabulary(d.vocabulary, options.VocabPath); err != nil {
+	if err := set.CheckVocabulary(d.vocabulary, options.Source.Path()); err != nil {
 		return err
 	}
-	if err := checkTokenizer(set.Path, "--tokenizer", made.Tokenizer, options.Tokenizer); err != nil {
+	if err := checkTokenizer(set.Path, options.Source, made.Tokenizer); err != nil {
 		return err
 	}
 	if err := checkLength(set.Path, "--seq_length", made.SequenceLength, m.Embedding, m); err != nil {
 		return err
 	}
-	if err := checkMasking(set, options.Masking); err != nil {
+	if err := checkMasking(set, options.Masking.Options); err != nil {
 		return err
 	}
 	if d.targetVocabulary != nil {
@@ -101,31 +107,13 @@ func (d trainingData) check(options pretrainOptions) error {
 // checkOutput compares the settings with those that the outputs of the dataset were made with.
 func (d trainingData) checkOutput(options pretrainOptions) error {
 	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
-	if err := set.CheckTargetVocabulary(d.targetVocabulary, options.TargetVocabPath); err != nil {
+	if err := set.CheckTargetVocabulary(d.targetVocabulary, options.TargetSource.Path()); err != nil {
 		return err
 	}
-	if err := checkTokenizer(set.Path, "--tgt_tokenizer", made.TargetTokenizer, options.TargetTokenizer); err != nil {
+	if err := checkTokenizer(set.Path, options.TargetSource, made.TargetTokenizer); err != nil {
 		return err
 	}
 	return checkLength(set.Path, "--tgt_seq_length", made.TargetSequenceLength, m.TargetEmbedding, m)
-}
-
-// readVocabulary reads the vocabulary at the path given by a flag.
-func readVocabulary(flag, path string) (*vocab.Vocabulary, error) {
-	vocabulary, err := vocab.Read(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = console.Hint(err, flag+" names the file; a relative path starts at the current directory")
-	}
-	return vocabulary, err
-}
-
-// checkTokenizer rejects a dataset made with another tokenizer than expected, if both are known.
-func checkTokenizer(path, flag, made, expected string) error {
-	if expected == "" || made == "" || made == expected {
-		return nil
-	}
-	return console.Hint(fmt.Errorf("%s was made with %s %s, not %s", path, flag, made, expected),
-		fmt.Sprintf("leave out %s, or run uer preprocess again", flag))
 }
 
 // checkLength rejects sequences longer than the position table, if the embedding has one.
@@ -139,10 +127,20 @@ func checkLength(path, flag string, length int, name string, m config.Model) err
 }
 
 func checkMasking(d *dataset.Dataset, options masking.Options) error {
-	if !options.Span || d.Metadata.Dynamic {
+	flag := ""
+	switch {
+	case d.Metadata.Dynamic:
+		return nil
+	case options.Span:
+		flag = "--span_masking"
+	case options.WholeWord:
+		flag = "--whole_word_masking"
+	case options.Rate != masking.DefaultRate && options.Rate != d.Metadata.MaskRate:
+		flag = "--mask_rate"
+	default:
 		return nil
 	}
-	return console.Hint(fmt.Errorf("%s: --span_masking has no effect, because the dataset is masked already", d.Path),
+	return console.Hint(fmt.Errorf("%s: %s has no effect, because the dataset is masked already", d.Path, flag),
 		"leave it out, or run uer preprocess with --dynamic_masking")
 }
 

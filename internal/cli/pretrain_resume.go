@@ -22,8 +22,10 @@ import (
 // mayChange lists the settings with which a training may be resumed other than before. All others determine what the model
 // is, what it learns from and what was random.
 var mayChange = []string{
-	"dataset_path", "vocab_path", "tgt_vocab_path", "output_model_path",
+	"dataset_path", "vocab_path", "tgt_vocab_path", "spm_model_path", "tgt_spm_model_path", "merges_path", "tgt_merges_path",
+	"output_model_path",
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "report_steps",
+	"dev_path", "eval_steps", "patience",
 	"scheduler", "learning_rate", "warmup", "beta1", "beta2", "weight_decay", "clip_grad_norm",
 	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "zero", "recompute",
 }
@@ -122,10 +124,10 @@ func checkResumed(f *checkpoint.File, data trainingData, options pretrainOptions
 			now.Path, counted(int64(now.Instances), "instance"), f.Path, f.Dataset.Path, counted(int64(f.Dataset.Instances), "instance")),
 			fmt.Sprintf("if that one has moved, name it with --dataset_path; --pretrained_model_path %s begins a new training", f.Path))
 	}
-	if err := checkSameVocabulary(f.Path, "--vocab_path", options.VocabPath, data.vocabulary, f.VocabularySHA256); err != nil {
+	if err := checkSameVocabulary(f.Path, "--vocab_path", options.Source.Path(), data.vocabulary, f.VocabularySHA256); err != nil {
 		return err
 	}
-	return checkSameVocabulary(f.Path, "--tgt_vocab_path", options.TargetVocabPath, data.targetVocabulary, f.TargetVocabularySHA256)
+	return checkSameVocabulary(f.Path, "--tgt_vocab_path", options.TargetSource.Path(), data.targetVocabulary, f.TargetVocabularySHA256)
 }
 
 func checkSameVocabulary(checkpoint, flag, path string, now *vocab.Vocabulary, before string) error {

@@ -22,11 +22,11 @@ import (
 // train builds the model, prints what it is about to do, and trains. resumed is the checkpoint to continue from, nil if the
 // training begins.
 func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.File, streams Streams) (err error) {
-	data, err := openData(options, resumed)
+	data, err := openData(options, resumed, streams.Err)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.dataset.Close()) }()
+	defer func() { err = errors.Join(err, data.close()) }()
 	others, connections, err := join(ctx, options, data, streams.Err)
 	if err != nil {
 		return err
@@ -79,6 +79,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err != nil {
 		return nil, err
 	}
+	if err := setForward(options, data, ranks); err != nil {
+		return nil, err
+	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters, err := initialParameters(options, data, m, streams.Err)
@@ -112,7 +115,8 @@ func initialParameters(options pretrainOptions, data trainingData, m *model.Mode
 
 // newTrainer returns the trainer of one rank, whose replica starts from the given parameters, and from a checkpoint if there
 // is one to resume.
-func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (*trainer.Trainer, error) {
+func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Model, parameters []float32, r rank) (
+	*trainer.Trainer, error) {
 	updates := trainer.Updates(options.TotalSteps, options.AccumulationSteps)
 	if resumed != nil {
 		updates = resumed.Updates + trainer.Updates(options.TotalSteps-resumed.Step, options.AccumulationSteps)
@@ -127,7 +131,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath,
 		},
-		Model: m, Batches: r.batches, Collective: r.connection,
+		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
 	settings := optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
@@ -182,6 +186,12 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if err != nil {
 		return err
 	}
+	printMatch(path, match, m, status)
+	return nil
+}
+
+// printMatch prints which parameters of a model are in a file.
+func printMatch(path string, match checkpoint.Match, m *model.Model, status io.Writer) {
 	fmt.Fprintf(status, "Weights  %s: %d of %d tensors\n", path, match.Loaded, len(m.Program.Parameters))
 	if len(match.Missing) > 0 {
 		fmt.Fprintf(status, "         %d not in the file, initialised: %s\n", len(match.Missing), some(match.Missing))
@@ -189,7 +199,6 @@ func load(path string, m *model.Model, parameters []float32, status io.Writer) e
 	if len(match.Unused) > 0 {
 		fmt.Fprintf(status, "         %d in the file, not used: %s\n", len(match.Unused), some(match.Unused))
 	}
-	return nil
 }
 
 // some joins the first few names of a list.
@@ -211,6 +220,15 @@ func announce(options pretrainOptions, data trainingData, trainers []*trainer.Tr
 	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
 		counted(int64(stepsPerPass(options, data)), "step"))
+	announceHeldOut(options, data, status)
 	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s steps = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes, console.Bytes(memoryOf(trainers).peak()))
+		describeDevices(ranks), batch, options.AccumulationSteps, console.Count(options.TotalSteps), passes,
+		console.Bytes(memoryOf(trainers).peak()))
+	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
+		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
+			counted(int64(left), "step"), options.AccumulationSteps)
+	}
+	for _, warning := range data.dataset.Metadata.Warnings {
+		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	}
 }

@@ -17,6 +17,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
+	"uer/internal/trainer"
 )
 
 // rank holds what each replica of the model has to itself: a device and a part of the data.
@@ -24,6 +25,7 @@ type rank struct {
 	device     device.Device
 	batches    *batch.Loader
 	connection collective.Collective // to the other ranks; nil if there are none
+	heldOut    *trainer.HeldOut      // nil without --dev_path
 }
 
 // openRanks opens all ranks of this process, at the same time, since GPUs wait for one another. If one fails, none stays open.
@@ -46,7 +48,7 @@ func openRanks(options pretrainOptions, data trainingData, connections []*collec
 }
 
 func openRank(options pretrainOptions, data trainingData, connection *collective.Local, number int, hosts []collective.Host) (rank, error) {
-	masker, err := data.newMasker(options.Masking)
+	masker, err := data.newMasker()
 	if err != nil {
 		return rank{}, err
 	}
@@ -72,14 +74,19 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	if connection.Size() > 1 {
 		r.connection = connection
 	}
+	if r.heldOut, err = data.newHeldOut(options, r.connection); err != nil {
+		closeRanks([]rank{r}, false)
+		return rank{}, err
+	}
 	return r, nil
 }
 
-// openDevice opens the device of one rank, which is the number-th of this process.
+// openDevice opens the device of one rank, which is the number-th of this process. With a connection, it sums gradients over
+// the ranks.
 func openDevice(o deviceOptions, connection *collective.Local, number int, hosts []collective.Host) (device.Device, error) {
 	if o.placement.gpus != nil {
 		settings := cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision}
-		if connection.Size() > 1 {
+		if connection != nil && connection.Size() > 1 {
 			id, err := groupID(connection)
 			if err != nil {
 				return nil, err
@@ -96,9 +103,12 @@ func openDevice(o deviceOptions, connection *collective.Local, number int, hosts
 		}
 		return gpu, nil
 	}
-	index, ranks := onThisMachine(hosts, connection.Rank(), number, len(o.placement.ranks))
+	index, ranks := number, len(o.placement.ranks)
+	if len(hosts) > 0 {
+		index, ranks = onThisMachine(hosts, connection.Rank())
+	}
 	settings := cpu.Options{Threads: threads(o.Threads, index, ranks), Precision: o.Precision}
-	if connection.Size() > 1 {
+	if connection != nil && connection.Size() > 1 {
 		settings.Ranks = connection.Duplicate()
 	}
 	processor, err := cpu.New(settings)
@@ -133,17 +143,13 @@ func withHint(err error) error {
 	return err
 }
 
-// onThisMachine returns the number of ranks that share the machine of a rank, and its number among them. Without other
-// processes, these are the ranks of this process.
-func onThisMachine(hosts []collective.Host, rank, number, here int) (index, ranks int) {
+// onThisMachine returns the number of ranks that share the machine of a rank, and its number among them.
+func onThisMachine(hosts []collective.Host, rank int) (index, ranks int) {
 	machine := ""
 	for _, h := range hosts {
 		if slices.Contains(h.Ranks, rank) {
 			machine = h.Name
 		}
-	}
-	if machine == "" {
-		return number, here
 	}
 	for _, h := range hosts {
 		if h.Name != machine {

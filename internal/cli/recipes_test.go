@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -82,14 +83,14 @@ func describePreprocess(t *testing.T, arguments []string) string {
 		t.Fatal(err)
 	}
 	o.Settings.Target = name
-	if _, err := readVocabularies(o); err != nil {
+	if _, err := readVocabularies(o, io.Discard); err != nil {
 		t.Errorf("%q: %v", arguments, err)
 	}
 	line := name
 	if o.Settings.Dynamic {
 		line += " dynamic"
 	}
-	if m := o.Settings.Masking; m.Span && m.GeometricProbability == 0.3 && m.MaxLength == 5 {
+	if m := o.Masking; m.Span && m.GeometricProbability == 0.3 && m.MaxLength == 5 {
 		line += " spans"
 	}
 	if o.Settings.DupFactor != 5 {

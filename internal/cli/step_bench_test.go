@@ -44,7 +44,7 @@ var benchRecipes = []struct{ name, flags string }{
 var raggedLengths = []int{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 22, 24, 26, 29, 32, 35, 38, 42, 46, 52, 58, 66, 75,
 	86, 100, 119, 128, 128}
 
-// BenchmarkStep measures whole training steps: forward, backward, update. It reports real tokens per second, and the rate
+// BenchmarkStep measures whole training steps: forward, backward, update, and the evaluation of a batch. It reports real tokens per second, and the rate
 // of floating-point operations in matrix products as a fraction of the limit: the rate of the threads in a loop of
 // multiply-adds. The limit is measured between the steps; both rates are medians.
 func BenchmarkStep(b *testing.B) {
@@ -70,7 +70,7 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 	defer limit.Close()
 	t := newBenchTrainer(b, d, strings.Fields(flags+" --precision "+precision), len(lengths), slices.Max(lengths))
 	inputs, tokens := synthetic(t, lengths)
-	var times, limits []float64
+	var times, evaluations, limits []float64
 	step := func(profile *device.Profile) {
 		started := time.Now()
 		number, rate := t.Optimizer.Next()
@@ -86,12 +86,24 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 	profile := device.NewProfile()
 	step(profile) // touches the memory
 	times = times[:0]
+	evaluate := func() {
+		started := time.Now()
+		program := t.HeldOut.Program
+		if err := errors.Join(program.Feed(inputs), program.Run(device.Run{})); err != nil {
+			b.Fatal(err)
+		}
+		evaluations = append(evaluations, time.Since(started).Seconds())
+	}
+	evaluate() // touches its memory
+	evaluations = evaluations[:0]
 	for b.Loop() {
 		step(nil)
+		evaluate()
 		limits = append(limits, limit.PeakGFLOPS(cpu.Precisions[precision], time.Second/2))
 	}
 	seconds := median(times)
 	b.ReportMetric(seconds, "s/step")
+	b.ReportMetric(median(evaluations), "s/evaluation")
 	b.ReportMetric(float64(tokens)/seconds, "tokens/s")
 	b.ReportMetric(100*float64(profile.FLOPs())/1e9/seconds/median(limits), "%limit")
 	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
@@ -118,13 +130,19 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	if err := options.check(flags, nil); err != nil {
 		b.Fatal(err)
 	}
-	m, err := model.New(options.Model, benchVocabulary, model.Limits{Sequences: sequences, Length: length})
+	limits := model.Limits{Sequences: sequences, Length: length}
+	m, err := model.New(options.Model, benchVocabulary, limits)
+	if err != nil {
+		b.Fatal(err)
+	}
+	forward, err := model.NewForward(options.Model, benchVocabulary, limits, false)
 	if err != nil {
 		b.Fatal(err)
 	}
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed)
-	t, err := newTrainer(options, nil, m, parameters, rank{device: d})
+	heldOut := &trainer.HeldOut{Evaluator: &trainer.Evaluator{Model: forward}}
+	t, err := newTrainer(options, nil, m, parameters, rank{device: d, heldOut: heldOut})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"uer/internal/console"
 	"uer/internal/registry"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 )
 
 // targetOptions are the two flags that choose the pre-training target. Older versions of UER-py have only --target; newer
@@ -40,7 +41,8 @@ func (o *targetOptions) resolve(flags *pflag.FlagSet) (string, error) {
 }
 
 // checkTargetVocabulary requires a vocabulary for the outputs of seq2seq and rejects one for other targets.
-func checkTargetVocabulary(target, path string) error {
+func checkTargetVocabulary(target string, s tokenizer.Source) error {
+	path := s.Path()
 	switch needed := task.ByName[target].Output; {
 	case needed && path == "":
 		return console.UsageError{Err: console.Hint(fmt.Errorf("target %s needs --tgt_vocab_path", target),

@@ -8,6 +8,11 @@ import (
 
 // version describes this build: its version or revision, the compiler and the system.
 func version() string {
+	return fmt.Sprintf("%s, %s, %s/%s", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// versionName is the version of this build or, if it has none, its revision.
+func versionName() string {
 	name := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		name = info.Main.Version
@@ -19,5 +24,5 @@ func version() string {
 			name = revision[:12]
 		}
 	}
-	return fmt.Sprintf("%s, %s, %s/%s", name, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return name
 }

@@ -11,7 +11,7 @@ import (
 const protocol = 1
 
 // maxMessage bounds the memory that a stranger on the network can make a process use.
-const maxMessage = 1 << 20
+const maxMessage = 8 << 20
 
 // message is what the hub and the members tell each other. Exactly one field is set.
 type message struct {

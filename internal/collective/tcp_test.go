@@ -135,3 +135,49 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkAgree measures what the control connection costs a step.
+func BenchmarkAgree(b *testing.B) {
+	for _, processes := range []int{2, 8} {
+		b.Run(fmt.Sprintf("%d processes", processes), func(b *testing.B) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				b.Fatal(err)
+			}
+			network := TCP{listener.Addr().String()}
+			listener.Close()
+			members := make(chan *Member)
+			for i := range processes {
+				go func() {
+					m, err := Join(b.Context(), Options{
+						WorldSize: processes, Ranks: []int{i}, PID: i, Network: network, Patience: time.Minute, Timeout: time.Minute,
+					})
+					if err != nil {
+						b.Error(err)
+					}
+					members <- m
+				}()
+			}
+			var all []*Member
+			for range processes {
+				all = append(all, <-members)
+			}
+			done := make(chan error)
+			b.ResetTimer()
+			for _, m := range all {
+				go func() {
+					var err error
+					for i := 0; i < b.N && err == nil; i++ {
+						_, err = m.Agree(0)
+					}
+					done <- err
+				}()
+			}
+			for range all {
+				if err := <-done; err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+}

@@ -45,7 +45,7 @@ func takeValue(flag *pflag.Flag, arguments []string) (value string, rest []strin
 	for count < len(arguments) && isValue(arguments[count]) {
 		count++
 	}
-	_, isList := flag.Value.(list)
+	items, isList := flag.Value.(list)
 	switch {
 	case flag.NoOptDefVal != "":
 		if count > 0 && (arguments[0] == "true" || arguments[0] == "false") {
@@ -58,7 +58,7 @@ func takeValue(flag *pflag.Flag, arguments []string) (value string, rest []strin
 	case count == 0:
 		return "", nil, usage("", "--%s needs a value", flag.Name)
 	case isList:
-		return strings.Join(arguments[:count], ","), arguments[count:], nil
+		return strings.Join(arguments[:count], items.separator()), arguments[count:], nil
 	default:
 		return arguments[0], arguments[1:], nil
 	}

@@ -96,6 +96,11 @@ func (g Group) Require(names ...string) {
 	}
 }
 
+// RequireEither requires a flag of the group unless another flag is set.
+func (g Group) RequireEither(name, other string) {
+	g.flags.Lookup(name).Annotations[requiredKey] = []string{"true", other}
+}
+
 func (g Group) add(name string, value pflag.Value, usage string) *pflag.Flag {
 	flag := g.flags.VarPF(value, name, "", usage)
 	flag.Annotations = map[string][]string{groupKey: {g.title}}
@@ -124,6 +129,11 @@ func (g Group) Float(to *float64, name string, value, low, high float64, usage s
 func (g Group) Text(to *string, name, value, usage string) {
 	*to = value
 	g.add(name, text{to}, usage)
+}
+
+// Texts adds a list of strings, such as paths.
+func (g Group) Texts(to *[]string, name, usage string) {
+	g.add(name, texts{to}, usage)
 }
 
 // Bool adds a flag that is off unless it is given.

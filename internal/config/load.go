@@ -39,6 +39,9 @@ func Load(flags *pflag.FlagSet) error {
 
 // load sets the flags. The default configuration file is read only if that is wanted.
 func load(flags *pflag.FlagSet, defaultFile bool) error {
+	if err := checkIgnored(flags); err != nil {
+		return err
+	}
 	settings := viper.New()
 	settings.SetEnvPrefix("uer")
 	settings.AutomaticEnv()
@@ -62,7 +65,7 @@ func load(flags *pflag.FlagSet, defaultFile bool) error {
 		if os.Getenv(variable(flag.Name)) != "" {
 			source, place = environmentKey, variable(flag.Name)
 		}
-		if err := flag.Value.Set(format(settings.Get(flag.Name))); err != nil {
+		if err := flag.Value.Set(format(settings.Get(flag.Name), flag.Value)); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", place, err))
 		}
 		flag.Annotations[source] = []string{"true"}
@@ -70,10 +73,20 @@ func load(flags *pflag.FlagSet, defaultFile bool) error {
 	return errors.Join(errs...)
 }
 
+// hasAlternative reports whether a flag that makes a required one needless is set.
+func hasAlternative(flags *pflag.FlagSet, flag *pflag.Flag) bool {
+	for _, name := range flag.Annotations[requiredKey][1:] {
+		if flags.Lookup(name).Value.String() != "" {
+			return true
+		}
+	}
+	return false
+}
+
 func checkRequired(flags *pflag.FlagSet) error {
 	var missing []string
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if IsRequired(flag) && flag.Value.String() == "" {
+		if IsRequired(flag) && flag.Value.String() == "" && !hasAlternative(flags, flag) {
 			missing = append(missing, "--"+flag.Name)
 		}
 	})
@@ -150,12 +163,15 @@ func checkKeys(settings *viper.Viper, flags *pflag.FlagSet, path string) error {
 }
 
 // format formats a value from a file as the user would type it after a flag.
-func format(value any) string {
+func format(value any, flag pflag.Value) string {
 	switch value := value.(type) {
 	case []any:
 		words := make([]string, len(value))
 		for i, item := range value {
-			words[i] = format(item)
+			words[i] = format(item, flag)
+		}
+		if items, isList := flag.(list); isList {
+			return strings.Join(words, items.separator())
 		}
 		return strings.Join(words, ",")
 	case float64:

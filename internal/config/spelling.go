@@ -60,7 +60,7 @@ type words struct {
 	newer map[string]string
 }
 
-func (v *words) isList() {}
+func (v *words) separator() string { return "," }
 
 // Set accepts the names and their spellings as lists of words.
 func (v *words) Set(text string) error {

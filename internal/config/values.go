@@ -110,8 +110,8 @@ func (v *choice) Set(text string) error {
 	return nil
 }
 
-// list marks the values that take several arguments, like argparse's nargs="+".
-type list interface{ isList() }
+// list is a value that takes several arguments, like argparse's nargs="+". Set takes them with a separator between them.
+type list interface{ separator() string }
 
 // isSeparator reports whether r separates the items of a list.
 func isSeparator(r rune) bool { return r == ',' || r == ' ' }
@@ -122,8 +122,8 @@ type integers struct{ to *[]int }
 // maxIntegers bounds the length of a list, since a range may ask for any.
 const maxIntegers = 1 << 16
 
-func (v integers) isList()      {}
-func (v integers) Type() string { return "ints" }
+func (v integers) separator() string { return "," }
+func (v integers) Type() string      { return "ints" }
 
 func (v integers) String() string {
 	words := make([]string, len(*v.to))
@@ -156,5 +156,17 @@ func (v integers) Set(text string) error {
 		return fmt.Errorf("%q contains no number", text)
 	}
 	*v.to = all
+	return nil
+}
+
+// texts is a list of strings. They may hold anything but line feeds, which separate them in an environment variable.
+type texts struct{ to *[]string }
+
+func (v texts) separator() string { return "\n" }
+func (v texts) Type() string      { return "texts" }
+func (v texts) String() string    { return strings.Join(*v.to, " ") }
+
+func (v texts) Set(value string) error {
+	*v.to = strings.Split(strings.Trim(value, "\n"), "\n")
 	return nil
 }

@@ -1,161 +1,97 @@
-// Package corpus reads text files, line by line or document by document.
+// Package corpus reads documents from text files of many kinds: several files, folders and patterns, compressed or not,
+// in UTF-8 or another encoding, as plain text or as JSON lines.
 //
-// A file is mapped into memory, so its size does not matter, and lines are slices of it: they are valid until the
-// corpus is closed. Lines end as in Python's text mode, with a line feed, a carriage return or both, and are numbered
-// from 1. A document is a run of non-blank lines, its sentences; blank lines separate documents.
+// A [Corpus] is cut into blocks, each of whole documents of one file. [Corpus.Blocks] finds the blocks one after another,
+// which takes little time; a [Reader] in each goroutine divides blocks into documents, decodes and checks them. A block
+// says where it starts, and reading can begin at any such [Position]: at once in a plain file, and after reading over what
+// precedes it in a compressed one. Of a file, only the blocks that are in use are in memory.
 //
-// Text must be UTF-8, with or without a byte order mark. It is checked as it is read: the first bad line ends the
-// iteration with an [EncodingError], which names the file, line, column and byte.
+// Lines end as in Python's text mode, with a line feed, a carriage return or both. A document is a line, or a run of
+// lines that are not blank ([Division]); the end of a file ends a document. Lines and documents are numbered from 1,
+// documents on from file to file.
 package corpus
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"iter"
-	"strings"
-	"unicode/utf8"
-	"unsafe"
 
 	"uer/internal/console"
-	"uer/internal/durable"
 )
 
-// Corpus is a text file in UTF-8, mapped into memory. It is safe for concurrent use.
+// Division says how text is divided into documents.
+type Division int
+
+// The divisions. In JSON lines, each line is a document, and Division does not matter.
+const (
+	ByLine      Division = iota // each line that is not blank is a document
+	ByBlankLine                 // a document is a run of lines, its sentences; blank lines separate documents
+)
+
+// Options say where a text is, and how it is stored.
+type Options struct {
+	Paths     []string // files, folders, patterns such as wiki/*.gz, and "-" for standard input
+	Encoding  string   // of files without a byte order mark; "" for UTF-8
+	TextField string   // the field of JSON lines that holds the text; "" if only files named .jsonl or .ndjson are JSON lines
+	SkipBad   bool     // leave out and count lines that are not in the encoding or not JSON, instead of failing
+}
+
+// Corpus is a list of files. It is safe for concurrent use.
 type Corpus struct {
-	Path    string
-	Size    int // bytes
-	mapping *durable.Mapping
+	Files []*File
+	Size  int // bytes of all files as they are stored
+
+	options Options
 }
 
-// Line is a line without its line ending.
-type Line struct {
-	Number int    // from 1
-	End    int    // offset in the file of the byte after the line, including its ending
-	Text   string // valid until the corpus is closed
+// Position is a place in a corpus between two documents.
+type Position struct {
+	File     int // index in Corpus.Files
+	Offset   int // bytes of the file's text, uncompressed, and in UTF-8 if it is stored in UTF-16
+	Line     int // number of the next line in the file
+	Document int // number of the next document in the corpus; with ByLine, blank lines count
 }
 
-// Document is a run of sentences, each of them a line that is not blank.
-type Document struct {
-	Number    int      // from 1
-	Line      int      // number of the first line
-	End       int      // offset in the file of the byte after the last line
-	Sentences []string // valid until the corpus is closed
-}
+// Start is where a corpus starts.
+var Start = Position{Line: 1, Document: 1}
 
-// An EncodingError reports where a file is not UTF-8.
-type EncodingError struct {
-	Path         string
-	Line, Column int // from 1; the column counts bytes
-	Byte         byte
-}
-
-func (e *EncodingError) Error() string {
-	return fmt.Sprintf("%s:%d: not UTF-8: byte 0x%02x at column %d", e.Path, e.Line, e.Byte, e.Column)
-}
-
-// Open maps the file at path.
-func Open(path string) (*Corpus, error) {
-	mapping, err := durable.Map(path)
+// Open finds the files and looks at them. It fails if there is none or one cannot be read, and if the format of one is known but
+// not supported. Standard input and other pipes are copied to a temporary file without a name first, so that their size is
+// known and reading can begin at any position.
+func Open(options Options) (*Corpus, error) {
+	encoding, err := findEncoding(options.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	return &Corpus{path, len(mapping.Bytes), mapping}, nil
-}
-
-// Close unmaps the file. Its text must not be used afterwards.
-func (c *Corpus) Close() error { return c.mapping.Close() }
-
-// Lines yields the lines of the file, without a byte order mark at its start. A line ends with "\n", "\r\n" or "\r";
-// the last line may lack an ending. The first line that is not UTF-8 yields an [EncodingError] and ends the iteration.
-func (c *Corpus) Lines() iter.Seq2[Line, error] {
-	return func(yield func(Line, error) bool) {
-		data := c.mapping.Bytes
-		ends := lineEnds{data: data, feed: -1, carriage: -1}
-		for number, start := 1, 0; start < len(data); number++ {
-			end, next := ends.after(start)
-			line := Line{number, next, unsafe.String(&data[start], end-start)}
-			start = next
-			if !utf8.ValidString(line.Text) {
-				yield(Line{}, c.encodingError(line))
-				return
-			}
-			if number == 1 {
-				line.Text = strings.TrimPrefix(line.Text, "\ufeff")
-			}
-			if !yield(line, nil) {
-				return
-			}
+	paths, err := expand(options.Paths)
+	if err != nil {
+		return nil, err
+	}
+	c := &Corpus{options: options}
+	for _, path := range paths {
+		file, err := openFile(path, encoding, options)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
 		}
+		file.before = c.Size
+		c.Files = append(c.Files, file)
+		c.Size += file.Size
 	}
+	return c, nil
 }
 
-func (c *Corpus) encodingError(line Line) error {
-	text := line.Text
-	for {
-		r, size := utf8.DecodeRuneInString(text)
-		if r == utf8.RuneError && size == 1 {
-			break
-		}
-		text = text[size:]
+// Close removes the copies of pipes.
+func (c *Corpus) Close() error {
+	var errs []error
+	for _, file := range c.Files {
+		errs = append(errs, file.close())
 	}
-	err := &EncodingError{c.Path, line.Number, len(line.Text) - len(text) + 1, text[0]}
-	return console.Hint(err, "convert the file, for instance with iconv -f GB18030 -t UTF-8")
+	return errors.Join(errs...)
 }
 
-// Documents yields the documents of a file with one sentence per line and blank lines, empty or only white space,
-// between documents. Errors are those of Lines.
-func (c *Corpus) Documents() iter.Seq2[Document, error] {
-	return func(yield func(Document, error) bool) {
-		document := Document{Number: 1}
-		for line, err := range c.Lines() {
-			if err != nil {
-				yield(Document{}, err)
-				return
-			}
-			if strings.TrimSpace(line.Text) != "" {
-				if document.Sentences == nil {
-					document.Line = line.Number
-				}
-				document.Sentences = append(document.Sentences, line.Text)
-				document.End = line.End
-			} else if document.Sentences != nil {
-				if !yield(document, nil) {
-					return
-				}
-				document = Document{Number: document.Number + 1}
-			}
-		}
-		if document.Sentences != nil {
-			yield(document, nil)
-		}
+// Name is the path of the only file, or how many there are.
+func (c *Corpus) Name() string {
+	if len(c.Files) == 1 {
+		return c.Files[0].Path
 	}
-}
-
-// lineEnds finds line endings from front to back, looking at each byte at most twice.
-type lineEnds struct {
-	data           []byte
-	feed, carriage int // index of the next "\n" and "\r", len(data) if there is none
-}
-
-// after returns where the text of the line that begins at start ends, and where the next line begins.
-func (l *lineEnds) after(start int) (end, next int) {
-	if l.feed < start {
-		l.feed = l.index(start, '\n')
-	}
-	if l.carriage < start {
-		l.carriage = l.index(start, '\r')
-	}
-	end = min(l.feed, l.carriage)
-	next = end + 1
-	if l.feed == next {
-		next++ // "\r\n"
-	}
-	return end, min(next, len(l.data))
-}
-
-func (l *lineEnds) index(start int, b byte) int {
-	if i := bytes.IndexByte(l.data[start:], b); i >= 0 {
-		return start + i
-	}
-	return len(l.data)
+	return fmt.Sprintf("%s files", console.Count(len(c.Files)))
 }

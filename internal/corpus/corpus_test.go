@@ -6,8 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -15,16 +13,27 @@ import (
 	"pgregory.net/rapid"
 
 	"uer/internal/console"
-	"uer/internal/durable"
 )
 
-func open(t testing.TB, text string) *Corpus {
+// place is a document without the path of its file.
+type place struct {
+	Number, Line int
+	Sentences    []string
+}
+
+// write makes a file of a folder of its own.
+func write(t testing.TB, name, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "corpus.txt")
+	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := Open(path)
+	return path
+}
+
+func open(t testing.TB, options Options) *Corpus {
+	t.Helper()
+	c, err := Open(options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,49 +41,84 @@ func open(t testing.TB, text string) *Corpus {
 	return c
 }
 
-func lines(t testing.TB, c *Corpus) []Line {
+func openText(t testing.TB, text string) *Corpus {
 	t.Helper()
-	lines := []Line{}
-	for line, err := range c.Lines() {
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines = append(lines, line)
-	}
-	return lines
+	return open(t, Options{Paths: []string{write(t, "corpus.txt", text)}})
 }
 
-func documents(t testing.TB, c *Corpus) []Document {
+// read collects the documents in blocks of some size, and checks that the blocks follow each other.
+func read(t interface {
+	Helper()
+	Fatalf(string, ...any)
+}, c *Corpus, division Division, size int, from Position) (all []place, blocks []Block, err error) {
 	t.Helper()
-	documents := []Document{}
-	for document, err := range c.Documents() {
+	all = []place{}
+	reader := c.NewReader()
+	at, stored := from, 0
+	for block, err := range c.Blocks(division, size, from) {
 		if err != nil {
-			t.Fatal(err)
+			return all, blocks, err
 		}
-		documents = append(documents, document)
+		if block.Start.File != at.File {
+			at.File, at.Offset, at.Line = block.Start.File, 0, 1
+		}
+		if block.Start != at || block.Stored < stored || block.Stored > c.Size {
+			t.Fatalf("block %+v follows %+v and %d of %d bytes", block.Start, at, stored, c.Size)
+		}
+		at, stored = block.End, block.Stored
+		blocks = append(blocks, block)
+		for document, err := range reader.Documents(block) {
+			if err != nil {
+				return all, blocks, err
+			}
+			all = append(all, copyOf(document))
+		}
 	}
-	return documents
+	if stored != c.Size && err == nil && len(blocks) > 0 && blocks[len(blocks)-1].File.plain() {
+		t.Fatalf("%d of %d bytes read", stored, c.Size)
+	}
+	return all, blocks, nil
+}
+
+// copyOf stays valid.
+func copyOf(d Document) place {
+	sentences := make([]string, len(d.Sentences))
+	for i, sentence := range d.Sentences {
+		sentences[i] = strings.Clone(sentence)
+	}
+	return place{d.Number, d.Line, sentences}
+}
+
+func mustRead(t testing.TB, c *Corpus, division Division, size int) []place {
+	t.Helper()
+	all, _, err := read(t, c, division, size, Start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }
 
 func TestLines(t *testing.T) {
 	for _, c := range []struct {
 		text string
-		want []Line
+		want []place
 	}{
-		{"", []Line{}},
-		{"one", []Line{{1, 3, "one"}}},
-		{"one\n", []Line{{1, 4, "one"}}},
-		{"one\n\ntwo", []Line{{1, 4, "one"}, {2, 5, ""}, {3, 8, "two"}}},
-		{"one\r\ntwo\r\n", []Line{{1, 5, "one"}, {2, 10, "two"}}},
-		{"one\rtwo\r", []Line{{1, 4, "one"}, {2, 8, "two"}}},
-		{"\r\r\n\n\r", []Line{{1, 1, ""}, {2, 3, ""}, {3, 4, ""}, {4, 5, ""}}},
-		{"a\n\rb", []Line{{1, 2, "a"}, {2, 3, ""}, {3, 4, "b"}}},
-		{"今\u2028天\n", []Line{{1, 10, "今\u2028天"}}},
-		{"\ufeff今\n\ufeff天", []Line{{1, 7, "今"}, {2, 13, "\ufeff天"}}},
-		{"a\x00b\n", []Line{{1, 4, "a\x00b"}}},
+		{"", []place{}},
+		{"one", []place{{1, 1, []string{"one"}}}},
+		{"one\n", []place{{1, 1, []string{"one"}}}},
+		{"one\n\ntwo", []place{{1, 1, []string{"one"}}, {3, 3, []string{"two"}}}},
+		{"one\r\ntwo\r\n", []place{{1, 1, []string{"one"}}, {2, 2, []string{"two"}}}},
+		{"one\rtwo\r", []place{{1, 1, []string{"one"}}, {2, 2, []string{"two"}}}},
+		{"\r\r\n\n\ra", []place{{5, 5, []string{"a"}}}},
+		{"a\n\rb", []place{{1, 1, []string{"a"}}, {3, 3, []string{"b"}}}},
+		{"今\u2028天\n", []place{{1, 1, []string{"今\u2028天"}}}},
+		{"\ufeff今\n\ufeff天", []place{{1, 1, []string{"今"}}, {2, 2, []string{"\ufeff天"}}}},
+		{"a\x00b\n", []place{{1, 1, []string{"a\x00b"}}}},
 	} {
-		if got := lines(t, open(t, c.text)); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("lines of %q\n got %+v\nwant %+v", c.text, got, c.want)
+		for size := 1; size < 12; size++ {
+			if got := mustRead(t, openText(t, c.text), ByLine, size); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("lines of %q in blocks of %d\n got %+v\nwant %+v", c.text, size, got, c.want)
+			}
 		}
 	}
 }
@@ -82,17 +126,19 @@ func TestLines(t *testing.T) {
 func TestDocuments(t *testing.T) {
 	for _, c := range []struct {
 		text string
-		want []Document
+		want []place
 	}{
-		{"", []Document{}},
-		{"\n \n\t\n", []Document{}},
-		{"a", []Document{{1, 1, 1, []string{"a"}}}},
-		{"a\nb\n\nc\n", []Document{{1, 1, 4, []string{"a", "b"}}, {2, 4, 7, []string{"c"}}}},
-		{"\n\na\n \u3000\n\nb", []Document{{1, 3, 4, []string{"a"}}, {2, 6, 11, []string{"b"}}}},
-		{"a\r\n\r\nb\r\n\r\n", []Document{{1, 1, 3, []string{"a"}}, {2, 3, 8, []string{"b"}}}},
+		{"", []place{}},
+		{"\n \n\t\n", []place{}},
+		{"a", []place{{1, 1, []string{"a"}}}},
+		{"a\nb\n\nc\n", []place{{1, 1, []string{"a", "b"}}, {2, 4, []string{"c"}}}},
+		{"\n\na\n \u3000\n\nb", []place{{1, 3, []string{"a"}}, {2, 6, []string{"b"}}}},
+		{"a\r\n\r\nb\r\n\r\n", []place{{1, 1, []string{"a"}}, {2, 3, []string{"b"}}}},
 	} {
-		if got := documents(t, open(t, c.text)); !reflect.DeepEqual(got, c.want) {
-			t.Errorf("documents of %q\n got %+v\nwant %+v", c.text, got, c.want)
+		for size := 1; size < 20; size++ {
+			if got := mustRead(t, openText(t, c.text), ByBlankLine, size); !reflect.DeepEqual(got, c.want) {
+				t.Errorf("documents of %q in blocks of %d\n got %+v\nwant %+v", c.text, size, got, c.want)
+			}
 		}
 	}
 }
@@ -102,61 +148,83 @@ func TestInvalidUTF8(t *testing.T) {
 		text string
 		want EncodingError
 	}{
-		{"ok\nok\nab\xffc\n", EncodingError{"", 3, 3, 0xff}},
-		{"今天\xe5\n", EncodingError{"", 1, 7, 0xe5}},
-		{"a\r\rb\xc0\xaf", EncodingError{"", 3, 2, 0xc0}},
-		{"\ufeff\xed\xa0\x80", EncodingError{"", 1, 4, 0xed}},
-		{"\ufffd\x80", EncodingError{"", 1, 4, 0x80}},
+		{"ok\nok\nab\xffc\n", EncodingError{"", 3, 3, 0xff, "utf-8"}},
+		{"今天\xe5\n", EncodingError{"", 1, 7, 0xe5, "utf-8"}},
+		{"a\r\rb\xc0\xaf", EncodingError{"", 3, 2, 0xc0, "utf-8"}},
+		{"\ufeff\xed\xa0\x80", EncodingError{"", 1, 4, 0xed, "utf-8"}},
+		{"\ufffd\x80", EncodingError{"", 1, 4, 0x80, "utf-8"}},
 	} {
-		corpus := open(t, c.text)
+		corpus := openText(t, c.text)
 		want := c.want
-		want.Path = corpus.Path
-		read := 0
-		for line, err := range corpus.Lines() {
+		want.Path = corpus.Name()
+		for _, division := range []Division{ByLine, ByBlankLine} {
+			_, _, err := read(t, corpus, division, 100, Start)
 			var got *EncodingError
-			if err == nil {
-				read++
-			} else if !errors.As(err, &got) || *got != want || line != (Line{}) {
-				t.Errorf("%q: line %+v, error %v, want %v", c.text, line, err, want)
+			if !errors.As(err, &got) || *got != want {
+				t.Errorf("%q: error %v, want %v", c.text, err, &want)
 			}
-		}
-		if read != want.Line-1 {
-			t.Errorf("%q: %d lines read before the error, want %d", c.text, read, want.Line-1)
-		}
-		for _, err := range corpus.Documents() {
 			var report bytes.Buffer
-			if console.Report(&report, err); err != nil && !strings.Contains(report.String(), "iconv") {
+			if console.Report(&report, err); !strings.Contains(report.String(), "hint: ") {
 				t.Errorf("%q: no hint in %s", c.text, report.String())
 			}
 		}
 	}
 	const message = "c.txt:3: not UTF-8: byte 0xff at column 7"
-	if got := (&EncodingError{"c.txt", 3, 7, 0xff}).Error(); got != message {
+	if got := (&EncodingError{"c.txt", 3, 7, 0xff, "utf-8"}).Error(); got != message {
 		t.Errorf("error %q, want %q", got, message)
 	}
 }
 
 func TestOpenRefuses(t *testing.T) {
 	folder := t.TempDir()
-	for _, path := range []string{folder, filepath.Join(folder, "absent.txt")} {
-		if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
+	for _, path := range []string{folder, filepath.Join(folder, "absent.txt"), filepath.Join(folder, "*.txt")} {
+		if _, err := Open(Options{Paths: []string{path}}); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("opening %s: error %v", path, err)
 		}
 	}
 }
 
 func TestReadingStopsEarly(t *testing.T) {
-	c := open(t, "a\n\nb\n\nc\n")
-	for range c.Lines() {
-		break
-	}
-	for range c.Documents() {
+	c := openText(t, "a\n\nb\n\nc\n")
+	for block := range c.Blocks(ByLine, 1, Start) {
+		for range c.NewReader().Documents(block) {
+			break
+		}
 		break
 	}
 }
 
-func TestLinesAndDocumentsHoldTheWholeText(t *testing.T) {
-	end := regexp.MustCompile(`\r\n|\r|\n`)
+// reference divides text as the package promises, in the simplest way.
+func reference(text string, division Division) (all []place) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
+	all, run, number := []place{}, place{}, 1
+	end := func() {
+		if run.Sentences != nil {
+			all = append(all, run)
+			number++
+		}
+		run = place{}
+	}
+	for i, line := range strings.Split(text, "\n") {
+		switch blank := strings.TrimSpace(line) == ""; {
+		case division == ByLine && !blank:
+			all = append(all, place{i + 1, i + 1, []string{line}})
+		case blank:
+			end()
+		default:
+			if run.Sentences == nil {
+				run = place{number, i + 1, nil}
+			}
+			run.Sentences = append(run.Sentences, line)
+		}
+	}
+	end()
+	return all
+}
+
+// Wherever blocks are cut, and wherever reading begins, the documents are the same.
+func TestBlocks(t *testing.T) {
 	text := rapid.StringOf(rapid.SampledFrom([]rune("ab今 \u3000\n\n\n\r\r")))
 	folder := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
@@ -165,106 +233,90 @@ func TestLinesAndDocumentsHoldTheWholeText(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		c, err := Open(path)
+		c, err := Open(Options{Paths: []string{path}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		var got, sentences, inDocuments []string
-		for line, err := range c.Lines() {
-			if err != nil || line.Number != len(got)+1 {
-				t.Fatalf("line %+v, error %v", line, err)
-			}
-			got = append(got, line.Text)
-			if strings.TrimSpace(line.Text) != "" {
-				sentences = append(sentences, line.Text)
-			}
+		division := rapid.SampledFrom([]Division{ByLine, ByBlankLine}).Draw(t, "division")
+		want := reference(text, division)
+		got, blocks, err := read(t, c, division, rapid.IntRange(1, 30).Draw(t, "size"), Start)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Fatalf("documents %+v, error %v, want %+v", got, err, want)
 		}
-		want := end.Split(text, -1)
-		if last := len(want) - 1; want[last] == "" {
-			want = want[:last]
+		if len(blocks) == 0 {
+			return
 		}
-		if strings.Join(got, "\n") != strings.Join(want, "\n") || len(got) != len(want) {
-			t.Fatalf("lines %q, want %q", got, want)
+		from := rapid.SampledFrom(blocks).Draw(t, "block").Start
+		rest, _, err := read(t, c, division, rapid.IntRange(1, 30).Draw(t, "another size"), from)
+		for len(want) > 0 && want[0].Number < from.Document {
+			want = want[1:]
 		}
-		for document, err := range c.Documents() {
-			if err != nil || want[document.Line-1] != document.Sentences[0] {
-				t.Fatalf("document %+v, error %v", document, err)
-			}
-			inDocuments = append(inDocuments, document.Sentences...)
-		}
-		if strings.Join(inDocuments, "\n") != strings.Join(sentences, "\n") {
-			t.Fatalf("sentences %q, want %q", inDocuments, sentences)
+		if err != nil || !reflect.DeepEqual(rest, want) {
+			t.Fatalf("from %+v: documents %+v, error %v, want %+v", from, rest, err, want)
 		}
 	})
 }
 
-// FuzzCorpus reads whatever a file holds, and compares the lines with the file and the documents with the lines.
+// FuzzCorpus reads whatever a file holds.
 func FuzzCorpus(f *testing.F) {
 	for _, seed := range []string{"", "a\n\nb\r\nc\rd", "\ufeff今\n \u3000\n天", "\r\r\n\n\r", "a\xff\n", "\ufeff", "\xef\xbb"} {
-		f.Add([]byte(seed))
+		f.Add([]byte(seed), 7)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c := &Corpus{Path: "fuzz", Size: len(data), mapping: &durable.Mapping{Bytes: data}}
-		var sentences []string
-		number, end := 0, 0
-		var failure error
-		for line, err := range c.Lines() {
-			if failure = err; err != nil {
-				break
-			}
-			number++
-			if line.Number != number || line.End <= end || line.End > len(data) {
-				t.Fatalf("line %+v after line %d, which ends at byte %d of %d", line, number-1, end, len(data))
-			}
-			want := strings.TrimRight(string(data[end:line.End]), "\r\n")
-			if number == 1 {
-				want = strings.TrimPrefix(want, "\ufeff")
-			}
-			if line.Text != want {
-				t.Fatalf("line %d is %q, want %q", number, line.Text, want)
-			}
-			end = line.End
-			if strings.TrimSpace(line.Text) != "" {
-				sentences = append(sentences, line.Text)
-			}
+	folder := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte, size int) {
+		if size < 1 || size > 1<<16 {
+			return
 		}
-		if (failure == nil) != utf8.Valid(data) || failure == nil && end != len(data) {
-			t.Fatalf("reading ends at byte %d of %d with error %v", end, len(data), failure)
+		path := filepath.Join(folder, "text")
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
 		}
-		var inDocuments []string
-		for document, err := range c.Documents() {
-			if err != nil {
-				if failure == nil || err.Error() != failure.Error() {
-					t.Fatalf("documents: error %v, want %v", err, failure)
-				}
-				return
+		c, err := Open(Options{Paths: []string{path}})
+		if err != nil || !c.Files[0].plain() {
+			return // it looks like another encoding, or like no text
+		}
+		defer c.Close()
+		for _, division := range []Division{ByLine, ByBlankLine} {
+			got, _, err := read(t, c, division, size, Start)
+			if (err == nil) != utf8.Valid(data) {
+				t.Fatalf("error %v", err)
 			}
-			inDocuments = append(inDocuments, document.Sentences...)
-		}
-		if failure != nil || !slices.Equal(inDocuments, sentences) {
-			t.Fatalf("documents hold %q, want %q and then error %v", inDocuments, sentences, failure)
+			if want := reference(string(data), division); err == nil && !reflect.DeepEqual(got, want) {
+				t.Fatalf("documents %+v, want %+v", got, want)
+			}
 		}
 	})
 }
 
-func BenchmarkLines(b *testing.B) {
-	c := open(b, strings.Repeat(strings.Repeat("今天的天气很好，我们去公园散步。", 20)+"\n", 2000))
+func benchmark(b *testing.B, division Division, text string) {
+	c := openText(b, text)
+	reader := c.NewReader()
 	b.SetBytes(int64(c.Size))
+	b.ReportAllocs()
 	for b.Loop() {
-		for _, err := range c.Lines() {
+		for block, err := range c.Blocks(division, 1<<16, Start) {
 			if err != nil {
 				b.Fatal(err)
 			}
+			for _, err := range reader.Documents(block) {
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
 		}
 	}
+}
+
+func BenchmarkLines(b *testing.B) {
+	benchmark(b, ByLine, strings.Repeat(strings.Repeat("今天的天气很好，我们去公园散步。", 20)+"\n", 2000))
+}
+
+func BenchmarkSentences(b *testing.B) {
+	benchmark(b, ByBlankLine, strings.Repeat(strings.Repeat("今天的天气很好，我们去公园散步。\n", 20)+"\n", 2000))
 }
 
 // BenchmarkCarriageReturns has no "\n" at all: the search for one must not be repeated for every line.
 func BenchmarkCarriageReturns(b *testing.B) {
-	c := open(b, strings.Repeat("今天\r", 100000))
-	b.SetBytes(int64(c.Size))
-	for b.Loop() {
-		lines(b, c)
-	}
+	benchmark(b, ByLine, strings.Repeat("今天\r", 100000))
 }

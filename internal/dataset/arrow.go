@@ -102,7 +102,7 @@ func (f *arrowFile) wrong(err error) error {
 func schemaKeys(footer *flatbuffer) (*properties, error) {
 	schema := footer.table(footer.root(), 1)
 	first, count := footer.vector(schema, 2, 4)
-	keys := &properties{values: map[string]string{}}
+	keys := &properties{values: map[string]string{}, read: map[string]bool{}}
 	const maxKeys = 100
 	if count > maxKeys {
 		return nil, fmt.Errorf("%d keys in its metadata", count)

@@ -94,12 +94,14 @@ func drawMetadata(t *rapid.T) Metadata {
 		SequenceLength:   rapid.IntRange(1, 20).Draw(t, "seq_length"),
 		VocabularySize:   rapid.SampledFrom([]int{1, 300, 65536, 65537, 1 << 30}).Draw(t, "vocabulary"),
 		VocabularySHA256: "0123",
-		Tokenizer:        "bert",
+		Tokenizer:        TokenizerMade{"bert", "--do_lower_case true", "unk 1"},
 		Seed:             rapid.Int64().Draw(t, "seed"),
-		Totals:           Totals{Documents: 3, Tokens: 1 << 40, Unknown: 5},
+		Made:             []Setting{{"a", "1"}, {"corpus", "[{\"bytes\":1}]"}},
+		Totals: Totals{Documents: 3, Tokens: 1 << 40, Unknown: 5, Text: 9, Cut: 2, Empty: 1, Skipped: 3, BadLines: 4, DuplicateShare: 0.25,
+			UnknownWords: []string{"火星", "<a>"}, Warnings: []string{"5.0 % is \"unknown\""}},
 	}
 	if task.ByName[m.Target].Output {
-		m.TargetSequenceLength, m.TargetTokenizer, m.TargetVocabularySHA256 = 4, "char", "4567"
+		m.TargetSequenceLength, m.TargetTokenizer, m.TargetVocabularySHA256 = 4, TokenizerMade{Name: "char"}, "4567"
 	}
 	m.Dynamic = task.ByName[m.Target].Masked && rapid.Bool().Draw(t, "dynamic")
 	return m
@@ -111,7 +113,7 @@ func TestRoundTrip(t *testing.T) {
 		instances := rapid.SliceOfN(rapid.Custom(func(rt *rapid.T) task.Instance { return drawInstance(rt, &m) }), 1, 10).Draw(rt, "instances")
 		d := openDataset(t, writeDataset(t, m, instances))
 		m.Instances = int64(len(instances))
-		if d.Metadata != m || d.Foreign {
+		if !reflect.DeepEqual(d.Metadata, m) || d.Foreign {
 			rt.Fatalf("metadata %+v, want %+v", d.Metadata, m)
 		}
 		var x task.Instance
@@ -128,7 +130,7 @@ func TestRoundTrip(t *testing.T) {
 
 // mlmMetadata describes the datasets that most tests use.
 func mlmMetadata() Metadata {
-	return Metadata{Target: "mlm", SequenceLength: 8, Tokenizer: "bert", VocabularySize: 1000, VocabularySHA256: strings.Repeat("ab", 32), Seed: 7,
+	return Metadata{Target: "mlm", SequenceLength: 8, Tokenizer: TokenizerMade{Name: "bert"}, VocabularySize: 1000, VocabularySHA256: strings.Repeat("ab", 32), Seed: 7,
 		Totals: Totals{Documents: 2, Tokens: 50, Unknown: 1}}
 }
 
@@ -212,7 +214,7 @@ func TestKeptFile(t *testing.T) {
 	d := openDataset(t, "testdata/format1.arrow")
 	want := mlmMetadata()
 	want.Instances = 20
-	if d.Metadata != want {
+	if !reflect.DeepEqual(d.Metadata, want) {
 		t.Errorf("metadata %+v, want %+v", d.Metadata, want)
 	}
 	var x task.Instance
@@ -300,7 +302,7 @@ func TestChecks(t *testing.T) {
 	if err := d.CheckTarget("lm"); err == nil || err.Error() != "testdata/format1.arrow was made for --target mlm, not lm" {
 		t.Error(err)
 	}
-	vocabulary, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"))
+	vocabulary, err := vocab.Parse("v", []byte("[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n"), vocab.Special{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,5 +354,107 @@ func TestReadingAllocatesNothing(t *testing.T) {
 	}
 	if reflect.DeepEqual(x, task.Instance{}) {
 		t.Error("nothing was read")
+	}
+}
+
+// Rows made apart give the file that appending the instances one by one gives, wherever record batches begin.
+func TestRowsMakeTheSameFile(t *testing.T) {
+	for _, m := range []Metadata{mlmMetadata(), {Target: "cls", SequenceLength: 8, VocabularySize: 1 << 20}} {
+		list := mlmInstances(3*batchInstances + 7)
+		if m.Target == "cls" {
+			for i := range list {
+				list[i].Masks, list[i].Label = nil, int32(i)
+			}
+		}
+		want, err := os.ReadFile(writeDataset(t, m, list))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, size := range []int{1, 1000, batchInstances, len(list)} {
+			path := filepath.Join(t.TempDir(), "d")
+			w, err := Create(path, m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := w.NewRows()
+			for part := range slices.Chunk(list, size) {
+				rows.Reset()
+				for _, x := range part {
+					if err := rows.Append(x); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := w.Write(rows); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(m.Totals); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%s in portions of %d: another file; error %v", m.Target, size, err)
+			}
+		}
+	}
+}
+
+// The copies of two datasets are the dataset of all their instances.
+func TestCopy(t *testing.T) {
+	m, list := mlmMetadata(), mlmInstances(2*batchInstances+100)
+	want, err := os.ReadFile(writeDataset(t, m, list))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "d")
+	w, err := Create(path, m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range [][]task.Instance{list[:batchInstances+1], list[batchInstances+1:]} {
+		if err := w.Copy(writeDataset(t, m, part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := m
+	other.Seed++
+	if err := w.Copy(writeDataset(t, other, list)); err == nil || !strings.Contains(err.Error(), "other settings") {
+		t.Errorf("copy of another dataset: error %v", err)
+	}
+	if err := w.Copy("testdata/mlm_static.pt"); err == nil {
+		t.Error("a file of UER-py was copied")
+	}
+	if err := w.Close(m.Totals); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("another file; error %v", err)
+	}
+}
+
+// Each column says what it holds.
+func TestColumnsAreDescribed(t *testing.T) {
+	for _, target := range task.All {
+		for _, dynamic := range []bool{false, target.Masked} {
+			m := Metadata{Target: target.Name, SequenceLength: 8, VocabularySize: 9, TargetSequenceLength: 8, Dynamic: dynamic}
+			for _, c := range columns(&target, &m) {
+				if c.about == "" {
+					t.Errorf("%s: column %s has no description", target.Name, c.name)
+				}
+			}
+		}
+	}
+}
+
+// What a foreign file has to say is made fit to print.
+func TestForeignTexts(t *testing.T) {
+	p := &properties{values: map[string]string{"warnings": `["a\u001b[31m\n", "` + strings.Repeat("长", 1000) + `"]`}, read: map[string]bool{}}
+	if got := p.texts("warnings"); len(got) != 2 || got[0] != "a [31m " || len(got[1]) > 1010 {
+		t.Errorf("%q", got)
+	}
+	for _, bad := range []string{"", "{}", "[1]"} {
+		p := &properties{values: map[string]string{"warnings": bad}, read: map[string]bool{}}
+		if p.texts("warnings"); p.err == nil {
+			t.Errorf("%q is a list of texts", bad)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -12,13 +13,14 @@ import (
 	"uer/internal/task"
 )
 
-// column is one column of the file: how a field of an instance is written and read, and the values of the record batch
-// that is being written.
+// column is one column of the file: how a field of an instance is written and read, and the values of the rows on their
+// way to the file.
 type column struct {
 	name   string
-	list   bool // a list of ids or positions per instance; else one int32
-	paired bool // its lists are as long as those of the column before
-	width  int  // bytes of a number
+	about  string // what it holds, for those who read the file
+	list   bool   // a list of ids or positions per instance; else one int32
+	paired bool   // its lists are as long as those of the column before
+	width  int    // bytes of a number
 
 	append func(c *column, x *task.Instance) error
 	read   func(c *column, v view, row int, x *task.Instance) // into an instance whose lists are empty
@@ -45,7 +47,51 @@ func columns(t *task.Task, m *Metadata) []*column {
 	if t.Output {
 		all = append(all, ids("output", width, func(x *task.Instance) *[]int32 { return &x.Output }))
 	}
+	for _, c := range all {
+		c.about = about(t, m, c.name)
+	}
 	return all
+}
+
+// about says what a column of a dataset of a target holds.
+func about(t *task.Task, m *Metadata, name string) string {
+	switch name {
+	case "tokens":
+		text := "ids of the tokens; the inputs are"
+		if t.Before > 0 {
+			text += " those after the first"
+		} else {
+			text += " those"
+		}
+		if t.After.Max > 0 {
+			text += " up to the last of ends; the tokens around them are only predicted"
+		} else {
+			text += " up to the last of ends"
+		}
+		if t.Masked && m.Dynamic {
+			text += "; masks are drawn during training"
+		} else if t.Masked {
+			text += "; hidden ones are replaced already"
+		}
+		return text
+	case "ends":
+		return "number of inputs up to the end of each segment"
+	case "target_positions":
+		return "indices in tokens of the hidden tokens, in ascending order"
+	case "target_ids":
+		return "the original ids of the hidden tokens"
+	case "label":
+		switch t.Name {
+		case "bert":
+			return "1 if the second segment comes from another document, else 0"
+		case "albert":
+			return "1 if the two segments are swapped, else 0"
+		}
+		return "class of the text, from 0"
+	case "output":
+		return "ids of the second text, from [CLS] on"
+	}
+	return ""
 }
 
 // ids is the column of a list of an instance.
@@ -108,18 +154,48 @@ func listWidth(m *Metadata) int {
 
 // appendList adds one list of numbers.
 func (c *column) appendList(numbers []int32) error {
-	if len(c.values)/c.width+len(numbers) > math.MaxInt32 {
-		return fmt.Errorf("column %s of a record batch has no room for %d more numbers", c.name, len(numbers))
+	at := len(c.values)
+	if at/c.width+len(numbers) > math.MaxInt32 {
+		return c.errFull(len(numbers))
 	}
-	for _, number := range numbers {
-		if c.width == 2 {
-			c.values = binary.LittleEndian.AppendUint16(c.values, uint16(number))
-		} else {
-			c.values = binary.LittleEndian.AppendUint32(c.values, uint32(number))
+	c.values = slices.Grow(c.values, len(numbers)*c.width)[:at+len(numbers)*c.width]
+	added := c.values[at:]
+	if c.width == 2 {
+		for i, number := range numbers {
+			binary.LittleEndian.PutUint16(added[2*i:], uint16(number))
+		}
+	} else {
+		for i, number := range numbers {
+			binary.LittleEndian.PutUint32(added[4*i:], uint32(number))
 		}
 	}
 	c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(len(c.values)/c.width))
 	return nil
+}
+
+// appendRows adds the rows from first to last-1 of the same column of other rows.
+func (c *column) appendRows(from *column, first, last int) error {
+	if !c.list {
+		c.values = append(c.values, from.values[first*c.width:last*c.width]...)
+		return nil
+	}
+	start, end := from.offset(first), from.offset(last)
+	before := len(c.values) / c.width
+	if before+end-start > math.MaxInt32 {
+		return c.errFull(end - start)
+	}
+	c.values = append(c.values, from.values[start*c.width:end*c.width]...)
+	for row := first + 1; row <= last; row++ {
+		c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(from.offset(row)-start+before))
+	}
+	return nil
+}
+
+// offset returns the number of numbers before a row.
+func (c *column) offset(row int) int { return int(binary.LittleEndian.Uint32(c.offsets[4*row:])) }
+
+func (c *column) errFull(numbers int) error {
+	return fmt.Errorf("more than a record batch can hold: column %s and %d more numbers", c.name, numbers)
 }
 
 // reset empties the column and keeps its memory.

@@ -122,19 +122,29 @@ func (d *Dataset) CheckLabels(classes int) error {
 // CheckVocabulary returns an error if the dataset was made with another vocabulary than the one read from path. It cannot
 // tell for a file by UER-py.
 func (d *Dataset) CheckVocabulary(vocabulary *vocab.Vocabulary, path string) error {
-	return d.checkVocabulary("vocabulary", "--vocab_path", d.Metadata.VocabularySHA256, vocabulary, path)
+	m := &d.Metadata
+	return d.checkVocabulary("vocabulary", "--", m.VocabularySHA256, m.Tokenizer.SpecialTokens, vocabulary, path)
 }
 
 // CheckTargetVocabulary is CheckVocabulary for the vocabulary of the outputs of seq2seq.
 func (d *Dataset) CheckTargetVocabulary(vocabulary *vocab.Vocabulary, path string) error {
-	return d.checkVocabulary("target vocabulary", "--tgt_vocab_path", d.Metadata.TargetVocabularySHA256, vocabulary, path)
+	m := &d.Metadata
+	return d.checkVocabulary("target vocabulary", "--tgt_", m.TargetVocabularySHA256, m.TargetTokenizer.SpecialTokens, vocabulary, path)
 }
 
-func (d *Dataset) checkVocabulary(kind, flag, digest string, vocabulary *vocab.Vocabulary, path string) error {
-	if digest == "" || digest == vocabulary.SHA256() {
+func (d *Dataset) checkVocabulary(kind, prefix, digest, special string, vocabulary *vocab.Vocabulary, path string) error {
+	if digest == "" {
 		return nil
+	}
+	if digest == vocabulary.SHA256() {
+		if special == "" || special == vocabulary.SpecialTokens() {
+			return nil
+		}
+		return console.Hint(fmt.Errorf("%s was made with other special tokens (%s) than those of %s (%s)",
+			d.Path, special, path, vocabulary.SpecialTokens()),
+			fmt.Sprintf("pass the %sspecial_tokens_map that the dataset was made with, or none if it was made without", prefix))
 	}
 	return console.Hint(fmt.Errorf("%s was made with another %s (SHA-256 %.12s…) than %s (%d tokens, SHA-256 %.12s…)",
 		d.Path, kind, digest, path, vocabulary.Size(), vocabulary.SHA256()),
-		fmt.Sprintf("pass the %s that the dataset was made with, or run uer preprocess again", flag))
+		fmt.Sprintf("pass the %svocab_path that the dataset was made with, or run uer preprocess again", prefix))
 }

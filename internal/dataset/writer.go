@@ -48,9 +48,7 @@ type Writer struct {
 	path     string
 	metadata Metadata
 	task     task.Task
-	columns  []*column
-	rows     int           // in columns
-	current  task.Instance // being appended
+	rows     *Rows // of the record batch that is being filled
 
 	file      *durable.File
 	buffer    *bufio.Writer
@@ -88,7 +86,7 @@ func Create(path string, m Metadata) (*Writer, error) {
 		return nil, hinted(err)
 	}
 	m.Instances = 0 // counted by Append
-	w := &Writer{path: path, metadata: m, task: t, columns: columns(&t, &m), file: file}
+	w := &Writer{path: path, metadata: m, task: t, rows: newRows(t, m), file: file}
 	w.buffer = bufio.NewWriterSize(file, 1<<20)
 	w.sum = &checksummed{to: w.buffer}
 	w.schema = w.describe(m.settings())
@@ -96,15 +94,15 @@ func Create(path string, m Metadata) (*Writer, error) {
 		file.Abort()
 		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
-	w.reset()
 	return w, nil
 }
 
 // describe makes a schema of the columns with the given keys and values.
 func (w *Writer) describe(list []property) *arrow.Schema {
-	fields := make([]arrow.Field, len(w.columns))
-	for i, c := range w.columns {
-		fields[i] = arrow.Field{Name: c.name, Type: c.kind()}
+	fields := make([]arrow.Field, len(w.rows.columns))
+	for i, c := range w.rows.columns {
+		fields[i] = arrow.Field{Name: c.name, Type: c.kind(),
+			Metadata: arrow.NewMetadata([]string{"description"}, []string{c.about})}
 	}
 	keys, values := make([]string, len(list)), make([]string, len(list))
 	for i, p := range list {
@@ -114,25 +112,36 @@ func (w *Writer) describe(list []property) *arrow.Schema {
 	return arrow.NewSchemaWithEndian(fields, &metadata, endian.LittleEndian)
 }
 
-// Append adds a copy of an instance. It refuses one that does not fit the metadata, a programming error that would make
-// the file unreadable.
+// NewRows returns empty rows to be filled and written.
+func (w *Writer) NewRows() *Rows { return newRows(w.task, w.metadata) }
+
+// Append adds a copy of an instance, as Rows.Append does.
 func (w *Writer) Append(x task.Instance) error {
-	w.current = x
-	err := check(&w.task, &w.metadata, &w.current)
-	if id, size, found := x.OutsideID(w.metadata.VocabularySize, w.metadata.VocabularySize); err == nil && found {
-		err = fmt.Errorf("token id %d, outside the vocabulary of %d tokens", id, size)
-	}
-	if err != nil {
+	if err := w.rows.append(x); err != nil {
 		return fmt.Errorf("write %s: instance %d has %w", w.path, w.metadata.Instances, err)
 	}
-	for _, c := range w.columns {
-		if err := c.append(c, &w.current); err != nil {
+	return w.appended(1)
+}
+
+// Write adds copies of the instances in rows that NewRows of this writer made.
+func (w *Writer) Write(rows *Rows) error {
+	for first := 0; first < rows.count; {
+		last := min(rows.count, first+batchInstances-w.rows.count)
+		if err := w.rows.appendRows(rows, first, last); err != nil {
 			return fmt.Errorf("write %s: %w", w.path, err)
 		}
+		if err := w.appended(last - first); err != nil {
+			return err
+		}
+		first = last
 	}
-	w.rows++
-	w.metadata.Instances++
-	if w.rows == batchInstances {
+	return nil
+}
+
+// appended counts instances and writes the record batch once it is full.
+func (w *Writer) appended(count int) error {
+	w.metadata.Instances += int64(count)
+	if w.rows.count == batchInstances {
 		return w.flush()
 	}
 	return nil
@@ -140,26 +149,19 @@ func (w *Writer) Append(x task.Instance) error {
 
 // flush writes the record batch that is being filled.
 func (w *Writer) flush() error {
-	arrays := make([]arrow.Array, len(w.columns))
-	for i, c := range w.columns {
-		arrays[i] = c.array(w.rows)
+	arrays := make([]arrow.Array, len(w.rows.columns))
+	for i, c := range w.rows.columns {
+		arrays[i] = c.array(w.rows.count)
 	}
-	batch := array.NewRecordBatch(w.schema, arrays, int64(w.rows))
+	batch := array.NewRecordBatch(w.schema, arrays, int64(w.rows.count))
 	defer batch.Release()
 	if err := w.arrow.Write(batch); err != nil {
 		return w.writing(err)
 	}
 	w.checksums = fmt.Appendf(w.checksums, "%08x", w.sum.crc)
 	w.sum.crc = 0
-	w.reset()
+	w.rows.Reset()
 	return nil
-}
-
-func (w *Writer) reset() {
-	w.rows = 0
-	for _, c := range w.columns {
-		c.reset()
-	}
 }
 
 // Close completes the file and gives it its name. A dataset without instances is an error. After an error nothing is left
@@ -171,7 +173,7 @@ func (w *Writer) Close(totals Totals) error {
 	if m.Instances == 0 {
 		return fmt.Errorf("write %s: there are no instances", w.path)
 	}
-	if w.rows > 0 {
+	if w.rows.count > 0 {
 		if err := w.flush(); err != nil {
 			return err
 		}

@@ -14,6 +14,7 @@ import (
 type Binding[B, C any] struct {
 	Bind  func(b B, o graph.Op) C
 	adds  func(output int) bool                  // whether it can add to an output; nil if to none
+	all   bool                                   // whether it writes outputs that nothing reads, too
 	saved func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
 }
 
@@ -31,6 +32,12 @@ func (e Entry[O, B, C]) AddsToAll() Entry[O, B, C] { return e.AddsFrom(0) }
 // AddsFrom declares that the binding can add to the outputs from first on.
 func (e Entry[O, B, C]) AddsFrom(first int) Entry[O, B, C] {
 	e.adds = func(output int) bool { return output >= first }
+	return e
+}
+
+// WritesAll declares that the binding writes all outputs, even those that nothing reads.
+func (e Entry[O, B, C]) WritesAll() Entry[O, B, C] {
+	e.all = true
 	return e
 }
 
@@ -85,6 +92,9 @@ func (t *Table[B, C]) CanAdd(o graph.Op, output int) bool {
 	b := t.bindings[reflect.TypeOf(o)]
 	return b.adds != nil && b.adds(output)
 }
+
+// WritesAll reports whether an operation writes outputs that nothing reads, too.
+func (t *Table[B, C]) WritesAll(o graph.Op) bool { return t.bindings[reflect.TypeOf(o)].all }
 
 // SavedSize returns the number of elements that an operation saves for its gradient, at least one.
 func (t *Table[B, C]) SavedSize(o graph.Op, in []graph.Shape) (int, error) {

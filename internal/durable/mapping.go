@@ -43,6 +43,19 @@ func Map(path string) (*Mapping, error) {
 	return &Mapping{Bytes: data}, nil
 }
 
+// Drop says that the bytes from start to end are not needed for now, so that they do not count as memory of the process.
+// They are read again when they are accessed.
+func (m *Mapping) Drop(start, end int) {
+	page := os.Getpagesize()
+	start = start / page * page
+	if end < len(m.Bytes) {
+		end = end / page * page
+	}
+	if start < end {
+		_ = unix.Madvise(m.Bytes[start:end], unix.MADV_DONTNEED) // only advice
+	}
+}
+
 // Close unmaps the file; Bytes must not be used afterwards. A second call does nothing.
 func (m *Mapping) Close() error {
 	if m.Bytes == nil {

@@ -15,25 +15,15 @@ import (
 // Compile differentiates the loss with respect to all trained parameters and returns the program that computes the outputs
 // and the gradients. The loss is the first output of the program.
 func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
-	if b.err != nil {
-		return nil, b.err
-	}
-	if len(b.parameters) == 0 {
-		return nil, errors.New("the graph has no parameters")
+	if err := b.ready(); err != nil {
+		return nil, err
 	}
 	backward := b.operations // the number of the first operation of the backward pass
 	gradients, err := b.differentiate(loss)
 	if err != nil {
 		return nil, err
 	}
-	c := &compiler{
-		program: &Program{Layout: NewLayout(), Inputs: map[string]int{}},
-		value:   map[*Node]int{},
-		outs:    map[*operation][]int{},
-		uses:    map[*Node]int{},
-		into:    map[*Node]int{},
-		copies:  map[*Node][]int{},
-	}
+	c := newCompiler()
 	c.placeLeaves(b)
 	roots := append([]*Node{loss}, outputs...)
 	b.outputs, b.gradients = roots, gradients
@@ -42,15 +32,21 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	if err := c.emit(nodes); err != nil {
 		return nil, err
 	}
-	for _, n := range roots {
-		c.program.Outputs = append(c.program.Outputs, c.value[n])
-	}
+	c.setOutputs(roots)
 	if b.Recompute {
 		c.recompute(b.blocks, backward)
 	}
 	c.emitGuard(c.value[loss])
 	c.dropUnusedInputs()
 	return c.program, b.err
+}
+
+// ready returns an error if there is nothing to compile.
+func (b *Builder) ready() error {
+	if b.err == nil && len(b.parameters) == 0 {
+		return errors.New("the graph has no parameters")
+	}
+	return b.err
 }
 
 // differentiate returns the gradient of the loss for each parameter, nil for those that are not trained.
@@ -87,6 +83,17 @@ type compiler struct {
 	copies  map[*Node][]int      // the values that a node's result is also copied to
 	numbers []int                // the operation of each instruction, None for a copy
 	started []bool               // for each value, whether a term was written to it: the next ones are added
+}
+
+func newCompiler() *compiler {
+	return &compiler{
+		program: &Program{Layout: NewLayout(), Inputs: map[string]int{}},
+		value:   map[*Node]int{},
+		outs:    map[*operation][]int{},
+		uses:    map[*Node]int{},
+		into:    map[*Node]int{},
+		copies:  map[*Node][]int{},
+	}
 }
 
 func (c *compiler) add(v Value) int {
@@ -269,6 +276,13 @@ func (c *compiler) emitOther(n *Node) error {
 		return fmt.Errorf("no instruction for Gorgonia's operation %v", n.Op())
 	}
 	return nil
+}
+
+// setOutputs makes the values of nodes the outputs of the program.
+func (c *compiler) setOutputs(nodes []*Node) {
+	for _, n := range nodes {
+		c.program.Outputs = append(c.program.Outputs, c.value[n])
+	}
 }
 
 // emitGuard makes a loss that is not finite stop all later updates.

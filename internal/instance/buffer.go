@@ -1,138 +1,149 @@
 package instance
 
 import (
-	"context"
-	"fmt"
-	"iter"
+	"errors"
+	"math"
 	"slices"
+	"sync"
 
 	"uer/internal/console"
 	"uer/internal/corpus"
 )
 
-// shareSize is the number of buffered documents that a worker builds at a time.
-const shareSize = 64
+// shareSize is the number of buffered tokens that a worker builds at a time.
+const shareSize = 1 << 14
 
-// buffered reads documents into a buffer and builds each of them with all others of the buffer at hand.
-func (b *builder) buffered(ctx context.Context) error {
-	next, stop := iter.Pull2(b.documents())
-	defer stop()
-	var ahead []corpus.Document
-	for start, pieces := 0, 0; ; {
-		texts, rest, err := fill(ahead, b.settings.DocumentsBufferSize, next)
-		if err != nil || len(texts) == 0 {
-			return err
-		}
-		ahead = rest
-		last := texts[len(texts)-1]
-		if b.recipe.needsOthers && last.Number == 1 {
-			return b.errSingleDocument(last)
-		}
-		documents, err := b.tokenize(ctx, texts)
-		if err != nil {
-			return err
-		}
-		b.statistics.Documents += int64(len(documents))
-		if b.recipe.needsOthers && b.statistics.Documents == 1 && len(ahead) == 0 {
-			return b.errSingleDocument(last)
-		}
-		if b.settings.FullSentences {
-			documents = b.workers[0].join(documents, pieces)
-			pieces += len(documents)
-		}
-		if err := b.buildBuffer(ctx, documents, start, last.End); err != nil {
-			return err
-		}
-		start = last.End
-	}
+// A buffer holds documents that are at hand together: those from number first to end-1.
+type buffer struct {
+	first        int
+	documents    []document
+	before, size int // bytes of the corpus before it and in it
 }
 
-// fill takes size documents, or one more if only one would be left, since a single document cannot be paired. It also
-// returns the documents that it has read ahead.
-func fill(ahead []corpus.Document, size int, next func() (corpus.Document, error, bool)) (
-	texts, rest []corpus.Document, err error) {
-	texts = ahead
-	for len(texts)-2 < size {
-		text, err, more := next()
-		if err != nil {
-			return nil, nil, err
-		}
-		if !more {
-			return texts, nil, nil
-		}
-		texts = append(texts, text)
-	}
-	return texts[:size], slices.Clone(texts[size:]), nil
-}
+// group is a group of the corpus, tokenized.
+type group struct{ documents []document }
 
-// tokenize returns the documents that have tokens.
-func (b *builder) tokenize(ctx context.Context, texts []corpus.Document) ([]document, error) {
-	all := func(yield func(corpus.Document, error) bool) {
-		for _, text := range texts {
-			if !yield(text, nil) {
+// buffered yields the work of reading documents into a buffer, and then of building each of them with all others of the
+// buffer at hand, in as many passes as there are.
+func (b *builder) buffered(yield func(step, error) bool) {
+	var (
+		cut       = newCut(b.settings, b.section.First)
+		groups    []*group // that documents of the buffer are in
+		reading   sync.WaitGroup
+		read, end = b.section.Before, b.section.Before // bytes of the corpus: so far, and up to the last buffer's end
+	)
+	build := func(first, last int) bool {
+		reading.Wait()
+		filled := buffer{first: first, documents: take(&groups, last), before: end, size: read - end}
+		end = read
+		return b.passes(filled, yield)
+	}
+	for text, err := range b.groups {
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		g, done := new(group), end*b.settings.passes()
+		groups = append(groups, g)
+		reading.Add(1)
+		if !yield(func(w *worker) (*portion, error) {
+			defer reading.Done()
+			made := b.newPortion(w) // counts, but has no instances
+			made.done = done
+			return made, w.fill(g, text, b.section)
+		}, nil) {
+			return
+		}
+		read = text.Stored
+		cut.add(text)
+		for first := cut.first; cut.next(); first = cut.first {
+			if !build(first, cut.first) {
 				return
 			}
 		}
 	}
-	read := func(w *worker, texts []corpus.Document) ([]document, error) {
-		documents := make([]document, 0, len(texts))
-		for _, text := range texts {
-			found, err := w.read(text)
-			if err != nil {
-				return nil, fmt.Errorf("%s:%d: %w", b.corpus.Path, text.Line, err)
-			}
-			if found {
-				d := w.document
-				d.tokens, d.ends = slices.Clone(d.tokens), slices.Clone(d.ends)
-				documents = append(documents, d)
-			}
-		}
-		return documents, nil
-	}
-	var documents []document
-	err := ordered(ctx, b.workers, groups(all), read, func(more []document) error {
-		documents = append(documents, more...)
-		return nil
-	})
-	return documents, err
+	build(cut.first, math.MaxInt)
 }
 
-// buildBuffer makes all passes through the buffered documents, which lie between two places in the corpus.
-func (b *builder) buildBuffer(ctx context.Context, documents []document, start, end int) error {
-	type share struct{ first, last int }
-	shares := func(yield func(share, error) bool) {
-		for first := 0; first < len(documents); first += shareSize {
-			if !yield(share{first, min(first+shareSize, len(documents))}, nil) {
-				return
-			}
+// errAlone means that a part of the corpus has a document that would be paired with itself.
+var errAlone = console.Hint(errors.New("a document of this part of the corpus is alone in memory, but the target needs another one"),
+	"hold out more documents with --dev_fraction, or keep more in memory with --docs_buffer_size")
+
+// take removes the documents with numbers below last from groups.
+func take(groups *[]*group, last int) (documents []document) {
+	for i, g := range *groups {
+		count, _ := slices.BinarySearchFunc(g.documents, last, func(d document, last int) int { return d.number - last })
+		documents = append(documents, g.documents[:count]...)
+		if g.documents = g.documents[count:]; len(g.documents) > 0 {
+			*groups = (*groups)[i:]
+			return documents
 		}
 	}
-	passes, build := b.settings.passes(), b.recipe.build
+	*groups = nil
+	return documents
+}
+
+// passes yields the work of making all passes through a buffer.
+func (b *builder) passes(filled buffer, yield func(step, error) bool) bool {
+	build := b.recipe.build
+	if b.recipe.needsOthers && len(filled.documents) == 1 && b.settings.Split.Fraction > 0 {
+		yield(nil, errAlone)
+		return false
+	}
 	if b.settings.FullSentences {
+		filled.documents = b.settings.join(filled)
 		build = buildPiece
 	}
+	passes := b.settings.passes()
 	for pass := range passes {
-		work := func(w *worker, s share) (*portion, error) {
-			made := b.newPortion(w)
-			for i := s.first; i < s.last; i++ {
-				build(w, documents, i, w.random(pass, documents[i].number))
+		for first := 0; first < len(filled.documents); {
+			last := first
+			for tokens := 0; last < len(filled.documents) && tokens < shareSize; last++ {
+				tokens += len(filled.documents[last].tokens)
 			}
-			made.end = s.last
-			return made, nil
-		}
-		deliver := func(made *portion) error {
-			return b.deliver(made, pass, start*passes+(end-start)*pass+(end-start)*made.end/len(documents))
-		}
-		if err := ordered(ctx, b.workers, shares, work, deliver); err != nil {
-			return err
+			done := filled.before*passes + filled.size*pass + filled.size*last/len(filled.documents)
+			share := [2]int{first, last}
+			if !yield(func(w *worker) (*portion, error) {
+				made := b.newPortion(w)
+				made.done = done
+				for i := share[0]; i < share[1]; i++ {
+					build(w, filled.documents, i, w.random(pass, &filled.documents[i]))
+				}
+				return made, made.err
+			}, nil) {
+				return false
+			}
+			first = last
 		}
 	}
-	return nil
+	return true
 }
 
-// errSingleDocument explains that a corpus without an empty line is one document.
-func (b *builder) errSingleDocument(last corpus.Document) error {
-	err := fmt.Errorf("%s: %s lines make 1 document; target %s needs %s", b.corpus.Path,
-		console.Count(last.Line+len(last.Sentences)-1), b.task.Name, b.task.Corpus)
-	return console.Hint(err, "if each line is a document, use --target mlm")
+// collection is what a worker has read of a group, each kind in one list.
+type collection struct {
+	documents []document
+	tokens    []int32
+	ends      []int32
+}
+
+// fill tokenizes a group of the corpus. It takes as much memory as the tokens need.
+func (w *worker) fill(g *group, text corpus.Block, section Section) error {
+	c := &w.collected
+	*c = collection{c.documents[:0], c.tokens[:0], c.ends[:0]}
+	err := w.read(text, section, func(d *document) error {
+		w.portion.statistics.Documents++
+		c.documents = append(c.documents, *d)
+		c.tokens = append(c.tokens, d.tokens...)
+		c.ends = append(c.ends, d.ends...)
+		return nil
+	})
+	g.documents = slices.Clone(c.documents)
+	tokens, ends := slices.Clone(c.tokens), slices.Clone(c.ends)
+	for i := range g.documents {
+		d := &g.documents[i]
+		n, m := len(d.tokens), len(d.ends)
+		d.tokens, tokens = tokens[:n:n], tokens[n:]
+		d.ends, ends = ends[:m:m], ends[m:]
+	}
+	return err
 }

@@ -1,32 +1,30 @@
 // Package instance turns the documents of a corpus into training examples, one file a target. Build runs the recipe of
-// a target: it reads documents, hands them to workers in groups or, where documents are combined, through a buffer, and
-// emits the instances in an order that does not depend on the number of workers.
+// a target: workers read and tokenize the corpus group by group, and make the instances of each document, either at once
+// or, where documents are combined or gone through several times, once a buffer of documents is full. The instances have
+// an order that does not depend on the number of workers.
 package instance
 
 import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"uer/internal/console"
 	"uer/internal/corpus"
 	"uer/internal/task"
 )
 
-// Statistics counts what Build made.
-type Statistics struct {
-	Documents int64 // that instances came from, each counted once
-	Skipped   int64 // lines that the target cannot use
-	Instances int64
-	Tokens    int64 // inputs, and outputs of seq2seq, without padding
-	Unknown   int64 // tokens that the vocabulary lacks
-	Masked    int64 // tokens hidden by static masks
-}
-
 // Progress says how far Build has come.
 type Progress struct {
 	Done, Total int // bytes of the corpus, times passes
 	Statistics
+}
+
+// Rows takes the instances that a worker makes, one by one.
+type Rows interface {
+	Append(x task.Instance) error // x is valid until Append returns
+	Reset()                       // makes them empty again
 }
 
 // builder is one run of Build.
@@ -37,44 +35,60 @@ type builder struct {
 	corpus     *corpus.Corpus
 	workers    []*worker
 	spare      sync.Pool // of portions
-	emit       func(task.Instance) error
+	emit       func(Rows) error
 	progress   func(Progress)
 	statistics Statistics
+
+	section  Section
+	lines    int    // read so far
+	checksum uint32 // of the section's text
+
+	unknownLevel atomic.Int64 // what UnknownWords.Level is at least
 }
 
-// Build makes the instances of a corpus and hands them to emit one by one; an instance is valid until emit returns.
-// Progress, which may be nil, is called every few thousand tokens. Both are called in the caller's goroutine.
+// Build makes the instances of a corpus. Workers append them to rows that newRows makes, each to its own; emit gets the
+// rows in order, which are valid until it returns. Progress, which may be nil, is called every few thousand tokens. newRows
+// may be called by any worker, emit and progress are called in the caller's goroutine.
 //
 // The instances and their order depend only on the corpus and the settings, not on the number of workers: each document
-// has its own random numbers in each pass. Passes follow one another; bert and FullSentences make all passes through one
-// buffer of documents before they fill it again.
+// has its own random numbers in each pass. The passes go through one buffer of documents before it is filled again.
 //
-// Build fails if a setting is wrong, if the corpus cannot be read (with file and line) or makes no instance, and if emit
-// fails. When ctx ends, Build returns its cause.
-func Build(ctx context.Context, settings Settings, c *corpus.Corpus,
-	emit func(task.Instance) error, progress func(Progress)) (Statistics, error) {
+// Build fails if a setting is wrong, if the corpus cannot be read (with file and line) or makes no instance, and if Append
+// or emit fails. When ctx ends, Build returns its cause.
+func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
+	newRows func() R, emit func(R) error, progress func(Progress)) (Statistics, error) {
 	if err := settings.Check(); err != nil {
 		return Statistics{}, err
 	}
-	b := &builder{
-		settings: &settings, task: task.ByName[settings.Target], recipe: ByTarget[settings.Target],
-		corpus: c, emit: emit, progress: progress,
+	section := whole(c)
+	if settings.Section != nil {
+		section = *settings.Section
 	}
-	b.spare.New = func() any { return &portion{masks: []task.Mask{}} } // not nil, even where nothing is masked
+	b := &builder{
+		settings: &settings, task: task.ByName[settings.Target], recipe: ByTarget[settings.Target], corpus: c, section: section,
+		emit: func(rows Rows) error { return emit(rows.(R)) }, progress: progress,
+	}
+	b.spare.New = func() any { return &portion{rows: newRows()} }
 	for range settings.Workers {
 		w, err := newWorker(&settings)
 		if err != nil {
 			return Statistics{}, err
 		}
+		w.reader, w.unknownLevel = c.NewReader(), &b.unknownLevel
 		b.workers = append(b.workers, w)
 	}
-	build := b.stream
-	if b.recipe.needsOthers || settings.FullSentences {
-		build = b.buffered
+	steps := b.stream
+	if settings.Buffered() {
+		steps = b.buffered
 	}
-	err := build(ctx)
-	if err == nil && b.statistics.Instances == 0 {
-		err = b.errNoInstances()
+	err := ordered(ctx, b.workers, steps, b.deliver)
+	b.statistics.Lines = int64(b.lines)
+	switch {
+	case err != nil:
+	case settings.Section == nil:
+		err = b.statistics.Check(&settings, c)
+	case b.checksum != section.Checksum:
+		err = fmt.Errorf("%s: the text has changed since it was divided into sections", c.Name())
 	}
 	return b.statistics, err
 }
@@ -86,35 +100,36 @@ func (b *builder) newPortion(w *worker) *portion {
 	return w.portion
 }
 
-// deliver emits the instances of a portion. Documents and skipped lines count in the first pass only.
-func (b *builder) deliver(made *portion, pass, done int) error {
-	for _, x := range made.instances {
-		if err := b.emit(x); err != nil {
-			return err
-		}
+// deliver emits the instances of a portion.
+func (b *builder) deliver(made *portion) error {
+	if err := b.emit(made.rows); err != nil {
+		return err
 	}
-	s, more := &b.statistics, &made.statistics
-	if pass == 0 {
-		s.Documents += more.Documents
-		s.Skipped += more.Skipped
-	}
-	s.Instances += more.Instances
-	s.Tokens += more.Tokens
-	s.Unknown += more.Unknown
-	s.Masked += more.Masked
-	b.spare.Put(made)
+	b.take(made)
 	if b.progress != nil {
-		b.progress(Progress{done, b.corpus.Size * b.settings.passes(), *s})
+		passes := b.settings.passes()
+		b.progress(Progress{made.done - b.section.Before*passes, b.section.Size * passes, b.statistics})
 	}
+	b.spare.Put(made)
 	return nil
 }
 
-// errNoInstances explains why a corpus makes no instance.
-func (b *builder) errNoInstances() error {
-	form := fmt.Sprintf("target %s needs %s", b.task.Name, b.task.Corpus)
-	if skipped := b.statistics.Skipped; skipped > 0 {
-		err := fmt.Errorf("%s: none of its %s lines can be used; %s", b.corpus.Path, console.Count(skipped), form)
+// Check explains what is wrong with a corpus that makes no instance, or that is one document where others are needed. The
+// statistics are those of the whole corpus.
+func (s *Statistics) Check(settings *Settings, c *corpus.Corpus) error {
+	form := fmt.Sprintf("target %s needs %s", settings.Target, task.ByName[settings.Target].Corpus)
+	alone := ByTarget[settings.Target].needsOthers && s.Documents == 1
+	switch {
+	case settings.Split.Fraction > 0 && (s.Documents == 0 || alone):
+		return settings.Split.errTooFew(s.Documents, c)
+	case alone:
+		err := fmt.Errorf("%s: %s lines make 1 document; %s", c.Name(), console.Count(s.Lines), form)
+		return console.Hint(err, "if each line is a document, use --target mlm")
+	case s.Instances > 0:
+		return nil
+	case s.Skipped > 0:
+		err := fmt.Errorf("%s: none of its %s lines can be used; %s", c.Name(), console.Count(s.Skipped), form)
 		return console.Hint(err, "separate columns with tabs, not spaces; none may be empty or fill seq_length alone")
 	}
-	return console.Hint(fmt.Errorf("%s: no text in %s", b.corpus.Path, console.Bytes(int64(b.corpus.Size))), form)
+	return console.Hint(fmt.Errorf("%s: no text in %s", c.Name(), console.Bytes(int64(c.Size))), form)
 }

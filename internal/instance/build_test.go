@@ -34,7 +34,7 @@ func openText(t tb, folder, text string) *corpus.Corpus {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c, err := corpus.Open(path)
+	c, err := corpus.Open(corpus.Options{Paths: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,11 +42,23 @@ func openText(t tb, folder, text string) *corpus.Corpus {
 	return c
 }
 
+// copies are instances that stay valid.
+type copies struct{ instances []task.Instance }
+
+func newCopies() *copies { return new(copies) }
+
+func (c *copies) Append(x task.Instance) error {
+	x.Tokens, x.Ends, x.Output, x.Masks = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Masks)
+	c.instances = append(c.instances, x)
+	return nil
+}
+
+func (c *copies) Reset() { c.instances = nil }
+
 // collect copies what Build emits.
 func collect(settings Settings, c *corpus.Corpus) (all []task.Instance, s Statistics, err error) {
-	s, err = Build(context.Background(), settings, c, func(x task.Instance) error {
-		x.Tokens, x.Ends, x.Output, x.Masks = slices.Clone(x.Tokens), slices.Clone(x.Ends), slices.Clone(x.Output), slices.Clone(x.Masks)
-		all = append(all, x)
+	s, err = Build(context.Background(), settings, c, newCopies, func(made *copies) error {
+		all = append(all, made.instances...)
 		return nil
 	}, nil)
 	return all, s, err
@@ -107,7 +119,7 @@ func TestResultDoesNotDependOnWorkers(t *testing.T) {
 				}
 				for _, settings.Workers = range workers {
 					got, s, err := collect(settings, c)
-					if err != nil || s != statistics {
+					if err != nil || !reflect.DeepEqual(s, statistics) {
 						t.Errorf("%d workers: %+v, error %v; want %+v", settings.Workers, s, err, statistics)
 					}
 					compare(t, got, want)
@@ -124,23 +136,34 @@ func TestStatistics(t *testing.T) {
 		length       int
 		want         Statistics
 	}{
-		{"mlm", "今天\n\n \n火星\n", 32, Statistics{Documents: 2, Instances: 4, Tokens: 16, Unknown: 4, Masked: 4}},
-		{"mlm", "今天今天今天今天", 5, Statistics{Documents: 1, Instances: 4, Tokens: 20, Masked: 4}}, // no third, empty piece
-		{"lm", "今天今天\n今", 3, Statistics{Documents: 2, Instances: 3, Tokens: 3 + 2 + 3}},
-		{"bilm", "今天今\n\n\n", 2, Statistics{Documents: 1, Instances: 2, Tokens: 3}}, // UER-py would not end
-		{"bert", "今天\n今\n\n天天\n", 32, Statistics{Documents: 2}},
-		{"albert", "今天\n今\n\n天天", 32, Statistics{Documents: 2, Instances: 4, Tokens: 2 * (6 + 5), Masked: 4}},
-		{"cls", "0\t今天\n1\t今\t天\nno columns\n\n2\ta\tb\tc\n3\t\n", 32, Statistics{Documents: 2, Skipped: 3, Instances: 2, Tokens: 3 + 5}},
-		{"seq2seq", "今\t天\n今\n\t天\n天\t\n今\t天\t气\n\n天\t今", 32, Statistics{Documents: 2, Skipped: 4, Instances: 2, Tokens: 2 * 6}},
-		{"prefixlm", "今\t天\n今天今天\t天\n", 6, Statistics{Documents: 1, Skipped: 1, Instances: 1, Tokens: 5}},
+		{"mlm", "今天\n\n \n火星\n", 32, Statistics{Documents: 2, Text: 4, Unknown: 2, Instances: 4, Tokens: 16, Masked: 4, Runs: 1, Length: 4}},
+		{"mlm", "今天今天今天今天", 5, Statistics{Documents: 1, Text: 8, Instances: 4, Tokens: 20, Masked: 4, Runs: 1, Length: 5}}, // no third, empty piece
+		{"mlm", "今\n\u0001\n", 5, Statistics{Documents: 1, Empty: 1, Text: 1, Instances: 2, Tokens: 6, Masked: 2, Runs: 1, Length: 3}},
+		{"lm", "今天今天\n今", 3, Statistics{Documents: 2, Text: 5, Instances: 3, Tokens: 3 + 2 + 3, Length: 3}},
+		{"bilm", "今天今\n\n\n", 2, Statistics{Documents: 1, Text: 3, Instances: 2, Tokens: 3, Length: 2}}, // UER-py would not end
+		{"bert", "今天\n今\n\n天天\n", 32, Statistics{Documents: 2, Single: 1, Text: 5, Labels: Range{true, 0, 1}, Runs: 1}},
+		{"albert", "今天\n今\n\n天天", 32, Statistics{Documents: 2, Single: 1, Text: 5, Instances: 4, Tokens: 2 * (6 + 5), Masked: 4,
+			Labels: Range{true, 0, 1}, Runs: 1, Length: 6}},
+		{"albert", "今天今天今天\n\n天\n天", 5, Statistics{Documents: 2, Single: 1, Long: 1, Text: 8, Instances: 4, Tokens: 4 * 5, Masked: 4,
+			Cut: 2 * 4, Labels: Range{true, 0, 1}, Runs: 1, Length: 5}},
+		{"cls", "0\t今天\n1\t今\t天\nno columns\n\n2\ta\tb\tc\n3\t\n", 32, Statistics{Documents: 2, Skipped: 3, Text: 4,
+			Instances: 2, Tokens: 3 + 5, Labels: Range{true, 0, 1}, Length: 5}},
+		{"cls", "5\t今天今天今\n5\t今天\t天天天\n5\t今天今\t天天", 5, Statistics{Documents: 3, Text: 15, Instances: 3, Tokens: 3 * 5, Cut: 1 + 2 + 2,
+			Labels: Range{true, 5, 5}, Length: 5}},
+		{"seq2seq", "今\t天\n今\n\t天\n天\t\n今\t天\t气\n\n天\t今", 32, Statistics{Documents: 2, Skipped: 4, Text: 4, Instances: 2, Tokens: 2 * 6, Length: 3}},
+		{"seq2seq", "今天今天今\t天火", 4, Statistics{Documents: 1, Text: 7, Unknown: 1, Instances: 1, Tokens: 4 + 4, Cut: 2, Length: 4}},
+		{"prefixlm", "今\t天\n今天今天\t天\n", 6, Statistics{Documents: 1, Skipped: 1, Text: 7, Instances: 1, Tokens: 5, Cut: 5, Length: 5}},
+		{"prefixlm", "今\t天天天天天\n", 5, Statistics{Documents: 1, Text: 6, Instances: 1, Tokens: 5, Cut: 2, Length: 5}},
 	} {
 		settings := defaults(v)
 		settings.Target, settings.SequenceLength, settings.DupFactor = c.target, c.length, 2
 		instances, got, err := collect(settings, openText(t, t.TempDir(), c.text))
+		c.want.Lines = int64(strings.Count(strings.TrimSuffix(c.text, "\n"), "\n")) + 1
 		if c.target == "bert" { // how the documents are divided is random
-			c.want.Instances, c.want.Tokens, c.want.Masked = got.Instances, got.Tokens, got.Masked
+			c.want.Instances, c.want.Tokens, c.want.Masked, c.want.Length = got.Instances, got.Tokens, got.Masked, got.Length
 		}
-		if err != nil || got != c.want {
+		got.Duplicates, got.UnknownWords = Duplicates{}, UnknownWords{}
+		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s of %q: %+v, error %v\nwant %+v", c.target, c.text, got, err, c.want)
 		}
 		for _, x := range instances {
@@ -172,35 +195,40 @@ func TestPassesHaveDifferentMasks(t *testing.T) {
 	}
 }
 
-func TestBuffersHoldNoSingleDocument(t *testing.T) {
+// Buffers hold as many documents as they are to, wherever groups end, and none is left with a single document that needs
+// others.
+func TestCut(t *testing.T) {
+	const small, large = 10, bufferBytes / 2
 	for _, c := range []struct {
+		target          string
 		documents, size int
-		want            []int
+		group           int   // documents in a group
+		bytes           int   // of a group
+		want            []int // documents in the buffers
 	}{
-		{0, 2, []int{0}}, {1, 2, []int{1}}, {2, 2, []int{2}}, {3, 2, []int{3}}, {4, 2, []int{2, 2}}, {5, 2, []int{2, 3}}, {7, 3, []int{3, 4}}, {8, 3, []int{3, 3, 2}},
+		{"bert", 0, 2, 1, small, []int{0}}, {"bert", 1, 2, 1, small, []int{1}}, {"bert", 2, 2, 1, small, []int{2}},
+		{"bert", 3, 2, 1, small, []int{3}}, {"bert", 4, 2, 1, small, []int{2, 2}}, {"bert", 5, 2, 1, small, []int{2, 3}},
+		{"bert", 7, 3, 1, small, []int{3, 4}}, {"bert", 8, 3, 1, small, []int{3, 3, 2}}, {"bert", 8, 3, 8, small, []int{3, 3, 2}},
+		{"bert", 7, 3, 2, small, []int{3, 4}}, {"bert", 7, 3, 5, small, []int{3, 4}},
+		{"mlm", 7, 3, 2, small, []int{3, 3, 1}}, {"mlm", 6, 3, 2, small, []int{3, 3}},
+		{"mlm", 7, 100, 1, large, []int{2, 2, 2, 1}}, {"mlm", 9, 3, 2, large, []int{3, 3, 3}}, {"mlm", 4, 100, 1, 2 * large, []int{1, 1, 1, 1}},
+		{"bert", 7, 100, 1, large, []int{2, 2, 3}}, {"bert", 5, 100, 1, 2 * large, []int{2, 3}}, {"bert", 6, 100, 3, 2 * large, []int{3, 3}},
 	} {
-		read := 0
-		next := func() (corpus.Document, error, bool) {
-			read++
-			return corpus.Document{Number: read}, nil, read <= c.documents
-		}
+		settings := Settings{}
+		settings.Target, settings.DocumentsBufferSize = c.target, c.size
+		buffers := newCut(&settings, 1)
 		var got []int
-		var ahead []corpus.Document
-		for number := 1; len(got) < len(c.want); {
-			texts, rest, err := fill(ahead, c.size, next)
-			if err != nil {
-				t.Fatal(err)
+		for at := 0; at < c.documents; at += c.group {
+			end := corpus.Position{Offset: c.bytes, Document: min(at+c.group, c.documents) + 1}
+			buffers.add(corpus.Block{End: end})
+			for first := buffers.first; buffers.next(); first = buffers.first {
+				got = append(got, buffers.first-first)
 			}
-			for _, text := range texts {
-				if text.Number != number {
-					t.Fatalf("document %d follows %d", text.Number, number-1)
-				}
-				number++
-			}
-			got, ahead = append(got, len(texts)), rest
 		}
-		if !slices.Equal(got, c.want) || len(ahead) > 0 {
-			t.Errorf("%d documents, %d at a time: %v, want %v; %d left", c.documents, c.size, got, c.want, len(ahead))
+		got = append(got, c.documents+1-buffers.first)
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %d documents, %d at a time, groups of %d and %d bytes: %v, want %v",
+				c.target, c.documents, c.size, c.group, c.bytes, got, c.want)
 		}
 	}
 }
@@ -211,7 +239,7 @@ func TestBadCorpora(t *testing.T) {
 		{"mlm", "\n \n\u3000\n", "no text in 7 B", "one document a line"},
 		{"bert", "", "no text in 0 B", "one sentence a line"},
 		{"bert", "今天\n天气\n", "2 lines make 1 document; target bert needs one sentence a line and an empty line between documents", "--target mlm"},
-		{"bert", "今天\n天气\n\n\u0001\n\n", "4 lines make 1 document", "--target mlm"},
+		{"bert", "今天\n天气\n\n\u0001\n\n", "5 lines make 1 document", "--target mlm"},
 		{"albert", "\n\n", "no text in 2 B", "one sentence a line"},
 		{"cls", "今天\n天气\n", "none of its 2 lines can be used; target cls needs label TAB text", "tabs"},
 		{"cls", "0\t今天\nlabel\ttext_a\n", `:2: label "label": must be a number from 0`, "column names"},
@@ -219,14 +247,14 @@ func TestBadCorpora(t *testing.T) {
 		{"cls", "4294967296\t今天\n", `:1: label "4294967296": must be a number from 0`, "column names"},
 		{"seq2seq", "今天 天气\n", "none of its 1 lines can be used; target seq2seq needs source TAB target", "tabs"},
 		{"prefixlm", strings.Repeat("今", 40) + "\t天\n", "none of its 1 lines can be used", "seq_length"},
-		{"mlm", "今天\n\n天\xff\n", ":3: not UTF-8: byte 0xff at column 4", "iconv"},
-		{"bert", "今天\n\n天\n\n今\xff\n", ":5: not UTF-8: byte 0xff at column 4", "iconv"},
+		{"mlm", "今天\n\n天\xff\n", ":3: not UTF-8: byte 0xff at column 4", "--bad_lines"},
+		{"bert", "今天\n\n天\n\n今\xff\n", ":5: not UTF-8: byte 0xff at column 4", "--bad_lines"},
 	} {
 		settings := defaults(readVocabulary(t))
 		settings.Target, settings.SequenceLength, settings.Workers = c.target, 32, 2
 		text := openText(t, t.TempDir(), c.text)
 		_, _, err := collect(settings, text)
-		if err == nil || !strings.HasPrefix(err.Error(), text.Path) || !strings.Contains(err.Error(), c.want) {
+		if err == nil || !strings.HasPrefix(err.Error(), text.Name()) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s of %q: error %v, want %s", c.target, c.text, err, c.want)
 			continue
 		}
@@ -244,8 +272,8 @@ func TestBadSettings(t *testing.T) {
 		want   string
 	}{
 		{func(s *Settings) { s.Target = "gpt" }, `target "gpt" is not one of albert, bert, `},
-		{func(s *Settings) { s.Tokenizer = "bpe" }, `tokenizer "bpe" is not one of bert, char, space`},
-		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", "" }, `tgt_tokenizer "" is not one of`},
+		{func(s *Settings) { s.Tokenizer = nil }, "the tokenizer is not of the vocabulary"},
+		{func(s *Settings) { s.Target, s.TargetTokenizer = "seq2seq", nil }, "the tokenizer of outputs is not of their vocabulary"},
 		{func(s *Settings) { s.Target, s.TargetVocabulary = "seq2seq", nil }, "target seq2seq needs a tgt_vocab_path"},
 		{func(s *Settings) { s.Target, s.TargetSequenceLength = "seq2seq", 0 }, "tgt_seq_length 0: must be at least 1"},
 		{func(s *Settings) { s.Target, s.FullSentences = "bert", true }, "full_sentences has no meaning for target bert"},
@@ -265,6 +293,14 @@ func TestBadSettings(t *testing.T) {
 	}
 }
 
+// refusing are rows that accept no instance.
+type refusing struct{}
+
+var errRefused = errors.New("refused")
+
+func (refusing) Append(task.Instance) error { return errRefused }
+func (refusing) Reset()                     {}
+
 // Whatever stops Build, its goroutines end.
 func TestBuildStops(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -275,19 +311,24 @@ func TestBuildStops(t *testing.T) {
 		c := repeated(t, target)
 
 		emitted := 0
-		_, err := Build(context.Background(), settings, c, func(task.Instance) error {
-			if emitted++; emitted == 1000 {
+		_, err := Build(context.Background(), settings, c, newCopies, func(*copies) error {
+			if emitted++; emitted == 10 {
 				return full
 			}
 			return nil
 		}, nil)
-		if err != full || emitted != 1000 {
-			t.Errorf("%s: error %v after %d instances", target, err, emitted)
+		if err != full || emitted != 10 {
+			t.Errorf("%s: error %v after %d portions", target, err, emitted)
+		}
+
+		_, err = Build(context.Background(), settings, c, func() refusing { return refusing{} }, func(refusing) error { return nil }, nil)
+		if err != errRefused {
+			t.Errorf("%s: error %v where no instance is accepted", target, err)
 		}
 
 		ctx, cancel := context.WithCancelCause(context.Background())
 		stopped := errors.New("stopped")
-		_, err = Build(ctx, settings, c, func(task.Instance) error { return nil }, func(p Progress) {
+		_, err = Build(ctx, settings, c, newCopies, func(*copies) error { return nil }, func(p Progress) {
 			if p.Instances > 1000 {
 				cancel(stopped)
 			}
@@ -311,13 +352,14 @@ func TestProgress(t *testing.T) {
 		settings.Target, settings.DocumentsBufferSize, settings.Workers = target, 200, 2
 		c := repeated(t, target)
 		var last Progress
-		statistics, err := Build(context.Background(), settings, c, func(task.Instance) error { return nil }, func(p Progress) {
+		statistics, err := Build(context.Background(), settings, c, newCopies, func(*copies) error { return nil }, func(p Progress) {
 			if p.Done < last.Done || p.Done > p.Total || p.Total != c.Size*settings.passes() {
 				t.Errorf("%s: %+v follows %+v", target, p, last)
 			}
 			last = p
 		})
-		if err != nil || last.Done < last.Total-2*settings.passes() || last.Statistics != statistics {
+		last.Lines = statistics.Lines // known at the end
+		if err != nil || last.Done < last.Total-2*settings.passes() || !reflect.DeepEqual(last.Statistics, statistics) {
 			t.Errorf("%s: last progress %+v, want %+v; error %v", target, last, statistics, err)
 		}
 	}

@@ -37,20 +37,27 @@ func tokenizeLabelled(w *worker, text corpus.Document) error {
 }
 
 // buildCLS makes [CLS] a or [CLS] a [SEP] b [SEP], cut to the sequence length.
-func buildCLS(w *worker, documents []document, i int, _ *random.Python) {
+func buildCLS(w *worker, documents []document, i int, _ random.Generator) {
 	d, v := &documents[i], w.settings.Vocabulary
 	sequence := append(append(w.sequence[:0], v.Class), d.between(0, 1)...)
-	ends := []int32{int32(len(sequence))}
+	ends := w.segments(int32(len(sequence)))
 	if len(d.ends) == 2 {
 		sequence = append(sequence, v.Separator)
 		ends[0]++
 		sequence = append(append(sequence, d.between(1, 2)...), v.Separator)
-		ends = append(ends, int32(len(sequence)))
+		ends = w.segments(ends[0], int32(len(sequence)))
 	}
 	w.sequence = sequence
 	length := min(len(sequence), w.settings.SequenceLength)
+	w.cut(len(d.tokens) - d.kept(length))
 	for i := range ends {
 		ends[i] = min(ends[i], int32(length))
 	}
 	w.add(task.Instance{Tokens: sequence[:length], Ends: ends, Label: d.label}, nil)
+}
+
+// kept is the number of the tokens of one or two texts that are among the first of [CLS] a or [CLS] a [SEP] b [SEP].
+func (d *document) kept(length int) int {
+	a := len(d.between(0, 1))
+	return min(a, length-1) + max(0, min(len(d.tokens)-a, length-2-a))
 }

@@ -14,6 +14,7 @@ import (
 	"uer/internal/masking"
 	"uer/internal/random"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
 
@@ -75,7 +76,7 @@ func (g *golden) arguments(t *testing.T) (s Settings, path string, processes int
 		case "--target":
 			s.Target = g.Argv[i]
 		case "--tokenizer":
-			s.Tokenizer = g.Argv[i]
+			s.Tokenizer = tokenizer.ByName[g.Argv[i]](s.Vocabulary)
 		case "--dup_factor":
 			s.DupFactor = number
 		case "--docs_buffer_size":
@@ -99,8 +100,9 @@ func (g *golden) arguments(t *testing.T) (s Settings, path string, processes int
 
 // defaults are those of the command's flags.
 func defaults(v *vocab.Vocabulary) Settings {
+	bert := tokenizer.ByName["bert"](v)
 	return Settings{
-		Target: "mlm", Vocabulary: v, Tokenizer: "bert", TargetVocabulary: v, TargetTokenizer: "bert",
+		Target: "mlm", Vocabulary: v, Tokenizer: bert, TargetVocabulary: v, TargetTokenizer: bert,
 		SequenceLength: 128, TargetSequenceLength: 128, DupFactor: 5, ShortSequenceProbability: 0.1,
 		DocumentsBufferSize: 100000, Masking: masking.Options{GeometricProbability: 0.2, MaxLength: 10}, Seed: 7, Workers: 1,
 	}
@@ -195,14 +197,14 @@ func newProcess(t *testing.T, s *Settings, lines []string) *process {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.portion.masks = []task.Mask{}
+	w.portion = &portion{rows: newCopies()}
 	return &process{t, w, random.NewPython(random.Seed(s.Seed)...), lines}
 }
 
 // document tokenizes a document.
 func (p *process) document(sentences ...string) document {
 	p.Helper()
-	if _, err := p.worker.read(corpus.Document{Sentences: sentences}); err != nil {
+	if err := p.worker.tokenize(corpus.Document{Sentences: sentences}); err != nil {
 		p.Fatal(err)
 	}
 	d := p.worker.document
@@ -227,12 +229,12 @@ func (p *process) eachLine(lines []string) {
 
 // fullSentences builds the documents of earlier passes again in each pass, as UER-py does.
 func (p *process) fullSentences() {
-	var buffer []document
+	var all []document
 	for range p.settings.passes() {
 		for _, line := range p.lines {
-			buffer = append(buffer, p.document(line))
+			all = append(all, p.document(line))
 		}
-		pieces := p.join(buffer, 0)
+		pieces := p.settings.join(buffer{documents: all})
 		for i := range pieces {
 			buildPiece(p.worker, pieces, i, p.generator)
 		}
@@ -293,7 +295,7 @@ func (p *process) run() []task.Instance {
 	default:
 		p.eachLine(p.lines)
 	}
-	return p.portion.instances
+	return p.portion.rows.(*copies).instances
 }
 
 func TestDatasetsOfUER(t *testing.T) {

@@ -6,31 +6,33 @@ import (
 	"sync"
 )
 
-// job is an item that a worker turns into a result.
-type job[Item, Result any] struct {
-	item   Item
-	done   chan struct{} // closed when result and err are set
-	result Result
-	err    error
+// step is some work for one worker.
+type step func(*worker) (*portion, error)
+
+// job is a step and its result.
+type job struct {
+	step step
+	done chan struct{} // closed when made and err are set
+	made *portion
+	err  error
 }
 
-// ordered calls work for each item, in one goroutine per worker, and emit for each result, in the order of the items and
-// in the caller's goroutine. It holds a few items per worker at a time. The first error in that order ends it, as does
-// the end of ctx.
-func ordered[Item, Result any](ctx context.Context, workers []*worker, items iter.Seq2[Item, error],
-	work func(*worker, Item) (Result, error), emit func(Result) error) error {
+// ordered does the steps, in one goroutine per worker, and emits what they make, in the order of the steps and in the
+// caller's goroutine. It holds a few results per worker at a time. The first error in that order ends it, as does the end
+// of ctx. A step that steps has yielded is done in any case.
+func ordered(ctx context.Context, workers []*worker, steps iter.Seq2[step, error], emit func(*portion) error) error {
 	inner, cancel := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
 
-	open := make(chan *job[Item, Result], len(workers))    // to the workers
-	queue := make(chan *job[Item, Result], 2*len(workers)) // to emit
+	open := make(chan *job, len(workers))    // to the workers
+	queue := make(chan *job, 4*len(workers)) // to emit
 	group.Go(func() {
 		defer close(queue)
 		defer close(open)
-		for item, err := range items {
-			j := &job[Item, Result]{item: item, done: make(chan struct{}), err: err}
+		for do, err := range steps {
+			j := &job{step: do, done: make(chan struct{}), err: err}
 			if err != nil {
 				close(j.done)
 			} else if !send(inner, open, j) {
@@ -44,7 +46,7 @@ func ordered[Item, Result any](ctx context.Context, workers []*worker, items ite
 	for _, w := range workers {
 		group.Go(func() {
 			for j := range open {
-				j.result, j.err = work(w, j.item)
+				j.made, j.err = j.step(w)
 				close(j.done)
 			}
 		})
@@ -58,7 +60,7 @@ func ordered[Item, Result any](ctx context.Context, workers []*worker, items ite
 		if j.err != nil {
 			return j.err
 		}
-		if err := emit(j.result); err != nil {
+		if err := emit(j.made); err != nil {
 			return err
 		}
 	}

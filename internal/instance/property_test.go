@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -42,7 +43,7 @@ func restored(x task.Instance) []int32 {
 // Each token of each document is in one instance a pass, in the order of the corpus.
 func TestNoTokenIsLostOrCountedTwice(t *testing.T) {
 	v := readVocabulary(t)
-	bert := tokenizer.ByName["bert"](v)
+	bert := tokenizer.ByName["bert"](v).New()
 	folder := t.TempDir()
 	for _, target := range []string{"mlm", "t5", "lm", "bilm"} {
 		rapid.Check(t, func(t *rapid.T) {
@@ -75,9 +76,7 @@ func TestNoTokenIsLostOrCountedTwice(t *testing.T) {
 			if target == "bilm" {
 				want = slices.DeleteFunc(want, func(id int32) bool { return id == v.Class || id == v.Separator })
 			}
-			if settings.passes() > 1 && !settings.FullSentences {
-				want = slices.Repeat(want, settings.passes())
-			} else if settings.FullSentences { // passes go through one buffer at a time
+			if settings.passes() > 1 { // they go through one buffer at a time
 				slices.Sort(got)
 				want = slices.Repeat(want, settings.passes())
 				slices.Sort(want)
@@ -144,15 +143,13 @@ func tokenized(t *rapid.T, settings *Settings, c *corpus.Corpus) (documents []do
 	if err != nil {
 		t.Fatal(err)
 	}
-	for text, err := range c.Documents() {
-		if err != nil {
+	w.reader, w.portion = c.NewReader(), new(portion)
+	for text, err := range c.Blocks(corpus.ByBlankLine, groupSize, corpus.Start) {
+		g := new(group)
+		if err := errors.Join(err, w.fill(g, text, whole(c))); err != nil {
 			t.Fatal(err)
 		}
-		if found, err := w.read(text); err != nil {
-			t.Fatal(err)
-		} else if found {
-			documents = append(documents, document{tokens: slices.Clone(w.document.tokens)})
-		}
+		documents = append(documents, g.documents...)
 	}
 	return documents
 }
@@ -204,7 +201,7 @@ func BenchmarkBuild(b *testing.B) {
 			if _, err := os.Stat(data + c.corpus); err != nil {
 				b.Skip(err)
 			}
-			text, err := corpus.Open(data + c.corpus)
+			text, err := corpus.Open(corpus.Options{Paths: []string{data + c.corpus}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -212,7 +209,7 @@ func BenchmarkBuild(b *testing.B) {
 				b.SetBytes(int64(text.Size))
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := Build(b.Context(), settings, text, func(task.Instance) error { return nil }, nil); err != nil {
+					if _, err := Build(b.Context(), settings, text, newCopies, func(*copies) error { return nil }, nil); err != nil {
 						b.Fatal(err)
 					}
 				}

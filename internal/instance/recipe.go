@@ -15,7 +15,7 @@ type Recipe struct {
 	// tokenize appends the tokens of a document to w.document. A document without tokens makes no instance.
 	tokenize func(w *worker, text corpus.Document) error
 	// build adds the instances of documents[i] to w.portion. It draws its random numbers in UER-py's order.
-	build func(w *worker, documents []document, i int, generator *random.Python)
+	build func(w *worker, documents []document, i int, generator random.Generator)
 }
 
 // ByTarget holds the recipes by target.

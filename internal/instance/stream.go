@@ -1,94 +1,87 @@
 package instance
 
 import (
-	"context"
 	"fmt"
-	"iter"
 
 	"uer/internal/corpus"
-	"uer/internal/task"
 )
 
 // groupSize is the number of bytes of text that a worker takes at a time.
 const groupSize = 1 << 16
 
-// documents yields the documents of the corpus: runs of lines where the target needs sentences, else single lines.
-func (b *builder) documents() iter.Seq2[corpus.Document, error] {
-	if b.task.Corpus == task.SentenceLines {
-		return b.corpus.Documents()
-	}
-	return func(yield func(corpus.Document, error) bool) {
-		for line, err := range b.corpus.Lines() {
-			text := corpus.Document{Number: line.Number, Line: line.Number, End: line.End, Sentences: []string{line.Text}}
-			if !yield(text, err) {
-				return
-			}
+// groups divides the text among the workers.
+func (b *builder) groups(yield func(corpus.Block, error) bool) {
+	for group, err := range b.corpus.Blocks(b.settings.division(), groupSize, b.section.Start) {
+		if err == nil && group.Start.Document >= b.section.End {
+			return
+		}
+		if group.Start.Document >= b.section.First { // else the section before counts them
+			b.lines += group.End.Line - group.Start.Line
+		}
+		if b.settings.Section != nil {
+			b.checksum = combined(b.checksum, group.Checksum())
+		}
+		if !yield(group, err) {
+			return
 		}
 	}
 }
 
-// groups divides documents among the workers.
-func groups(documents iter.Seq2[corpus.Document, error]) iter.Seq2[[]corpus.Document, error] {
-	return func(yield func([]corpus.Document, error) bool) {
-		var group []corpus.Document
-		size := 0
-		for document, err := range documents {
-			if err != nil {
-				if len(group) == 0 || yield(group, nil) {
-					yield(nil, err)
-				}
-				return
-			}
-			group = append(group, document)
-			for _, sentence := range document.Sentences {
-				size += len(sentence) + 1
-			}
-			if size >= groupSize {
-				if !yield(group, nil) {
-					return
-				}
-				group, size = nil, 0
-			}
-		}
-		if len(group) > 0 {
-			yield(group, nil)
+// stream yields the work of building each document as soon as it is read.
+func (b *builder) stream(yield func(step, error) bool) {
+	for group, err := range b.groups {
+		if !yield(func(w *worker) (*portion, error) { return b.buildGroup(w, group) }, err) {
+			return
 		}
 	}
 }
 
-// stream builds each document on its own.
-func (b *builder) stream(ctx context.Context) error {
-	for pass := range b.settings.passes() {
-		build := func(w *worker, texts []corpus.Document) (*portion, error) {
-			return b.buildTexts(w, texts, pass)
-		}
-		deliver := func(made *portion) error {
-			return b.deliver(made, pass, pass*b.corpus.Size+made.end)
-		}
-		if err := ordered(ctx, b.workers, groups(b.documents()), build, deliver); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *builder) buildTexts(w *worker, texts []corpus.Document, pass int) (*portion, error) {
+func (b *builder) buildGroup(w *worker, group corpus.Block) (*portion, error) {
 	made := b.newPortion(w)
-	for _, text := range texts {
-		found, err := w.read(text)
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", b.corpus.Path, text.Line, err)
-		}
-		if !found {
-			continue
-		}
+	made.done = group.Stored
+	err := w.read(group, b.section, func(d *document) error {
 		before := made.statistics.Instances
-		w.alone[0] = w.document
-		w.recipe.build(w, w.alone[:], 0, w.random(pass, text.Number))
+		w.alone[0] = *d
+		w.recipe.build(w, w.alone[:], 0, w.random(0, d))
 		if made.statistics.Instances > before {
 			made.statistics.Documents++
 		}
-		made.end = text.End
+		return made.err
+	})
+	return made, err
+}
+
+// read tokenizes the documents of a group that are in the section and uses those that have tokens; a document is valid
+// until use returns.
+func (w *worker) read(group corpus.Block, section Section, use func(*document) error) error {
+	s := &w.portion.statistics
+	bad := w.reader.BadLines
+	countBad := func(document int) { // whose document is the next one
+		if document >= section.First && document < section.End {
+			s.BadLines += w.reader.BadLines - bad
+		}
+		bad = w.reader.BadLines
 	}
-	return made, nil
+	for text, err := range w.reader.Documents(group) {
+		if err != nil {
+			return err
+		}
+		countBad(text.Number)
+		if text.Number < section.First || text.Number >= section.End || !w.settings.Split.has(text.Sentences) {
+			continue
+		}
+		skipped := s.Skipped
+		if err := w.tokenize(text); err != nil {
+			return fmt.Errorf("%s: %w", text.Place(), err)
+		}
+		w.note(text, s.Skipped > skipped)
+		if len(w.document.tokens) == 0 {
+			continue
+		}
+		if err := use(&w.document); err != nil {
+			return err
+		}
+	}
+	countBad(group.End.Document - 1)
+	return nil
 }

@@ -1,6 +1,8 @@
 package instance
 
 import (
+	"sync/atomic"
+
 	"uer/internal/corpus"
 	"uer/internal/masking"
 	"uer/internal/random"
@@ -8,9 +10,10 @@ import (
 	"uer/internal/tokenizer"
 )
 
-// document is a document as token ids, sentence after sentence.
+// document is a document as token ids, sentence after sentence, or a piece of a text that FullSentences joined.
 type document struct {
-	number int // seeds its random numbers
+	number int // in the corpus; seeds its random numbers, with piece
+	piece  int // number of the piece, from 1; 0 for a document
 	label  int32
 	tokens []int32
 	ends   []int32 // index after the last token of each sentence
@@ -30,31 +33,39 @@ func (d *document) closeSentence() { d.ends = append(d.ends, int32(len(d.tokens)
 
 // portion is a run of instances on their way to the caller of Build.
 type portion struct {
-	instances  []task.Instance
-	tokens     []int32 // of all instances, like ends and masks
-	ends       []int32
-	masks      []task.Mask
+	rows       Rows
 	statistics Statistics
-	end        int // where its last document ends: a byte of the corpus, or an index in the buffer
+	notes      notes
+	done       int   // bytes of the corpus, times passes, up to the end of the portion
+	err        error // the first of rows.Append
 }
 
 // reset empties a portion whose instances have been used.
 func (p *portion) reset() {
-	*p = portion{instances: p.instances[:0], tokens: p.tokens[:0], ends: p.ends[:0], masks: p.masks[:0]}
+	p.rows.Reset()
+	p.notes.reset()
+	*p = portion{rows: p.rows, notes: p.notes}
 }
 
 // worker is what one goroutine needs to make instances.
 type worker struct {
 	settings        *Settings
+	task            task.Task
 	recipe          Recipe
+	reader          *corpus.Reader
 	tokenizer       tokenizer.Tokenizer
 	targetTokenizer tokenizer.Tokenizer
 	masker          *masking.Masker // nil if nothing is masked here
-	generator       *random.Python
-	key             []uint32
-	document        document
+	stream          *random.Stream
+	document        document    // being read
+	collected       collection  // being read for a buffer
 	alone           [1]document // document, for recipes that need no others
 	sequence        []int32     // an instance being put together
+	ends            []int32     // of its segments
+	hidden          []int32     // its tokens with masks
+	masks           []task.Mask // not nil, even where nothing is masked
+	looked          []int32     // tokens of a word
+	unknownLevel    *atomic.Int64
 	portion         *portion
 }
 
@@ -62,14 +73,17 @@ func newWorker(settings *Settings) (*worker, error) {
 	t := task.ByName[settings.Target]
 	w := &worker{
 		settings:  settings,
+		task:      t,
 		recipe:    ByTarget[settings.Target],
-		tokenizer: tokenizer.ByName[settings.Tokenizer](settings.Vocabulary),
-		generator: random.NewPython(),
-		portion:   new(portion),
+		tokenizer: settings.Tokenizer.New(),
+		stream:    random.NewStream(),
+		masks:     []task.Mask{},
+
+		unknownLevel: new(atomic.Int64),
 	}
 	w.targetTokenizer = w.tokenizer
 	if t.Output {
-		w.targetTokenizer = tokenizer.ByName[settings.TargetTokenizer](settings.TargetVocabulary)
+		w.targetTokenizer = settings.TargetTokenizer.New()
 	}
 	if t.Masked && !settings.Dynamic {
 		var err error
@@ -80,22 +94,20 @@ func newWorker(settings *Settings) (*worker, error) {
 	return w, nil
 }
 
-// random returns the generator of one document in one pass, so that its random numbers depend on nothing else. It is
-// nil if none are drawn.
-func (w *worker) random(pass, number int) *random.Python {
+// random returns the random numbers of one document in one pass, which depend on nothing else. It is nil if none are
+// drawn.
+func (w *worker) random(pass int, d *document) random.Generator {
 	if w.masker == nil && !w.recipe.draws {
 		return nil
 	}
-	w.key = append(w.key[:0], random.Seed(w.settings.Seed)...)
-	w.generator.Reset(append(w.key, uint32(pass), uint32(number))...)
-	return w.generator
+	w.stream.Reset(w.settings.Seed, pass, d.number, d.piece)
+	return w.stream
 }
 
-// read tokenizes a document into w.document and reports whether it has tokens.
-func (w *worker) read(text corpus.Document) (bool, error) {
+// tokenize makes w.document of a text.
+func (w *worker) tokenize(text corpus.Document) error {
 	w.document = document{number: text.Number, tokens: w.document.tokens[:0], ends: w.document.ends[:0]}
-	err := w.recipe.tokenize(w, text)
-	return len(w.document.tokens) > 0, err
+	return w.recipe.tokenize(w, text)
 }
 
 // tokenizeSentences keeps the sentences that have tokens.
@@ -104,6 +116,9 @@ func tokenizeSentences(w *worker, text corpus.Document) error {
 	for _, sentence := range text.Sentences {
 		before := len(d.tokens)
 		d.tokens = w.tokenizer.AppendIDs(d.tokens, sentence)
+		if w.task.Corpus == task.SentenceLines {
+			w.checkLength(before)
+		}
 		if len(d.tokens) > before {
 			d.closeSentence()
 		}
@@ -111,44 +126,48 @@ func tokenizeSentences(w *worker, text corpus.Document) error {
 	return nil
 }
 
-// add adds a copy of an instance to the portion and masks it, unless masks are drawn during training.
-func (w *worker) add(x task.Instance, generator *random.Python) {
-	p := w.portion
-	tokens, ends, masks := len(p.tokens), len(p.ends), len(p.masks)
-	p.tokens = append(append(p.tokens, x.Tokens...), x.Output...)
-	p.ends = append(p.ends, x.Ends...)
-	middle := tokens + len(x.Tokens)
-	added := task.Instance{
-		Tokens: clip(p.tokens[tokens:middle]),
-		Ends:   clip(p.ends[ends:]),
-		Label:  x.Label,
-		Output: clip(p.tokens[middle:]),
-	}
-	w.count(added)
-	if w.masker != nil {
-		p.masks = w.masker.Mask(added.Tokens, generator, p.masks)
-		added.Masks = clip(p.masks[masks:])
-		p.statistics.Masked += int64(len(added.Masks))
-	}
-	p.instances = append(p.instances, added)
+// segments returns the ends of an instance's segments, valid until the next call.
+func (w *worker) segments(ends ...int32) []int32 {
+	w.ends = append(w.ends[:0], ends...)
+	return w.ends
 }
 
-// clip returns s without spare capacity, so that an append to it does not overwrite what follows.
-func clip[T any](s []T) []T { return s[:len(s):len(s)] }
+// add adds an instance to the portion and masks it, unless masks are drawn during training.
+func (w *worker) add(x task.Instance, generator random.Generator) {
+	w.count(x)
+	if w.masker != nil {
+		w.hidden = append(w.hidden[:0], x.Tokens...)
+		w.masks = w.masker.Mask(w.hidden, generator, w.masks[:0])
+		x.Tokens, x.Masks = w.hidden, w.masks
+		w.countMasks()
+	}
+	if err := w.portion.rows.Append(x); err != nil && w.portion.err == nil {
+		w.portion.err = err
+	}
+}
 
-// count counts an instance that is not masked yet.
+// count counts an instance.
 func (w *worker) count(x task.Instance) {
 	s := &w.portion.statistics
 	s.Instances++
-	s.Tokens += int64(x.Ends[len(x.Ends)-1]) + int64(len(x.Output))
-	for _, id := range x.Tokens {
-		if id == w.settings.Vocabulary.Unknown {
-			s.Unknown++
-		}
+	inputs := int(x.Ends[len(x.Ends)-1])
+	s.Tokens += int64(inputs + len(x.Output))
+	s.Length = max(s.Length, inputs)
+	if w.task.Labelled {
+		s.Labels.include(Range{true, x.Label, x.Label})
 	}
-	for _, id := range x.Output {
-		if id == w.settings.TargetVocabulary.Unknown {
-			s.Unknown++
+}
+
+// countMasks counts the masks of an instance and the runs of tokens that they hide.
+func (w *worker) countMasks() {
+	runs, after := 0, int32(-1)
+	for _, mask := range w.masks {
+		if mask.Position != after {
+			runs++
 		}
+		after = mask.Position + 1
 	}
+	s := &w.portion.statistics
+	s.Masked += int64(len(w.masks))
+	s.Runs = max(s.Runs, runs)
 }

@@ -116,7 +116,7 @@ func TestSpanLengthsOfUER(t *testing.T) {
 
 func TestNumberOfTargets(t *testing.T) {
 	for _, c := range readGolden(t).Predicted {
-		if got := predicted(c[0]); got != c[1] {
+		if got := masker(t, Options{}).predicted(c[0]); got != c[1] {
 			t.Errorf("%d tokens: %d targets, want %d", c[0], got, c[1])
 		}
 	}
@@ -124,7 +124,10 @@ func TestNumberOfTargets(t *testing.T) {
 
 func TestBadSpansAreRefused(t *testing.T) {
 	for _, o := range []Options{
-		{true, 0, 10}, {true, -0.1, 10}, {true, 1.1, 10}, {true, math.NaN(), 10}, {true, 0.2, 0},
+		{Span: true, MaxLength: 10}, {Span: true, GeometricProbability: -0.1, MaxLength: 10},
+		{Span: true, GeometricProbability: 1.1, MaxLength: 10}, {Span: true, GeometricProbability: math.NaN(), MaxLength: 10},
+		{Span: true, GeometricProbability: 0.2}, {Rate: -0.1}, {Rate: 1.1}, {Rate: math.NaN()},
+		{Span: true, GeometricProbability: 0.2, MaxLength: 10, WholeWord: true},
 	} {
 		if _, err := New(vocabulary(t), o); err == nil {
 			t.Errorf("%+v was accepted", o)
@@ -139,7 +142,8 @@ func TestMaskProperties(t *testing.T) {
 	v := vocabulary(t)
 	special := func(id int32) bool { return id == v.Padding || id == v.Class || id == v.Separator }
 	rapid.Check(t, func(t *rapid.T) {
-		options := Options{rapid.Bool().Draw(t, "span"), rapid.Float64Range(0.01, 1).Draw(t, "p"), rapid.IntRange(1, 12).Draw(t, "max")}
+		options := Options{Span: rapid.Bool().Draw(t, "span"), GeometricProbability: rapid.Float64Range(0.01, 1).Draw(t, "p"),
+			MaxLength: rapid.IntRange(1, 12).Draw(t, "max")}
 		m, err := New(v, options)
 		if err != nil {
 			t.Fatal(err)
@@ -158,9 +162,9 @@ func TestMaskProperties(t *testing.T) {
 				candidates++
 			}
 		}
-		if limit := predicted(len(before)); len(targets) > limit {
+		if limit := m.predicted(len(before)); len(targets) > limit {
 			t.Fatalf("%d targets, want at most %d", len(targets), limit)
-		} else if !options.Span && len(targets) < min(candidates, predicted(trimmed(before, v))) {
+		} else if !options.Span && len(targets) < min(candidates, m.predicted(trimmed(before, v))) {
 			t.Fatalf("%d targets of %d candidates among %d tokens", len(targets), candidates, len(before))
 		}
 		hidden := map[int32]bool{}
@@ -198,7 +202,7 @@ func trimmed(tokens []int32, v *vocab.Vocabulary) int {
 // TestShares masks many tokens, of which 80 % must become [MASK], 10 % another token and 10 % stay unchanged.
 func TestShares(t *testing.T) {
 	for _, span := range []bool{false, true} {
-		m := masker(t, Options{span, 0.2, 10})
+		m := masker(t, Options{Span: span, GeometricProbability: 0.2, MaxLength: 10})
 		generator := random.NewPython(1)
 		var masked, same, all float64
 		for range 2000 {
@@ -224,7 +228,7 @@ func TestShares(t *testing.T) {
 }
 
 func BenchmarkMask(b *testing.B) {
-	for name, options := range map[string]Options{"token": {}, "span": {true, 0.2, 10}} {
+	for name, options := range map[string]Options{"token": {}, "span": {Span: true, GeometricProbability: 0.2, MaxLength: 10}} {
 		b.Run(name, func(b *testing.B) {
 			m := masker(b, options)
 			generator := random.NewPython(7)

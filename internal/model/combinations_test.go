@@ -2,6 +2,7 @@ package model
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/device"
 	"uer/internal/embedding"
 	"uer/internal/encoder"
 	"uer/internal/registry"
@@ -163,12 +165,14 @@ func checkRefusal(t *testing.T, name string, m config.Model, want string) {
 	}
 }
 
-// train trains a model for two steps. The loss must be finite and every parameter must move.
+// train trains a model for two steps. The loss must be finite and every parameter must move. Then it evaluates the last
+// batch.
 func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 	t.Helper()
 	loader := d.loader(t, m, demoBatch)
 	defer loader.Close()
-	r := d.newTraining(t, on, m, Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength})
+	limits := Limits{Sequences: demoBatch, Length: demoLength, Output: loader.OutputLength}
+	r := d.newTraining(t, on, m, limits)
 	start := r.parameters(t)
 	for step := range 2 {
 		b, err := loader.Next()
@@ -187,6 +191,26 @@ func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 			t.Errorf("%s: %s did not change", name, p.Name)
 		}
 	}
+	if loss := d.evaluate(t, m, limits, r); !(loss > 0) || math.IsInf(loss, 0) {
+		t.Errorf("%s: evaluation gives loss %v", name, loss)
+	}
+}
+
+// evaluate returns the loss of a training on its present inputs, without dropout.
+func (d *demo) evaluate(t *testing.T, m config.Model, limits Limits, r *training) float64 {
+	t.Helper()
+	alone, err := NewForward(m, d.vocabulary.Size(), limits, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := r.device.Load(alone.Program, r.memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(program.Feed(r.inputs), program.Run(device.Run{})); err != nil {
+		t.Fatal(err)
+	}
+	return figures(t, program)[0]
 }
 
 // stays reports whether a parameter has no gradient: a constant added to all keys changes no probability, and if only the

@@ -17,6 +17,7 @@ import (
 	"uer/internal/masking"
 	"uer/internal/optimizer"
 	"uer/internal/task"
+	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
 
@@ -45,7 +46,7 @@ func openDemo(t testing.TB) *demo {
 	for i := range 30 { // for t5
 		text = fmt.Appendf(text, "<extra_id_%d>\n", i)
 	}
-	vocabulary, err := vocab.Parse("demo_vocab.txt", text)
+	vocabulary, err := vocab.Parse("demo_vocab.txt", text, vocab.Special{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,18 +89,19 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 	if err := os.WriteFile(path, []byte(demoText(t, target)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text, err := corpus.Open(path)
+	text, err := corpus.Open(corpus.Options{Paths: []string{path}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer text.Close()
+	bert := tokenizer.ByName["bert"](d.vocabulary)
 	settings := instance.Settings{
-		Target: target.Name, Vocabulary: d.vocabulary, Tokenizer: "bert", SequenceLength: demoLength, DupFactor: 1,
+		Target: target.Name, Vocabulary: d.vocabulary, Tokenizer: bert, SequenceLength: demoLength, DupFactor: 1,
 		DocumentsBufferSize: demoDocuments, Dynamic: target.Masked && !target.Labelled, Workers: 1,
-		TargetVocabulary: d.vocabulary, TargetTokenizer: "bert", TargetSequenceLength: demoLength,
+		TargetVocabulary: d.vocabulary, TargetTokenizer: bert, TargetSequenceLength: demoLength,
 	}
 	metadata := dataset.Metadata{
-		Target: target.Name, SequenceLength: demoLength, Tokenizer: "bert", VocabularySize: d.vocabulary.Size(),
+		Target: target.Name, SequenceLength: demoLength, Tokenizer: dataset.TokenizerMade{Name: "bert"}, VocabularySize: d.vocabulary.Size(),
 		Dynamic: settings.Dynamic,
 	}
 	if target.Output {
@@ -111,7 +113,7 @@ func (d *demo) dataset(t testing.TB, target task.Task) *dataset.Dataset {
 		t.Fatal(err)
 	}
 	defer writer.Abort()
-	if _, err := instance.Build(context.Background(), settings, text, writer.Append, nil); err != nil {
+	if _, err := instance.Build(context.Background(), settings, text, writer.NewRows, writer.Write, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := writer.Close(metadata.Totals); err != nil {

@@ -1,7 +1,8 @@
 // Package model composes an embedding, an encoder and a target into a model.
 //
-// [New] builds the graph of a model for batches within [Limits] and compiles it. The resulting [Model] is a program and its
-// [Head]s, which say where the loss and the accuracy of each prediction are among the outputs. [Initialize] draws the
+// [New] builds the graph of a model for batches within [Limits] and compiles it; [NewForward] does so for evaluation. The
+// resulting [Model] is a program and its [Head]s, which say where the loss and the accuracy of each prediction are among the
+// outputs. [Initialize] draws the
 // initial parameters. [Check] rejects settings that do not go together, by the facts that the registries of encoders and
 // targets hold; it needs no data.
 package model
@@ -39,7 +40,11 @@ type Model struct {
 type Head struct {
 	Name          string
 	Labels        string // the input whose length is the number of predictions
+	Tokens        bool   // it predicts tokens of a vocabulary, not the class of a text
 	Loss, Correct int    // indices of outputs
+
+	Logits  graph.State // where its logits are [predictions, Classes], if the program keeps them
+	Classes int
 }
 
 // New builds a model for a vocabulary and for batches within the given limits. Its errors include those of [Check].
@@ -55,19 +60,24 @@ func compile(m config.Model, vocabularySize int, limits Limits) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	model := &Model{}
-	outputs := make([]*graph.Node, 0, 2*len(losses.Heads))
-	for _, head := range losses.Heads {
-		outputs = append(outputs, head.Loss, head.Correct)
-		// Output 0 of the program is the total loss.
-		model.Heads = append(model.Heads, Head{
-			Name: head.Name, Labels: head.Labels, Loss: len(outputs) - 1, Correct: len(outputs),
-		})
-	}
+	model, outputs := headsOf(losses)
 	if model.Program, err = b.Compile(losses.Total, outputs...); err != nil {
 		return nil, fmt.Errorf("compiling the model: %w", err)
 	}
 	return model, nil
+}
+
+// headsOf returns a model without a program, and the outputs that its heads number. Output 0 is the total loss.
+func headsOf(losses target.Losses) (*Model, []*graph.Node) {
+	model := &Model{}
+	var outputs []*graph.Node
+	for _, head := range losses.Heads {
+		outputs = append(outputs, head.Loss, head.Correct)
+		model.Heads = append(model.Heads, Head{
+			Name: head.Name, Labels: head.Labels, Tokens: head.Tokens, Loss: len(outputs) - 1, Correct: len(outputs),
+		})
+	}
+	return model, outputs
 }
 
 func build(m config.Model, vocabularySize int, limits Limits) (*graph.Builder, target.Losses, error) {

@@ -1,5 +1,6 @@
-// Package random draws the same numbers as Python's random module, given the same seed. Code that follows UER-py, such
-// as masking, can thus be tested against UER-py's own results, draw for draw.
+// Package random draws random numbers. [Python] draws the same numbers as Python's random module, given the same seed, so
+// that code that follows UER-py, such as masking, can be tested against UER-py's own results, draw for draw. [Stream] is
+// what our datasets are made with.
 package random
 
 import (

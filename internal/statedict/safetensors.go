@@ -148,7 +148,8 @@ func (f *Safetensors) decodeHeader() ([]headerEntry, error) {
 		if err := decoder.Decode(&fields); err != nil {
 			return nil, wrong(fmt.Errorf("tensor %q: %w", name, err))
 		}
-		entries = append(entries, headerEntry{Stored{Name: name, Type: fields.Type, Shape: fields.Shape}, fields.Offsets[0], fields.Offsets[1]})
+		stored := Stored{Name: name, Type: fields.Type, Shape: fields.Shape}
+		entries = append(entries, headerEntry{stored, fields.Offsets[0], fields.Offsets[1]})
 	}
 	if _, err := decoder.Token(); err != nil {
 		return nil, wrong(err)
@@ -306,6 +307,13 @@ func Floats(name string, shape []int, read func(offset int, to []float32) error)
 		count *= size
 	}
 	return Entry{Name: name, Type: "F32", Shape: shape, Write: func(w io.Writer) error { return writeFloats(w, count, read) }}
+}
+
+// Integers returns an entry of int32 values.
+func Integers(name string, values []int32) Entry {
+	return Entry{Name: name, Type: "I32", Shape: []int{len(values)}, Write: func(w io.Writer) error {
+		return binary.Write(w, binary.LittleEndian, values)
+	}}
 }
 
 // writeFloats writes count little-endian float32, which it reads and encodes piece by piece.

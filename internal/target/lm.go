@@ -28,7 +28,7 @@ func predicted(s graph.Scope, batch layer.Batch, x *graph.Node) (rows, labels *g
 	return s.Apply(op.Gather{}, x, index, batch.Rows), labels
 }
 
-// classify adds a softmax over x Wᵀ + b and its cross-entropy to the graph; bias may be nil.
+// classify adds a softmax over x Wᵀ + b and its cross-entropy to the graph; bias may be nil. The classes are tokens.
 func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) Head {
 	entropy := op.CrossEntropy{Bias: bias != nil}
 	inputs := op.CrossEntropyInputs[*graph.Node]{Hidden: x, Weight: weight, Bias: bias, Labels: labels}
@@ -36,7 +36,10 @@ func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) H
 	if outs == nil {
 		return Head{}
 	}
-	return Head{Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name()}
+	return Head{
+		Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name(), Tokens: true,
+		hidden: x, weight: weight, bias: bias,
+	}
 }
 
 // outputLayerUses are the optional settings that outputLayer uses.

@@ -8,6 +8,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/graph"
 	"uer/internal/layer"
+	"uer/internal/op"
 )
 
 // Target is the computation of a target with the facts that a model is checked by.
@@ -46,6 +47,16 @@ type Head struct {
 	Loss    *graph.Node // scalar, mean over the predictions
 	Correct *graph.Node // scalar, number of correct predictions
 	Labels  string      // the input that holds the labels; their number is the number of predictions
+	Tokens  bool        // it predicts tokens of a vocabulary, not the class of a text
+
+	hidden, weight, bias *graph.Node // [predictions, width], [classes, width], [classes] or nil
+}
+
+// Logits adds the scores of all classes to the graph: [predictions, classes]. The loss is computed without them.
+func (h Head) Logits(b *graph.Builder) *graph.Node {
+	linear := op.Linear{Bias: h.bias != nil}
+	inputs := op.LinearInputs[*graph.Node]{X: h.hidden, Weight: h.weight, Bias: h.bias}
+	return b.Apply(linear, inputs.List(linear)...)
 }
 
 // ByName holds the targets by UER-py's names.

@@ -6,33 +6,42 @@ import (
 	"uer/internal/vocab"
 )
 
-const (
-	continuation  = "##" // prefix of all pieces of a word but the first
-	maxWordLength = 200  // characters; longer words are unknown
-)
+const continuation = "##" // prefix of all pieces of a word but the first
 
-// bert is BERT's uncased tokenizer: text is cleaned, lower-cased, stripped of accents and split at white space,
-// punctuation and around Chinese characters; each word is then split from the left into the longest pieces that the
-// vocabulary has (WordPiece). A word that cannot be split becomes a single [UNK].
+// tabulated is the number of characters whose class is looked up in a table; the ones above are rare.
+const tabulated = 0x20000
+
+// bert is BERT's tokenizer: text is cleaned, normalised by the rules and split at white space, punctuation and around
+// Chinese characters; each word is then split from the left into the longest pieces that the vocabulary has (WordPiece). A
+// word that cannot be split becomes a single [UNK].
 type bert struct {
 	singles
-	classes *[tabulated]class
-	longest int             // length of the longest token in bytes
-	mapped  map[rune]string // cache of normalized
-	word    []byte          // room for "##", then the word being collected
+	rules   rules
+	maxWord int
+	classes *[tabulated]class // of the characters seen so far: classifying all of them would take longer than short texts
+	longest int               // length of the longest token in bytes
+	mapped  map[rune]string   // cache of normalized
+	word    []byte            // room for "##", then the word being collected
+	cache   wordCache
+	key     []byte // a word that is not in the cache yet
+	collect bool   // words are not looked up but put into words; in place of ids, there are their ends
+	words   []byte
 }
 
-func newBert(v *vocab.Vocabulary) *bert {
-	b := &bert{
-		singles: newSingles(v),
-		classes: classes(),
-		mapped:  map[rune]string{},
-		word:    append(make([]byte, 0, 256), continuation...),
-	}
+// newBert returns a constructor of tokenizers that share the table of single characters.
+func newBert(v *vocab.Vocabulary, r rules) func() Tokenizer {
+	shared := bert{singles: newSingles(v), rules: r, maxWord: r.maxWord()}
 	for id := range int32(v.Size()) {
-		b.longest = max(b.longest, len(v.Token(id)))
+		shared.longest = max(shared.longest, len(v.Token(id)))
 	}
-	return b
+	return func() Tokenizer {
+		b := shared
+		b.classes = new([tabulated]class)
+		b.mapped = map[rune]string{}
+		b.cache.words = map[string]span{}
+		b.word = append(make([]byte, 0, 256), continuation...)
+		return &b
+	}
 }
 
 func (b *bert) AppendIDs(ids []int32, line string) []int32 {
@@ -45,15 +54,18 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 		}
 		switch b.class(r) {
 		case plain:
+			for i+size < len(line) && line[i+size] < utf8.RuneSelf && b.classes[line[i+size]] == plain {
+				size++
+			}
 			b.word = append(b.word, line[i:i+size]...)
 		case capital:
 			b.word = append(b.word, byte(r)+'a'-'A')
 		case mapped:
 			ids = b.append(ids, b.normalized(r))
 		case punctuation:
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 		case ideograph:
-			ids = append(b.appendWord(ids), b.id(r))
+			ids = b.appendSingle(b.appendWord(ids), r)
 			piece, before = i+size, len(ids)
 		case isolated:
 			ids = b.appendWord(b.append(b.appendWord(ids), b.normalized(r)))
@@ -73,16 +85,25 @@ func (b *bert) AppendIDs(ids []int32, line string) []int32 {
 }
 
 func (b *bert) class(r rune) class {
-	if r < tabulated {
+	if r < tabulated && b.classes[r] != unclassified {
 		return b.classes[r]
 	}
-	return classify(r)
+	return b.classify(r)
+}
+
+// classify finds the class of a character that has not been seen yet.
+func (b *bert) classify(r rune) class {
+	c := b.rules.classify(r)
+	if r < tabulated {
+		b.classes[r] = c
+	}
+	return c
 }
 
 func (b *bert) normalized(r rune) string {
 	text, known := b.mapped[r]
 	if !known {
-		text = normalized(r)
+		text = string(b.rules.normalized([]rune{r}))
 		b.mapped[r] = text
 	}
 	return text
@@ -107,19 +128,37 @@ func (b *bert) appendPiece(ids []int32, piece string) []int32 {
 			clean = append(clean, r)
 		}
 	}
-	return b.appendWord(b.append(ids, string(decomposed(appendLower(nil, clean)))))
+	return b.appendWord(b.append(ids, string(b.rules.normalized(clean))))
 }
 
 // append adds normalised text to the current word. Punctuation ends the word and is a token of its own.
 func (b *bert) append(ids []int32, text string) []int32 {
 	for _, r := range text {
-		if isPunctuation(r) {
-			ids = append(b.appendWord(ids), b.id(r))
+		if b.rules.isPunctuation(r) {
+			ids = b.appendSingle(b.appendWord(ids), r)
 		} else {
 			b.word = utf8.AppendRune(b.word, r)
 		}
 	}
 	return ids
+}
+
+// appendSingle appends a word of one character.
+func (b *bert) appendSingle(ids []int32, r rune) []int32 {
+	if !b.collect {
+		return append(ids, b.id(r))
+	}
+	return b.appendCollected(ids, utf8.AppendRune(b.word, r)[len(continuation):])
+}
+
+// appendCollected puts a word behind the last one that ids knows of.
+func (b *bert) appendCollected(ends []int32, word []byte) []int32 {
+	start := int32(0)
+	if len(ends) > 0 {
+		start = ends[len(ends)-1]
+	}
+	b.words = append(b.words[:start], word...)
+	return append(ends, int32(len(b.words)))
 }
 
 // appendWord appends the pieces of the current word, if there is one, and starts a new word.
@@ -130,9 +169,28 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	}
 	word := b.word
 	b.word = word[:first]
-	if len(word)-first > maxWordLength && utf8.RuneCount(word[first:]) > maxWordLength {
+	if b.collect {
+		return b.appendCollected(ids, word[first:])
+	}
+	if len(word)-first > b.maxWord && utf8.RuneCount(word[first:]) > b.maxWord {
 		return append(ids, b.vocabulary.Unknown)
 	}
+	if id, found := b.vocabulary.LookupBytes(word[first:]); found {
+		return append(ids, id)
+	}
+	if known, found := b.cache.get(borrowed(word[first:])); found {
+		return append(ids, known...)
+	}
+	b.key = append(b.key[:0], word[first:]...)
+	before := len(ids)
+	ids = b.appendPieces(ids, word)
+	b.cache.put(borrowed(b.key), ids[before:])
+	return ids
+}
+
+// appendPieces appends the pieces of a word, which it overwrites.
+func (b *bert) appendPieces(ids []int32, word []byte) []int32 {
+	const first = len(continuation)
 	before := len(ids)
 	for from := first; from < len(word); {
 		begin := from

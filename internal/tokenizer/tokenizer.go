@@ -1,14 +1,15 @@
 // Package tokenizer splits text into tokens and returns their ids in a vocabulary.
 //
-// The tokenizers are UER-py's and give its ids: bert (uncased WordPiece), char (one token per character) and space (one
-// per word). Unicode is treated as Python treats it, from white space to lower case, because ids depend on it. Text
-// that the vocabulary lacks becomes [UNK], so any text can be tokenized. The one difference: space makes no token of a
-// blank line.
+// The tokenizers are UER-py's and give its ids: bert (WordPiece), char (one token per character) and space (one per
+// word). Unicode is treated as Python treats it, from white space to lower case, because ids depend on it. Text that the
+// vocabulary lacks becomes [UNK], so any text can be tokenized. The one difference: space splits at any white space, where
+// UER-py splits at single spaces and makes unknown tokens of what is between two of them.
 //
 // Tokenizers keep tables and buffers and do not allocate for each line.
 package tokenizer
 
 import (
+	"fmt"
 	"strings"
 
 	"uer/internal/vocab"
@@ -20,11 +21,37 @@ type Tokenizer interface {
 	AppendIDs(ids []int32, line string) []int32
 }
 
-// ByName holds the constructors of the tokenizers by name.
-var ByName = map[string]func(*vocab.Vocabulary) Tokenizer{
-	"bert":  func(v *vocab.Vocabulary) Tokenizer { return newBert(v) },
-	"char":  func(v *vocab.Vocabulary) Tokenizer { return char{newSingles(v)} },
-	"space": func(v *vocab.Vocabulary) Tokenizer { return space{v} },
+// Model is a tokenizer as it was read from its files. It is immutable and safe for concurrent use.
+type Model struct {
+	Name       string // as --tokenizer gives it, or the kind of file that gives it
+	Settings   string // what else its ids depend on besides the vocabulary, in the words of the flags
+	Vocabulary *vocab.Vocabulary
+
+	make    func() Tokenizer
+	changes func(token string) bool // whether text that spells a token is changed; nil if none is
+}
+
+// New returns a tokenizer for one goroutine.
+func (m *Model) New() Tokenizer { return m.make() }
+
+// ByName holds the tokenizers that need no file but a vocabulary, by name.
+var ByName = map[string]func(*vocab.Vocabulary) *Model{
+	"bert": func(v *vocab.Vocabulary) *Model { return bertModel(v, ofUER) },
+	"char": func(v *vocab.Vocabulary) *Model {
+		c := char{newSingles(v)}
+		return &Model{Name: "char", Vocabulary: v, make: func() Tokenizer { return c }}
+	},
+	"space": func(v *vocab.Vocabulary) *Model {
+		return &Model{Name: "space", Vocabulary: v, make: func() Tokenizer { return space{v} }}
+	},
+}
+
+func bertModel(v *vocab.Vocabulary, r rules) *Model {
+	settings := fmt.Sprintf("--do_lower_case %t", r.lower)
+	if !r.uer {
+		settings += fmt.Sprintf(" --strip_accents %t", r.strip)
+	}
+	return &Model{Name: "bert", Settings: settings, Vocabulary: v, make: newBert(v, r), changes: r.changesText}
 }
 
 // char makes each code point a token, after trimming white space from both ends of the line.
@@ -37,16 +64,11 @@ func (c char) AppendIDs(ids []int32, line string) []int32 {
 	return ids
 }
 
-// space splits a line at every single space, so that two spaces have an empty token between them. A blank line has no
-// tokens.
+// space splits a line at white space.
 type space struct{ vocabulary *vocab.Vocabulary }
 
 func (s space) AppendIDs(ids []int32, line string) []int32 {
-	line = strings.TrimFunc(line, vocab.IsSpace)
-	if line == "" {
-		return ids
-	}
-	for word := range strings.SplitSeq(line, " ") {
+	for word := range strings.FieldsFuncSeq(line, vocab.IsSpace) {
 		ids = append(ids, s.vocabulary.ID(word))
 	}
 	return ids

@@ -47,7 +47,12 @@ func trainLate(t *testing.T, delay int) string {
 	if err := r.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return regexp.MustCompile(` *[\d.]+ (real )?tokens/s|\d\S* left`).ReplaceAllString(lines.String(), "")
+	return withoutTimes(lines.String())
+}
+
+// withoutTimes removes from report lines what differs between two runs.
+func withoutTimes(lines string) string {
+	return regexp.MustCompile(` *[\d.]+ (real )?tokens/s|\d\S* left`).ReplaceAllString(lines, "")
 }
 
 // TestLateFigures checks that reports are the same however late the figures come.

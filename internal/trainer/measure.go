@@ -15,7 +15,7 @@ func Measure(ctx context.Context, ranks []*Trainer) (time.Duration, error) {
 		silent := make([]*Trainer, len(ranks))
 		for i, t := range ranks {
 			rank := *t
-			rank.TotalSteps, rank.OutputModelPath, rank.Lines = rank.start+steps, "", io.Discard
+			rank.TotalSteps, rank.OutputModelPath, rank.Lines, rank.HeldOut = rank.start+steps, "", io.Discard, nil
 			silent[i] = &rank
 		}
 		return RunRanks(ctx, silent)

@@ -31,14 +31,19 @@ const (
 	vocabularySize = 232
 )
 
-// newModel returns a small BERT.
-func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
-	t.Helper()
-	m, err := model.New(config.Model{
+// testModel is a small BERT.
+func testModel(dropout float64) config.Model {
+	return config.Model{
 		EmbeddingSize: 32, HiddenSize: 32, FeedForwardSize: 64, HeadsNumber: 2, LayersNumber: 2, MaxSequenceLength: 40,
 		HiddenActivation: "gelu", Embedding: "word_pos_seg", Encoder: "transformer", Mask: "fully_visible", Target: "bert",
 		LayerNormPositioning: "post", FeedForward: "dense", LayerNorm: "normal", Dropout: dropout,
-	}, vocabularySize, model.Limits{Sequences: 4, Length: 32})
+	}
+}
+
+// newModel returns it with its gradients.
+func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
+	t.Helper()
+	m, err := model.New(testModel(dropout), vocabularySize, model.Limits{Sequences: 4, Length: 32})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +51,10 @@ func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
 }
 
 // newLoader returns the batches of one rank.
-func newLoader(t *testing.T, rank, size int) *batch.Loader {
+func newLoader(t *testing.T, rank, size int) *batch.Loader { return newLoaderFrom(t, rank, size, nil) }
+
+// newLoaderFrom returns those from a position on.
+func newLoaderFrom(t *testing.T, rank, size int, from *batch.Position) *batch.Loader {
 	t.Helper()
 	vocabulary, err := vocab.Read("testdata/vocab.txt")
 	if err != nil {
@@ -58,7 +66,7 @@ func newLoader(t *testing.T, rank, size int) *batch.Loader {
 	}
 	t.Cleanup(func() { data.Close() })
 	batches, err := batch.New(data, batch.Options{
-		Target: "bert", Vocabulary: vocabulary, BatchSize: 4, BufferSize: 25600, Seed: 7, Rank: rank, WorldSize: size,
+		Target: "bert", Vocabulary: vocabulary, BatchSize: 4, BufferSize: 25600, Seed: 7, Rank: rank, WorldSize: size, From: from,
 	})
 	if err != nil {
 		t.Fatal(err)

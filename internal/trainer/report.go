@@ -66,6 +66,11 @@ func (r *report) step(s *stepFigures) {
 	}
 }
 
+// pause leaves a time in which nothing was trained out of the speed and of the time that is left.
+func (r *report) pause(elapsed time.Duration) {
+	r.since, r.started = r.since.Add(elapsed), r.started.Add(elapsed)
+}
+
 // line formats a line that begins exactly as UER-py's does. What follows the accuracies is ours.
 func (r *report) line(s *stepFigures) string {
 	t, step, now := r.trainer, s.step, s.issued

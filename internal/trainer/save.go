@@ -7,7 +7,6 @@ import (
 	"syscall"
 	"time"
 
-	"uer/internal/batch"
 	"uer/internal/checkpoint"
 	"uer/internal/console"
 	"uer/internal/graph"
@@ -25,6 +24,8 @@ type saves struct {
 
 // written is the result of writing a checkpoint.
 type written struct {
+	path string
+	step int
 	took time.Duration
 	err  error
 }
@@ -46,7 +47,24 @@ func (t *Trainer) save(step int, now bool) error {
 	if err != nil {
 		return err
 	}
-	return t.write(step, position, now)
+	t.saves.step, t.saves.learnt = step, t.learnt.step
+	return t.write(checkpoint.Path(t.OutputModelPath, step), step, t.learnt.state(position), now)
+}
+
+// saveBest writes a checkpoint of what has been learnt as the best one, as save does. All ranks must call it together.
+func (t *Trainer) saveBest() error {
+	if t.OutputModelPath == "" {
+		return nil
+	}
+	path := checkpoint.Best(t.OutputModelPath)
+	if t.learnt.step == 0 { // nothing has been learnt since it was resumed
+		return t.write(path, t.start, t.resumed, false)
+	}
+	position, err := t.learnt.after.Gather(t.Collective)
+	if err != nil {
+		return err
+	}
+	return t.write(path, t.learnt.step, t.learnt.state(position), false)
 }
 
 // saveAlone saves what has been learnt after something has failed, if the first rank can without the others.
@@ -66,28 +84,34 @@ func (t *Trainer) saveAlone() {
 	}
 	// The sums of the gradients may have failed, too, which the memory says once.
 	_ = t.Memory.Read(graph.InState, 0, make([]float32, 1))
-	if err := t.write(t.learnt.step, position, true); err != nil && !errors.Is(err, checkpoint.ErrNotFinite) {
+	t.saves.step, t.saves.learnt = t.learnt.step, t.learnt.step
+	path := checkpoint.Path(t.OutputModelPath, t.learnt.step)
+	if err := t.write(path, t.learnt.step, t.learnt.state(position), true); err != nil && !errors.Is(err, checkpoint.ErrNotFinite) {
 		fmt.Fprintf(t.Status, "Saving   %v\n", err)
 	}
 }
 
-// write begins to write a checkpoint if this is the first rank, and waits for its end if it must be there now.
-func (t *Trainer) write(step int, position batch.Position, now bool) error {
+// write begins to write a checkpoint to a path if this is the first rank, and waits for its end if it must be there now. at
+// says what the parameters have learnt from.
+func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) error {
+	t.at(at.Step, "saving", t.rank() > 0)
 	earlier := t.settle(true)
 	if earlier != nil && !now {
 		return earlier
 	}
-	t.saves.step, t.saves.learnt = step, t.learnt.step
-	t.at(step, "saving", t.rank() > 0)
 	if t.rank() > 0 {
-		t.saves.last = checkpoint.Path(t.OutputModelPath, step)
+		t.saves.last = path
 		if d, ok := t.whole().(*divided); ok {
 			return d.serve()
 		}
 		return nil
 	}
 	state := t.Origin
-	state.Step, state.Updates, state.Position, state.Saved = t.learnt.step, t.learnt.updates, position, time.Now()
+	state.Step, state.Updates, state.Position, state.Saved = at.Step, at.Updates, at.Position, time.Now()
+	if t.HeldOut != nil {
+		found := t.HeldOut.Found
+		state.HeldOut = &found
+	}
 	var memory checkpoint.Reader = t.whole()
 	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
 	t.pace.saved()
@@ -103,8 +127,8 @@ func (t *Trainer) write(step int, position batch.Position, now bool) error {
 	t.saves.writing = result
 	go func() {
 		started := time.Now()
-		err := t.writeAgain(step, memory, &state)
-		result <- written{time.Since(started), err}
+		err := t.writeAgain(path, memory, &state)
+		result <- written{path, step, time.Since(started), err}
 	}()
 	if err := errors.Join(earlier, t.settle(!background)); err != nil || !isDivided {
 		return err
@@ -129,9 +153,9 @@ func (t *Trainer) settle(wait bool) error {
 	}
 	t.saves.writing, t.saves.took = nil, result.took
 	if result.err != nil {
-		return t.notSaved(t.saves.step, result.err)
+		return t.notSaved(result.step, result.err)
 	}
-	t.saves.last = checkpoint.Path(t.OutputModelPath, t.saves.step)
+	t.saves.last = result.path
 	fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", t.saves.last, t.saves.took.Seconds())
 	return nil
 }
@@ -168,9 +192,9 @@ func (c *copied) Read(p graph.Place, offset int, to []float32) error {
 var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
-func (t *Trainer) writeAgain(step int, memory checkpoint.Reader, state *checkpoint.State) error {
+func (t *Trainer) writeAgain(path string, memory checkpoint.Reader, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		_, err := checkpoint.Save(t.OutputModelPath, step, &t.Optimizer.Whole, memory, state)
+		err := checkpoint.SaveAs(path, &t.Optimizer.Whole, memory, state)
 		if err == nil || attempt == len(pauses) || !mayPass(err) {
 			return err
 		}

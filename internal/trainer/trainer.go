@@ -50,6 +50,7 @@ type Trainer struct {
 	Lines      io.Writer             // for the report lines
 	Status     io.Writer             // for all other messages
 	Profile    *device.Profile       // unless nil, records the time of operations
+	HeldOut    *HeldOut              // the evaluation on held-out data; nil if there is none
 
 	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.
 	Origin checkpoint.State
@@ -60,6 +61,7 @@ type Trainer struct {
 	figures figures
 	buckets *buckets // nil if there are no other ranks
 	start   int      // the step that was resumed after; 0 at the beginning
+	resumed checkpoint.State
 	learnt  learnt
 	saves   saves
 	pace    pace
@@ -70,6 +72,11 @@ type Trainer struct {
 type learnt struct {
 	step, updates int
 	after         batch.Progress
+}
+
+// state says the same in a checkpoint, given the position of all ranks.
+func (l *learnt) state(position batch.Position) checkpoint.State {
+	return checkpoint.State{Step: l.step, Updates: l.updates, Position: position}
 }
 
 // Load loads the model and the update on a device. The replica starts from the given parameters.
@@ -83,8 +90,10 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	if t.Pass, err = d.Load(t.Model.Program, t.Memory); err != nil {
 		return err
 	}
-	t.Update, err = d.Load(t.Optimizer.Program, t.Memory)
-	return err
+	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil || t.HeldOut == nil {
+		return err
+	}
+	return t.HeldOut.share(d, t.Memory)
 }
 
 // Updates returns the number of updates in a number of steps. Schedules of the learning rate count updates.
@@ -96,14 +105,15 @@ func Updates(totalSteps, accumulationSteps int) int {
 // its position.
 func (t *Trainer) Resume(f *checkpoint.File) error {
 	t.start, t.Optimizer.Updates = f.Step, f.Updates
-	t.saves.last = f.Path
+	t.saves.last, t.resumed = f.Path, f.State
+	t.HeldOut.resume(f)
 	return f.Restore(&t.Optimizer.Whole, t.whole())
 }
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
 // saves after the current step and returns the cause; so it does before the deadline, with [ErrDeadline], and if there is
-// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters are not updated after it. If one of
-// several ranks fails, all return its error.
+// no next batch, or a checkpoint could not be saved, with that error. A loss that is not finite is an error, and parameters
+// are not updated after it. If one of several ranks fails, all return its error.
 func (t *Trainer) Run(ctx context.Context) (err error) {
 	if t.Collective == nil {
 		err = t.train(ctx)
@@ -123,11 +133,11 @@ func isStop(ctx context.Context, err error) bool {
 }
 
 func (t *Trainer) train(ctx context.Context) error {
-	if t.start >= t.TotalSteps {
-		return nil
-	}
 	report := newReport(t)
 	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
+	if ends, err := t.resumeHeldOut(ctx, report); ends || err != nil || t.start >= t.TotalSteps {
+		return err
+	}
 	pending := 0 // batches that the gradients are summed over
 	b, failure := t.next(t.start + 1)
 	leaves, err := t.leaves(ctx, failure)
@@ -157,22 +167,34 @@ func (t *Trainer) train(ctx context.Context) error {
 			if report.rate, err = t.update(step, pending); err != nil {
 				return err
 			}
-			pending = 0
 			t.learnt = learnt{step, t.Optimizer.Updates, after}
 		}
 		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps
-		if err := t.finish(report, saves || step == t.start+1); err != nil {
+		evaluates := updates && t.HeldOut.due(step, pending, t.TotalSteps)
+		if updates {
+			pending = 0
+		}
+		if err := t.finish(report, saves || evaluates || step == t.start+1); err != nil {
 			return err
 		}
 		t.pace.step(time.Since(began))
-		if saves {
-			if err := t.save(step, step == t.TotalSteps); err != nil {
+		ends := step == t.TotalSteps
+		if evaluates {
+			if err := t.evaluate(ctx, step, report); err != nil {
+				return err
+			}
+			ends = ends || t.HeldOut.exhausted()
+		}
+		if saves || ends {
+			if err := t.save(step, ends); err != nil {
 				return errors.Join(failure, err)
 			}
-			if step == t.TotalSteps {
-				return nil
-			}
-			leaves, err = t.leaves(ctx, failure) // saving may have taken long
+		}
+		if ends {
+			return t.sayWhyEarly(step)
+		}
+		if saves || evaluates {
+			leaves, err = t.leaves(ctx, failure) // they may have taken long
 		}
 	}
 	return err
@@ -196,6 +218,8 @@ func (t *Trainer) leave(ctx context.Context, report *report, failure error, why 
 	var err error
 	if t.saves.learnt != t.learnt.step {
 		err = t.save(t.learnt.step, true)
+	} else {
+		err = t.settle(true)
 	}
 	switch {
 	case failure != nil:

@@ -2,11 +2,11 @@
 //
 // A vocabulary is a UTF-8 text file with one token per line; a token's id is the number of its line, from 0. It is read
 // as UER-py reads it, so that ids match its checkpoints, except that errors are not ignored: bytes that are not UTF-8,
-// duplicate tokens and missing special tokens are refused with the file, the line and a hint.
+// duplicate tokens and missing special tokens are refused with the file, the line and a hint. What is identified is the
+// tokens, not the file: line ends, a byte order mark and blank lines at the end make no other vocabulary.
 package vocab
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,104 +18,134 @@ import (
 	"uer/internal/console"
 )
 
-// The special tokens that every vocabulary must have.
-const (
-	unknown   = "[UNK]"
-	class     = "[CLS]"
-	separator = "[SEP]"
-	mask      = "[MASK]"
-)
-
 // Vocabulary numbers the tokens of a model from 0, in the order of the file. It is immutable and safe for concurrent
 // use.
 type Vocabulary struct {
-	Padding, Unknown, Class, Separator, Mask int32 // ids of the special tokens; Padding is always 0
+	Padding, Unknown, Class, Separator, Mask int32 // ids of the special tokens; Padding and Mask may be Absent
+
+	Remarks []string // what was passed over when the file was read, for the user
 
 	tokens []string
-	ids    map[string]int32
+	ids    map[string]int32 // without the blank lines
 	sha256 string
 }
 
-// Read reads a vocabulary file; Parse describes its form.
+const byteOrderMark = "\ufeff"
+
+// Read reads a vocabulary file; Parse describes its form. The special tokens have their usual names.
 func Read(path string) (*Vocabulary, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read vocabulary: %w", err)
 	}
-	return Parse(path, data)
+	return Parse(path, data, Special{})
 }
 
 // Parse parses the content of a vocabulary file. A token is the first word of its line or, if the line is only white
-// space, the whole line. Token 0 is the padding, whatever its name. Errors start with name and, where there is one, the
-// line.
-func Parse(name string, data []byte) (*Vocabulary, error) {
-	if len(data) == 0 {
+// space, the whole line. A blank line keeps its id, which no text has; blank lines at the end do not count. A byte order
+// mark is ignored. Errors start with name and, where there is one, the line.
+func Parse(name string, data []byte, special Special) (*Vocabulary, error) {
+	text, marked := strings.CutPrefix(string(data), byteOrderMark)
+	trimmed := strings.TrimRight(text, "\r\n")
+	if trimmed == "" {
 		return nil, fmt.Errorf("%s: the vocabulary is empty", name)
 	}
-	sum := sha256.Sum256(data)
 	v := &Vocabulary{
-		tokens: make([]string, 0, bytes.Count(data, []byte{'\n'})+1),
+		tokens: make([]string, 0, strings.Count(trimmed, "\n")+1),
 		ids:    make(map[string]int32),
-		sha256: hex.EncodeToString(sum[:]),
 	}
-	text := string(data)
-	for number := 1; text != ""; number++ {
-		line, rest, _ := strings.Cut(text, "\n")
-		text = rest
-		if err := v.add(number, line); err != nil {
+	blank := []int{}
+	for line := range strings.SplitSeq(trimmed, "\n") {
+		number := len(v.tokens) + 1
+		token, err := v.parseLine(number, line)
+		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, number, err)
 		}
+		if token == "" {
+			blank = append(blank, number)
+		}
+		v.tokens = append(v.tokens, token)
 	}
-	if err := v.findSpecial(); err != nil {
+	v.remark(name, marked, blank, strings.Count(text[len(trimmed):], "\n")-1)
+	return v.finish(name, special)
+}
+
+// New returns the vocabulary of tokens in the order of their ids, read from a file with another form.
+func New(name string, tokens []string, special Special) (*Vocabulary, error) {
+	if len(tokens) == 0 {
+		return nil, fmt.Errorf("%s: the vocabulary is empty", name)
+	}
+	v := &Vocabulary{tokens: tokens, ids: make(map[string]int32, len(tokens))}
+	for id, token := range tokens {
+		if first, found := v.ids[token]; found {
+			return nil, fmt.Errorf("%s: tokens %d and %d are both %q", name, first, id, token)
+		}
+		v.ids[token] = int32(id)
+	}
+	return v.finish(name, special)
+}
+
+// finish finds the special tokens and hashes the tokens, each followed by a line feed as in a plain file.
+func (v *Vocabulary) finish(name string, special Special) (*Vocabulary, error) {
+	if err := v.findSpecial(special); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	sum := sha256.New()
+	var line []byte
+	for _, token := range v.tokens {
+		line = append(append(line[:0], token...), '\n')
+		sum.Write(line)
+	}
+	v.sha256 = hex.EncodeToString(sum.Sum(nil))
 	return v, nil
 }
 
-func (v *Vocabulary) add(number int, line string) error {
+// remark tells what the file holds besides tokens.
+func (v *Vocabulary) remark(name string, marked bool, blank []int, trailing int) {
+	if marked {
+		v.Remarks = append(v.Remarks, name+" begins with a byte order mark, which is ignored")
+	}
+	if len(blank) == 1 {
+		v.Remarks = append(v.Remarks, fmt.Sprintf("%s:%d is blank; the id %d stays unused", name, blank[0], blank[0]-1))
+	} else if len(blank) > 1 {
+		v.Remarks = append(v.Remarks, fmt.Sprintf("%s has %d blank lines, the first is line %d; their ids stay unused",
+			name, len(blank), blank[0]))
+	}
+	if trailing == 1 {
+		v.Remarks = append(v.Remarks, name+" ends with 1 blank line, which does not count")
+	} else if trailing > 1 {
+		v.Remarks = append(v.Remarks, fmt.Sprintf("%s ends with %d blank lines, which do not count", name, trailing))
+	}
+}
+
+// parseLine returns the token of a line and gives it its id.
+func (v *Vocabulary) parseLine(number int, line string) (string, error) {
 	if at := invalidByte(line); at >= 0 {
-		return fmt.Errorf("not UTF-8: byte 0x%02x at column %d", line[at], at+1)
+		return "", fmt.Errorf("not UTF-8: byte 0x%02x at column %d", line[at], at+1)
 	}
 	token := tokenOf(line)
+	if token == "" {
+		return "", nil
+	}
 	if first, found := v.ids[token]; found {
 		err := fmt.Errorf("duplicate token %q, first on line %d", token, first+1)
-		return console.Hint(err, "remove one of the two lines; if a model was trained with this file, "+
+		return "", console.Hint(err, "remove one of the two lines; if a model was trained with this file, "+
 			"replace the first one with a unique token instead, so that all other tokens keep their ids")
 	}
 	v.ids[token] = int32(number - 1)
-	v.tokens = append(v.tokens, token)
-	return nil
+	return token, nil
 }
 
-// tokenOf returns the first word of a line, or the line without its carriage return if there is no word.
+// tokenOf returns the first word of a line, or the line without carriage returns at its end if there is no word.
 func tokenOf(line string) string {
 	start := strings.IndexFunc(line, func(r rune) bool { return !IsSpace(r) })
 	if start < 0 {
-		return strings.TrimSuffix(line, "\r")
+		return strings.TrimRight(line, "\r")
 	}
 	if end := strings.IndexFunc(line[start:], IsSpace); end >= 0 {
 		return line[start : start+end]
 	}
 	return line[start:]
-}
-
-func (v *Vocabulary) findSpecial() error {
-	for _, special := range []struct {
-		token string
-		id    *int32
-	}{{unknown, &v.Unknown}, {class, &v.Class}, {separator, &v.Separator}, {mask, &v.Mask}} {
-		id, found := v.ids[special.token]
-		switch {
-		case !found:
-			return console.Hint(fmt.Errorf("the vocabulary lacks %s", special.token),
-				"add a line "+special.token+", or check that this is a vocabulary with one token per line")
-		case id == v.Padding:
-			return console.Hint(fmt.Errorf("%s is on line 1, which is reserved for the padding", special.token),
-				"put [PAD] on the first line")
-		}
-		*special.id = id
-	}
-	return nil
 }
 
 // Size returns the number of tokens.
@@ -144,7 +174,7 @@ func (v *Vocabulary) ID(token string) int32 {
 	return v.Unknown
 }
 
-// SHA256 returns the hash of the file in hexadecimal.
+// SHA256 returns the hash of the tokens in hexadecimal: that of a file with one token per line and nothing else.
 func (v *Vocabulary) SHA256() string { return v.sha256 }
 
 // IsSpace reports whether Python's str.split treats a character as white space: Unicode's white space and the four

@@ -30,7 +30,7 @@ func (o operand) output(accumulate bool) kernel.Output {
 type executable struct {
 	device   *Device
 	memory   *memory
-	program  *graph.Program // with copies for kernels that cannot add to their outputs
+	program  *graph.Program // with what kernels need: copies, and memory for outputs that nothing reads
 	arena    device.Arena   // in elements
 	values   []float32      // of the arena
 	operands []operand      // of each value
@@ -54,6 +54,10 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 		return nil, err
 	}
 	e := &executable{device: d, memory: m}
+	p, err := device.WithOutputs(p, kernels.WritesAll)
+	if err != nil {
+		return nil, err
+	}
 	var origin []int
 	e.program, origin = device.WithCopies(p, kernels.CanAdd)
 	e.shapes = device.NewShapes(e.program, kernels.SavedSize)

@@ -19,25 +19,32 @@ type packedWeight struct {
 	valid  bool
 }
 
-// shareWeights finds the weights whose gradients several instructions compute, and gives their operands memory for packing.
-// It counts gradients, because a forward pass may occur twice for one layer, to save memory.
+// shareWeights finds the weights of several layers and gives their operands memory for packing. A layer whose forward pass
+// occurs twice, to save memory, is one layer.
 func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sharedWeight {
-	uses := make([]int, len(program.Values))
+	layers, gradients := make([]int, len(program.Values)), make([]int, len(program.Values))
 	for _, instruction := range program.Instructions {
-		if o, ok := instruction.Op.(op.LinearGradient); ok {
-			uses[op.LinearGradientInputsOf(o, instruction.In).Weight]++
+		switch o := instruction.Op.(type) {
+		case op.Linear:
+			if !instruction.Recomputed {
+				layers[op.LinearInputsOf(o, instruction.In).Weight]++
+			}
+		case op.LinearGradient:
+			gradients[op.LinearGradientInputsOf(o, instruction.In).Weight]++
 		}
 	}
 	var weights []*sharedWeight
 	for i, v := range program.Values {
-		if uses[i] > 1 && v.Place == graph.InParameters {
-			out, in := v.Shape[0], v.Shape[1]
-			operands[i].shared = &sharedWeight{
-				forward:  packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(in, out, d.precision))},
-				backward: packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(out, in, d.precision))},
-			}
-			weights = append(weights, operands[i].shared)
+		if layers[i] < 2 || v.Place != graph.InParameters {
+			continue
 		}
+		out, in := v.Shape[0], v.Shape[1]
+		w := &sharedWeight{forward: packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(in, out, d.precision))}}
+		if gradients[i] > 0 {
+			w.backward.memory = kernel.Allocate(d.kernel.PackedSize(out, in, d.precision))
+		}
+		operands[i].shared = w
+		weights = append(weights, w)
 	}
 	return weights
 }
