@@ -157,6 +157,14 @@ func TestSeveralGPUs(t *testing.T) {
 			t.Errorf("%v: another model", split)
 		}
 	}
+	state := values(t, f.path("gpu0-3.state"))
+	for i, flags := range [][]string{{}, {"--resume", f.path("gpu1-2")}} {
+		output := f.path(fmt.Sprint("divided", i))
+		report([]string{"0..3", "4..7"}, append(flags, "--zero", "1", "--output_model_path", output)...)
+		if got := read(t, output+"-3"); !bytes.Equal(got, want) || !bytes.Equal(values(t, output+"-3.state"), state) {
+			t.Errorf("--zero 1 %v: another model or state", flags)
+		}
+	}
 
 	f.startRanks(t, 8, []string{"0..3", "4..7"}, "--total_steps", "100000", "--output_model_path", f.path("killed"))
 	first, second := f.processes[0], f.processes[1]

@@ -72,7 +72,7 @@ func TestTwoTrainings(t *testing.T) {
 	}
 	third := exec.Command("uer", append(flags, "--total_steps", "1")...)
 	said, err = third.CombinedOutput()
-	if err != nil || !strings.Contains(string(said), "Removed  "+leftover+", left by a run that was killed\n") {
+	if err != nil || !strings.Contains(string(said), "Removed  "+leftover) || !strings.Contains(string(said), ", left by a run that was killed\n") {
 		t.Errorf("%v: %s", err, said)
 	}
 	if exists(leftover) || exists(output+".uer-lock") || !exists(output+"-1") {

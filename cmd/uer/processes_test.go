@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"uer/internal/gloo/glootest"
+	"uer/internal/statedict"
 )
 
 // fleet is a training of several processes on this machine.
@@ -132,6 +133,58 @@ func TestProcesses(t *testing.T) {
 	if got, err := os.ReadFile(f.path("resumed-6")); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("resumed: another model, or error %v", err)
 	}
+}
+
+// TestDividedOptimizer divides the update over four ranks, in any number of processes. The checkpoints are those of an update
+// that is not divided, to the bit, and either training may be resumed as the other.
+func TestDividedOptimizer(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"adamw", "adafactor"} {
+		f := newFleet(t, "--optimizer", name, "--clip_grad_norm", "0.5", "--accumulation_steps", "2", "--save_checkpoint_steps", "4")
+		train := func(output string, split []string, flags ...string) (weights, state []byte) {
+			f.startRanks(t, 4, split, append(flags, "--output_model_path", f.path(output))...)
+			f.wait(t, 0)
+			return read(t, f.path(output+"-6")), values(t, f.path(output+"-6.state"))
+		}
+		weights, state := train("whole", []string{"0 1 2 3"})
+		same := func(how string, w, s []byte) {
+			if !bytes.Equal(w, weights) || !bytes.Equal(s, state) {
+				t.Errorf("%s, %s: another model is %t, another state %t", name, how, !bytes.Equal(w, weights), !bytes.Equal(s, state))
+			}
+		}
+		for i, split := range [][]string{{"0 1 2 3"}, {"0 1", "2 3"}, {"1 3", "0 2"}} {
+			w, s := train(fmt.Sprint("divided", i), split, "--zero", "1")
+			same(fmt.Sprint(split), w, s)
+		}
+		f.flags = nil
+		w, s := train("resumed0", []string{"0", "1", "2 3"}, "--resume", f.path("whole-4"), "--zero", "1")
+		same("resumed divided", w, s)
+		w, s = train("resumed1", []string{"0 1 2 3"}, "--resume", f.path("divided1-4"), "--zero", "0")
+		same("resumed whole", w, s)
+	}
+}
+
+func read(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// values returns the optimizer state of a state file.
+func values(t *testing.T, path string) (all []byte) {
+	t.Helper()
+	file, err := statedict.OpenSafetensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, tensor := range file.Tensors[:len(file.Tensors)-1] {
+		all = append(append(all, tensor.Name...), tensor.Raw...)
+	}
+	return all
 }
 
 // TestLaunchers starts processes with the variables of launchers.
@@ -258,6 +311,7 @@ func TestDifferentProcesses(t *testing.T) {
 		second []string // flags
 	}{
 		{"--batch_size is 3, but 2 on ", []string{"--gpu_ranks", "1", "--world_size", "2", "--batch_size", "3"}},
+		{"--zero is 1, but 0 on ", []string{"--gpu_ranks", "1", "--world_size", "2", "--zero", "1"}},
 		{"--world_size is 3, but 2 on ", []string{"--gpu_ranks", "1", "--world_size", "3"}},
 		{"--world_size is 4, but 2 on ", []string{"--gpu_ranks", "1", "3", "--world_size", "4"}},
 	} {

@@ -23,6 +23,7 @@ type deviceOptions struct {
 	Backend   string
 	Timeout   int // seconds
 	Precision string
+	Zero      int // 1: the optimizer is divided over the ranks
 
 	placement placement // found by check
 }
@@ -37,6 +38,7 @@ func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group.Text(&o.MasterIP, "master_ip", "tcp://localhost:12345", "address of rank 0, where the processes meet, or file:// and a folder that they share")
 	group.Choice(&o.Launcher, "launcher", "", launcher.Names(), "what started this process and tells it its ranks; found by its variables if --gpu_ranks is left out")
 	group.Choice(&o.Backend, "backend", "nccl", []string{"nccl", "gloo"}, "how the processes exchange gradients: nccl on GPUs, gloo on CPUs; needs not be given")
+	group.Int(&o.Zero, "zero", 0, 0, "1: divide the update and the optimizer state over the processes (ZeRO-1), with the same results and less memory; 0: do not")
 	group.Int(&o.Timeout, "dist_timeout", 600, 1, "seconds after which a rank that does not get ahead ends the training of all")
 }
 
@@ -60,7 +62,22 @@ func (o *deviceOptions) check(flags *pflag.FlagSet) (err error) {
 			map[string]string{"gloo": "CPUs", "nccl": "GPUs"}[backend]), "leave out --backend, or pass --backend "+backend)}
 	}
 	o.Backend = backend
+	if o.Zero > 1 {
+		return console.UsageError{Err: console.Hint(fmt.Errorf("--zero %d: there are 0 and 1", o.Zero),
+			"--zero 1 divides the optimizer; gradients and parameters are not divided")}
+	}
 	return nil
+}
+
+// plan prepares for a dry run, which opens one rank only. If that shall have a GPU and there is none, the CPU takes its
+// place.
+func (o *deviceOptions) plan() {
+	p := &o.placement
+	if p.gpus == nil || o.visibleGPUs() > 0 {
+		return
+	}
+	p.gpus, p.ranks = nil, p.ranks[:1]
+	p.lines = append(p.lines, "Note     there is no GPU here: this plan is made on the CPU; on a GPU, activations and time differ")
 }
 
 // timeout is how long a rank may not get ahead.

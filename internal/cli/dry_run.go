@@ -12,7 +12,8 @@ import (
 	"uer/internal/trainer"
 )
 
-// dryRun prints what training would take: the parameters by module, the memory, and the time estimated from two steps.
+// dryRun prints what training would take: the parameters by module, the memory, and the time estimated from two steps of one
+// rank, whatever the number of ranks.
 func dryRun(ctx context.Context, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, m memory,
 	out io.Writer) error {
 	step, err := trainer.Measure(ctx, trainers)
@@ -33,6 +34,14 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	for _, t := range trainers {
 		m.used += t.Pass.Usage().ActivationsUsed + t.Update.Usage().ActivationsUsed
 	}
+	each := ""
+	if ranks := options.Devices.WorldSize; ranks > 1 {
+		each = fmt.Sprintf("for each of %d ranks", ranks)
+		m.each = each
+		if o := trainers[0].Optimizer; o.Division != nil {
+			m.divided = fmt.Sprintf("of %s in all, divided over the ranks", console.Bytes(4*int64(o.Whole.StateSize)))
+		}
+	}
 	section = "Memory"
 	for _, part := range m.parts() {
 		row(section, part.name, console.Bytes(part.bytes), part.note)
@@ -40,8 +49,12 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	}
 	row("", "total", console.Bytes(m.peak()), "")
 
+	alone := ""
+	if each != "" {
+		alone = "of one rank, without the exchange between ranks"
+	}
 	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
-	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), "")
+	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), alone)
 	steps := options.TotalSteps
 	if data.resumed != nil {
 		steps -= data.resumed.Step

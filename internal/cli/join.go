@@ -40,7 +40,10 @@ func join(ctx context.Context, options pretrainOptions, data trainingData, statu
 	for _, line := range p.lines {
 		fmt.Fprintln(status, line)
 	}
-	if p.alone() || options.DryRun {
+	if options.DryRun {
+		return others{}, collective.NewLocal(1), nil
+	}
+	if p.alone() {
 		return others{}, collective.NewLocal(len(p.ranks)), nil
 	}
 	name, err := os.Hostname()

@@ -75,6 +75,8 @@ type memory struct {
 	// What a training on the CPU takes besides, and one on a GPU takes of the host.
 	batches, checkpoint, program, dataset int64
 	gpu                                   bool
+
+	each, divided string // notes on the parameters and the optimizer
 }
 
 func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*trainer.Trainer, ranks []rank) memory {
@@ -118,7 +120,7 @@ type share struct {
 
 // parts lists the parts that peak adds up.
 func (m memory) parts() []share {
-	list := []share{{"parameters", "", m.parameters}, {"gradients", "", m.gradients}, {"optimizer", "", m.optimizer},
+	list := []share{{"parameters", m.each, m.parameters}, {"gradients", "", m.gradients}, {"optimizer", m.divided, m.optimizer},
 		{"activations", fmt.Sprintf("for batches without padding; %s in these steps", console.Bytes(m.used)), m.activations}}
 	if m.packed > 0 {
 		list = append(list, share{"packed", "copies of shared weights, for matrix products", m.packed})

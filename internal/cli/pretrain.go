@@ -234,5 +234,8 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if err := o.Devices.check(flags); err != nil {
 		return err
 	}
+	if o.DryRun {
+		o.Devices.plan()
+	}
 	return model.Check(o.Model)
 }

@@ -28,7 +28,7 @@ var mayChange = []string{
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps",
 	"dev_path", "eval_steps", "patience",
 	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm",
-	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "recompute",
+	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "zero", "recompute",
 }
 
 // notSettings lists the flags that say what to do this time.

@@ -63,7 +63,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err := had.check(needed); err != nil {
 		return err
 	}
-	if layout := &trainers[0].Optimizer.Program.Layout; !options.DryRun && speaks {
+	if layout := &trainers[0].Optimizer.Whole; !options.DryRun && speaks {
 		if err := checkSpace(options, resumed, 4*int64(layout.ParameterSize+layout.StateSize)); err != nil {
 			return err
 		}
@@ -168,12 +168,24 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 		},
 		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
-	t.Optimizer, err = optimizer.New(optimizer.Settings{
+	settings := optimizer.Settings{
 		Name: options.Optimizer, LearningRate: options.LearningRate, Beta1: options.Beta1, Beta2: options.Beta2,
 		WeightDecay: options.WeightDecay, ClipNorm: options.ClipGradNorm, Schedule: schedule,
-	}, m.Program.Layout)
-	if err != nil {
+	}
+	if options.Devices.Zero == 1 {
+		settings.Ranks = options.Devices.WorldSize
+		if r.connection != nil {
+			settings.Rank = r.connection.Rank()
+		}
+	}
+	if t.Optimizer, err = optimizer.New(settings, m.Program.Layout); err != nil {
 		return nil, err
+	}
+	if options.DryRun && t.Optimizer.Division != nil { // it opens the rank that takes the most
+		settings.Rank = t.Optimizer.Division.Largest()
+		if t.Optimizer, err = optimizer.New(settings, m.Program.Layout); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.Load(r.device, parameters); err != nil {
 		return nil, err

@@ -28,6 +28,9 @@ type Collective interface {
 	// AllReduce replaces the values by their sums over all ranks. The order of addition is fixed, and all ranks get the
 	// same bits. The values must not be used until the call returns.
 	AllReduce(values []float32) error
+	// AllGather replaces the values by those of their ranks: those from bounds[r] to bounds[r+1] are of rank r. The values
+	// must not be used until the call returns.
+	AllGather(values []float32, bounds []int) error
 	// Abort ends the group because this rank has failed, and returns the error of the rank that failed first. All waiting
 	// and later calls return that error.
 	Abort(err error) error

@@ -23,7 +23,7 @@ type group struct {
 	given  [][]byte    // by all ranks, in the last one
 	vote   int         // the greatest one so far, during an Agree
 	agreed int         // the result of the last one
-	values [][]float32 // of each rank of this process, during an AllReduce
+	values [][]float32 // of each rank of this process, during an AllReduce or AllGather
 	spread spread
 }
 
@@ -132,6 +132,23 @@ func (l *Local) AllReduce(values []float32) error {
 	}
 	start, end := shard(len(values), l.index, len(l.values))
 	sum(l.values, start, end)
+	return l.meet(nil)
+}
+
+// AllGather copies the values of each rank to all. All ranks must give as many values, and the same bounds.
+func (l *Local) AllGather(values []float32, bounds []int) error {
+	l.values[l.index] = values
+	if l.member != nil {
+		return l.meet(func() error { return l.gatherSpread(bounds) })
+	}
+	if err := l.meet(nil); err != nil {
+		return err
+	}
+	for rank, other := range l.values {
+		if start, end := bounds[rank], bounds[rank+1]; rank != l.index {
+			copy(values[start:end], other[start:end])
+		}
+	}
 	return l.meet(nil)
 }
 

@@ -14,7 +14,7 @@ type Engine interface {
 	Close() error
 }
 
-// spread has the buffers of sums over processes.
+// spread has the buffers of exchanges between processes.
 type spread struct {
 	out, in        []float32
 	sent, received []int
@@ -69,6 +69,61 @@ func (g *group) sumSpread() error {
 	}
 	for _, other := range g.values[1:] {
 		copy(other, g.values[0])
+	}
+	return nil
+}
+
+// gatherSpread copies the values of each rank of all processes to all, piece by piece. The bounds are those of AllGather.
+func (g *group) gatherSpread(bounds []int) error {
+	const length = 1 << 18
+	longest := 0
+	for rank := range g.world {
+		longest = max(longest, bounds[rank+1]-bounds[rank])
+	}
+	for done := 0; done < longest; done += length {
+		piece := func(rank int) (start, end int) {
+			start = min(bounds[rank]+done, bounds[rank+1])
+			return start, min(start+length, bounds[rank+1])
+		}
+		if err := g.gatherPieces(piece); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gatherPieces copies a piece of each rank to all.
+func (g *group) gatherPieces(piece func(rank int) (start, end int)) error {
+	hosts, s := g.member.hosts, &g.spread
+	s.lengths = s.lengths[:0]
+	total := 0
+	for _, h := range hosts {
+		n := 0
+		for _, rank := range h.Ranks {
+			start, end := piece(rank)
+			n += end - start
+		}
+		s.lengths = append(s.lengths, n)
+		total += n
+	}
+	s.out, s.in = grow(s.out, s.lengths[g.member.Process()]), grow(s.in, total)
+	out := s.out
+	for i, rank := range g.ranks {
+		start, end := piece(rank)
+		out = out[copy(out, g.values[i][start:end]):]
+	}
+	if err := g.during(func() error { return g.engine.Gather(s.out, s.in, s.lengths) }); err != nil {
+		return err
+	}
+	in := s.in
+	for _, h := range hosts {
+		for _, rank := range h.Ranks {
+			start, end := piece(rank)
+			for _, values := range g.values {
+				copy(values[start:end], in)
+			}
+			in = in[end-start:]
+		}
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ struct config {
 enum { CONFIG_MAGIC = 0xcafebeef, CONFIG_VERSION = 21400 };
 enum { FLOAT32 = 7 }; // ncclDataType_t
 enum { SUM = 0 };     // ncclRedOp_t
+enum { IN_PROGRESS = 7 };
 
 const char *nccl_find(struct nccl *nccl, void *library)
 {
@@ -29,6 +30,9 @@ const char *nccl_find(struct nccl *nccl, void *library)
 		{(void **)&nccl->async_error, "ncclCommGetAsyncError"},
 		{(void **)&nccl->destroy, "ncclCommDestroy"},
 		{(void **)&nccl->abort, "ncclCommAbort"},
+		{(void **)&nccl->group_start, "ncclGroupStart"},
+		{(void **)&nccl->group_end, "ncclGroupEnd"},
+		{(void **)&nccl->broadcast, "ncclBroadcast"},
 		{(void **)&nccl->all_reduce, "ncclAllReduce"},
 	};
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
@@ -69,4 +73,29 @@ int nccl_all_reduce(const struct nccl *nccl, void *communicator, uint64_t values
 {
 	void *at = (void *)values;
 	return nccl->all_reduce(at, at, count, FLOAT32, SUM, communicator, stream);
+}
+
+int nccl_broadcast(const struct nccl *nccl, void *communicator, uint64_t from, uint64_t to, size_t count, int root,
+	void *stream)
+{
+	return nccl->broadcast((const void *)from, (void *)to, count, FLOAT32, root, communicator, stream);
+}
+
+int nccl_all_gather(const struct nccl *nccl, void *communicator, uint64_t values, const size_t *bounds, int ranks,
+	void *stream)
+{
+	int first = 0, result = nccl->group_start();
+	if (result != 0)
+		return result;
+	for (int rank = 0; rank < ranks && first == 0; rank++) {
+		uint64_t at = values + sizeof(float) * bounds[rank];
+		size_t count = bounds[rank + 1] - bounds[rank];
+		if (count == 0)
+			continue;
+		result = nccl_broadcast(nccl, communicator, at, at, count, rank, stream);
+		if (result != IN_PROGRESS)
+			first = result;
+	}
+	result = nccl->group_end(); // must be called in any case
+	return first != 0 ? first : result;
 }

@@ -158,7 +158,7 @@ func (g *Group) watch() {
 			return
 		case <-ticker.C:
 			if result := g.state(); result != ncclSuccess && result != ncclInProgress {
-				_ = g.abort(g.nccl.failure(result, g.communicator, "summing gradients"))
+				_ = g.abort(g.nccl.failure(result, g.communicator, "exchanging values"))
 				return
 			}
 		}
@@ -186,9 +186,40 @@ func (g *Group) Err() error {
 	return g.err
 }
 
-// Sum begins to replace n floats by their sums over all ranks, which must begin the same sums in the same order.
+// Sum begins to replace n floats by their sums over all ranks, which must begin the same exchanges in the same order.
 func (g *Group) Sum(at Pointer, n int) error {
-	if err := g.Err(); err != nil || n == 0 {
+	if n == 0 {
+		return nil
+	}
+	return g.begin("summing gradients", func(stream unsafe.Pointer) C.int {
+		return C.nccl_all_reduce(&g.nccl.functions, g.communicator, C.uint64_t(at), C.size_t(n), stream)
+	})
+}
+
+// Gather begins to copy floats between all ranks: those from bounds[r] to bounds[r+1] from rank r to the others.
+func (g *Group) Gather(at Pointer, bounds []int) error {
+	sizes := make([]C.size_t, len(bounds))
+	for i, bound := range bounds {
+		sizes[i] = C.size_t(bound)
+	}
+	return g.begin("sharing parameters", func(stream unsafe.Pointer) C.int {
+		return C.nccl_all_gather(&g.nccl.functions, g.communicator, C.uint64_t(at), &sizes[0], C.int(len(bounds)-1), stream)
+	})
+}
+
+// Broadcast begins to copy n floats from one rank to all. Only there it matters where they come from.
+func (g *Group) Broadcast(from, to Pointer, n, rank int) error {
+	if n == 0 {
+		return nil
+	}
+	return g.begin("collecting the optimizer state", func(stream unsafe.Pointer) C.int {
+		return C.nccl_broadcast(&g.nccl.functions, g.communicator, C.uint64_t(from), C.uint64_t(to), C.size_t(n), C.int(rank), stream)
+	})
+}
+
+// begin begins an exchange in the stream.
+func (g *Group) begin(doing string, exchange func(stream unsafe.Pointer) C.int) error {
+	if err := g.Err(); err != nil {
 		return err
 	}
 	if err := g.Stream.device.enter(); err != nil {
@@ -201,9 +232,9 @@ func (g *Group) Sum(at Pointer, n int) error {
 		return g.Err()
 	}
 	stream := *(*unsafe.Pointer)(unsafe.Pointer(&g.Stream.handle)) // cu.Stream is that handle
-	result := C.nccl_all_reduce(&g.nccl.functions, g.communicator, C.uint64_t(at), C.size_t(n), stream)
+	result := exchange(stream)
 	g.mutex.Unlock()
-	return g.settled(result, "summing gradients")
+	return g.settled(result, doing)
 }
 
 // Close ends the connection once the sums are done.

@@ -1,4 +1,4 @@
-// The part of NCCL that sums need. The library is opened at run time; names and values are its own.
+// The part of NCCL that exchanges need. The library is opened at run time; names and values are its own.
 #ifndef NCCL_H
 #define NCCL_H
 
@@ -19,6 +19,9 @@ struct nccl {
 	int (*async_error)(void *communicator, int *result);
 	int (*destroy)(void *communicator);
 	int (*abort)(void *communicator);
+	int (*group_start)(void);
+	int (*group_end)(void);
+	int (*broadcast)(const void *send, void *receive, size_t count, int type, int root, void *communicator, void *stream);
 	int (*all_reduce)(const void *send, void *receive, size_t count, int type, int op, void *communicator, void *stream);
 };
 
@@ -39,5 +42,13 @@ int nccl_abort(const struct nccl *nccl, void *communicator);
 
 // Begins to sum floats in place.
 int nccl_all_reduce(const struct nccl *nccl, void *communicator, uint64_t values, size_t count, void *stream);
+
+// Begins to copy floats from one rank to all, also to itself; the others need not have where they come from.
+int nccl_broadcast(const struct nccl *nccl, void *communicator, uint64_t from, uint64_t to, size_t count, int root,
+	void *stream);
+
+// Begins to copy floats in place, those from bounds[r] to bounds[r + 1] from rank r to all.
+int nccl_all_gather(const struct nccl *nccl, void *communicator, uint64_t values, const size_t *bounds, int ranks,
+	void *stream);
 
 #endif

@@ -40,6 +40,12 @@ type Memory interface {
 	// Sum begins to sum the gradients from start to end over all ranks, which must call it in the same order. The next run
 	// waits for the sums. With a single rank it does nothing.
 	Sum(start, end int)
+	// Share begins to copy the parameters of each rank to all others: those from bounds[r] to bounds[r+1] are of rank r. The
+	// next run waits for them. With a single rank it does nothing.
+	Share(bounds []int)
+	// Fetch copies elements of a flat buffer of one of the ranks to all, as they are there after all runs begun so far. All
+	// ranks must call it together, for as many elements; the offset is that of the rank that has them.
+	Fetch(rank int, p graph.Place, offset int, to []float32) error
 }
 
 // Executable is a program loaded by a device.

@@ -6,15 +6,19 @@ import (
 )
 
 // adafactor keeps the mean squares of a matrix's gradients by row and by column, and those of a vector by element. The
-// moments of all tensors follow one another.
+// moments of all tensors follow one another. Ranks divide it between tensors.
 func adafactor(s Settings, u *update) {
-	rows, columns := 0, 0
-	for _, p := range u.parameters {
-		r, c := op.Adafactor{}.Moments(p.Shape)
-		rows, columns = rows+r, columns+c
+	bounds := tensorBounds(u.parameters, u.ranks)
+	u.division.Parameters = bounds
+	rows, columns := make([]int, u.ranks), make([]int, u.ranks)
+	for rank := range u.ranks {
+		for _, p := range between(u.parameters, bounds[rank], bounds[rank+1]) {
+			r, c := op.Adafactor{}.Moments(p.Shape)
+			rows[rank], columns[rank] = rows[rank]+r, columns[rank]+c
+		}
 	}
-	row, column := u.layout.AddState("row_moment", rows).Offset, u.layout.AddState("column_moment", columns).Offset
-	for _, p := range u.parameters {
+	row, column := u.addState("row_moment", rows), u.addState("column_moment", columns)
+	for _, p := range between(u.parameters, bounds[u.rank], bounds[u.rank+1]) {
 		adafactor := op.Adafactor{}
 		if decays(p.Name) {
 			adafactor.WeightDecay = s.WeightDecay

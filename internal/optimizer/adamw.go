@@ -9,18 +9,28 @@ import (
 const epsilon = 1e-6
 
 // adamW keeps two moments of each parameter, at the offsets of the parameters. One instruction updates a whole range of
-// parameters.
+// parameters. Ranks divide it anywhere, since each element is updated by itself.
 func adamW(s Settings, u *update) {
-	size := end(u.parameters[len(u.parameters)-1])
-	first, second := u.layout.AddState("first_moment", size), u.layout.AddState("second_moment", size)
+	bounds := equalBounds(end(u.parameters[len(u.parameters)-1]), u.ranks)
+	u.division.Parameters = bounds
+	sizes := make([]int, u.ranks)
+	for rank := range sizes {
+		sizes[rank] = bounds[rank+1] - bounds[rank]
+	}
+	first, second := u.addState("first_moment", sizes), u.addState("second_moment", sizes)
+	own := bounds[u.rank]
 	for _, r := range ranges(u.parameters) {
+		start, end := max(r.start, own), min(r.end, bounds[u.rank+1])
+		if start >= end {
+			continue
+		}
 		adamw := op.AdamW{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: epsilon}
 		if r.decays {
 			adamw.WeightDecay = s.WeightDecay
 		}
-		shape := graph.Shape{r.end - r.start}
-		u.Do(adamw, []int{u.in(graph.InGradients, shape, r.start), u.factor, u.halted},
-			u.in(graph.InParameters, shape, r.start),
-			u.in(graph.InState, shape, first.Offset+r.start), u.in(graph.InState, shape, second.Offset+r.start))
+		shape := graph.Shape{end - start}
+		u.Do(adamw, []int{u.in(graph.InGradients, shape, start), u.factor, u.halted},
+			u.in(graph.InParameters, shape, start),
+			u.in(graph.InState, shape, first+start-own), u.in(graph.InState, shape, second+start-own))
 	}
 }

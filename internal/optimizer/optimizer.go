@@ -24,6 +24,10 @@ type Settings struct {
 	WeightDecay  float64 // multiplied by the learning rate; biases and the parameters of norms do not decay
 	ClipNorm     float64 // maximum norm of the gradients; 0 for no limit
 	Schedule     Schedule
+
+	// Rank is the number of this rank, of Ranks that divide the update among themselves (ZeRO-1). Without Ranks, each does
+	// all of it.
+	Rank, Ranks int
 }
 
 // Optimizer updates the parameters of one model.
@@ -31,9 +35,13 @@ type Optimizer struct {
 	// Updates is the number of updates so far, where the schedule continues.
 	Updates int
 
-	// Program is one update of all trained parameters. Its layout is the model's with the optimizer state added. Norm and
-	// Halted are the indices of its outputs.
+	// Program is one update of all trained parameters, or of those of this rank. Its layout is the model's with the
+	// optimizer state added, or the part of it that the rank has. Norm and Halted are the indices of its outputs.
 	Program *graph.Program
+	// Whole is the layout of the program with the state of all ranks.
+	Whole graph.Layout
+	// Division says how the update is divided over the ranks; nil if it is not.
+	Division *Division
 
 	settings Settings
 }
@@ -68,13 +76,17 @@ func New(s Settings, layout graph.Layout) (*Optimizer, error) {
 	if len(parameters) == 0 {
 		return nil, errors.New("the model has no trained parameters")
 	}
-	u := newUpdate(layout, parameters, s.ClipNorm)
+	u := newUpdate(layout, parameters, s)
 	build(s, u)
 	program, err := u.Program(u.norm, u.halted)
 	if err != nil {
 		return nil, fmt.Errorf("assembling the update: %w", err)
 	}
-	return &Optimizer{settings: s, Program: program}, nil
+	o := &Optimizer{settings: s, Program: program, Whole: u.whole}
+	if s.Ranks > 1 {
+		o.Division, u.division.Rank = &u.division, s.Rank
+	}
+	return o, nil
 }
 
 // Next counts an update and returns its number, from 1, and its learning rate.
@@ -92,11 +104,21 @@ type update struct {
 	factor     int               // value that multiplies the gradients
 	norm       int               // value of their norm
 	halted     int               // value of the flag that stops all updates
+
+	rank, ranks int // this rank, of those that divide the update; at least one
+	whole       graph.Layout
+	division    Division
 }
 
-// newUpdate begins an update with the norm of the gradients. It limits the update, and stops it if it is not finite.
-func newUpdate(layout graph.Layout, parameters []graph.Parameter, clip float64) *update {
-	u := &update{Assembler: graph.NewAssembler(layout), parameters: parameters}
+// newUpdate begins an update with the norm of the gradients. It limits the update, and stops it if it is not finite. The
+// gradients are those of all parameters, so the norm has the same bits on all ranks.
+func newUpdate(layout graph.Layout, parameters []graph.Parameter, s Settings) *update {
+	u := &update{
+		Assembler: graph.NewAssembler(layout), parameters: parameters, rank: s.Rank, ranks: max(s.Ranks, 1), whole: layout,
+	}
+	for _, flag := range layout.State { // all ranks have it
+		u.division.State = append(u.division.State, Part{Size: flag.Size, Whole: flag.Offset, Own: flag.Offset})
+	}
 	u.layout = u.Layout()
 	size := end(parameters[len(parameters)-1])
 	gradients := u.Value(graph.Value{Shape: graph.Shape{size}, Place: graph.InGradients})
@@ -104,7 +126,7 @@ func newUpdate(layout graph.Layout, parameters []graph.Parameter, clip float64) 
 	u.norm, u.factor = u.Value(graph.Value{Type: graph.Float64}), u.Value(graph.Value{Type: graph.Float64})
 	u.halted = u.Value(graph.Halted())
 	u.Do(op.SumSquares{}, []int{gradients}, squares)
-	u.Do(op.Clip{Limit: clip}, []int{squares}, u.norm, u.factor)
+	u.Do(op.Clip{Limit: s.ClipNorm}, []int{squares}, u.norm, u.factor)
 	u.Do(graph.Guard{}, []int{u.norm}, u.halted)
 	return u
 }

@@ -43,7 +43,7 @@ func evaluateEvery(t *testing.T, ranks []*Trainer, steps, patience int) {
 			t.Fatal(err)
 		}
 		r.HeldOut = &HeldOut{Evaluator: e, Steps: steps, Patience: patience}
-		r.prepare(t, r.parameters(t))
+		r.prepare(t, r.parameters(t), optimizer.Settings{Name: "adamw"})
 	}
 }
 

@@ -91,8 +91,7 @@ const (
 	fails    leaving = 1001 // a rank cannot go on
 )
 
-// leaves waits until all ranks have come this far and decides with them. failure is why this rank cannot go
-// on.
+// leaves waits until all ranks have come this far and decides with them. failure is why this rank cannot go on.
 func (t *Trainer) leaves(ctx context.Context, failure error) (leaving, error) {
 	why := stays
 	var stopped console.Stopped

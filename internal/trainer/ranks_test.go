@@ -79,6 +79,12 @@ func newLoaderFrom(t *testing.T, rank, size int, from *batch.Position) *batch.Lo
 // 20 steps. They report every step and save only at the end.
 func newRanks(t *testing.T, size, steps int, dropout float64) []*Trainer {
 	t.Helper()
+	return newRanksWith(t, size, steps, dropout, func(int) optimizer.Settings { return optimizer.Settings{Name: "adamw"} })
+}
+
+// newRanksWith is newRanks with the settings of each rank's optimizer, but for its learning rate.
+func newRanksWith(t *testing.T, size, steps int, dropout float64, settings func(rank int) optimizer.Settings) []*Trainer {
+	t.Helper()
 	m := newModel(t, vocabularySize, dropout)
 	parameters := make([]float32, m.Program.ParameterSize)
 	if _, err := checkpoint.Load("testdata/init.bin", m.Program, parameters); err != nil {
@@ -94,13 +100,13 @@ func newRanks(t *testing.T, size, steps int, dropout float64) []*Trainer {
 			},
 			Model: m, Batches: newLoader(t, i, size), Collective: connection, Lines: io.Discard, Status: io.Discard,
 		}
-		ranks[i].prepare(t, parameters)
+		ranks[i].prepare(t, parameters, settings(i))
 	}
 	return ranks
 }
 
 // prepare loads the model and the optimizer into a device.
-func (r *Trainer) prepare(t *testing.T, parameters []float32) {
+func (r *Trainer) prepare(t *testing.T, parameters []float32, settings optimizer.Settings) {
 	t.Helper()
 	options := cpu.Options{Threads: 1}
 	if local, ok := r.Collective.(*collective.Local); ok {
@@ -111,13 +117,11 @@ func (r *Trainer) prepare(t *testing.T, parameters []float32) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { d.Close() })
-	schedule, err := optimizer.NewSchedule("linear", optimizer.Plan{Updates: 20, Warmup: 0.1, LearningRate: testRate})
-	if err != nil {
+	if settings.Schedule, err = optimizer.NewSchedule("linear", optimizer.Plan{Updates: 20, Warmup: 0.1, LearningRate: testRate}); err != nil {
 		t.Fatal(err)
 	}
-	r.Optimizer, err = optimizer.New(optimizer.Settings{
-		Name: "adamw", LearningRate: testRate, Schedule: schedule,
-	}, r.Model.Program.Layout)
+	settings.LearningRate = testRate
+	r.Optimizer, err = optimizer.New(settings, r.Model.Program.Layout)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +234,7 @@ func TestFailingRank(t *testing.T) {
 		"a panic in a kernel": {
 			func(t *testing.T, ranks []*Trainer) {
 				ranks[2].Model = newModel(t, 20, 0)
-				ranks[2].prepare(t, make([]float32, ranks[2].Model.Program.ParameterSize))
+				ranks[2].prepare(t, make([]float32, ranks[2].Model.Program.ParameterSize), optimizer.Settings{Name: "adamw"})
 			},
 			"rank 2: panic: kernel: ids",
 		},

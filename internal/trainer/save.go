@@ -71,6 +71,9 @@ func (t *Trainer) saveBest() error {
 func (t *Trainer) saveAlone() {
 	settled := t.settle(true)
 	position, known := t.learnt.after.Alone()
+	if t.Optimizer.Division != nil {
+		return // the others have their parts of the optimizer state
+	}
 	if settled != nil || t.rank() > 0 || t.OutputModelPath == "" || t.saves.failed || t.saves.learnt == t.learnt.step {
 		return
 	}
@@ -98,6 +101,9 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 	}
 	if t.rank() > 0 {
 		t.saves.last = path
+		if d, ok := t.whole().(*divided); ok {
+			return d.serve()
+		}
 		return nil
 	}
 	state := t.Origin
@@ -106,11 +112,12 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 		found := t.HeldOut.Found
 		state.HeldOut = &found
 	}
-	var memory checkpoint.Reader = t.Memory
+	var memory checkpoint.Reader = t.whole()
 	background := !now && t.pace.longest > 0 && t.saves.took > t.pace.longest
 	t.pace.saved()
+	parts, isDivided := memory.(*divided)
 	if background {
-		copied, err := copyOf(&t.Optimizer.Program.Layout, t.Memory)
+		copied, err := copyOf(&t.Optimizer.Whole, memory)
 		if err != nil {
 			return t.notSaved(step, err)
 		}
@@ -127,7 +134,10 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 		}
 		result <- written{path, step, took, err}
 	}()
-	return errors.Join(earlier, t.settle(!background))
+	if err := errors.Join(earlier, t.settle(!background)); err != nil || !isDivided {
+		return err
+	}
+	return parts.release()
 }
 
 // prune removes checkpoints that are not to be kept, now that there is a new one.
@@ -198,7 +208,7 @@ var pauses = []time.Duration{time.Second, 5 * time.Second, 15 * time.Second}
 // writeAgain writes a checkpoint, again if the disk has failed in a way that may pass.
 func (t *Trainer) writeAgain(path string, memory checkpoint.Reader, state *checkpoint.State) error {
 	for attempt := 0; ; attempt++ {
-		saved, err := checkpoint.SaveAs(path, t.Naming, &t.Optimizer.Program.Layout, memory, state, t.Overwrite)
+		saved, err := checkpoint.SaveAs(path, t.Naming, &t.Optimizer.Whole, memory, state, t.Overwrite)
 		if saved.Aside != "" {
 			fmt.Fprintf(t.Status, "Aside    the %s of an earlier training is now %s\n", saved.Path, saved.Aside)
 		}
@@ -251,7 +261,7 @@ func (t *Trainer) reserve() time.Duration {
 	const slowDisk = 100 << 20 // bytes a second
 	saving := t.saves.took
 	if saving == 0 {
-		layout := &t.Optimizer.Program.Layout
+		layout := &t.Optimizer.Whole
 		saving = time.Duration(float64(4*(layout.ParameterSize+layout.StateSize)) / slowDisk * float64(time.Second))
 	}
 	return max(t.pace.longest, t.pace.before) + 2*saving + toEnd

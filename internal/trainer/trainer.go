@@ -111,7 +111,7 @@ func (t *Trainer) Resume(f *checkpoint.File) error {
 	t.start, t.Optimizer.Updates = f.Step, f.Updates
 	t.saves.last, t.resumed = f.Path, f.State
 	t.HeldOut.resume(f)
-	return f.Restore(&t.Optimizer.Program.Layout, t.Memory)
+	return f.Restore(&t.Optimizer.Whole, t.whole())
 }
 
 // Run trains up to TotalSteps and saves a checkpoint every SaveCheckpointSteps and at the end. When ctx is cancelled, it
@@ -191,7 +191,7 @@ func (t *Trainer) train(ctx context.Context) error {
 		}
 		if saves || ends {
 			if err := t.save(step, ends); err != nil {
-				return err
+				return errors.Join(failure, err)
 			}
 		}
 		if ends {
@@ -267,6 +267,9 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	}
 	if err := t.Update.Run(run); err != nil {
 		return rate, failed(step, err)
+	}
+	if division := t.Optimizer.Division; division != nil {
+		t.Memory.Share(division.Parameters)
 	}
 	t.figures.beginUpdate(step)
 	return rate, nil

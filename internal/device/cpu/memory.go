@@ -13,8 +13,8 @@ type memory struct {
 	parameters, gradients, state []float32
 
 	ranks  collective.Collective
-	begun  chan [2]int // ranges of gradients to sum; nil while there are none
-	result chan error  // of the goroutine that sums, when begun is closed
+	begun  chan func() error // exchanges with the other ranks; nil while there are none
+	result chan error        // of the goroutine that does them, when begun is closed
 }
 
 func newMemory(layout graph.Layout, ranks collective.Collective) *memory {
@@ -68,20 +68,46 @@ func (m *memory) slice(p graph.Place, offset, size int) ([]float32, error) {
 
 // Sum hands a range of gradients to a goroutine that sums ranges in turn while the backward pass goes on.
 func (m *memory) Sum(start, end int) {
+	m.begin(func() error { return m.ranks.AllReduce(m.gradients[start:end]) })
+}
+
+// Share has the parameters copied in the background.
+func (m *memory) Share(bounds []int) {
+	m.begin(func() error { return m.ranks.AllGather(m.parameters[:bounds[len(bounds)-1]], bounds) })
+}
+
+// Fetch copies from one rank to all.
+func (m *memory) Fetch(rank int, p graph.Place, offset int, to []float32) error {
+	if m.ranks == nil || m.ranks.Rank() == rank {
+		if err := m.Read(p, offset, to); err != nil || m.ranks == nil {
+			return err
+		}
+	} else if err := m.wait(); err != nil {
+		return err
+	}
+	bounds := make([]int, m.ranks.Size()+1) // all elements are of that rank
+	for r := rank + 1; r < len(bounds); r++ {
+		bounds[r] = len(to)
+	}
+	return m.ranks.AllGather(to, bounds)
+}
+
+// begin hands an exchange to the goroutine that does them in turn.
+func (m *memory) begin(exchange func() error) {
 	if m.ranks == nil {
 		return
 	}
 	if m.begun == nil {
-		// A range has at least one parameter, so the channel never fills up and Sum never waits.
-		m.begun = make(chan [2]int, len(m.layout.Parameters))
-		go m.sum(m.begun)
+		// The range of a sum has at least one parameter, so the channel never fills up and begin never waits.
+		m.begun = make(chan func() error, len(m.layout.Parameters)+1)
+		go m.exchange(m.begun)
 	}
-	m.begun <- [2]int{start, end}
+	m.begun <- exchange
 }
 
-func (m *memory) sum(begun <-chan [2]int) {
-	for r := range begun {
-		if err := m.ranks.AllReduce(m.gradients[r[0]:r[1]]); err != nil {
+func (m *memory) exchange(begun <-chan func() error) {
+	for exchange := range begun {
+		if err := exchange(); err != nil {
 			m.result <- err
 			return
 		}
@@ -89,7 +115,7 @@ func (m *memory) sum(begun <-chan [2]int) {
 	m.result <- nil
 }
 
-// wait returns when the sums begun so far are done.
+// wait returns when the exchanges begun so far are done.
 func (m *memory) wait() error {
 	if m.begun == nil {
 		return nil

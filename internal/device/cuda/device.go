@@ -24,6 +24,7 @@ type Device struct {
 	scratch   *driver.Buffer // of one operation at a time; all run in one stream
 	trail     *trail
 	group     *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
+	rank      int           // its number among them
 	name      string
 	kind      string
 }
@@ -68,6 +69,7 @@ func New(o Options) (*Device, error) {
 		slow, err = d.openProducts()
 	}
 	if err == nil && o.Ranks != nil {
+		d.rank = o.Ranks.Rank
 		d.group, err = gpu.Join(o.Ranks.ID, o.Ranks.Size, o.Ranks.Rank, o.Ranks.Over)
 	}
 	if err != nil {

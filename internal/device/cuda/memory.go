@@ -14,7 +14,8 @@ type memory struct {
 	layout                       graph.Layout
 	parameters, gradients, state *driver.Buffer
 
-	sums sums
+	sums  sums
+	piece *driver.Buffer // for Fetch; nil until it is called
 }
 
 func newMemory(d *Device, layout graph.Layout) (*memory, error) {
@@ -98,5 +99,52 @@ func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
 
 // Sum begins to sum a range of gradients over the ranks, behind what computes them and beside what follows.
 func (m *memory) Sum(start, end int) {
-	m.sums.begin(m.device, m.gradients.At+driver.Pointer(4*start), end-start)
+	m.sums.begin(m.device, func(g *driver.Group) error { return g.Sum(m.gradients.At+driver.Pointer(4*start), end-start) })
+}
+
+// Share begins to copy the parameters of each rank to the others, behind the update.
+func (m *memory) Share(bounds []int) {
+	m.sums.begin(m.device, func(g *driver.Group) error { return g.Gather(m.parameters.At, bounds) })
+}
+
+// Fetch copies from one rank to all, through a buffer of this GPU.
+func (m *memory) Fetch(rank int, p graph.Place, offset int, to []float32) error {
+	d := m.device
+	if d.group == nil {
+		return m.Read(p, offset, to)
+	}
+	var from driver.Pointer // of that rank
+	var err error
+	if rank == d.rank {
+		if from, err = m.at(p, offset, len(to)); err != nil {
+			return err
+		}
+	}
+	if err := m.reservePiece(len(to)); err != nil {
+		return err
+	}
+	m.sums.begin(d, func(g *driver.Group) error { return g.Broadcast(from, m.piece.At, len(to), rank) })
+	if err := m.sums.join(d); err != nil {
+		return d.explained(err)
+	}
+	if err := d.explained(driver.Download(d.gpu.Compute, to, m.piece.At)); err != nil {
+		return err
+	}
+	return d.explained(d.gpu.Compute.Synchronize())
+}
+
+// reservePiece makes room for n floats.
+func (m *memory) reservePiece(n int) (err error) {
+	if m.piece != nil && m.piece.Bytes >= 4*int64(n) {
+		return nil
+	}
+	if m.piece != nil {
+		if err := m.piece.Close(); err != nil {
+			return err
+		}
+	}
+	if m.piece, err = m.device.gpu.Allocate(4 * int64(n)); err != nil {
+		return fmt.Errorf("allocating memory for the exchange of optimizer state: %w", err)
+	}
+	return nil
 }

@@ -7,7 +7,7 @@ import (
 	driver "uer/internal/cuda"
 )
 
-// sums are those of gradients over the GPUs of all ranks. They run in a stream of their own.
+// sums are those of gradients over the GPUs of all ranks, and what else the GPUs exchange. They run in a stream of their own.
 type sums struct {
 	computed *driver.Event // the gradients of the sum that begins are there
 	summed   *driver.Event // the last sum is done
@@ -26,8 +26,8 @@ func (s *sums) open(d *Device) (err error) {
 	return err
 }
 
-// begin begins a sum in place, of n floats that the compute stream was told to compute. It does not wait.
-func (s *sums) begin(d *Device, at driver.Pointer, n int) {
+// begin begins a sum, or another exchange, of what the compute stream was told to compute. It does not wait.
+func (s *sums) begin(d *Device, exchange func(*driver.Group) error) {
 	if d.group == nil || s.err != nil {
 		return
 	}
@@ -37,7 +37,7 @@ func (s *sums) begin(d *Device, at driver.Pointer, n int) {
 	if s.err = d.group.Stream.Wait(s.computed); s.err != nil {
 		return
 	}
-	if s.err = exchanged(d.group.Sum(at, n)); s.err != nil {
+	if s.err = exchanged(exchange(d.group)); s.err != nil {
 		return
 	}
 	s.pending = true

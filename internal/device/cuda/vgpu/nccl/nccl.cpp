@@ -66,12 +66,42 @@ template <class T> void all_reduce(ncclComm *comm, const T *send, T *receive, si
 	}
 }
 
+void broadcast(ncclComm *comm, const char *send, char *receive, size_t bytes, int root) {
+	for (size_t start = 0; start < bytes; start += Meeting::SLOT) {
+		size_t n = bytes - start < Meeting::SLOT ? bytes - start : Meeting::SLOT;
+		if (comm->meeting.rank() == root) memcpy(comm->meeting.slot(root), send + start, n);
+		if (!comm->meeting.wait(comm->aborted)) return;
+		memcpy(receive + start, comm->meeting.slot(root), n);
+		if (!comm->meeting.wait(comm->aborted)) return; // nobody gives more before all have read this
+	}
+}
+
 // usable says what is wrong with a communicator that is to begin work, if anything is.
 ncclResult_t usable(const char *caller, ncclComm *comm) {
 	if (!Handles<ncclComm>::known(comm) || !comm->alive) return wrong(caller, "no such communicator");
 	if (comm->state == ncclInProgress)
 		return wrong(caller, "the communicator is still being made, or busy", ncclInvalidUsage);
 	return static_cast<ncclResult_t>(comm->state.load());
+}
+
+// ready finds the context and the stream of an exchange that is to begin.
+ncclResult_t ready(const char *caller, ncclComm *comm, CUstream *stream, Context **context) {
+	if (ncclResult_t result = usable(caller, comm)) return result;
+	if (current_context(caller, context) != CUDA_SUCCESS) return ncclUnhandledCudaError;
+	if (*context != comm->context) return wrong(caller, "the communicator was made in another context", ncclInvalidUsage);
+	return stream_of(caller, *context, stream) == CUDA_SUCCESS ? ncclSuccess : ncclInvalidArgument;
+}
+
+ncclResult_t reachable(const char *caller, Context *context, const void *memory, size_t bytes) {
+	uint64_t address = reinterpret_cast<uint64_t>(memory);
+	return context->reaches(address, bytes) ? ncclSuccess : wrong(caller, context->device.memory.describe(address));
+}
+
+// failing makes an exchange fail that is to.
+ncclResult_t failing(ncclComm *comm) {
+	if (!fault(Fault::collective, comm->context->device.number)) return ncclSuccess;
+	comm->fail(ncclSystemError, "the network is gone");
+	return ncclSystemError;
 }
 
 } // namespace
@@ -160,21 +190,14 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
 
 ncclResult_t ncclAllReduce(const void *send, void *receive, size_t count, ncclDataType_t type, ncclRedOp_t op,
 	ncclComm_t comm, CUstream stream) {
-	if (ncclResult_t result = usable(__func__, comm)) return result;
 	Context *context;
-	if (current_context(__func__, &context) != CUDA_SUCCESS) return ncclUnhandledCudaError;
-	if (context != comm->context) return wrong(__func__, "the communicator was made in another context", ncclInvalidUsage);
-	if (stream_of(__func__, context, &stream) != CUDA_SUCCESS) return ncclInvalidArgument;
+	if (ncclResult_t result = ready(__func__, comm, &stream, &context)) return result;
 	if (op != ncclSum || (type != ncclFloat32 && type != ncclFloat64)) return wrong(__func__, "not in the stand-in");
 	const size_t bytes = count * (type == ncclFloat32 ? 4 : 8);
 	for (const void *memory : {send, static_cast<const void *>(receive)}) {
-		uint64_t address = reinterpret_cast<uint64_t>(memory);
-		if (!context->reaches(address, bytes)) return wrong(__func__, context->device.memory.describe(address));
+		if (ncclResult_t result = reachable(__func__, context, memory, bytes)) return result;
 	}
-	if (fault(Fault::collective, context->device.number)) {
-		comm->fail(ncclSystemError, "the network is gone");
-		return ncclSystemError;
-	}
+	if (ncclResult_t result = failing(comm)) return result;
 	context->submit(stream, [=] {
 		if (type == ncclFloat32)
 			all_reduce(comm, static_cast<const float *>(send), static_cast<float *>(receive), count);
@@ -183,5 +206,25 @@ ncclResult_t ncclAllReduce(const void *send, void *receive, size_t count, ncclDa
 	});
 	return ncclSuccess;
 }
+
+ncclResult_t ncclBroadcast(const void *send, void *receive, size_t count, ncclDataType_t type, int root, ncclComm_t comm,
+	CUstream stream) {
+	Context *context;
+	if (ncclResult_t result = ready(__func__, comm, &stream, &context)) return result;
+	if (root < 0 || root >= comm->meeting.ranks()) return wrong(__func__, "no rank " + std::to_string(root));
+	if (type != ncclFloat32 && type != ncclFloat64) return wrong(__func__, "not in the stand-in");
+	const size_t bytes = count * (type == ncclFloat32 ? 4 : 8);
+	if (ncclResult_t result = reachable(__func__, context, receive, bytes)) return result;
+	if (comm->meeting.rank() == root) {
+		if (ncclResult_t result = reachable(__func__, context, send, bytes)) return result;
+	}
+	if (ncclResult_t result = failing(comm)) return result;
+	context->submit(stream, [=] { broadcast(comm, static_cast<const char *>(send), static_cast<char *>(receive), bytes, root); });
+	return ncclSuccess;
+}
+
+// What a group holds begins at once here, one after the other, which gives the same results.
+ncclResult_t ncclGroupStart() { return ncclSuccess; }
+ncclResult_t ncclGroupEnd() { return ncclSuccess; }
 
 } // extern "C"
