@@ -94,12 +94,8 @@ func openDevice(o deviceOptions, connection *collective.Local, number int, hosts
 			settings.Ranks = &cuda.Ranks{ID: id, Rank: connection.Rank(), Size: connection.Size(), Over: connection.Over()}
 		}
 		gpu, err := cuda.New(settings)
-		var unavailable *driver.Unavailable
-		if errors.As(err, &unavailable) {
-			err = console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
-		}
 		if err != nil {
-			return nil, err
+			return nil, withHint(err)
 		}
 		return gpu, nil
 	}
@@ -135,10 +131,11 @@ func groupID(connection *collective.Local) (id driver.GroupID, err error) {
 	return id, err
 }
 
-// withHint adds to an error of package cuda what to do about it.
+// withHint adds to the error of a GPU that cannot be used what to do about it.
 func withHint(err error) error {
-	if hint := driver.Hint(err); hint != "" {
-		return console.Hint(err, hint)
+	var unavailable *driver.Unavailable
+	if errors.As(err, &unavailable) {
+		return console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
 	}
 	return err
 }
