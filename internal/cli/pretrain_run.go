@@ -32,7 +32,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		return err
 	}
 	defer func() { err = others.leave(err) }()
-	if options.Devices.placement.ranks[0] > 0 {
+	if options.Devices.placement.ranks[0] > 0 && !options.DryRun {
 		streams.Err = io.Discard // rank 0 says it for all
 	}
 	ranks, err := openRanks(options, data, connections, others.hosts())
