@@ -46,7 +46,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		return err
 	}
 	defer func() { err = others.leave(err) }()
-	if !speaks {
+	if !speaks && !options.DryRun {
 		streams.Err = io.Discard
 	}
 	ranks, err := openRanks(options, data, connections, others.hosts())

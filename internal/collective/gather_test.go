@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// gathered returns a rank's values of an AllGather, and what they must become. Its bounds are those of ranges of many lengths,
-// among them none.
+// gathered returns a rank's values of an AllGather, and what they must become. Its bounds are those of ranges of many
+// lengths, among them none.
 func gathered(rank, world, n int) (values, want []float32, bounds []int) {
 	for r := range world {
 		bounds = append(bounds, n*r*r/(world*world))

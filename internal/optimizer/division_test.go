@@ -7,8 +7,8 @@ import (
 	"uer/internal/graph"
 )
 
-// TestDivision: the ranks' ranges of parameters and parts of the state follow one another, have the same places on all ranks,
-// and hold all there is.
+// TestDivision: the ranks' ranges of parameters and parts of the state follow one another, have the same places on all
+// ranks, and hold all there is.
 func TestDivision(t *testing.T) {
 	layout := graph.NewLayout()
 	for i, shape := range []graph.Shape{{100, 32}, {32}, {33, 65}, {7}, {64, 64}, {64}, {5}} {
@@ -43,7 +43,7 @@ func TestDivision(t *testing.T) {
 						continue
 					}
 					if v.Offset < bounds[rank] || v.Offset+v.Shape.Elements() > bounds[rank+1] {
-						t.Errorf("%s, rank %d of %d updates %d to %d, beyond its range", name, rank, ranks, v.Offset, v.Offset+v.Shape.Elements())
+						t.Errorf("%s, rank %d of %d: %v at %d is beyond its range", name, rank, ranks, v.Shape, v.Offset)
 					}
 					for i := range v.Shape.Elements() {
 						updated[v.Offset+i]++
