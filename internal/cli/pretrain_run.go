@@ -58,7 +58,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err := had.check(needed); err != nil {
 		return err
 	}
-	if layout := &trainers[0].Optimizer.Program.Layout; !options.DryRun {
+	if layout := &trainers[0].Optimizer.Program.Layout; lock != nil { // this process saves
 		if err := checkSpace(options, resumed, 4*int64(layout.ParameterSize+layout.StateSize)); err != nil {
 			return err
 		}
