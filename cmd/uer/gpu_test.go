@@ -166,7 +166,7 @@ func TestSeveralGPUs(t *testing.T) {
 		}
 	}
 
-	f.startRanks(t, 8, []string{"0..3", "4..7"}, "--total_steps", "100000", "--output_model_path", f.path("killed"))
+	f.startRanks(t, 8, []string{"0..3", "4..7"}, "--total_steps", "100000", "--keep_checkpoints", "1000", "--output_model_path", f.path("killed"))
 	first, second := f.processes[0], f.processes[1]
 	until(t, f.path("killed-2.state"))
 	_ = second.Process.Kill()

@@ -261,7 +261,7 @@ func until(t *testing.T, path string) {
 // TestLostProcess kills each of three processes. The others name it soon, and end with status 1.
 func TestLostProcess(t *testing.T) {
 	t.Parallel()
-	f := newFleet(t, "--total_steps", "100000")
+	f := newFleet(t, "--total_steps", "100000", "--keep_checkpoints", "1000")
 	for victim, rank := range []string{"0", "1", "2"} {
 		output := f.path("victim" + rank)
 		f.startRanks(t, 4, []string{"0", "1", "2 3"}, "--output_model_path", output)
