@@ -89,8 +89,8 @@ func Replaceable(path string) error {
 	return nil
 }
 
-// Create starts a dataset at path, where it may replace another one ([Replaceable]). m gives everything except the counts. m.VocabularySize bounds the ids, which for
-// seq2seq means those of both vocabularies.
+// Create starts a dataset at path, where it may replace another one ([Replaceable]). m gives everything except the counts.
+// m.VocabularySize bounds the ids, which for seq2seq means those of both vocabularies.
 func Create(path string, m Metadata) (*Writer, error) {
 	t, err := registry.Find(task.ByName, "target", m.Target)
 	if err != nil {
@@ -131,8 +131,8 @@ func (w *Writer) describe(list []property) *arrow.Schema {
 	return arrow.NewSchemaWithEndian(fields, &metadata, endian.LittleEndian)
 }
 
-// NewRows returns empty rows to be filled and written.
-func (w *Writer) NewRows() *Rows { return newRows(w.task, w.metadata) }
+// NewRows returns empty rows to be filled and written. Several goroutines may call it, also while others write.
+func (w *Writer) NewRows() *Rows { return newRows(w.task, w.rows.metadata) }
 
 // Append adds a copy of an instance, as Rows.Append does.
 func (w *Writer) Append(x task.Instance) error {
