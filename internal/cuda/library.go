@@ -24,6 +24,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -60,6 +61,8 @@ func openLibrary(names []string) (handle unsafe.Pointer, path string, err error)
 func loadLibrary(path string) (handle unsafe.Pointer, why string) {
 	name := C.CString(path)
 	defer C.free(unsafe.Pointer(name))
+	runtime.LockOSThread() // dlerror is of the thread
+	defer runtime.UnlockOSThread()
 	if handle = C.dlopen(name, C.RTLD_NOW|C.RTLD_LOCAL); handle == nil {
 		why = C.GoString(C.dlerror())
 	}
