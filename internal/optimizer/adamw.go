@@ -11,16 +11,9 @@ const epsilon = 1e-6
 // adamW keeps two moments of each parameter, at the offsets of the parameters. One instruction updates a whole range of
 // parameters. Ranks divide it anywhere, since each element is updated by itself.
 func adamW(s Settings, u *update) {
-	bounds := equalBounds(end(u.parameters[len(u.parameters)-1]), u.ranks)
-	u.division.Parameters = bounds
-	sizes := make([]int, u.ranks)
-	for rank := range sizes {
-		sizes[rank] = bounds[rank+1] - bounds[rank]
-	}
-	first, second := u.addState("first_moment", sizes), u.addState("second_moment", sizes)
-	own := bounds[u.rank]
+	first, second, own, ownEnd := u.moments(equalBounds(end(u.parameters[len(u.parameters)-1]), u.ranks))
 	for _, r := range ranges(u.parameters) {
-		start, end := max(r.start, own), min(r.end, bounds[u.rank+1])
+		start, end := max(r.start, own), min(r.end, ownEnd)
 		if start >= end {
 			continue
 		}

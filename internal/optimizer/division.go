@@ -52,6 +52,18 @@ func (u *update) addState(name string, sizes []int) int {
 	return own
 }
 
+// moments gives each rank the two moments of the elements of its range of parameters, at their offsets in it. It returns the
+// offsets of this rank's moments, and where its range starts and ends.
+func (u *update) moments(bounds []int) (first, second, start, end int) {
+	u.division.Parameters = bounds
+	sizes := make([]int, u.ranks)
+	for rank := range sizes {
+		sizes[rank] = bounds[rank+1] - bounds[rank]
+	}
+	first, second = u.addState("first_moment", sizes), u.addState("second_moment", sizes)
+	return first, second, bounds[u.rank], bounds[u.rank+1]
+}
+
 // equalBounds divides size elements into ranges of one length, but for the last ones.
 func equalBounds(size, ranks int) []int {
 	length := (size + ranks - 1) / ranks

@@ -8,15 +8,8 @@ import (
 // stableAdamW keeps two moments of each parameter, at the offsets of the parameters. Each tensor has an instruction, as its
 // step is clipped by itself. Ranks divide it between tensors.
 func stableAdamW(s Settings, u *update) {
-	bounds := tensorBounds(u.parameters, u.ranks)
-	u.division.Parameters = bounds
-	sizes := make([]int, u.ranks)
-	for rank := range sizes {
-		sizes[rank] = bounds[rank+1] - bounds[rank]
-	}
-	first, second := u.addState("first_moment", sizes), u.addState("second_moment", sizes)
-	own := bounds[u.rank]
-	for _, p := range between(u.parameters, own, bounds[u.rank+1]) {
+	first, second, own, ownEnd := u.moments(tensorBounds(u.parameters, u.ranks))
+	for _, p := range between(u.parameters, own, ownEnd) {
 		o := op.StableAdamW{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: epsilon}
 		if decays(p.Name) {
 			o.WeightDecay = s.WeightDecay

@@ -9,27 +9,17 @@ import (
 	"uer/internal/batch"
 	"uer/internal/checkpoint"
 	"uer/internal/collective"
-	"uer/internal/dataset"
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda"
 	"uer/internal/device/cuda/gputest"
 	"uer/internal/model"
-	"uer/internal/vocab"
 )
 
 // newEvaluators returns connected evaluators of UER-py's initial parameters on its dataset, in batches of a size.
 func newEvaluators(t *testing.T, ranks, size int, open func() (device.Device, error)) []*Evaluator {
 	t.Helper()
-	vocabulary, err := vocab.Read("testdata/vocab.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := dataset.Open("testdata/bert_static.pt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { data.Close() })
+	vocabulary, data := openData(t)
 	m, err := model.NewForward(testModel(0.1), vocabulary.Size(), model.Limits{Sequences: size, Length: 32}, false)
 	if err != nil {
 		t.Fatal(err)

@@ -13,26 +13,16 @@ import (
 
 	"uer/internal/batch"
 	"uer/internal/checkpoint"
-	"uer/internal/dataset"
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/optimizer"
-	"uer/internal/vocab"
 )
 
 // evaluateEvery makes trainers evaluate on the dataset that they train on, every few steps.
 func evaluateEvery(t *testing.T, ranks []*Trainer, steps, patience int) {
 	t.Helper()
-	vocabulary, err := vocab.Read("testdata/vocab.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := dataset.Open("testdata/bert_static.pt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { data.Close() })
+	vocabulary, data := openData(t)
 	m, err := model.NewForward(testModel(0.1), vocabulary.Size(), model.Limits{Sequences: 4, Length: 32}, false)
 	if err != nil {
 		t.Fatal(err)

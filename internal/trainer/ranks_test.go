@@ -50,11 +50,8 @@ func newModel(t *testing.T, vocabularySize int, dropout float64) *model.Model {
 	return m
 }
 
-// newLoader returns the batches of one rank.
-func newLoader(t *testing.T, rank, size int) *batch.Loader { return newLoaderFrom(t, rank, size, nil) }
-
-// newLoaderFrom returns those from a position on.
-func newLoaderFrom(t *testing.T, rank, size int, from *batch.Position) *batch.Loader {
+// openData opens UER-py's dataset and its vocabulary.
+func openData(t *testing.T) (*vocab.Vocabulary, *dataset.Dataset) {
 	t.Helper()
 	vocabulary, err := vocab.Read("testdata/vocab.txt")
 	if err != nil {
@@ -65,6 +62,16 @@ func newLoaderFrom(t *testing.T, rank, size int, from *batch.Position) *batch.Lo
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { data.Close() })
+	return vocabulary, data
+}
+
+// newLoader returns the batches of one rank.
+func newLoader(t *testing.T, rank, size int) *batch.Loader { return newLoaderFrom(t, rank, size, nil) }
+
+// newLoaderFrom returns those from a position on.
+func newLoaderFrom(t *testing.T, rank, size int, from *batch.Position) *batch.Loader {
+	t.Helper()
+	vocabulary, data := openData(t)
 	batches, err := batch.New(data, batch.Options{
 		Target: "bert", Vocabulary: vocabulary, BatchSize: 4, BufferSize: 25600, Seed: 7, Rank: rank, WorldSize: size, From: from,
 	})

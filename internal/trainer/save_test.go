@@ -13,9 +13,7 @@ import (
 
 	"uer/internal/batch"
 	"uer/internal/checkpoint"
-	"uer/internal/dataset"
 	"uer/internal/device"
-	"uer/internal/vocab"
 )
 
 // alone returns a trainer without other ranks.
@@ -29,15 +27,7 @@ func alone(t *testing.T, steps int) *Trainer {
 // globalLoader returns the batches of one rank in our own order.
 func globalLoader(t *testing.T, rank, size int) *batch.Loader {
 	t.Helper()
-	vocabulary, err := vocab.Read("testdata/vocab.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	data, err := dataset.Open("testdata/bert_static.pt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { data.Close() })
+	vocabulary, data := openData(t)
 	l, err := batch.New(data, batch.Options{Target: "bert", Vocabulary: vocabulary, BatchSize: 4, Seed: 7, Rank: rank, WorldSize: size})
 	if err != nil {
 		t.Fatal(err)
