@@ -53,7 +53,7 @@ func (e *Encoder) AppendIDs(ids []int32, line string) []int32 {
 type pairs struct {
 	model   *Model
 	symbols []symbol
-	queue   []candidate
+	queue   subword.Queue[candidate]
 	found   []subword.Piece
 	lefts   map[int32]int32 // bytes of the left part of each unused piece, as it was found last
 }
@@ -72,8 +72,8 @@ type candidate struct {
 	size        int32 // bytes
 }
 
-// precedes orders candidates: those of higher score first, then those further left.
-func (c candidate) precedes(d candidate) bool {
+// Precedes orders candidates: those of higher score first, then those further left.
+func (c candidate) Precedes(d candidate) bool {
 	return c.score > d.score || c.score == d.score && c.left < d.left
 }
 
@@ -83,7 +83,7 @@ func (p *pairs) split(text []byte) []subword.Piece {
 		p.offer(text, int32(i-1), int32(i))
 	}
 	for len(p.queue) > 0 {
-		top := p.pop()
+		top := p.queue.Pop()
 		left, right := &p.symbols[top.left], &p.symbols[top.right]
 		if left.start == left.end || right.start == right.end || right.end-left.start != top.size {
 			continue // one of them has been merged with another symbol
@@ -147,7 +147,7 @@ func (p *pairs) offer(text []byte, left, right int32) {
 		}
 		p.lefts[id] = p.symbols[left].end - start
 	}
-	p.push(candidate{p.model.scores[id], left, right, end - start})
+	p.queue.Push(candidate{p.model.scores[id], left, right, end - start})
 }
 
 // resolve adds a symbol to the pieces that were found. A piece that is not used is divided again as it was merged.
@@ -161,40 +161,6 @@ func (p *pairs) resolve(text []byte, start, end int32) {
 		}
 	}
 	p.found = append(p.found, subword.Piece{ID: id, Start: start, End: end})
-}
-
-func (p *pairs) push(c candidate) {
-	p.queue = append(p.queue, c)
-	for i := len(p.queue) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !p.queue[i].precedes(p.queue[parent]) {
-			return
-		}
-		p.queue[i], p.queue[parent] = p.queue[parent], p.queue[i]
-		i = parent
-	}
-}
-
-func (p *pairs) pop() candidate {
-	q := p.queue
-	top, last := q[0], len(q)-1
-	q[0] = q[last]
-	q = q[:last]
-	p.queue = q
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= last {
-			return top
-		}
-		if child+1 < last && q[child+1].precedes(q[child]) {
-			child++
-		}
-		if !q[child].precedes(q[i]) {
-			return top
-		}
-		q[i], q[child] = q[child], q[i]
-		i = child
-	}
 }
 
 // borrowed returns bytes as a string without copying them. It must not be kept.

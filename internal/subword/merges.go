@@ -40,13 +40,16 @@ type Merger struct {
 	merges *Merges
 	next   []int32 // index of the next token in a word, len(word) after the last
 	before []int32 // index of the one before, -1 before the first
-	queue  []candidate
+	queue  Queue[candidate]
 }
 
 // candidate is a pair that may be merged, by the index of its left token.
 type candidate struct{ rank, at, id int32 }
 
-func (c candidate) less(d candidate) bool { return c.rank < d.rank || c.rank == d.rank && c.at < d.at }
+// Precedes orders candidates: those added to the table first, then those further left.
+func (c candidate) Precedes(d candidate) bool {
+	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
+}
 
 // NewMerger returns a Merger for one goroutine.
 func NewMerger(m *Merges) *Merger { return &Merger{merges: m} }
@@ -110,7 +113,7 @@ func (m *Merger) mergeLong(word []int32) []int32 {
 		m.offer(word, i)
 	}
 	for len(m.queue) > 0 {
-		top := m.pop()
+		top := m.queue.Pop()
 		right := m.next[top.at]
 		if word[top.at] < 0 || right >= n || m.candidate(word[top.at], word[right]).id != top.id {
 			continue // one of the two has been merged with another token
@@ -141,36 +144,5 @@ func (m *Merger) offer(word []int32, at int32) {
 		return
 	}
 	c.at = at
-	m.queue = append(m.queue, c)
-	for i := len(m.queue) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !m.queue[i].less(m.queue[parent]) {
-			return
-		}
-		m.queue[i], m.queue[parent] = m.queue[parent], m.queue[i]
-		i = parent
-	}
-}
-
-// pop takes the first candidate from the queue.
-func (m *Merger) pop() candidate {
-	q := m.queue
-	top, last := q[0], len(q)-1
-	q[0] = q[last]
-	q = q[:last]
-	m.queue = q
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= last {
-			return top
-		}
-		if child+1 < last && q[child+1].less(q[child]) {
-			child++
-		}
-		if !q[child].less(q[i]) {
-			return top
-		}
-		q[i], q[child] = q[child], q[i]
-		i = child
-	}
+	m.queue.Push(c)
 }
