@@ -211,6 +211,7 @@ def compare(arguments):
 
 
 def main():
+    global VOCABULARY
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--device", default="cuda")
@@ -224,7 +225,6 @@ def main():
         parser.add_argument("--" + name, action="store_true")
     arguments = parser.parse_args()
     if arguments.recipe:
-        global VOCABULARY
         VOCABULARY = arguments.vocab
         compare(arguments)
         return
