@@ -22,6 +22,8 @@ import (
 type Device interface {
 	// Name describes the device and how it computes, for example "CPU (avx512, bf16, 8 threads)".
 	Name() string
+	// Activations returns how the device stores them. Programs must be compiled for it.
+	Activations() graph.Type
 	// Allocate returns memory for a layout, filled with zeros.
 	Allocate(graph.Layout) (Memory, error)
 	// Load prepares a program to run on a memory whose layout includes that of the program. If the device lacks an

@@ -8,8 +8,9 @@ import (
 // columnSums adds up the rows of matrices, in two stages.
 type columnSums struct{ partials, sums *function }
 
+// newColumnSums is for matrices of activations.
 func newColumnSums(b *binder) columnSums {
-	return columnSums{b.kernel("column_partials_float"), b.kernel("column_sums")}
+	return columnSums{b.stored("column_partials"), b.kernel("column_sums")}
 }
 
 // first writes partial sums [blocks, width] of x [rows, width], whose rows are stride apart.

@@ -53,7 +53,7 @@ func gatedConvolutionSaved(_ op.GatedConvolution, in []graph.Shape) int {
 }
 
 func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
-	windows, add, gate := b.kernel("convolution_windows_float"), b.kernel("add_float"), b.kernel("convolution_gate_float")
+	windows, add, gate := b.stored("convolution_windows"), b.kernel("add_float"), b.stored("convolution_gate")
 	return func(r *run, out, in []operand, _ []bool) {
 		c := convolutionOf(o, in)
 		sums := out[1].At // [tokens, 2·out]
@@ -63,7 +63,7 @@ func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
 		window, bias := c.windows(r, windows), r.floats(c.output)
 		for i, f := range c.filters {
 			r.launch(add, over(c.output, 1024), pointer(bias), at(f.bias), at(f.secondBias), elements(c.output))
-			r.multiply(driver.Product{
+			r.multiply(toFloat, driver.Product{
 				M: c.tokens, N: c.output, K: c.window, A: driver.Matrix{At: window},
 				B: driver.Matrix{At: f.weight.At, Transposed: true}, D: c.part(sums, i), Bias: bias,
 			})
@@ -73,8 +73,8 @@ func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
 }
 
 func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) compute {
-	windows, gate := b.kernel("convolution_windows_float"), b.kernel("convolution_gate_gradient_float")
-	back, columns := b.kernel("convolution_windows_gradient_float"), newColumnSums(b)
+	windows, gate := b.stored("convolution_windows"), b.stored("convolution_gate_gradient")
+	back, columns := b.stored("convolution_windows_gradient"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		sums, dy := in[0], in[1]
 		c := convolutionOf(op.GatedConvolution(o), in[2:])
@@ -89,7 +89,7 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 		for i, to := range filtersOf(out[1:]) {
 			ds, add := c.part(dsums, i), accumulate[1+3*i:]
 			if to.weight.wanted() {
-				r.multiply(driver.Product{
+				r.multiply(toFloat, driver.Product{
 					M: c.output, N: c.window, K: c.tokens, A: driver.Matrix{At: ds.At, Stride: ds.Stride, Transposed: true},
 					B: driver.Matrix{At: window}, D: driver.Matrix{At: to.weight.At}, Beta: beta(add[0]),
 				})
@@ -101,7 +101,7 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 				}
 			}
 			if out[0].wanted() {
-				r.multiply(driver.Product{
+				r.multiply(toFloat, driver.Product{
 					M: c.tokens, N: c.window, K: c.output, A: ds, B: driver.Matrix{At: c.filters[i].weight.At},
 					D: driver.Matrix{At: dwindows}, Beta: beta(i > 0),
 				})

@@ -8,7 +8,7 @@ import (
 )
 
 func bindDropout(b *binder, o op.Dropout) compute {
-	kernel := b.kernel("dropout_float")
+	kernel := b.stored("dropout")
 	return func(r *run, out, in []operand, accumulate []bool) {
 		rows, width := in[0].Shape[0], in[0].Shape[1]
 		d := dropout(r, o.Probability, o.Site)
@@ -18,7 +18,7 @@ func bindDropout(b *binder, o op.Dropout) compute {
 }
 
 func bindDropoutAdd(b *binder, o op.DropoutAdd) compute {
-	kernel := b.kernel("dropout_add_float")
+	kernel := b.stored("dropout_add")
 	return func(r *run, out, in []operand, _ []bool) {
 		rows, width := in[0].Shape[0], in[0].Shape[1]
 		d := dropout(r, o.Probability, o.Site)

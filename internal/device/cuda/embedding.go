@@ -12,7 +12,7 @@ import (
 const maxTables = 4
 
 func bindEmbedding(b *binder, o op.Embedding) compute {
-	kernel := b.kernel("embedding_float")
+	kernel := b.stored("embedding")
 	if o.Tables > maxTables {
 		b.keep(fmt.Errorf("embedding: %d tables, GPUs sum up to %d", o.Tables, maxTables))
 	}
@@ -31,7 +31,7 @@ func bindEmbedding(b *binder, o op.Embedding) compute {
 
 // The gradient of a table adds the rows of tokens that share an id in an order that the host makes.
 func bindEmbeddingGradient(b *binder, o op.EmbeddingGradient) compute {
-	partials, sums := b.kernel("embedding_partials_float"), b.kernel("embedding_sums")
+	partials, sums := b.stored("embedding_partials"), b.kernel("embedding_sums")
 	tokens := b.in[1].Elements()
 	ids := min(tokens, o.Rows)
 	maxPieces := ids + tokens/32 + 1

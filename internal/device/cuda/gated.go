@@ -3,7 +3,7 @@ package cuda
 import "uer/internal/op"
 
 func bindGated(b *binder, o op.Gated) compute {
-	kernel := b.kernel("gated_float")
+	kernel := b.stored("gated")
 	return func(r *run, out, in []operand, _ []bool) {
 		n := out[0].Shape.Elements()
 		r.launch(kernel, over(n, 1024), at(out[0]), at(in[0]), at(in[1]), elements(n), count(int(o.Activation)))
@@ -11,7 +11,7 @@ func bindGated(b *binder, o op.Gated) compute {
 }
 
 func bindGatedGradient(b *binder, o op.GatedGradient) compute {
-	kernel := b.kernel("gated_gradient_float")
+	kernel := b.stored("gated_gradient")
 	return func(r *run, out, in []operand, accumulate []bool) {
 		gate, x, dy := in[0], in[1], in[2]
 		n := x.Shape.Elements()
