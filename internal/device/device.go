@@ -120,7 +120,7 @@ func (e *MemoryError) Error() string {
 
 // Usage is memory in bytes.
 type Usage struct {
-	Parameters, Gradients, State int64 // shared by all programs on a memory
+	Parameters, Gradients, State int64 // shared by all programs on a memory; with the copies of parameters for products
 	Activations                  int64 // the values of a run, for the largest batch
 	ActivationsUsed              int64 // the part of them that the last run used
 	PackedWeights                int64 // copies of shared weights, in the layout that matrix products read

@@ -19,7 +19,7 @@ func (c columnSums) first(r *run, partials, x driver.Pointer, rows, width, strid
 	if blocks == 0 {
 		return
 	}
-	r.launch(c.partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(partials), pointer(x),
+	r.launch(c.partials, r.strips(width, blocks), pointer(partials), pointer(x),
 		count(rows), count(width), count(stride), count(rowsOfBlock))
 }
 

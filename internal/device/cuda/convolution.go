@@ -42,7 +42,7 @@ func (c *convolution) part(of driver.Pointer, filter int) driver.Matrix {
 // windows makes the rows that outputs depend on [tokens, window].
 func (c *convolution) windows(r *run, kernel *function) driver.Pointer {
 	to := r.floats(c.tokens * c.window)
-	r.launch(kernel, cells(c.tokens, c.window), pointer(to), at(c.x), at(c.starts), count(c.sequences), count(c.tokens),
+	r.launch(kernel, r.cells(c.tokens, c.window), pointer(to), at(c.x), at(c.starts), count(c.sequences), count(c.tokens),
 		count(c.input), count(c.Taps), flag(c.TapsLast))
 	return to
 }
@@ -68,7 +68,7 @@ func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
 				B: driver.Matrix{At: f.weight.At, Transposed: true}, D: c.part(sums, i), Bias: bias,
 			})
 		}
-		r.launch(gate, cells(c.tokens, c.output), at(out[0]), pointer(sums), count(c.tokens), count(c.output))
+		r.launch(gate, r.cells(c.tokens, c.output), at(out[0]), pointer(sums), count(c.tokens), count(c.output))
 	}
 }
 
@@ -79,7 +79,7 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 		sums, dy := in[0], in[1]
 		c := convolutionOf(op.GatedConvolution(o), in[2:])
 		dsums, window := r.floats(2*c.tokens*c.output), c.windows(r, windows) // [tokens, 2·out], [tokens, window]
-		r.launch(gate, cells(c.tokens, c.output), pointer(dsums), at(dy), at(sums), count(c.tokens), count(c.output))
+		r.launch(gate, r.cells(c.tokens, c.output), pointer(dsums), at(dy), at(sums), count(c.tokens), count(c.output))
 		blocks, _ := kernels.RowBlocks(c.tokens)
 		partials := r.floats(maxRowBlocks * c.output)
 		var dwindows driver.Pointer // [tokens, window]
@@ -108,7 +108,7 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 			}
 		}
 		if out[0].wanted() {
-			r.launch(back, cells(c.tokens, c.input), at(out[0]), pointer(dwindows), at(c.starts), count(c.sequences),
+			r.launch(back, r.cells(c.tokens, c.input), at(out[0]), pointer(dwindows), at(c.starts), count(c.sequences),
 				count(c.tokens), count(c.input), count(c.Taps), flag(c.TapsLast), flag(accumulate[0]))
 		}
 	}

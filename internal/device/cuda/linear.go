@@ -29,11 +29,11 @@ func bindLinear(b *binder, o op.Linear) compute {
 		})
 		if o.Activation != op.Identity {
 			n := tokens * size
-			r.launch(activation, over(n, 1024), pointer(activated), pointer(sum), elements(n), count(int(o.Activation)))
+			r.launch(activation, r.spans(n), pointer(activated), pointer(sum), elements(n), count(int(o.Activation)))
 		}
 		if o.Residual {
 			d := dropout(r, o.Dropout, o.Site)
-			r.launch(dropoutAdd, cells(tokens, size), pointer(y), pointer(activated), at(l.Residual), at(l.Rows),
+			r.launch(dropoutAdd, r.cells(tokens, size), pointer(y), pointer(activated), at(l.Residual), at(l.Rows),
 				count(tokens), count(size), d[0], d[1], d[2])
 		}
 	}
@@ -53,7 +53,7 @@ func bindLinearGradient(b *binder, o op.LinearGradient) compute {
 		if o.Activation != op.Identity {
 			dy = r.activations(tokens * size)
 			if tokens > 0 {
-				r.launch(activation, driver.Dim{(size + 127) / 128, blocks, 1}, pointer(dy), pointer(partials), at(l.DY),
+				r.launch(activation, r.strips(size, blocks), pointer(dy), pointer(partials), at(l.DY),
 					at(l.PreActivation), count(tokens), count(size), count(rows), count(int(o.Activation)))
 			}
 		} else if wantsBias {

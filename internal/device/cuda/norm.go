@@ -44,7 +44,7 @@ func bindNormGradient(b *binder, o op.NormGradient) compute {
 		blocks, rowsOfBlock := kernels.RowBlocks(rows)
 		both := r.floats(blocks * 2 * width) // [blocks, 2, width]
 		if blocks > 0 {
-			r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
+			r.launch(partials, r.strips(width, blocks), pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
 				count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon))
 		}
 		if to.Gamma.wanted() {

@@ -44,6 +44,18 @@ func (r *run) activations(n int) driver.Pointer { return r.scratch(r.device.acti
 // bytes is the size of n elements as activations are stored.
 func (r *run) bytes(n int) driver.Pointer { return driver.Pointer(r.device.activations.Bytes() * n) }
 
+// group is how many neighbouring elements a thread has of activations: those of 16 bytes.
+func (r *run) group() int { return 16 / r.device.activations.Bytes() }
+
+// spans is a grid of threads that take a group each of n activations.
+func (r *run) spans(n int) driver.Dim { return over(n, 256*r.group()) }
+
+// cells is a grid of threads that take a group each of a row of activations.
+func (r *run) cells(rows, width int) driver.Dim { return over(rows*over(width, r.group())[0], 256) }
+
+// strips is a grid of blocks that take a group of columns for each of 32 lanes, in so many blocks of rows.
+func (r *run) strips(width, blocks int) driver.Dim { return driver.Dim{over(width, 32*r.group())[0], blocks, 1} }
+
 // launch begins a kernel.
 func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
 	if r.err == nil && !r.planning {
