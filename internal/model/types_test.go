@@ -12,12 +12,8 @@ import (
 func TestGradientsAreExact(t *testing.T) {
 	for _, name := range registry.Names(goldenModels) {
 		t.Run(name, func(t *testing.T) {
-			limits := Limits{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength, Activations: graph.BFloat16}
-			m, err := New(goldenModels[name], goldenVocabulary, limits)
-			if err != nil {
-				t.Fatal(err)
-			}
-			values, half := m.Program.Values, 0
+			m, half := newGoldenModel(t, name, graph.BFloat16), 0
+			values := m.Program.Values
 			for _, instruction := range m.Program.Instructions {
 				for _, v := range instruction.Out {
 					if v == graph.None {
