@@ -34,6 +34,7 @@ type executable struct {
 	steps    []step
 	inputs   inputs
 	results  results
+	updates  bool    // it changes parameters
 	timers   *timers // nil unless a run was profiled
 }
 
@@ -60,6 +61,9 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
+	if err := device.CheckTypes(p, d.activations); err != nil {
+		return nil, err
+	}
 	e.program, origin = device.WithCopies(p, bindings.CanAdd)
 	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
 	e.inputs.plan(e.program)
@@ -87,6 +91,7 @@ func (e *executable) bind(origin []int) error {
 		for _, v := range instruction.In {
 			b.in = append(b.in, e.shapes.Of(v))
 		}
+		b.inTypes, b.outTypes = e.types(instruction.In), e.types(instruction.Out)
 		s := step{
 			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
@@ -97,16 +102,30 @@ func (e *executable) bind(origin []int) error {
 			s.derived = e.inputs.reserve(s.size)
 		}
 		e.steps = append(e.steps, s)
+		for _, v := range instruction.Out {
+			e.updates = e.updates || v != graph.None && e.program.Values[v].Place == graph.InParameters
+		}
 	}
 	e.fixed = b.constants
 	return b.err
+}
+
+// types are those of values; of one that nothing reads, it does not matter.
+func (e *executable) types(values []int) []graph.Type {
+	list := make([]graph.Type, len(values))
+	for i, v := range values {
+		if v != graph.None {
+			list[i] = e.program.Values[v].Type
+		}
+	}
+	return list
 }
 
 // place gives all values memory. The shapes are the largest ones.
 func (e *executable) place() error {
 	sizes := make([]int, len(e.program.Values))
 	for i, v := range e.program.Values {
-		sizes[i] = (bytesOf(v.Type)*e.shapes.Of(i).Elements() + alignment - 1) / alignment * alignment
+		sizes[i] = (v.Type.Bytes()*e.shapes.Of(i).Elements() + alignment - 1) / alignment * alignment
 	}
 	e.arena = device.PlanArena(e.program, sizes)
 	var err error
@@ -153,16 +172,9 @@ func (e *executable) placeConstants(constants []float32) error {
 	return driver.Upload(e.device.gpu.Compute, b.At, constants)
 }
 
-func bytesOf(t graph.Type) int {
-	if t == graph.Float64 {
-		return 8
-	}
-	return 4
-}
-
 // plan goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
 func (e *executable) plan() error {
-	r := &run{device: e.device, planning: true}
+	r := &run{device: e.device, memory: e.memory, planning: true}
 	for i := range e.steps {
 		s := &e.steps[i]
 		if err := e.bindOperands(s, r); err != nil {
@@ -195,7 +207,7 @@ func (e *executable) Run(with device.Run) error {
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
-	r := &run{Run: with, device: e.device, slot: e.inputs.slot(), began: began}
+	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot(), began: began}
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}
@@ -216,6 +228,7 @@ func (e *executable) begin(r *run) error {
 			return err
 		}
 	}
+	e.memory.refresh(r)
 	first, most := 0, (len(e.steps)+marks-1)/marks
 	for i := range e.steps {
 		s, last := &e.steps[i], i+1 == len(e.steps)
@@ -231,6 +244,9 @@ func (e *executable) begin(r *run) error {
 			}
 			first = i + 1
 		}
+	}
+	if e.updates {
+		e.memory.stale = true
 	}
 	if err := r.slot.read.Record(compute); err != nil {
 		return err
@@ -315,10 +331,10 @@ func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 // Usage counts what the program and its memory take on the GPU.
 func (e *executable) Usage() device.Usage {
 	used := e.arena.Used(e.program, func(value int) int {
-		return bytesOf(e.program.Values[value].Type) * e.shapes.Of(value).Elements()
+		return e.program.Values[value].Type.Bytes() * e.shapes.Of(value).Elements()
 	})
 	return device.Usage{
-		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
+		Parameters: e.memory.parameters.Bytes + e.memory.halves.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),
 		Inputs: e.inputs.bytes() + e.fixed + e.results.gathered.Bytes, Scratch: e.device.scratchBytes(),
 	}

@@ -43,7 +43,7 @@ func (d *Device) timeSize(n int, bytes int64) (product, copied time.Duration, er
 	r := run{device: d}
 	a, b, to := memory.At, memory.At+driver.Pointer(matrix), memory.At+driver.Pointer(2*matrix)
 	product, err = d.time(func() error {
-		r.multiply(driver.Product{
+		r.multiply(toActivations, driver.Product{
 			M: n, N: n, K: n, A: driver.Matrix{At: a}, B: driver.Matrix{At: b, Transposed: true}, D: driver.Matrix{At: to},
 		})
 		return r.err

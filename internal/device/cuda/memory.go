@@ -14,12 +14,15 @@ type memory struct {
 	layout                       graph.Layout
 	parameters, gradients, state *driver.Buffer
 
+	halves *driver.Buffer // bfloat16 copies of all parameters, which products read; empty if they read float32
+	stale  bool           // parameters have changed since
+
 	sums  sums
 	piece *driver.Buffer // for Fetch; nil until it is called
 }
 
 func newMemory(d *Device, layout graph.Layout) (*memory, error) {
-	m := &memory{device: d, layout: layout}
+	m := &memory{device: d, layout: layout, halves: &driver.Buffer{}, stale: true}
 	if err := m.sums.open(d); err != nil {
 		return nil, err
 	}
@@ -37,7 +40,28 @@ func newMemory(d *Device, layout graph.Layout) (*memory, error) {
 			return nil, fmt.Errorf("allocating the %s: %w", part.name, err)
 		}
 	}
+	if d.activations == graph.BFloat16 {
+		var err error
+		if m.halves, err = d.gpu.Allocate(int64(graph.BFloat16.Bytes() * layout.ParameterSize)); err != nil {
+			return nil, fmt.Errorf("allocating the bfloat16 copy of the parameters: %w", err)
+		}
+	}
 	return m, nil
+}
+
+// half is the bfloat16 copy of a parameter.
+func (m *memory) half(parameter driver.Pointer) driver.Pointer {
+	return m.halves.At + (parameter-m.parameters.At)/2
+}
+
+// refresh begins to copy parameters that have changed for products.
+func (m *memory) refresh(r *run) {
+	if !m.stale || m.halves.Bytes == 0 {
+		return
+	}
+	n := m.layout.ParameterSize
+	r.launch(m.device.halve, over(n, 1024), pointer(m.halves.At), pointer(m.parameters.At), elements(n), flag(false))
+	m.stale = false
 }
 
 // zeros allocates n floats.
@@ -86,6 +110,7 @@ func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 	if err := m.sums.join(m.device); err != nil {
 		return err
 	}
+	m.stale = m.stale || p == graph.InParameters
 	return m.device.explained(driver.Upload(m.device.gpu.Compute, at, from))
 }
 
@@ -104,6 +129,7 @@ func (m *memory) Sum(start, end int) {
 
 // Share begins to copy the parameters of each rank to the others, behind the update.
 func (m *memory) Share(bounds []int) {
+	m.stale = true
 	m.sums.begin(m.device, func(g *driver.Group) error { return g.Gather(m.parameters.At, bounds) })
 }
 

@@ -9,14 +9,14 @@ import (
 )
 
 func bindNorm(b *binder, o op.Norm) compute {
-	kernel := b.kernel("norm_float")
+	kernel := b.stored("norm")
 	return func(r *run, out, in []operand, _ []bool) {
 		n := op.NormInputsOf(o, in)
 		rows, width := n.X.Shape[0], n.X.Shape[1]
 		var sum driver.Pointer // [tokens, width]
 		if o.Residual {
 			if sum = out[2].At; sum == 0 {
-				sum = r.floats(rows * width)
+				sum = r.activations(rows * width)
 			}
 		}
 		stats := out[1].At // [tokens, 2]
@@ -30,7 +30,7 @@ func bindNorm(b *binder, o op.Norm) compute {
 }
 
 func bindNormGradient(b *binder, o op.NormGradient) compute {
-	kernel, partials, sums := b.kernel("norm_gradient_float"), b.kernel("norm_parameter_partials_float"), newColumnSums(b)
+	kernel, partials, sums := b.stored("norm_gradient"), b.stored("norm_parameter_partials"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		n := op.NormGradientInputsOf(o, in)
 		to, add := op.NormGradientOutputsOf(o, out), op.NormGradientOutputsOf(o, accumulate)
@@ -44,7 +44,7 @@ func bindNormGradient(b *binder, o op.NormGradient) compute {
 		blocks, rowsOfBlock := kernels.RowBlocks(rows)
 		both := r.floats(blocks * 2 * width) // [blocks, 2, width]
 		if blocks > 0 {
-			r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
+			r.launch(partials, r.strips(width, blocks), pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
 				count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon))
 		}
 		if to.Gamma.wanted() {

@@ -55,7 +55,7 @@ func describe(operands []operand, to []device.Operand) {
 	for i, o := range operands {
 		to[i] = device.Operand{}
 		if o.wanted() {
-			to[i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: bytesOf(o.Type)}
+			to[i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: o.Type.Bytes()}
 		}
 	}
 }
