@@ -54,7 +54,9 @@ func (r *run) spans(n int) driver.Dim { return over(n, 256*r.group()) }
 func (r *run) cells(rows, width int) driver.Dim { return over(rows*over(width, r.group())[0], 256) }
 
 // strips is a grid of blocks that take a group of columns for each of 32 lanes, in so many blocks of rows.
-func (r *run) strips(width, blocks int) driver.Dim { return driver.Dim{over(width, 32*r.group())[0], blocks, 1} }
+func (r *run) strips(width, blocks int) driver.Dim {
+	return driver.Dim{over(width, 32*r.group())[0], blocks, 1}
+}
 
 // launch begins a kernel.
 func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
