@@ -312,9 +312,7 @@ func (e *executable) begin(r *run) error {
 			first = i + 1
 		}
 	}
-	if e.updates {
-		e.memory.stale = true
-	}
+	e.memory.loose = e.memory.loose || e.updates
 	if err := r.slot.read.Record(compute); err != nil {
 		return err
 	}

@@ -16,8 +16,8 @@ type memory struct {
 
 	halves *driver.Buffer  // bfloat16 copies of all parameters, which products read; empty if they read float32
 	packs  map[int]*packed // copies of copies for joined products, by the offset of the first parameter
-	stale  bool            // parameters have changed since they were copied
-	loose  bool            // and since they were packed
+	stale  bool            // the host or another rank has changed parameters since they were copied
+	loose  bool            // parameters have changed since they were packed
 
 	sums  sums
 	piece *driver.Buffer // for Fetch; nil until it is called
@@ -84,7 +84,7 @@ func (m *memory) refresh(r *run) {
 		return
 	}
 	if n := m.layout.ParameterSize; m.stale {
-		r.launch(d.halve, over(n, 1024), pointer(m.halves.At), pointer(m.parameters.At), elements(n), flag(false))
+		r.launch(d.halve, r.spans(n), pointer(m.halves.At), pointer(m.parameters.At), elements(n), flag(false))
 	}
 	if m.stale || m.loose {
 		for _, p := range m.packs {
