@@ -9,7 +9,7 @@ func bindCopy(b *binder, _ graph.Copy) compute {
 	kernel := b.copies(b.outTypes[0], b.inTypes[0])
 	return func(r *run, out, in []operand, accumulate []bool) {
 		n := out[0].Shape.Elements()
-		r.launch(kernel, over(n, 1024), at(out[0]), at(in[0]), elements(n), flag(accumulate[0]))
+		r.launch(kernel, r.spans(n), at(out[0]), at(in[0]), elements(n), flag(accumulate[0]))
 	}
 }
 

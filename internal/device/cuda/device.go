@@ -22,7 +22,7 @@ type Device struct {
 	tf32                    bool             // products round float32 factors
 	products                *driver.Products // nil without cuBLASLt: then kernels of ours multiply
 	product, productToFloat *function        // with factors as activations are stored: to activations, and to float32
-	halve                   *function        // makes the bfloat16 copies of parameters
+	halve, columns          *function        // make the bfloat16 copies of parameters
 	modules                 map[string]*module
 	functions               map[string]*function
 	unsettled               []*function    // those whose modules may still be being loaded
@@ -89,7 +89,9 @@ func New(o Options) (*Device, error) {
 		slow, err = d.openProducts()
 	}
 	if err == nil && d.activations == graph.BFloat16 {
-		d.halve, err = d.function("copy_bf16_float")
+		if d.halve, err = d.function("copy_bf16_float"); err == nil {
+			d.columns, err = d.function("columns_bf16")
+		}
 	}
 	if err == nil {
 		err = d.settle()

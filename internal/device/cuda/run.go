@@ -77,6 +77,14 @@ func (r *run) weight(parameter operand) driver.Pointer {
 	return r.memory.half(parameter.At)
 }
 
+// half is the copy of a parameter for products, which updates write, too; null if there are no copies.
+func (r *run) half(parameter operand) driver.Argument {
+	if r.device.activations == graph.Float32 {
+		return pointer(0)
+	}
+	return pointer(r.memory.half(parameter.At))
+}
+
 // destination is how the result of a product is stored. Its factors are stored as activations are.
 type destination bool
 

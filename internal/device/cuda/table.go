@@ -20,6 +20,8 @@ type binder struct {
 	err    error
 
 	inTypes, outTypes []graph.Type // of its operands
+	join              *join        // that the operation is part of; nil for most
+	leads             bool         // it computes for all of the join
 
 	derive derive // what the binding derives from inputs, nil for most
 	size   int    // elements that it makes at most
