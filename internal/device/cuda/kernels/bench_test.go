@@ -213,7 +213,7 @@ func BenchmarkLoss(b *testing.B) {
 func BenchmarkUpdate(b *testing.B) {
 	requireGPU(b)
 	const n = 100 << 20
-	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), nil, memory(n), []float64{1}, []float32{0},
+	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), nil, memory(n), allDecay(n), []float64{1}, []float32{0},
 		n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
 }
 
