@@ -88,8 +88,8 @@ func (g *gpu) arguments(b *testing.B, k Kernel, arguments []any) ([]cuda.Argumen
 			passed = append(passed, cuda.Address(0))
 			continue
 		case memory:
-			data = make([]byte, int(a)*map[bool]int{false: 4, true: 8}[parameters[i].Type == Float64])
-		case []int32, []float32, []float64:
+			data = make([]byte, int(a)*map[Type]int{Int32: 4, Float32: 4, Float64: 8, BFloat16: 2}[parameters[i].Type])
+		case []int32, []float32, []float64, []uint16:
 			data = asBytes(a)
 		default:
 			argument, err := scalar(parameters[i].Type, a)
@@ -207,13 +207,13 @@ func BenchmarkLoss(b *testing.B) {
 	requireGPU(b)
 	const rows, n = benchPredicted, benchPredicted * benchWords
 	measure(b, "cross_entropy_float", grid{rows}, work{bytes: 4 * 2 * n},
-		random(1, n), memory(rows), memory(rows), memory(rows), benchWords, float32(1))
+		random(1, n), memory(rows), memory(rows), memory(rows), benchWords, benchWords, float32(1))
 }
 
 func BenchmarkUpdate(b *testing.B) {
 	requireGPU(b)
 	const n = 100 << 20
-	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), memory(n), []float64{1}, []float32{0},
+	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), nil, memory(n), []float64{1}, []float32{0},
 		n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
 }
 
