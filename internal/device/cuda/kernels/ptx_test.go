@@ -62,7 +62,7 @@ func moduleNames(t *testing.T) []string {
 
 // TestKernels compares the list of kernels with the entries of the modules.
 func TestKernels(t *testing.T) {
-	typesOf := map[Type]string{Int32: ".u32", Uint32: ".u32", Uint64: ".u64", Float32: ".f32", Float64: ".f64"}
+	typesOf := map[Type]string{Int32: ".u32", Uint32: ".u32", Uint64: ".u64", Float32: ".f32", Float64: ".f64", BFloat16: ".u64"}
 	listed := 0
 	for _, module := range moduleNames(t) {
 		for name, e := range entriesOf(t, module) {

@@ -72,3 +72,27 @@ func doubles(x []float32) []float64 {
 	}
 	return y
 }
+
+// halves are numbers as memory of bfloat16 holds them: rounded to nearest even.
+func halves(x []float32) []uint16 {
+	h := make([]uint16, len(x))
+	for i, v := range x {
+		bits := math.Float32bits(v)
+		if v != v {
+			h[i] = 0x7fff // what a GPU makes of NaN
+			continue
+		}
+		h[i] = uint16((bits + 0x7fff + bits>>16&1) >> 16)
+	}
+	return h
+}
+
+func wholes(h []uint16) []float32 {
+	x := make([]float32, len(h))
+	for i, v := range h {
+		x[i] = math.Float32frombits(uint32(v) << 16)
+	}
+	return x
+}
+
+func unsetHalves(n int) []uint16 { return halves(unset(n)) }
