@@ -42,6 +42,14 @@ func TestGPUUpdates(t *testing.T) {
 	}
 }
 
+// TestGPUBFloat16 compares a step in bfloat16 with one in float32, within the bounds that hold on the CPU, which rounds the
+// factors of products only.
+func TestGPUBFloat16(t *testing.T) {
+	for _, name := range registry.Names(goldenModels) {
+		t.Run(name, func(t *testing.T) { openGPU(t, name).compareBFloat16(t) })
+	}
+}
+
 // TestGPUSteps trains every encoder and every target with dropout for two steps, twice: losses follow the CPU's, and both
 // runs on the GPU give the same bits, also when activations are recomputed.
 func TestGPUSteps(t *testing.T) {

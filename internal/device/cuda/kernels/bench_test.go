@@ -209,13 +209,13 @@ func BenchmarkLoss(b *testing.B) {
 	requireGPU(b)
 	const rows, n = benchPredicted, benchPredicted * benchWords
 	measure(b, "cross_entropy_float", grid{rows}, work{bytes: 4 * 2 * n},
-		random(1, n), memory(rows), memory(rows), memory(rows), benchWords, float32(1))
+		random(1, n), memory(rows), memory(rows), memory(rows), benchWords, benchWords, float32(1))
 }
 
 func BenchmarkUpdate(b *testing.B) {
 	requireGPU(b)
 	const n = 100 << 20
-	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), memory(n), []float64{1}, []float32{0},
+	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), nil, memory(n), []float64{1}, []float32{0},
 		n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
 }
 

@@ -52,27 +52,13 @@ DEVFN const Words2 *words2_at(const void *p) { return (const Words2 *)p; }
 
 // pack_bf16 rounds two numbers to bfloat16, to nearest even; NaN stays NaN.
 DEVFN unsigned pack_bf16(float low, float high) {
-	unsigned r;
-	asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(r) : "f"(high), "f"(low));
-	return r;
+	return __builtin_bit_cast(unsigned, __nvvm_ff2bf16x2_rn(high, low));
 }
 
 // Approximations within 2^-22 or so, for what is rounded to bfloat16 afterwards. Numbers below the normal ones are 0.
-DEVFN float exp2_fast(float x) {
-	float r;
-	asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
-	return r;
-}
-DEVFN float log2_fast(float x) {
-	float r;
-	asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
-	return r;
-}
-DEVFN float reciprocal_fast(float x) {
-	float r;
-	asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(r) : "f"(x));
-	return r;
-}
+DEVFN float exp2_fast(float x) { return __nvvm_ex2_approx_ftz_f(x); }
+DEVFN float log2_fast(float x) { return __nvvm_lg2_approx_ftz_f(x); }
+DEVFN float reciprocal_fast(float x) { return __nvvm_rcp_approx_ftz_f(x); }
 #endif
 
 #ifndef DEVFN

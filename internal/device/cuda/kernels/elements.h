@@ -48,10 +48,17 @@ DEVFN void load(Elements<4> &e, const bf16 *p) {
 	Words2 v = *words2_at(p);
 	for (int j = 0; j < 2; j++) e.at[2 * j] = low_half(v[j]), e.at[2 * j + 1] = high_half(v[j]);
 }
-DEVFN void load(Elements<8> &e, const bf16 *p) {
-	Words4 v = *words4_at(p);
+DEVFN Elements<8> unpack(const Words4 &v) {
+	Elements<8> e;
 	for (int j = 0; j < 4; j++) e.at[2 * j] = low_half(v[j]), e.at[2 * j + 1] = high_half(v[j]);
+	return e;
 }
+DEVFN Words4 pack(const Elements<8> &e) {
+	Words4 v = {pack_bf16(e.at[0], e.at[1]), pack_bf16(e.at[2], e.at[3]), pack_bf16(e.at[4], e.at[5]),
+		pack_bf16(e.at[6], e.at[7])};
+	return v;
+}
+DEVFN void load(Elements<8> &e, const bf16 *p) { e = unpack(*words4_at(p)); }
 DEVFN void store(float *p, const Elements<4> &e) {
 	Vector4 v = {e.at[0], e.at[1], e.at[2], e.at[3]};
 	*vector4_at(p) = v;
@@ -64,11 +71,7 @@ DEVFN void store(bf16 *p, const Elements<4> &e) {
 	Words2 v = {pack_bf16(e.at[0], e.at[1]), pack_bf16(e.at[2], e.at[3])};
 	*words2_at(p) = v;
 }
-DEVFN void store(bf16 *p, const Elements<8> &e) {
-	Words4 v = {pack_bf16(e.at[0], e.at[1]), pack_bf16(e.at[2], e.at[3]), pack_bf16(e.at[4], e.at[5]),
-		pack_bf16(e.at[6], e.at[7])};
-	*words4_at(p) = v;
-}
+DEVFN void store(bf16 *p, const Elements<8> &e) { *words4_at(p) = pack(e); }
 DEVFN Four load4(const float *p) {
 	Four f;
 	load(f, p);
@@ -109,6 +112,16 @@ template <int N, class T> DEVFN void put(T *p, Elements<N> e, int left, int accu
 	write(p, e, left);
 }
 template <class T> DEVFN void put4(T *p, const Four &f, int left, int accumulate) { put(p, f, left, accumulate); }
+
+// put_aligned is put of all elements to aligned memory.
+template <int N, class T> DEVFN void put_aligned(T *p, Elements<N> e, int accumulate) {
+	if (accumulate) {
+		Elements<N> old;
+		load(old, p);
+		for (int j = 0; j < N; j++) e.at[j] = old.at[j] + e.at[j];
+	}
+	store(p, e);
+}
 
 // Span is a thread's part of a flat buffer.
 struct Span {

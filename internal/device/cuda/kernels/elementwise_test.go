@@ -30,10 +30,10 @@ var (
 	matrixSizes = [][2]int{{1, 1}, {1, 7}, {300, 1}, {37, 5}, {9, 8}, {70, 130}, {33, 260}}
 )
 
-func flatGrid(n int) grid              { return grid{FlatBlocks(n)} }
-func cellGrid(rows, width int) grid    { return grid{CellBlocks(rows, width)} }
+func flatGrid(n int) grid              { return grid{FlatBlocks(Float32, n)} }
+func cellGrid(rows, width int) grid    { return grid{CellBlocks(Float32, rows, width)} }
 func warpGrid(rows int) grid           { return grid{WarpBlocks(rows)} }
-func stripGrid(width, blocks int) grid { return grid{StripBlocks(width), blocks} }
+func stripGrid(width, blocks int) grid { return grid{StripBlocks(Float32, width), blocks} }
 
 func TestFlat(t *testing.T) {
 	for _, n := range flatSizes {

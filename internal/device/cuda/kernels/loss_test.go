@@ -41,7 +41,7 @@ func TestCrossEntropy(t *testing.T) {
 			gradient[i*classes+int(label)] -= float64(scale)
 		}
 		losses, hits, loss, correct := unset(rows), unset(rows), unset(1), unset(1)
-		launch(t, "cross_entropy_float", grid{rows}, logits, losses, hits, labels, classes, scale)
+		launch(t, "cross_entropy_float", grid{rows}, logits, losses, hits, labels, classes, classes, scale)
 		launch(t, "cross_entropy_totals", grid{1}, loss, correct, losses, hits, rows)
 		compareWithin(t, "loss", loss, []float64{wantLoss}, 1e-6*(1+wantLoss))
 		compareAll(t, "correct", correct, []float64{wantCorrect}, 0)
@@ -55,7 +55,7 @@ func TestCrossEntropy(t *testing.T) {
 	}
 	logits, losses := []float32{1, float32(math.NaN()), 2}, unset(1)
 	losses[0] = 0
-	launch(t, "cross_entropy_float", grid{1}, logits, losses, unset(1), []int32{0}, 3, float32(1))
+	launch(t, "cross_entropy_float", grid{1}, logits, losses, unset(1), []int32{0}, 3, 3, float32(1))
 	if !math.IsNaN(float64(losses[0])) {
 		t.Errorf("a logit that is NaN gives the loss %v", losses)
 	}

@@ -117,8 +117,7 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 	partials, dgamma, dbeta := unset(blocks*2*width), random(7, width), unset(width)
 	wantGamma := added(dgamma, want.dgamma)
 	launch(t, "norm_parameter_partials_float", stripGrid(width, blocks), partials, dy, sum, stats, rows, width, rowsOfBlock, int(kind), float32(1e-6))
-	launch(t, "column_sums", grid{ceilDivide(width, 32)}, dgamma, partials, blocks, width, 2*width, true)
-	launch(t, "column_sums", grid{ceilDivide(width, 32)}, dbeta, partials[width:], blocks, width, 2*width, false)
+	launch(t, "norm_parameter_sums", grid{ceilDivide(2*width, 32)}, dgamma, dbeta, partials, blocks, width, true, false)
 	compareWithin(t, "dgamma", dgamma, wantGamma, 3e-5)
 	compareWithin(t, "dbeta", dbeta, want.dbeta, 3e-5)
 }

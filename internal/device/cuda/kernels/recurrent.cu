@@ -5,15 +5,14 @@
 // StateProducts are W h of the state before.
 template <int GATES> struct StateProducts {
 	static const int ROWS = FLOAT_ROWS, UNITS = FLOAT_UNITS;
-	const float *weights[2]; // of each direction
-	float *tile_of_states, *tile_of_weights;
 	const float *weight;
+	float *tile_of_states, *tile_of_weights;
 	int hidden;
 
-	METHOD StateProducts(const float *weight0, const float *weight1, float *states, float *weights)
-		: weights{weight0, weight1}, tile_of_states(states), tile_of_weights(weights) {}
+	METHOD StateProducts(const float *weight, float *states, float *weights)
+		: weight(weight), tile_of_states(states), tile_of_weights(weights) {}
 
-	METHOD void begin(int direction, int size) { weight = direction == 0 ? weights[0] : weights[1], hidden = size; }
+	METHOD void begin(int size) { hidden = size; }
 
 	// fetch_gates reads columns from `from` on of the weights of the block's units, gate after gate: each gate has as
 	// many lines as a thread copies at one time.
@@ -57,7 +56,7 @@ KERNEL_OF(THREADS, recurrent_tanh_float, float *y, const float *gates, int *arri
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[1 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<1> products(weight0, weight1, states, weights);
+	StateProducts<1> products(of_direction(l, weight0, weight1), states, weights);
 	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
 }
 
@@ -66,7 +65,7 @@ KERNEL_OF(THREADS, recurrent_lstm_float, float *y, float *gates, float *extra, i
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[4 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<4> products(weight0, weight1, states, weights);
+	StateProducts<4> products(of_direction(l, weight0, weight1), states, weights);
 	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
 }
 
@@ -76,8 +75,8 @@ KERNEL_OF(THREADS, recurrent_gru_float, float *y, float *gates, float *extra, fl
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[3 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<3> products(weight0, weight1, states, weights);
-	recurrent<GRU_CELL>(y, gates, extra, carry, l.direction + blockIdx.z == 1 ? bias1 : bias0, l, products, table);
+	StateProducts<3> products(of_direction(l, weight0, weight1), states, weights);
+	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
 }
 
 template <class T> DEVFN void recurrent_before(

@@ -16,6 +16,7 @@
 //   gru:  gates r, z, n; b = s_n + bias, R = σ(a_r + s_r), Z = σ(a_z + s_z), N = tanh(a_n + R b), h = (1-Z) N + Z
 //   h_before
 #pragma once
+#include "approximate.h"
 #include "blocks.h"
 #include "elements.h"
 #include "functions.h"
@@ -39,6 +40,11 @@ struct Layer {
 	const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, int directions, \
 		int direction, int begin, int end
 #define LAYER_OF {arrived, starts, order, rows, sequences, tokens, hidden, directions, direction, begin, end}
+
+// of_direction chooses what belongs to the block's direction.
+template <class T> DEVFN T *of_direction(const Layer &l, T *forward, T *backward) {
+	return l.direction + blockIdx.z == 0 ? forward : backward;
+}
 
 const int MOST_ROWS = 1024; // of a block
 
@@ -67,6 +73,12 @@ template <int ROWS> DEVFN Rows find_rows(int *table, const Layer &l, int directi
 	return r;
 }
 
+// sigmoid_for and tanh_for are as exact as activations of a type are worth.
+DEVFN float sigmoid_for(const float *, float x) { return sigmoid32(x).value; }
+DEVFN float sigmoid_for(const bf16 *, float x) { return sigmoid_fast(x); }
+DEVFN float tanh_for(const float *, float x) { return tanh32(x); }
+DEVFN float tanh_for(const bf16 *, float x) { return tanh_fast(x); }
+
 // State is what a thread has of a unit of a row.
 template <int CELL> struct State {
 	float gates[gates_of<CELL>()]; // their sums with the input, and then their values
@@ -77,21 +89,22 @@ template <int CELL> struct State {
 };
 
 // next_state computes a step. `first` tells that there is no state before.
-template <int CELL> DEVFN void next_state(State<CELL> &v, const float (&s)[gates_of<CELL>()], float bias, bool first) {
+template <int CELL, class T> DEVFN void next_state(
+	State<CELL> &v, const float (&s)[gates_of<CELL>()], float bias, bool first, const T *type) {
 	float *a = v.gates;
 	if (CELL == TANH_CELL) {
-		v.h = tanh32(a[0] + s[0]);
+		v.h = tanh_for(type, a[0] + s[0]);
 	} else if (CELL == LSTM_CELL) {
-		a[0] = sigmoid32(a[0] + s[0]).value, a[1] = sigmoid32(a[1] + s[1]).value;
-		a[2] = tanh32(a[2] + s[2]), a[3] = sigmoid32(a[3] + s[3]).value;
+		a[0] = sigmoid_for(type, a[0] + s[0]), a[1] = sigmoid_for(type, a[1] + s[1]);
+		a[2] = tanh_for(type, a[2] + s[2]), a[3] = sigmoid_for(type, a[3] + s[3]);
 		float c = a[0] * a[2];
 		if (!first) c += a[1] * v.memory;
 		v.memory = c;
-		v.h = a[3] * tanh32(c);
+		v.h = a[3] * tanh_for(type, c);
 	} else {
 		float b = s[2] + bias;
-		a[0] = sigmoid32(a[0] + s[0]).value, a[1] = sigmoid32(a[1] + s[1]).value;
-		a[2] = tanh32(a[2] + a[0] * b);
+		a[0] = sigmoid_for(type, a[0] + s[0]), a[1] = sigmoid_for(type, a[1] + s[1]);
+		a[2] = tanh_for(type, a[2] + a[0] * b);
 		v.h = (1 - a[1]) * a[2];
 		if (!first) v.h += a[1] * v.memory;
 		v.memory = b;
@@ -112,7 +125,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 	extra += begin * hidden + unit;
 	carry += (size_t)direction * l.sequences * hidden + unit;
 	float own_bias = CELL == GRU_CELL && unit < hidden ? bias[unit] : 0;
-	products.begin(direction, hidden);
+	products.begin(hidden);
 
 	State<CELL> v;
 	auto fetch = [&](int step, int tile) {
@@ -149,7 +162,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 			float sums[GATES] = {};
 			if (step > 0) products.add(sums, y, width, rows, step, tile);
 			if (!v.alive) continue;
-			next_state<CELL>(v, sums, own_bias, step == 0);
+			next_state(v, sums, own_bias, step == 0, y);
 			store_element(y + v.token * width + unit, v.h);
 		}
 		if (step + 1 < end) {
@@ -172,13 +185,13 @@ template <int CELL> struct Slope {
 };
 
 // slopes computes the gradients of a step. v.dh is that of h but for the part that comes by way of carry.
-template <int CELL> DEVFN void slopes(Slope<CELL> &v) {
+template <int CELL, class T> DEVFN void slopes(Slope<CELL> &v, const T *type) {
 	float *a = v.gates;
 	if (CELL == TANH_CELL) {
 		float h = v.memory;
 		a[0] = v.dh * (1 - h * h);
 	} else if (CELL == LSTM_CELL) {
-		float i = a[0], f = a[1], g = a[2], o = a[3], t = tanh32(v.memory), c = v.before;
+		float i = a[0], f = a[1], g = a[2], o = a[3], t = tanh_for(type, v.memory), c = v.before;
 		float dc = v.carry + v.dh * o * (1 - t * t);
 		a[0] = dc * g * i * (1 - i), a[1] = dc * c * f * (1 - f), a[2] = dc * i * (1 - g * g);
 		a[3] = v.dh * t * o * (1 - o);
@@ -204,7 +217,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dg
 	dgates += begin * GATES * hidden, dextra += begin * hidden;
 	gates += begin * GATES * hidden + unit, extra += begin * hidden + unit; // one gate is `hidden` from the next
 	carry += (size_t)direction * l.sequences * hidden + unit;
-	products.begin(direction, hidden);
+	products.begin(hidden);
 
 	Slope<CELL> v;
 	auto fetch = [&](int step, int tile) {
@@ -245,7 +258,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dg
 			if (rows.length[tile * ROWS] > step + 1) products.add(sum, dgates, dextra, rows, step, tile);
 			if (!v.alive) continue;
 			if (v.carried) v.dh = sum + v.dh;
-			slopes<CELL>(v);
+			slopes(v, dy);
 #pragma unroll
 			for (int i = 0; i < GATES; i++) store_element(dgates + (v.token * GATES + i) * hidden + unit, v.gates[i]);
 			if (CELL == GRU_CELL) store_element(dextra + v.token * hidden + unit, v.extra);

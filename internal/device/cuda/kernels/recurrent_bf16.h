@@ -55,44 +55,31 @@ template <int N> DEVFN void share_sums(float *shared, const Sums<N> &sums) {
 	}
 }
 
-// add_shared adds up a column of the sums of all warps for the thread's row.
-template <int N> DEVFN float add_shared(const float *shared, int column) {
-	const float *at = shared + threadIdx.x / TENSOR_UNITS * line_of<N>() + column;
-	float sum = at[0];
-#pragma unroll
-	for (int w = 1; w < WARPS; w++) sum += at[w * TENSOR_ROWS * line_of<N>()];
-	return sum;
-}
-
 // StateProducts are W h. A lane holds HELD parts of W for all steps; with HELD = 0 it reads W in each step, whatever
 // size that has. Otherwise the number of units is a multiple of 32, and at most HELD·256.
 template <int GATES, int HELD> struct StateProducts {
 	static const int ROWS = TENSOR_ROWS, UNITS = TENSOR_UNITS, N = GATES * 2;
-	const bf16 *weight[2]; // of each direction
+	const bf16 *weight; // [GATES·hidden, hidden]
 	float *shared;
 	Words4 held[HELD > 0 ? HELD : 1][N];
-	const bf16 *lines; // the lane's first line of W, at its first element
-	int hidden, k;     // k is the lane's first element
+	int hidden, k; // k is the lane's first element
 
-	METHOD StateProducts(const bf16 *weight0, const bf16 *weight1, float *shared)
-		: weight{weight0, weight1}, shared(shared) {}
+	METHOD StateProducts(const bf16 *weight, float *shared) : weight(weight), shared(shared) {}
 
 	// weights reads the lane's eight elements of each column.
 	template <bool WHOLE> METHOD void weights(Words4 (&w)[N], int part) {
 #pragma unroll
 		for (int j = 0; j < N; j++) {
-			int unit = blockIdx.x * UNITS + j % 2 * 8 + threadIdx.x % 32 / 4;
-			const bf16 *p = lines + ((size_t)(j / 2) * hidden + j % 2 * 8) * hidden + part * WARPS * PART;
+			int column = j * 8 + threadIdx.x % 32 / 4, unit = blockIdx.x * UNITS + column / GATES, first = k + part * WARPS * PART;
+			const bf16 *p = weight + ((size_t)(column % GATES) * hidden + unit) * hidden + first;
 			if (WHOLE) w[j] = *words4_at(p);
-			else w[j] = read_words(p, unit < hidden ? hidden - k - part * WARPS * PART : 0);
+			else w[j] = read_words(p, unit < hidden ? hidden - first : 0);
 		}
 	}
 
-	METHOD void begin(int direction, int size) {
+	METHOD void begin(int size) {
 		hidden = size;
 		k = threadIdx.x / 32 * PART + threadIdx.x % 4 * 8;
-		lines = (direction == 0 ? weight[0] : weight[1]) +
-			(size_t)(blockIdx.x * UNITS + threadIdx.x % 32 / 4) * hidden + k;
 #pragma unroll
 		for (int part = 0; part < HELD; part++)
 			if (takes(part, hidden)) weights<true>(held[part], part);
@@ -128,21 +115,28 @@ template <int GATES, int HELD> struct StateProducts {
 		share_sums(shared, own);
 		__syncthreads();
 #pragma unroll
-		for (int i = 0; i < GATES; i++) sums[i] += add_shared<N>(shared, i * UNITS + threadIdx.x % UNITS);
+		for (int w = 0; w < WARPS; w++) {
+			const float *at = shared + (w * ROWS + threadIdx.x / UNITS) * line_of<N>() + threadIdx.x % UNITS * GATES;
+			if (GATES == 4) {
+				Four four = load4(at);
+				for (int i = 0; i < GATES; i++) sums[i] += four.at[i];
+			} else {
+				for (int i = 0; i < GATES; i++) sums[i] += at[i];
+			}
+		}
 	}
 };
 
 // GradientProducts are Wᵀ ds, as StateProducts.
 template <int CELL, int HELD> struct GradientProducts {
 	static const int ROWS = TENSOR_ROWS, UNITS = TENSOR_UNITS, N = 2, GATES = gates_of<CELL>();
-	const bf16 *weight[2];
+	const bf16 *weight;
 	float *shared;
 	Words4 held[GATES][HELD > 0 ? HELD : 1][N];
 	const bf16 *lines; // the lane's first line of W, at its first column
 	int hidden, k;
 
-	METHOD GradientProducts(const bf16 *weight0, const bf16 *weight1, float *shared)
-		: weight{weight0, weight1}, shared(shared) {}
+	METHOD GradientProducts(const bf16 *weight, float *shared) : weight(weight), shared(shared) {}
 
 	// weights reads the lane's eight elements of each column.
 	template <bool WHOLE> METHOD void weights(Words4 (&w)[N], int gate, int part) {
@@ -159,10 +153,10 @@ template <int CELL, int HELD> struct GradientProducts {
 		}
 	}
 
-	METHOD void begin(int direction, int size) {
+	METHOD void begin(int size) {
 		hidden = size;
 		k = threadIdx.x / 32 * PART + threadIdx.x % 4 * 8;
-		lines = (direction == 0 ? weight[0] : weight[1]) + (size_t)k * hidden + blockIdx.x * UNITS + threadIdx.x % 32 / 4;
+		lines = weight + (size_t)k * hidden + blockIdx.x * UNITS + threadIdx.x % 32 / 4;
 #pragma unroll
 		for (int gate = 0; gate < GATES; gate++)
 #pragma unroll
@@ -207,7 +201,9 @@ template <int CELL, int HELD> struct GradientProducts {
 		}
 		share_sums(shared, own);
 		__syncthreads();
-		sum += add_shared<N>(shared, threadIdx.x % UNITS);
+#pragma unroll
+		for (int w = 0; w < WARPS; w++)
+			sum += shared[(w * ROWS + threadIdx.x / UNITS) * line_of<N>() + threadIdx.x % UNITS];
 	}
 };
 

@@ -4,15 +4,14 @@
 // GradientProducts are Wᵀ ds of the step after, gate after gate.
 template <int CELL> struct GradientProducts {
 	static const int ROWS = FLOAT_ROWS, UNITS = FLOAT_UNITS, GATES = gates_of<CELL>();
-	const float *weights[2]; // of each direction
-	float *tile_of_slopes, *tile_of_weights;
 	const float *weight;
+	float *tile_of_slopes, *tile_of_weights;
 	int hidden;
 
-	METHOD GradientProducts(const float *weight0, const float *weight1, float *slopes, float *tile)
-		: weights{weight0, weight1}, tile_of_slopes(slopes), tile_of_weights(tile) {}
+	METHOD GradientProducts(const float *weight, float *slopes, float *tile)
+		: weight(weight), tile_of_slopes(slopes), tile_of_weights(tile) {}
 
-	METHOD void begin(int direction, int size) { weight = direction == 0 ? weights[0] : weights[1], hidden = size; }
+	METHOD void begin(int size) { hidden = size; }
 
 	// fetch_weights reads lines from `from` on of the weights of one gate, at the columns of the block's units: four
 	// columns of one line.
@@ -60,7 +59,7 @@ KERNEL_OF(THREADS, recurrent_tanh_gradient_float, float *dgates, int *arrived, c
 	GRADIENT_TILES;
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<TANH_CELL> products(weight0, weight1, slopes, tile);
+	GradientProducts<TANH_CELL> products(of_direction(l, weight0, weight1), slopes, tile);
 	recurrent_gradient<TANH_CELL>(dgates, (float *)0, 0, dy, y, 0, 0, l, products, table);
 }
 
@@ -69,7 +68,7 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_float, float *dgates, float *carry, i
 	GRADIENT_TILES;
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<LSTM_CELL> products(weight0, weight1, slopes, tile);
+	GradientProducts<LSTM_CELL> products(of_direction(l, weight0, weight1), slopes, tile);
 	recurrent_gradient<LSTM_CELL>(dgates, (float *)0, carry, dy, (const float *)0, gates, extra, l, products, table);
 }
 
@@ -78,6 +77,6 @@ KERNEL_OF(THREADS, recurrent_gru_gradient_float, float *dgates, float *dextra, f
 	GRADIENT_TILES;
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<GRU_CELL> products(weight0, weight1, slopes, tile);
+	GradientProducts<GRU_CELL> products(of_direction(l, weight0, weight1), slopes, tile);
 	recurrent_gradient<GRU_CELL>(dgates, dextra, carry, dy, y, gates, extra, l, products, table);
 }

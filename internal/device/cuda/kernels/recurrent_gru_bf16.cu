@@ -8,8 +8,8 @@ KERNEL_OF(THREADS, recurrent_gru_512_bf16, bf16 *y, float *gates, float *extra, 
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<3, 2> products(weight0, weight1, sums);
-	recurrent<GRU_CELL>(y, gates, extra, carry, l.direction + blockIdx.z == 1 ? bias1 : bias0, l, products, table);
+	StateProducts<3, 2> products(of_direction(l, weight0, weight1), sums);
+	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
 }
 
 // As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
@@ -17,8 +17,8 @@ KERNEL_OF(THREADS, recurrent_gru_1024_bf16, bf16 *y, float *gates, float *extra,
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<3, 4> products(weight0, weight1, sums);
-	recurrent<GRU_CELL>(y, gates, extra, carry, l.direction + blockIdx.z == 1 ? bias1 : bias0, l, products, table);
+	StateProducts<3, 4> products(of_direction(l, weight0, weight1), sums);
+	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
 }
 
 // As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
@@ -26,8 +26,8 @@ KERNEL_OF(THREADS, recurrent_gru_bf16, bf16 *y, float *gates, float *extra, floa
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<3, 0> products(weight0, weight1, sums);
-	recurrent<GRU_CELL>(y, gates, extra, carry, l.direction + blockIdx.z == 1 ? bias1 : bias0, l, products, table);
+	StateProducts<3, 0> products(of_direction(l, weight0, weight1), sums);
+	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
 }
 
 // dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
@@ -35,7 +35,7 @@ KERNEL_OF(THREADS, recurrent_gru_gradient_512_bf16, bf16 *dgates, bf16 *dextra, 
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<GRU_CELL, 2> products(weight0, weight1, sums);
+	GradientProducts<GRU_CELL, 2> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<GRU_CELL>(dgates, dextra, carry, dy, y, gates, extra, l, products, table);
 }
 
@@ -44,7 +44,7 @@ KERNEL_OF(THREADS, recurrent_gru_gradient_1024_bf16, bf16 *dgates, bf16 *dextra,
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<GRU_CELL, 4> products(weight0, weight1, sums);
+	GradientProducts<GRU_CELL, 4> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<GRU_CELL>(dgates, dextra, carry, dy, y, gates, extra, l, products, table);
 }
 
@@ -53,6 +53,6 @@ KERNEL_OF(THREADS, recurrent_gru_gradient_bf16, bf16 *dgates, bf16 *dextra, floa
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<GRU_CELL, 0> products(weight0, weight1, sums);
+	GradientProducts<GRU_CELL, 0> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<GRU_CELL>(dgates, dextra, carry, dy, y, gates, extra, l, products, table);
 }

@@ -7,7 +7,7 @@ KERNEL_OF(THREADS, recurrent_lstm_512_bf16, bf16 *y, float *gates, float *extra,
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<4, 2> products(weight0, weight1, sums);
+	StateProducts<4, 2> products(of_direction(l, weight0, weight1), sums);
 	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
 }
 
@@ -16,7 +16,7 @@ KERNEL_OF(THREADS, recurrent_lstm_1024_bf16, bf16 *y, float *gates, float *extra
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<4, 4> products(weight0, weight1, sums);
+	StateProducts<4, 4> products(of_direction(l, weight0, weight1), sums);
 	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
 }
 
@@ -25,7 +25,7 @@ KERNEL_OF(THREADS, recurrent_lstm_bf16, bf16 *y, float *gates, float *extra, int
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<4, 0> products(weight0, weight1, sums);
+	StateProducts<4, 0> products(of_direction(l, weight0, weight1), sums);
 	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
 }
 
@@ -34,7 +34,7 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_512_bf16, bf16 *dgates, float *carry,
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<LSTM_CELL, 2> products(weight0, weight1, sums);
+	GradientProducts<LSTM_CELL, 2> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<LSTM_CELL>(dgates, (bf16 *)0, carry, dy, (const bf16 *)0, gates, extra, l, products, table);
 }
 
@@ -43,7 +43,7 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_1024_bf16, bf16 *dgates, float *carry
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<LSTM_CELL, 4> products(weight0, weight1, sums);
+	GradientProducts<LSTM_CELL, 4> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<LSTM_CELL>(dgates, (bf16 *)0, carry, dy, (const bf16 *)0, gates, extra, l, products, table);
 }
 
@@ -52,6 +52,6 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_bf16, bf16 *dgates, float *carry, int
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<LSTM_CELL, 0> products(weight0, weight1, sums);
+	GradientProducts<LSTM_CELL, 0> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<LSTM_CELL>(dgates, (bf16 *)0, carry, dy, (const bf16 *)0, gates, extra, l, products, table);
 }

@@ -7,7 +7,7 @@ KERNEL_OF(THREADS, recurrent_tanh_512_bf16, bf16 *y, const float *gates, int *ar
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<1, 2> products(weight0, weight1, sums);
+	StateProducts<1, 2> products(of_direction(l, weight0, weight1), sums);
 	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
 }
 
@@ -16,7 +16,7 @@ KERNEL_OF(THREADS, recurrent_tanh_1024_bf16, bf16 *y, const float *gates, int *a
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<1, 4> products(weight0, weight1, sums);
+	StateProducts<1, 4> products(of_direction(l, weight0, weight1), sums);
 	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
 }
 
@@ -25,7 +25,7 @@ KERNEL_OF(THREADS, recurrent_tanh_bf16, bf16 *y, const float *gates, int *arrive
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	StateProducts<1, 0> products(weight0, weight1, sums);
+	StateProducts<1, 0> products(of_direction(l, weight0, weight1), sums);
 	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
 }
 
@@ -34,7 +34,7 @@ KERNEL_OF(THREADS, recurrent_tanh_gradient_512_bf16, bf16 *dgates, int *arrived,
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<TANH_CELL, 2> products(weight0, weight1, sums);
+	GradientProducts<TANH_CELL, 2> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<TANH_CELL>(dgates, (bf16 *)0, 0, dy, y, 0, 0, l, products, table);
 }
 
@@ -43,7 +43,7 @@ KERNEL_OF(THREADS, recurrent_tanh_gradient_1024_bf16, bf16 *dgates, int *arrived
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<TANH_CELL, 4> products(weight0, weight1, sums);
+	GradientProducts<TANH_CELL, 4> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<TANH_CELL>(dgates, (bf16 *)0, 0, dy, y, 0, 0, l, products, table);
 }
 
@@ -52,6 +52,6 @@ KERNEL_OF(THREADS, recurrent_tanh_gradient_bf16, bf16 *dgates, int *arrived, con
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
-	GradientProducts<TANH_CELL, 0> products(weight0, weight1, sums);
+	GradientProducts<TANH_CELL, 0> products(of_direction(l, weight0, weight1), sums);
 	recurrent_gradient<TANH_CELL>(dgates, (bf16 *)0, 0, dy, y, 0, 0, l, products, table);
 }

@@ -5,6 +5,7 @@ package kernels
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -96,3 +97,11 @@ func wholes(h []uint16) []float32 {
 }
 
 func unsetHalves(n int) []uint16 { return halves(unset(n)) }
+
+// requireHalves requires half to be x rounded.
+func requireHalves(t *testing.T, half []uint16, x []float32) {
+	t.Helper()
+	if want := halves(x); !slices.Equal(half, want) {
+		t.Errorf("the copy in bfloat16 is %x, want %x", half, want)
+	}
+}
