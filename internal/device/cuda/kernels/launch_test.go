@@ -52,6 +52,20 @@ type grid []int
 // nil for no memory, or a number; an int fits any integer parameter. What is not constant is changed in place.
 func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	t.Helper()
+	begin(t, name, blocks, (*cuda.Function).Launch, arguments)
+}
+
+// launchTogether is for kernels whose blocks wait for each other.
+func launchTogether(t testing.TB, name string, blocks grid, arguments ...any) {
+	t.Helper()
+	begin(t, name, blocks, (*cuda.Function).LaunchTogether, arguments)
+}
+
+// beginning is how a launch begins.
+type beginning func(f *cuda.Function, s *cuda.Stream, grid, block cuda.Dim, shared int, arguments ...cuda.Argument) error
+
+func begin(t testing.TB, name string, blocks grid, how beginning, arguments []any) {
+	t.Helper()
 	g, err := openGPU()
 	if errors.Is(err, vgpu.ErrNoCompiler) {
 		t.Skip(err)
@@ -64,7 +78,7 @@ func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	}
 	var results [2][][]byte
 	for i := range results {
-		if results[i], err = g.run(k, blocks, arguments); err != nil {
+		if results[i], err = g.run(k, blocks, how, arguments); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
@@ -95,7 +109,7 @@ func asBytes(slice any) []byte {
 }
 
 // run launches a kernel and returns what the memory of each argument then holds.
-func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err error) {
+func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (results [][]byte, err error) {
 	f, err := g.function(k)
 	if err != nil {
 		return nil, err
@@ -136,7 +150,7 @@ func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err
 		}
 		passed[i] = cuda.Address(buffers[i].At)
 	}
-	if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+	if err := how(f, g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {
