@@ -6,6 +6,7 @@ import (
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
+	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 )
 
@@ -91,7 +92,7 @@ type place struct {
 // join finds the maps that one product computes.
 func (e *executable) join() error {
 	e.joins, e.columns = map[int]*join{}, map[int]place{}
-	if e.device.activations != graph.BFloat16 {
+	if _, err := kernels.Find("attention_bf16_64"); e.device.activations != graph.BFloat16 || err != nil {
 		return nil
 	}
 	for _, j := range findJoins(e.program) {
