@@ -35,7 +35,7 @@ func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
 				D: driver.Matrix{At: logits}, Bias: c.Bias.At,
 			})
 			r.launch(kernel, driver.Dim{n, 1, 1}, pointer(logits), pointer(losses+offset), pointer(hits+offset),
-				pointer(c.Labels.At+offset), count(classes), driver.Float32(scale))
+				pointer(c.Labels.At+offset), count(classes), count(classes), driver.Float32(scale))
 			if out[2].wanted() { // dh = dlogits W
 				r.multiply(driver.Product{
 					M: n, N: width, K: classes, A: driver.Matrix{At: logits}, B: driver.Matrix{At: c.Weight.At},

@@ -129,10 +129,10 @@ KERNEL_OF(THREADS, adafactor_square_partials, double *partials, const float *gra
 	if (lane == 0) partials[row] = sum;
 }
 
-// p = p - decay p - rate d/max(1, √mean(d²)), the mean over the whole tensor. p, gradient [count, rows, width];
-// row_factors [count, rows]; column_factors [count, width]; squares, which is Σ d², and halted scalars. decay is the
-// rate times the weight decay. Grid: ⌈count·rows·⌈width/4⌉/256⌉.
-KERNEL_OF(THREADS, adafactor_update, float *parameters, const float *gradient, const float *row_factors,
+// p = p - decay p - rate d/max(1, √mean(d²)), the mean over the whole tensor, and half is p rounded to bfloat16; half may
+// be null. p, half, gradient [count, rows, width]; row_factors [count, rows]; column_factors [count, width]; squares,
+// which is Σ d², and halted scalars. decay is the rate times the weight decay. Grid: ⌈count·rows·⌈width/4⌉/256⌉.
+KERNEL_OF(THREADS, adafactor_update, float *parameters, bf16 *half, const float *gradient, const float *row_factors,
 	const float *column_factors, const double *squares, const float *halted, int count, int rows, int width,
 	double rate, double decay) {
 	Cell c = cell_of(count * rows, width);
@@ -143,4 +143,5 @@ KERNEL_OF(THREADS, adafactor_update, float *parameters, const float *gradient, c
 		 d = updates_of(gradient, row_factors, column_factors, c.row, c.column, rows, width);
 	for (int j = 0; j < 4; j++) p.at[j] = p.at[j] - shrink * p.at[j] - step * d.at[j];
 	write4(parameters + c.at, p, c.left);
+	if (half) write4(half + c.at, p, c.left);
 }

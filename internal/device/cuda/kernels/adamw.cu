@@ -5,11 +5,11 @@
 //   m = beta1 m + rest1 g
 //   v = beta2 v + rest2 g²
 //   p = p - rate m/(√v + epsilon), and then p = p - decay p
-// p, m, v, gradients [n]; factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight
-// decay, all computed in float64. Grid: ⌈n/1024⌉.
-KERNEL_OF(THREADS, adamw, float *parameters, float *first, float *second, const float *gradients, const double *factor,
-	const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon, float rate,
-	float decay) {
+// and half is p rounded to bfloat16; half may be null. p, m, v, half, gradients [n]; factor, halted scalars. rest1 and
+// rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64. Grid: ⌈n/1024⌉.
+KERNEL_OF(THREADS, adamw, float *parameters, float *first, float *second, bf16 *half, const float *gradients,
+	const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2,
+	float epsilon, float rate, float decay) {
 	Span s = span_of(n);
 	if (!s.left || *halted != 0) return;
 	float scale = (float)*factor;
@@ -25,6 +25,7 @@ KERNEL_OF(THREADS, adamw, float *parameters, float *first, float *second, const 
 	write4(first + s.at, m, s.left);
 	write4(second + s.at, v, s.left);
 	write4(parameters + s.at, p, s.left);
+	if (half) write4(half + s.at, p, s.left);
 }
 
 // The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
@@ -52,10 +53,10 @@ KERNEL_OF(THREADS, stable_adamw_moments, double *partials, float *first, float *
 	if (threadIdx.x == 0) partials[blockIdx.x] = sum;
 }
 
-// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), unless halted is set. p, m, v
-// [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the rate times the weight decay.
-// Grid: ⌈n/1024⌉.
-KERNEL_OF(THREADS, stable_adamw_update, float *parameters, const float *first, const float *second,
+// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), and half as above, unless
+// halted is set. p, half, m, v [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the
+// rate times the weight decay. Grid: ⌈n/1024⌉.
+KERNEL_OF(THREADS, stable_adamw_update, float *parameters, bf16 *half, const float *first, const float *second,
 	const double *ratios, const float *halted, size_t n, float epsilon, double rate, double decay) {
 	Span s = span_of(n);
 	if (!s.left || *halted != 0) return;
@@ -65,4 +66,5 @@ KERNEL_OF(THREADS, stable_adamw_update, float *parameters, const float *first, c
 	for (int j = 0; j < 4; j++)
 		p.at[j] = p.at[j] - shrink * p.at[j] - step * m.at[j] / (sqrtf(v.at[j]) + epsilon);
 	write4(parameters + s.at, p, s.left);
+	if (half) write4(half + s.at, p, s.left);
 }

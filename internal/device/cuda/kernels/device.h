@@ -4,7 +4,7 @@
 #pragma once
 
 #if defined(UER_VGPU)
-#include "vgpu_device.h"
+#include "vgpu_tensor.h"
 #define KERNEL_OF(threads, name, ...) KERNEL(name, __VA_ARGS__)
 #else
 
@@ -20,6 +20,7 @@
 #define KERNEL_OF(threads, name, ...) extern "C" __global__ void __launch_bounds__(threads) name(__VA_ARGS__)
 #define DEVFN static __device__ __forceinline__
 
+typedef unsigned short uint16_t;
 typedef unsigned int uint32_t;
 typedef unsigned long uint64_t;
 typedef unsigned long size_t;
@@ -40,6 +41,24 @@ DEVFN float __uint_as_float(unsigned u) { return __builtin_bit_cast(float, u); }
 typedef float Vector4 __attribute__((vector_size(16)));
 DEVFN Vector4 *vector4_at(float *p) { return (Vector4 *)p; }
 DEVFN const Vector4 *vector4_at(const float *p) { return (const Vector4 *)p; }
+
+// The same of 16 and 8 bytes of another type.
+typedef unsigned Words4 __attribute__((vector_size(16)));
+typedef unsigned Words2 __attribute__((vector_size(8)));
+DEVFN Words4 *words4_at(void *p) { return (Words4 *)p; }
+DEVFN const Words4 *words4_at(const void *p) { return (const Words4 *)p; }
+DEVFN Words2 *words2_at(void *p) { return (Words2 *)p; }
+DEVFN const Words2 *words2_at(const void *p) { return (const Words2 *)p; }
+
+// pack_bf16 rounds two numbers to bfloat16, to nearest even; NaN stays NaN.
+DEVFN unsigned pack_bf16(float low, float high) {
+	return __builtin_bit_cast(unsigned, __nvvm_ff2bf16x2_rn(high, low));
+}
+
+// Approximations within 2^-22 or so, for what is rounded to bfloat16 afterwards. Numbers below the normal ones are 0.
+DEVFN float exp2_fast(float x) { return __nvvm_ex2_approx_ftz_f(x); }
+DEVFN float log2_fast(float x) { return __nvvm_lg2_approx_ftz_f(x); }
+DEVFN float reciprocal_fast(float x) { return __nvvm_rcp_approx_ftz_f(x); }
 #endif
 
 #ifndef DEVFN
@@ -48,6 +67,15 @@ DEVFN const Vector4 *vector4_at(const float *p) { return (const Vector4 *)p; }
 #ifndef INFINITY
 #define INFINITY __builtin_inff()
 #endif
+
+// bf16 is bfloat16 as memory holds it: the upper half of a float. Numbers are computed in float.
+struct bf16 {
+	uint16_t bits;
+};
+
+// low_half and high_half are the numbers in the halves of a word.
+DEVFN float low_half(unsigned word) { return __uint_as_float(word << 16); }
+DEVFN float high_half(unsigned word) { return __uint_as_float(word & 0xffff0000u); }
 
 // SHARED_FLOATS declares arrays in shared memory.
 #define SHARED_FLOATS(...) __shared__ __attribute__((aligned(16))) float __VA_ARGS__

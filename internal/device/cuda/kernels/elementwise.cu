@@ -1,55 +1,22 @@
 // Operations that compute each element on its own.
+#include "elementwise.h"
 #include "activation.h"
-#include "column_sums.h"
-#include "dropout.h"
-#include "elements.h"
-
-template <class T> DEVFN void fill(T *y, float value, size_t n) {
-	Span s = span_of(n);
-	if (s.left) write4(y + s.at, all_four(value), s.left);
-}
 
 // y = value. y [n]. Grid: ⌈n/1024⌉.
 KERNEL_OF(THREADS, fill_float, float *y, size_t n, float value) { fill(y, value, n); }
 
-template <class To, class From> DEVFN void copy(To *y, const From *x, size_t n, float factor, int accumulate) {
-	Span s = span_of(n);
-	if (!s.left) return;
-	Four f = read4(x + s.at, s.left);
-	for (int j = 0; j < 4; j++) f.at[j] = factor * f.at[j];
-	put4(y + s.at, f, s.left, accumulate);
-}
-
 // y = x, or y += x. y, x [n]. Grid: ⌈n/1024⌉.
-KERNEL_OF(THREADS, copy_float, float *y, const float *x, size_t n, int accumulate) { copy(y, x, n, 1, accumulate); }
+KERNEL_OF(THREADS, copy_float, float *y, const float *x, size_t n, int accumulate) {
+	copy<4>(y, x, n, 1, accumulate);
+}
 
 // y = factor x, or y += factor x. y, x [n]; factor a scalar. Grid: ⌈n/1024⌉.
 KERNEL_OF(THREADS, scale_float, float *y, const float *x, const float *factor, size_t n, int accumulate) {
-	copy(y, x, n, *factor, accumulate);
+	copy<4>(y, x, n, *factor, accumulate);
 }
 
 // y = a + b. y, a, b [n]. Grid: ⌈n/1024⌉.
-KERNEL_OF(THREADS, add_float, float *y, const float *a, const float *b, size_t n) {
-	Span s = span_of(n);
-	if (!s.left) return;
-	Four f = read4(a + s.at, s.left), g = read4(b + s.at, s.left);
-	for (int j = 0; j < 4; j++) f.at[j] += g.at[j];
-	write4(y + s.at, f, s.left);
-}
-
-template <class T> DEVFN void dropout(
-	T *y, const T *x, const T *residual, const int *rows, int count, int width, const Dropout &d, int accumulate) {
-	Cell c = cell_of(count, width);
-	if (!c.left) return;
-	Four f = read4(x + c.at, c.left);
-	uint64_t row = dropout_row(d, rows, c.row);
-	for (int j = 0; j < 4; j++) f.at[j] = dropped(d, row, c.column + j, f.at[j]);
-	if (residual) {
-		Four r = read4(residual + c.at, c.left);
-		for (int j = 0; j < 4; j++) f.at[j] += r.at[j];
-	}
-	put4(y + c.at, f, c.left, accumulate);
-}
+KERNEL_OF(THREADS, add_float, float *y, const float *a, const float *b, size_t n) { add(y, a, b, n); }
 
 // y = dropout(x), or y += dropout(x). y, x [count, width]; rows [count], not read if threshold is 0.
 // Grid: ⌈count·⌈width/4⌉/256⌉.
@@ -67,7 +34,7 @@ KERNEL_OF(THREADS, dropout_add_float, float *y, const float *x, const float *res
 	dropout(y, x, residual, rows, count, width, d, 0);
 }
 
-template <class T> DEVFN void activate(T *y, const T *x, size_t n, int activation) {
+DEVFN void activate(float *y, const float *x, size_t n, int activation) {
 	Span s = span_of(n);
 	if (!s.left) return;
 	Four f = read4(x + s.at, s.left);
@@ -82,7 +49,7 @@ KERNEL_OF(THREADS, activation_float, float *y, const float *x, size_t n, int act
 }
 
 template <class T> DEVFN void activation_gradient(T *dx, float *partials, const T *dy, const T *x, int rows, int width,
-	int rows_of_block, int activation, float (&shared)[WARPS][STRIP]) {
+	int rows_of_block, int activation, float (&shared)[WARPS][STRIP<float>]) {
 	Strip s = strip_of(rows, width, rows_of_block);
 	Four sum = all_four(0);
 	for (int row = s.first; row < s.last; row += WARPS) {
@@ -103,7 +70,7 @@ template <class T> DEVFN void activation_gradient(T *dx, float *partials, const 
 // partials [blocks, width], blocks and rows_of_block from RowBlocks. dx may be dy. Grid: (⌈width/128⌉, blocks).
 KERNEL_OF(THREADS, activation_gradient_float, float *dx, float *partials, const float *dy, const float *x, int rows,
 	int width, int rows_of_block, int activation) {
-	__shared__ float shared[WARPS][STRIP];
+	__shared__ float shared[WARPS][STRIP<float>];
 	activation_gradient(dx, partials, dy, x, rows, width, rows_of_block, activation, shared);
 }
 
@@ -146,19 +113,11 @@ KERNEL_OF(THREADS, gated_gradient_float, float *dgate, float *dx, const float *d
 
 // y = x[:, from : from+count], or y += it. y [rows, count]; x [rows, width]. Grid: ⌈rows·⌈count/4⌉/256⌉.
 KERNEL_OF(THREADS, columns_float, float *y, const float *x, int rows, int width, int from, int count, int accumulate) {
-	Cell c = cell_of(rows, count);
-	if (c.left) put4(y + c.at, read4(x + (size_t)c.row * width + from + c.column, c.left), c.left, accumulate);
+	columns(y, x, rows, width, from, count, accumulate);
 }
 
 // y[:, from : from+count] = x, or y[...] += x; without accumulate the other columns become 0. y [rows, width];
 // x [rows, count]. Grid: ⌈rows·⌈width/4⌉/256⌉.
 KERNEL_OF(THREADS, widen_float, float *y, const float *x, int rows, int width, int from, int count, int accumulate) {
-	Cell c = cell_of(rows, width);
-	if (!c.left) return;
-	Four f;
-	for (int j = 0; j < 4; j++) {
-		int column = c.column + j - from;
-		f.at[j] = column >= 0 && column < count ? x[(size_t)c.row * count + column] : 0;
-	}
-	put4(y + c.at, f, c.left, accumulate);
+	widen(y, x, rows, width, from, count, accumulate);
 }

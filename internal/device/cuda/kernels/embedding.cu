@@ -3,16 +3,17 @@
 
 template <class T> DEVFN void embedding(
 	T *y, const float *const (&tables)[4], const int *const (&ids)[4], int tokens, int width, float scale) {
-	Cell c = cell_of(tokens, width);
+	const int N = GROUP<T>;
+	Cell c = cell_of<N>(tokens, width);
 	if (!c.left) return;
-	Four sum = all_four(0);
+	Elements<N> sum = all_of<N>(0);
 #pragma unroll
 	for (int i = 0; i < 4; i++) {
 		if (!tables[i]) break;
-		Four f = read4(tables[i] + (size_t)ids[i][c.row] * width + c.column, c.left);
-		for (int j = 0; j < 4; j++) sum.at[j] = i == 0 ? scale * f.at[j] : sum.at[j] + f.at[j];
+		Elements<N> f = read<N>(tables[i] + (size_t)ids[i][c.row] * width + c.column, c.left);
+		for (int j = 0; j < N; j++) sum.at[j] = i == 0 ? scale * f.at[j] : sum.at[j] + f.at[j];
 	}
-	write4(y + c.at, sum, c.left);
+	write(y + c.at, sum, c.left);
 }
 
 // y[t] = scale table0[ids0[t]] + table1[ids1[t]] + …, up to the first table that is null. y [tokens, width];
@@ -25,24 +26,40 @@ KERNEL_OF(THREADS, embedding_float, float *y, const float *table0, const float *
 	embedding(y, tables, ids, tokens, width, scale);
 }
 
+// As embedding_float, and the tables are float32 too. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+KERNEL_OF(THREADS, embedding_bf16, bf16 *y, const float *table0, const float *table1, const float *table2,
+	const float *table3, const int *ids0, const int *ids1, const int *ids2, const int *ids3, int tokens, int width,
+	float scale) {
+	const float *const tables[4] = {table0, table1, table2, table3};
+	const int *const ids[4] = {ids0, ids1, ids2, ids3};
+	embedding(y, tables, ids, tokens, width, scale);
+}
+
 // The tokens that share an id are added in their order, in pieces, and then the pieces: see EmbeddingOrder.
 
 template <class T> DEVFN void embedding_partials(
 	float *partials, const T *dy, const int *tokens, const int *pieces, int count, int width, float scale) {
-	Cell c = cell_of(count, width);
+	const int N = GROUP<T>;
+	Cell c = cell_of<N>(count, width);
 	if (!c.left) return;
-	Four sum = all_four(0);
+	Elements<N> sum = all_of<N>(0);
 #pragma unroll 4
 	for (int i = pieces[c.row]; i < pieces[c.row + 1]; i++) {
-		Four f = read4(dy + (size_t)tokens[i] * width + c.column, c.left);
-		for (int j = 0; j < 4; j++) sum.at[j] += scale * f.at[j];
+		Elements<N> f = read<N>(dy + (size_t)tokens[i] * width + c.column, c.left);
+		for (int j = 0; j < N; j++) sum.at[j] += scale * f.at[j];
 	}
-	write4(partials + c.at, sum, c.left);
+	write(partials + c.at, sum, c.left);
 }
 
 // The first stage of the gradient of a table: partials[p] = Σ scale dy[tokens[i]] over the entries of piece p.
 // partials [count, width]; dy [·, width]; tokens and pieces [count+1] from EmbeddingOrder. Grid: ⌈count·⌈width/4⌉/256⌉.
 KERNEL_OF(THREADS, embedding_partials_float, float *partials, const float *dy, const int *tokens, const int *pieces,
+	int count, int width, float scale) {
+	embedding_partials(partials, dy, tokens, pieces, count, width, scale);
+}
+
+// As embedding_partials_float. Grid: ⌈count·⌈width/8⌉/256⌉.
+KERNEL_OF(THREADS, embedding_partials_bf16, float *partials, const bf16 *dy, const int *tokens, const int *pieces,
 	int count, int width, float scale) {
 	embedding_partials(partials, dy, tokens, pieces, count, width, scale);
 }

@@ -35,6 +35,7 @@ const (
 	Uint64
 	Float32
 	Float64
+	BFloat16
 )
 
 // Parameter is a parameter of a kernel.
@@ -66,6 +67,7 @@ func Find(name string) (Kernel, error) {
 
 var types = map[string]Type{
 	"int": Int32, "unsigned": Uint32, "uint64_t": Uint64, "size_t": Uint64, "float": Float32, "double": Float64,
+	"bf16": BFloat16,
 }
 
 // Parameters are those of the signature.

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -49,7 +50,8 @@ var openGPU = sync.OnceValues(func() (*gpu, error) {
 type grid []int
 
 // launch runs a kernel twice, on the stand-in under different schedules, and requires the same bits. An argument is a slice,
-// nil for no memory, or a number; an int fits any integer parameter. What is not constant is changed in place.
+// nil for no memory, or a number; an int fits any integer parameter. What is not constant is changed in place. Float32 given
+// for bfloat16 is rounded on its way.
 func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	t.Helper()
 	g, err := openGPU()
@@ -62,13 +64,24 @@ func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parameters, err := k.Parameters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments = slices.Clone(arguments)
+	for i, p := range parameters {
+		if x, ok := arguments[i].([]float32); ok && p.Type == BFloat16 {
+			rounded := halves(x)
+			arguments[i] = rounded
+			defer func() { copy(x, wholes(rounded)) }()
+		}
+	}
 	var results [2][][]byte
 	for i := range results {
 		if results[i], err = g.run(k, blocks, arguments); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	parameters, _ := k.Parameters()
 	for i, p := range parameters {
 		if !p.Pointer || arguments[i] == nil {
 			continue
@@ -122,7 +135,7 @@ func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err
 			passed[i] = cuda.Address(0)
 			continue
 		}
-		want := map[Type]string{Int32: "[]int32", Float32: "[]float32", Float64: "[]float64"}[p.Type]
+		want := map[Type]string{Int32: "[]int32", Float32: "[]float32", Float64: "[]float64", BFloat16: "[]uint16"}[p.Type]
 		if got := fmt.Sprintf("%T", arguments[i]); got != want {
 			return nil, fmt.Errorf("%s is %s, want %s", p.Name, got, want)
 		}

@@ -1,21 +1,40 @@
 package kernels
 
-// FlatBlocks is the grid for n elements of a flat buffer, ⌈n/1024⌉.
-func FlatBlocks(n int) int { return ceilDivide(n, 1024) }
+// Group is what a thread has of activations of a type side by side: the elements of 16 bytes.
+func (t Type) Group() int {
+	if t == BFloat16 {
+		return 8
+	}
+	return 4
+}
 
-// CellBlocks is the grid for a matrix whose rows are cut into groups of four columns, ⌈rows·⌈width/4⌉/256⌉.
-func CellBlocks(rows, width int) int { return ceilDivide(rows*ceilDivide(width, 4), 256) }
+// FlatBlocks is the grid for n elements of a flat buffer: ⌈n/1024⌉, or ⌈n/2048⌉ in bfloat16.
+func FlatBlocks(t Type, n int) int { return ceilDivide(n, 256*t.Group()) }
+
+// CellBlocks is the grid for a matrix whose rows are cut into groups: ⌈rows·⌈width/4⌉/256⌉, or ⌈rows·⌈width/8⌉/256⌉ in
+// bfloat16.
+func CellBlocks(t Type, rows, width int) int {
+	return ceilDivide(rows*ceilDivide(width, t.Group()), 256)
+}
 
 // WarpBlocks is the grid for rows that have a warp each, ⌈rows/8⌉.
 func WarpBlocks(rows int) int { return ceilDivide(rows, 8) }
 
-// StripBlocks is the first dimension of the grid of the first stage of a sum over rows, ⌈width/128⌉.
-func StripBlocks(width int) int { return ceilDivide(width, 128) }
+// StripBlocks is the first dimension of the grid of the first stage of a sum over rows: ⌈width/128⌉, or ⌈width/256⌉ in
+// bfloat16.
+func StripBlocks(t Type, width int) int { return ceilDivide(width, 32*t.Group()) }
 
 // RowBlocks cuts rows into the blocks that the first stage of a sum over rows takes them in. Its partial sums are
 // [blocks, width]; without rows there are none, and the second stage alone writes zeros.
 func RowBlocks(rows int) (blocks, rowsOfBlock int) {
 	const most, least = 128, 32
+	rowsOfBlock = max(least, ceilDivide(rows, most))
+	return ceilDivide(rows, rowsOfBlock), rowsOfBlock
+}
+
+// NormBlocks cuts rows into the blocks that norm_gradient_bf16 takes them in. Its partial sums are [blocks, 2, width].
+func NormBlocks(rows int) (blocks, rowsOfBlock int) {
+	const most, least = 1024, 16
 	rowsOfBlock = max(least, ceilDivide(rows, most))
 	return ceilDivide(rows, rowsOfBlock), rowsOfBlock
 }

@@ -43,13 +43,13 @@ var Kernels = []Kernel{
 	{"adafactor", "adafactor_square_partials", 256,
 		"double *partials, const float *gradient, const float *row_factors, const float *column_factors, " +
 			"int count, int rows, int width"},
-	// p = p - decay p - rate d/max(1, √mean(d²)), the mean over the whole tensor. p, gradient [count, rows, width];
-	// row_factors [count, rows]; column_factors [count, width]; squares, which is Σ d², and halted scalars. decay is the
-	// rate times the weight decay. Grid: ⌈count·rows·⌈width/4⌉/256⌉.
+	// p = p - decay p - rate d/max(1, √mean(d²)), the mean over the whole tensor, and half is p rounded to bfloat16; half may
+	// be null. p, half, gradient [count, rows, width]; row_factors [count, rows]; column_factors [count, width]; squares,
+	// which is Σ d², and halted scalars. decay is the rate times the weight decay. Grid: ⌈count·rows·⌈width/4⌉/256⌉.
 	{"adafactor", "adafactor_update", 256,
-		"float *parameters, const float *gradient, const float *row_factors, const float *column_factors, " +
-			"const double *squares, const float *halted, int count, int rows, int width, double rate, " +
-			"double decay"},
+		"float *parameters, bf16 *half, const float *gradient, const float *row_factors, " +
+			"const float *column_factors, const double *squares, const float *halted, int count, int rows, " +
+			"int width, double rate, double decay"},
 
 	// The updates of AdamW and StableAdamW, as package op has them.
 
@@ -59,23 +59,23 @@ var Kernels = []Kernel{
 	//	v = beta2 v + rest2 g²
 	//	p = p - rate m/(√v + epsilon), and then p = p - decay p
 	//
-	// p, m, v, gradients [n]; factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight
-	// decay, all computed in float64. Grid: ⌈n/1024⌉.
+	// and half is p rounded to bfloat16; half may be null. p, m, v, half, gradients [n]; factor, halted scalars. rest1 and
+	// rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64. Grid: ⌈n/1024⌉.
 	{"adamw", "adamw", 256,
-		"float *parameters, float *first, float *second, const float *gradients, const double *factor, " +
-			"const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon, " +
-			"float rate, float decay"},
+		"float *parameters, float *first, float *second, bf16 *half, const float *gradients, " +
+			"const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, " +
+			"float rest2, float epsilon, float rate, float decay"},
 	// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
 	// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
 	// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
 	{"adamw", "stable_adamw_moments", 256,
 		"double *partials, float *first, float *second, const float *gradients, const double *factor, " +
 			"const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2, float epsilon"},
-	// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), unless halted is set. p, m, v
-	// [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the rate times the weight decay.
-	// Grid: ⌈n/1024⌉.
+	// The second half: with c = max(1, √(ratios/n)), p = p - decay/c p - rate/c m/(√v + epsilon), and half as above, unless
+	// halted is set. p, half, m, v [n]; ratios, which is the sum of g²/max(v, epsilon²), and halted scalars. decay is the
+	// rate times the weight decay. Grid: ⌈n/1024⌉.
 	{"adamw", "stable_adamw_update", 256,
-		"float *parameters, const float *first, const float *second, const double *ratios, " +
+		"float *parameters, bf16 *half, const float *first, const float *second, const double *ratios, " +
 			"const float *halted, size_t n, float epsilon, double rate, double decay"},
 
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
@@ -197,6 +197,55 @@ var Kernels = []Kernel{
 	{"elementwise", "widen_float", 256,
 		"float *y, const float *x, int rows, int width, int from, int count, int accumulate"},
 
+	// Operations that compute each element on its own, with activations in bfloat16: elementwise.cu says what.
+
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "fill_bf16", 256,
+		"bf16 *y, size_t n, float value"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "copy_bf16", 256,
+		"bf16 *y, const bf16 *x, size_t n, int accumulate"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "copy_bf16_float", 256,
+		"bf16 *y, const float *x, size_t n, int accumulate"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "copy_float_bf16", 256,
+		"float *y, const bf16 *x, size_t n, int accumulate"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "scale_bf16", 256,
+		"bf16 *y, const bf16 *x, const float *factor, size_t n, int accumulate"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "add_bf16", 256,
+		"bf16 *y, const bf16 *a, const bf16 *b, size_t n"},
+	// Grid: ⌈count·⌈width/8⌉/256⌉.
+	{"elementwise_bf16", "dropout_bf16", 256,
+		"bf16 *y, const bf16 *x, const int *rows, int count, int width, uint64_t key, unsigned threshold, " +
+			"float keep_scale, int accumulate"},
+	// Grid: ⌈count·⌈width/8⌉/256⌉.
+	{"elementwise_bf16", "dropout_add_bf16", 256,
+		"bf16 *y, const bf16 *x, const bf16 *residual, const int *rows, int count, int width, uint64_t key, " +
+			"unsigned threshold, float keep_scale"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "activation_bf16", 256,
+		"bf16 *y, const bf16 *x, size_t n, int activation"},
+	// Grid: (⌈width/256⌉, blocks).
+	{"elementwise_bf16", "activation_gradient_bf16", 256,
+		"bf16 *dx, float *partials, const bf16 *dy, const bf16 *x, int rows, int width, int rows_of_block, " +
+			"int activation"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "gated_bf16", 256,
+		"bf16 *y, const bf16 *gate_values, const bf16 *x, size_t n, int activation"},
+	// Grid: ⌈n/2048⌉.
+	{"elementwise_bf16", "gated_gradient_bf16", 256,
+		"bf16 *dgate, bf16 *dx, const bf16 *dy, const bf16 *gate, const bf16 *x, size_t n, int activation, " +
+			"int accumulate_gate, int accumulate_x"},
+	// Grid: ⌈rows·⌈count/8⌉/256⌉.
+	{"elementwise_bf16", "columns_bf16", 256,
+		"bf16 *y, const bf16 *x, int rows, int width, int from, int count, int accumulate"},
+	// Grid: ⌈rows·⌈width/8⌉/256⌉.
+	{"elementwise_bf16", "widen_bf16", 256,
+		"bf16 *y, const bf16 *x, int rows, int width, int from, int count, int accumulate"},
+
 	// Sums of rows of tables, and the gradient of a table.
 
 	// y[t] = scale table0[ids0[t]] + table1[ids1[t]] + …, up to the first table that is null. y [tokens, width];
@@ -205,10 +254,19 @@ var Kernels = []Kernel{
 		"float *y, const float *table0, const float *table1, const float *table2, const float *table3, " +
 			"const int *ids0, const int *ids1, const int *ids2, const int *ids3, int tokens, int width, " +
 			"float scale"},
+	// As embedding_float, and the tables are float32 too. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"embedding", "embedding_bf16", 256,
+		"bf16 *y, const float *table0, const float *table1, const float *table2, const float *table3, " +
+			"const int *ids0, const int *ids1, const int *ids2, const int *ids3, int tokens, int width, " +
+			"float scale"},
 	// The first stage of the gradient of a table: partials[p] = Σ scale dy[tokens[i]] over the entries of piece p.
 	// partials [count, width]; dy [·, width]; tokens and pieces [count+1] from EmbeddingOrder. Grid: ⌈count·⌈width/4⌉/256⌉.
 	{"embedding", "embedding_partials_float", 256,
 		"float *partials, const float *dy, const int *tokens, const int *pieces, int count, int width, " +
+			"float scale"},
+	// As embedding_partials_float. Grid: ⌈count·⌈width/8⌉/256⌉.
+	{"embedding", "embedding_partials_bf16", 256,
+		"float *partials, const bf16 *dy, const int *tokens, const int *pieces, int count, int width, " +
 			"float scale"},
 	// The second stage: dtable[ids[i]] = Σ partials[p] over the pieces of id i, or += it; other rows keep what they have,
 	// so without accumulate fill them with zeros before. dtable [rows, width]; partials [pieces, width]; lists [count+1]
@@ -227,17 +285,22 @@ var Kernels = []Kernel{
 	// Softmax and cross-entropy of rows of logits. A block works through a row.
 
 	// Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones
-	// the first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes];
-	// losses, hits, labels [rows]. Grid: rows.
+	// the first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes],
+	// its rows stride apart; losses, hits, labels [rows]. Grid: rows.
 	{"loss", "cross_entropy_float", 256,
-		"float *logits, float *losses, float *hits, const int *labels, int classes, float scale"},
+		"float *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
 	// loss = the mean of losses, correct = the sum of hits; both 0 without rows, and either may be null. loss, correct
 	// scalars; losses, hits [rows]. Grid: 1.
 	{"loss", "cross_entropy_totals", 256,
 		"float *loss, float *correct, const float *losses, const float *hits, int rows"},
 
-	// Normalisation of rows, with dropout and residual. A warp works through a row, of which a lane has four columns of
-	// 128.
+	// Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, which it reads twice.
+
+	// As cross_entropy_float. Grid: rows.
+	{"loss_bf16", "cross_entropy_bf16", 512,
+		"bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
+
+	// Normalisation of rows, with dropout and residual. A warp works through a row.
 
 	// sum = dropout(x) + residual, and y = norm(sum), with the kinds of norm as package op numbers them:
 	//
@@ -264,12 +327,29 @@ var Kernels = []Kernel{
 		"float *dx, float *dresidual, const float *dy, const float *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale, int accumulate_x, int accumulate_residual"},
-	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows. partials [blocks, 2, width],
-	// blocks and rows_of_block from RowBlocks; column_sums with a stride of 2 width is the second stage. dy, sum [count,
-	// width]; stats [count, 2]. Grid: (⌈width/128⌉, blocks).
+	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: norm_parameter_sums is the
+	// second. partials [blocks, 2, width], blocks and rows_of_block from RowBlocks; dy, sum [count, width]; stats [count,
+	// 2]. Grid: (⌈width/128⌉, blocks).
 	{"norm", "norm_parameter_partials_float", 256,
 		"float *partials, const float *dy, const float *sum, const float *stats, int count, int width, " +
 			"int rows_of_block, int kind, float epsilon"},
+
+	// Normalisation of rows with activations in bfloat16: norm.cu says what. A warp keeps its row in registers if that is not
+	// too long, and reads it again from memory if it is.
+
+	// As norm_float. Grid: ⌈count/8⌉.
+	{"norm_bf16", "norm_bf16", 256,
+		"bf16 *y, bf16 *sum, float *stats, const bf16 *x, const bf16 *residual, const int *rows, " +
+			"const float *gamma, const float *beta, int count, int width, int kind, float epsilon, uint64_t key, " +
+			"unsigned threshold, float keep_scale"},
+	// The gradient of norm_bf16, as norm_gradient_float has it, and the first stage of the gradients of γ and β, as
+	// norm_parameter_partials_float has it, unless partials is null. partials [blocks, 2, width], blocks and rows_of_block
+	// from NormBlocks. Grid: blocks.
+	{"norm_bf16", "norm_gradient_bf16", 256,
+		"bf16 *dx, bf16 *dresidual, float *partials, const bf16 *dy, const bf16 *sum, const float *stats, " +
+			"const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind, " +
+			"float epsilon, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, " +
+			"int accumulate_residual"},
 
 	// One row of the rows of each sequence.
 
@@ -277,11 +357,18 @@ var Kernels = []Kernel{
 	// width]; x [tokens, width]; starts [sequences+1]. Grid: ⌈sequences·⌈width/4⌉/256⌉.
 	{"pool", "pool_float", 256,
 		"float *y, const float *x, const int *starts, int sequences, int width, int kind"},
+	// As pool_float. Grid: ⌈sequences·⌈width/8⌉/256⌉.
+	{"pool", "pool_bf16", 256,
+		"bf16 *y, const bf16 *x, const int *starts, int sequences, int width, int kind"},
 	// dx = dy/length for the mean (kind 0); for the maximum (kind 1) dy where x first equals y, else 0; or += it. dx, x
 	// [tokens, width]; dy, y [sequences, width], y and x not read for the mean; starts [sequences+1]. Grid:
 	// ⌈sequences·⌈width/4⌉/256⌉.
 	{"pool", "pool_gradient_float", 256,
 		"float *dx, const float *dy, const float *y, const float *x, const int *starts, int sequences, " +
+			"int width, int kind, int accumulate"},
+	// As pool_gradient_float. Grid: ⌈sequences·⌈width/8⌉/256⌉.
+	{"pool", "pool_gradient_bf16", 256,
+		"bf16 *dx, const bf16 *dy, const bf16 *y, const bf16 *x, const int *starts, int sequences, " +
 			"int width, int kind, int accumulate"},
 
 	// A table of biases by bucket, spread to all offsets of a key from its query.
@@ -303,6 +390,14 @@ var Kernels = []Kernel{
 	// ⌈m/64⌉).
 	{"product", "product_float", 256,
 		"float *c, const float *a, const float *b, const float *bias, int m, int n, int k, int stride_c, " +
+			"int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
+	// As product_float. Grid: (⌈n/64⌉, ⌈m/64⌉).
+	{"product", "product_bf16", 256,
+		"bf16 *c, const bf16 *a, const bf16 *b, const bf16 *bias, int m, int n, int k, int stride_c, " +
+			"int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
+	// As product_float. Grid: (⌈n/64⌉, ⌈m/64⌉).
+	{"product", "product_float_bf16", 256,
+		"float *c, const bf16 *a, const bf16 *b, const bf16 *bias, int m, int n, int k, int stride_c, " +
 			"int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
 
 	// Steps of recurrent layers over ragged sequences, of all that are long enough for the step and in one direction or
@@ -369,10 +464,16 @@ var Kernels = []Kernel{
 	// y[i] = x[index[i]]. y [picked, width]; x [rows, width]; index [picked]. Grid: ⌈picked·⌈width/4⌉/256⌉.
 	{"rows", "gather_float", 256,
 		"float *y, const float *x, const int *index, int picked, int width"},
+	// As gather_float. Grid: ⌈picked·⌈width/8⌉/256⌉.
+	{"rows", "gather_bf16", 256,
+		"bf16 *y, const bf16 *x, const int *index, int picked, int width"},
 	// dx[index[i]] = dy[i], or += it; without accumulate the other rows become 0. dx [rows, width]; dy [picked, width];
 	// index [picked] strictly increasing. Grid: ⌈rows·⌈width/4⌉/256⌉.
 	{"rows", "scatter_float", 256,
 		"float *dx, const float *dy, const int *index, int rows, int width, int picked, int accumulate"},
+	// As scatter_float. Grid: ⌈rows·⌈width/8⌉/256⌉.
+	{"rows", "scatter_bf16", 256,
+		"bf16 *dx, const bf16 *dy, const int *index, int rows, int width, int picked, int accumulate"},
 
 	// Operations on single numbers, each by one thread (a block needs a whole warp).
 
@@ -402,11 +503,18 @@ var Kernels = []Kernel{
 	// x [rows, width], its rows stride apart. Grid: (⌈width/128⌉, blocks).
 	{"sums", "column_partials_float", 256,
 		"float *partials, const float *x, int rows, int width, int stride, int rows_of_block"},
+	// As column_partials_float. Grid: (⌈width/256⌉, blocks).
+	{"sums", "column_partials_bf16", 256,
+		"float *partials, const bf16 *x, int rows, int width, int stride, int rows_of_block"},
 	// The second stage: out[j] = Σ_b partials[b, j], or out[j] += it. out [width]; partials [blocks, width], its rows
-	// stride apart. Warp w of a block adds up the rows w, w+32, ... of 32 columns, then warps are added in order. Grid:
-	// ⌈width/32⌉.
+	// stride apart. Grid: ⌈width/32⌉.
 	{"sums", "column_sums", 1024,
 		"float *out, const float *partials, int blocks, int width, int stride, int accumulate"},
+	// The second stage for the parameters of a norm: dgamma[j] = Σ_b partials[b, 0, j] and dbeta[j] = Σ_b partials[b, 1, j], or
+	// adds them; either may be null. dgamma, dbeta [width]; partials [blocks, 2, width]. Grid: ⌈2 width/32⌉.
+	{"sums", "norm_parameter_sums", 1024,
+		"float *dgamma, float *dbeta, const float *partials, int blocks, int width, int accumulate_gamma, " +
+			"int accumulate_beta"},
 	// The first stage of Σ x². partials [blocks], blocks and block, the elements of one, from ElementBlocks; x [n]. Grid:
 	// blocks.
 	{"sums", "square_partials", 256,

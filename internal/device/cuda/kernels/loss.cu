@@ -37,8 +37,8 @@ DEVFN float block_sum(float x, float (&shared)[WARPS]) {
 }
 
 template <class T> DEVFN void cross_entropy(T *logits, float *losses, float *hits, const int *labels, int classes,
-	float scale, Largest (&largests)[WARPS], float (&sums)[WARPS]) {
-	T *row = logits + (size_t)blockIdx.x * classes;
+	int stride, float scale, Largest (&largests)[WARPS], float (&sums)[WARPS]) {
+	T *row = logits + (size_t)blockIdx.x * stride;
 	int label = labels[blockIdx.x];
 	Largest largest = {-INFINITY, classes};
 	for (int i = threadIdx.x * 4; i < classes; i += THREADS * 4) {
@@ -76,13 +76,13 @@ template <class T> DEVFN void cross_entropy(T *logits, float *losses, float *hit
 }
 
 // Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones
-// the first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes];
-// losses, hits, labels [rows]. Grid: rows.
+// the first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes],
+// its rows stride apart; losses, hits, labels [rows]. Grid: rows.
 KERNEL_OF(THREADS, cross_entropy_float, float *logits, float *losses, float *hits, const int *labels, int classes,
-	float scale) {
+	int stride, float scale) {
 	__shared__ Largest largests[WARPS];
 	__shared__ float sums[WARPS];
-	cross_entropy(logits, losses, hits, labels, classes, scale, largests, sums);
+	cross_entropy(logits, losses, hits, labels, classes, stride, scale, largests, sums);
 }
 
 // loss = the mean of losses, correct = the sum of hits; both 0 without rows, and either may be null. loss, correct

@@ -7,22 +7,21 @@ const int LINE = TILE + 4; // of a tile in shared memory, which spreads lines ov
 
 // load_tile copies rows first to first+TILE-1 of x [rows, depth], x transposed if said so, at depths from k on, and
 // zeros beyond its edges.
+template <class T>
 DEVFN void load_tile(
-	float (&tile)[DEPTH][LINE], const float *x, int stride, int transposed, int first, int rows, int k, int depth) {
+	float (&tile)[DEPTH][LINE], const T *x, int stride, int transposed, int first, int rows, int k, int depth) {
 	for (int i = threadIdx.x; i < TILE * DEPTH; i += THREADS) { // neighbouring threads read neighbouring elements
 		int row = transposed ? i % TILE : i / DEPTH, at = transposed ? i / TILE : i % DEPTH;
 		bool inside = first + row < rows && k + at < depth;
 		size_t place = transposed ? (size_t)(k + at) * stride + first + row : (size_t)(first + row) * stride + k + at;
-		tile[at][row] = inside ? x[place] : 0;
+		tile[at][row] = inside ? load_element(x + place) : 0;
 	}
 }
 
-// c = a b + bias, or c += it. c [m, n]; a [m, k], or [k, m] if transpose_a; b [k, n], or [n, k] if transpose_b; their
-// rows lie stride_c, stride_a and stride_b apart; bias [n], may be null. Sums are in order of k. Grid: (⌈n/64⌉,
-// ⌈m/64⌉).
-KERNEL_OF(THREADS, product_float, float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
-	int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate) {
-	SHARED_FLOATS(tile_a[DEPTH][LINE], tile_b[DEPTH][LINE]);
+template <class C, class T>
+DEVFN void product(C *c, const T *a, const T *b, const T *bias, int m, int n, int k, int stride_c, int stride_a,
+	int stride_b, int transpose_a, int transpose_b, int accumulate, float (&tile_a)[DEPTH][LINE],
+	float (&tile_b)[DEPTH][LINE]) {
 	int first_row = blockIdx.y * TILE, first_column = blockIdx.x * TILE;
 	int row = (threadIdx.x / 16) * 4, column = (threadIdx.x % 16) * 4;
 	float sums[4][4] = {};
@@ -48,4 +47,27 @@ KERNEL_OF(THREADS, product_float, float *c, const float *a, const float *b, cons
 		}
 		put4(c + (size_t)(row + i) * stride_c + column, f, n - column, accumulate);
 	}
+}
+
+// c = a b + bias, or c += it. c [m, n]; a [m, k], or [k, m] if transpose_a; b [k, n], or [n, k] if transpose_b; their
+// rows lie stride_c, stride_a and stride_b apart; bias [n], may be null. Sums are in order of k. Grid: (⌈n/64⌉,
+// ⌈m/64⌉).
+KERNEL_OF(THREADS, product_float, float *c, const float *a, const float *b, const float *bias, int m, int n, int k,
+	int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate) {
+	SHARED_FLOATS(tile_a[DEPTH][LINE], tile_b[DEPTH][LINE]);
+	product(c, a, b, bias, m, n, k, stride_c, stride_a, stride_b, transpose_a, transpose_b, accumulate, tile_a, tile_b);
+}
+
+// As product_float. Grid: (⌈n/64⌉, ⌈m/64⌉).
+KERNEL_OF(THREADS, product_bf16, bf16 *c, const bf16 *a, const bf16 *b, const bf16 *bias, int m, int n, int k,
+	int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate) {
+	SHARED_FLOATS(tile_a[DEPTH][LINE], tile_b[DEPTH][LINE]);
+	product(c, a, b, bias, m, n, k, stride_c, stride_a, stride_b, transpose_a, transpose_b, accumulate, tile_a, tile_b);
+}
+
+// As product_float. Grid: (⌈n/64⌉, ⌈m/64⌉).
+KERNEL_OF(THREADS, product_float_bf16, float *c, const bf16 *a, const bf16 *b, const bf16 *bias, int m, int n, int k,
+	int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate) {
+	SHARED_FLOATS(tile_a[DEPTH][LINE], tile_b[DEPTH][LINE]);
+	product(c, a, b, bias, m, n, k, stride_c, stride_a, stride_b, transpose_a, transpose_b, accumulate, tile_a, tile_b);
 }

@@ -15,18 +15,19 @@ func TestAdamW(t *testing.T) {
 	c := newCPU(t)
 	for _, n := range flatSizes {
 		a := kernel.AdamW{Rate: 1e-3, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-6, WeightDecay: 0.01, GradientScale: 0.5}
-		p, g, m, v := random(1, n), random(2, n), random(3, n), random(4, n)
+		p, g, m, v, half := random(1, n), random(2, n), random(3, n), random(4, n), unsetHalves(n)
 		for i := range v {
 			v[i] *= v[i]
 		}
 		wantP, wantM, wantV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
 		c.AdamW(a, wantP, g, wantM, wantV)
 		for _, halted := range []float32{0, 1} { // once it is set nothing moves
-			launch(t, "adamw", flatGrid(n), p, m, v, g, []float64{a.GradientScale}, []float32{halted}, n,
+			launch(t, "adamw", flatGrid(n), p, m, v, half, g, []float64{a.GradientScale}, []float32{halted}, n,
 				float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon),
 				float32(a.Rate), float32(a.Rate*a.WeightDecay))
 		}
 		compareWithin(t, "parameters", p, doubles(wantP), 3e-7)
+		requireHalves(t, half, p)
 		compareAll(t, "first moment", m, doubles(wantM), 2e-7)
 		compareAll(t, "second moment", v, doubles(wantV), 2e-7)
 	}
@@ -40,7 +41,7 @@ func TestStableAdamW(t *testing.T) {
 		}
 		for _, scale := range []float64{0.5, 30} { // the second is clipped
 			a := kernel.StableAdamW{Rate: 1e-2, Beta1: 0.8, Beta2: 0.95, Epsilon: 1e-6, WeightDecay: 0.01, GradientScale: scale}
-			p, g, m, v := random(1, n), random(2, n), random(3, n), random(4, n)
+			p, g, m, v, half := random(1, n), random(2, n), random(3, n), random(4, n), unsetHalves(n)
 			for i := range v {
 				v[i] *= v[i]
 			}
@@ -52,10 +53,11 @@ func TestStableAdamW(t *testing.T) {
 				launch(t, "stable_adamw_moments", flatGrid(n), partials, m, v, g, []float64{a.GradientScale}, []float32{halted}, n,
 					float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon))
 				launch(t, "total_partials", grid{1}, ratios, partials, blocks)
-				launch(t, "stable_adamw_update", flatGrid(n), p, m, v, ratios, []float32{halted}, n,
+				launch(t, "stable_adamw_update", flatGrid(n), p, half, m, v, ratios, []float32{halted}, n,
 					float32(a.Epsilon), a.Rate, a.Rate*a.WeightDecay)
 			}
 			compareWithin(t, "parameters", p, doubles(wantP), 1e-6)
+			requireHalves(t, half, p)
 			compareAll(t, "first moment", m, doubles(wantM), 3e-7)
 			compareAll(t, "second moment", v, doubles(wantV), 3e-7)
 		}
@@ -119,9 +121,12 @@ func adafactor(t *testing.T, a kernel.Adafactor, p, first, second, g []float32, 
 		launch(t, "adafactor_column_moments", grid{ceilDivide(count*width, 256)}, columnFactors, second, partials, factor, flag,
 			count, rows, width, blocks, beta)
 	}
-	squares, total := make([]float64, count*rows), []float64{0}
+	squares, total, half := make([]float64, count*rows), []float64{0}, unsetHalves(len(p))
 	launch(t, "adafactor_square_partials", warpGrid(count*rows), squares, g, rowFactors, columnFactors, count, rows, width)
 	launch(t, "total_partials", grid{1}, total, squares, count*rows)
-	launch(t, "adafactor_update", cellGrid(count*rows, width), p, g, rowFactors, columnFactors, total, flag, count, rows, width,
+	launch(t, "adafactor_update", cellGrid(count*rows, width), p, half, g, rowFactors, columnFactors, total, flag, count, rows, width,
 		a.Rate, a.Rate*a.WeightDecay)
+	if halted == 0 {
+		requireHalves(t, half, p)
+	}
 }

@@ -116,8 +116,10 @@ func shift(w *writer, in *instruction) (string, error) {
 	return w.assign(in.operands[0], fmt.Sprintf("%s<%s>(%s, %s)", function, t.cpp, value, by)), nil
 }
 
-// unary has the operations of one operand. Those that hardware approximates are for the kernels of tensor cores only,
-// whose results are compared with a tolerance.
+// approximations are what hardware approximates, for kernels whose results are compared with a tolerance.
+var approximations = map[string]string{"ex2": "exp2_fast", "lg2": "log2_fast", "rcp": "reciprocal_fast"}
+
+// unary has the operations of one operand.
 func unary(w *writer, in *instruction) (string, error) {
 	t, err := in.takeType()
 	if err != nil {
@@ -142,9 +144,9 @@ func unary(w *writer, in *instruction) (string, error) {
 		formats["sqrt"] = "std::sqrt(%s)"
 	case in.root == "rcp" && in.take("rn"):
 		formats["rcp"] = t.cpp + "(1) / %s"
-	case (in.root == "ex2" || in.root == "lg2") && t.name == "f32" && in.take("approx"):
+	case approximations[in.root] != "" && t.name == "f32" && in.take("approx"):
 		in.take("ftz")
-		formats[in.root] = map[string]string{"ex2": "exp2_fast(%s)", "lg2": "log2_fast(%s)"}[in.root]
+		formats[in.root] = approximations[in.root] + "(%s)"
 	}
 	format, known := formats[in.root]
 	if !known {

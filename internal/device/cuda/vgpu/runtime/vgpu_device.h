@@ -83,6 +83,19 @@ inline Vector4 *vector4_at(float *p) {
 }
 inline const Vector4 *vector4_at(const float *p) { return vector4_at(const_cast<float *>(p)); }
 
+typedef unsigned Words4 __attribute__((vector_size(16), aligned(2), may_alias));
+typedef unsigned Words2 __attribute__((vector_size(8), aligned(2), may_alias));
+inline Words4 *words4_at(void *p) {
+	if ((uint64_t)p % 16 != 0) vgpu::fail("16 bytes at an address that is no multiple of 16");
+	return reinterpret_cast<Words4 *>(p);
+}
+inline const Words4 *words4_at(const void *p) { return words4_at(const_cast<void *>(p)); }
+inline Words2 *words2_at(void *p) {
+	if ((uint64_t)p % 8 != 0) vgpu::fail("8 bytes at an address that is no multiple of 8");
+	return reinterpret_cast<Words2 *>(p);
+}
+inline const Words2 *words2_at(const void *p) { return words2_at(const_cast<void *>(p)); }
+
 struct alignas(8) float2 {
 	float x, y;
 };
