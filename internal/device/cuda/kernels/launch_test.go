@@ -149,7 +149,7 @@ func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err
 		}
 		passed[i] = cuda.Address(buffers[i].At)
 	}
-	if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+	if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, k.Shared(), passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {
