@@ -163,7 +163,7 @@ func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (result
 		}
 		passed[i] = cuda.Address(buffers[i].At)
 	}
-	if err := how(f, g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+	if err := how(f, g.Compute, size, cuda.Dim{k.Threads, 1, 1}, k.Shared(), passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {
