@@ -13,7 +13,9 @@ func FlatBlocks(t Type, n int) int { return ceilDivide(n, 256*t.Group()) }
 
 // CellBlocks is the grid for a matrix whose rows are cut into groups: ⌈rows·⌈width/4⌉/256⌉, or ⌈rows·⌈width/8⌉/256⌉ in
 // bfloat16.
-func CellBlocks(t Type, rows, width int) int { return ceilDivide(rows*ceilDivide(width, t.Group()), 256) }
+func CellBlocks(t Type, rows, width int) int {
+	return ceilDivide(rows*ceilDivide(width, t.Group()), 256)
+}
 
 // WarpBlocks is the grid for rows that have a warp each, ⌈rows/8⌉.
 func WarpBlocks(rows int) int { return ceilDivide(rows, 8) }
