@@ -436,3 +436,38 @@ func BenchmarkProduct(b *testing.B) {
 	measure(b, "product_float", grid{n / 64, m / 64}, work{flops: 2 * m * n * k},
 		memory(m*n), random(1, m*k), random(2, n*k), nil, m, n, k, n, k, k, false, true, false)
 }
+
+// BenchmarkConvolution has the sizes of a layer of gatedcnn_9.
+func BenchmarkConvolution(b *testing.B) {
+	requireGPU(b)
+	const width, stride, taps, sequences = 807, 808, 3, benchSequences
+	const window, sums, cells = taps * stride, 2 * stride, benchTokens * width
+	starts, bias := evenStarts(sequences, benchLength), memory(width)
+	wide := func(rows, width int) grid { return grid{ceilDivide(rows*ceilDivide(width, 8), 256)} }
+	b.Run("windows", func(b *testing.B) {
+		measure(b, "convolution_windows_bf16", wide(benchTokens, window), work{bytes: 2 * (cells + benchTokens*window)},
+			memory(benchTokens*window), memory(cells), starts, sequences, benchTokens, width, stride, taps)
+	})
+	b.Run("windows gradient", func(b *testing.B) {
+		measure(b, "convolution_windows_gradient_bf16", wide(benchTokens, width), work{bytes: 2 * (cells + benchTokens*window)},
+			memory(cells), memory(benchTokens*window), starts, sequences, benchTokens, width, stride, taps, false)
+	})
+	b.Run("gate", func(b *testing.B) {
+		measure(b, "convolution_gate_bf16", wide(benchTokens, width), work{bytes: 2 * 3 * cells},
+			memory(cells), memory(benchTokens*sums), bias, bias, bias, bias, benchTokens, width, stride)
+	})
+	b.Run("gate gradient", func(b *testing.B) {
+		measure(b, "convolution_gate_gradient_bf16", wide(benchTokens, width), work{bytes: 2 * 5 * cells},
+			memory(benchTokens*sums), memory(cells), memory(benchTokens*sums), bias, bias, bias, bias, benchTokens, width, stride)
+	})
+	for _, last := range []bool{false, true} {
+		b.Run(fmt.Sprint("weights, taps last ", last), func(b *testing.B) {
+			measure(b, "convolution_weights_bf16", wide(sums, window), work{bytes: 2 * 2 * sums * window},
+				memory(sums*window), memory(width*taps*width), memory(width*taps*width), width, stride, width, stride, taps, last)
+		})
+		b.Run(fmt.Sprint("weights gradient, taps last ", last), func(b *testing.B) {
+			measure(b, "convolution_weights_gradient", grid{ceilDivide(sums*window/4, 256)}, work{bytes: 4 * 3 * sums * window},
+				memory(width*taps*width), memory(width*taps*width), memory(sums*window), width, stride, width, stride, taps, last, true, true)
+		})
+	}
+}

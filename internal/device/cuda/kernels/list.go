@@ -150,6 +150,42 @@ var Kernels = []Kernel{
 	{"convolution", "convolution_gate_gradient_float", 256,
 		"float *dsums, const float *dy, const float *sums, int tokens, int width"},
 
+	// What a causal gated convolution needs in bfloat16 beside its products, which are of windows: the taps rows that a token
+	// depends on, as one row. Tensor cores want rows that begin at multiples of 16 bytes, so each of these rows has `stride`
+	// elements, the width or a little more up to a multiple of 8; what is past the width is 0. Outputs are padded to a multiple
+	// of 8 in the same way, and both filters are side by side: sums, which lack the biases, and their gradients are
+	// [tokens, 2 columns], copies of the weights [2 columns, taps·stride].
+
+	// windows[t] = x[t-taps+1] … x[t], with 0 for tokens before the sequence's first. windows [tokens, taps·stride]; x
+	// [tokens, width]; starts [sequences+1]. Grid: ⌈tokens·taps·stride/8/256⌉.
+	{"convolution_bf16", "convolution_windows_bf16", 256,
+		"bf16 *windows, const bf16 *x, const int *starts, int sequences, int tokens, int width, int stride, " +
+			"int taps"},
+	// dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width];
+	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"convolution_bf16", "convolution_windows_gradient_bf16", 256,
+		"bf16 *dx, const bf16 *dwindows, const int *starts, int sequences, int tokens, int width, " +
+			"int stride, int taps, int accumulate"},
+	// copy is both weights [outputs, taps·width] with rows padded. Grid: ⌈2 columns·taps·stride/8/256⌉.
+	{"convolution_bf16", "convolution_weights_bf16", 256,
+		"bf16 *copy, const bf16 *weight0, const bf16 *weight1, int outputs, int columns, int width, " +
+			"int stride, int taps, int taps_last"},
+	// dweight0 and dweight1 [outputs, taps·width] are what gradient [2 columns, taps·stride] has of them, or += it; either may
+	// be null. Grid: ⌈2 columns·taps·stride/4/256⌉.
+	{"convolution_bf16", "convolution_weights_gradient", 256,
+		"float *dweight0, float *dweight1, const float *gradient, int outputs, int columns, int width, " +
+			"int stride, int taps, int taps_last, int accumulate0, int accumulate1"},
+	// y = a σ(g), with a and g the sums with their biases. y [tokens, width]; sums [tokens, 2 columns]; biases [width], two of
+	// a and two of g. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"convolution_bf16", "convolution_gate_bf16", 256,
+		"bf16 *y, const bf16 *sums, const float *a0, const float *a1, const float *g0, const float *g1, " +
+			"int tokens, int width, int columns"},
+	// da = dy σ(g) and dg = dy a σ'(g), side by side in dsums, as convolution_gate_bf16 has them. dsums, sums
+	// [tokens, 2 columns]; dy [tokens, width]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"convolution_bf16", "convolution_gate_gradient_bf16", 256,
+		"bf16 *dsums, const bf16 *dy, const bf16 *sums, const float *a0, const float *a1, const float *g0, " +
+			"const float *g1, int tokens, int width, int columns"},
+
 	// Operations that compute each element on its own.
 
 	// y = value. y [n]. Grid: ⌈n/1024⌉.
