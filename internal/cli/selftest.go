@@ -92,7 +92,7 @@ func runTrials(ctx context.Context, d device.Device, out io.Writer) error {
 		return err
 	}
 	defer reference.Close()
-	trials, err := devicetest.Trials()
+	trials, err := devicetest.Trials(d.Activations())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	driver "uer/internal/cuda"
+	"uer/internal/graph"
 	"uer/internal/op"
 )
 
@@ -15,6 +16,13 @@ const (
 )
 
 func bindAttention(b *binder, o op.Attention) compute {
+	if b.device.activations == graph.BFloat16 {
+		return widened(b, attentionInFloat(b, o))
+	}
+	return attentionInFloat(b, o)
+}
+
+func attentionInFloat(b *binder, o op.Attention) compute {
 	kernel := b.kernel("attention_float")
 	return func(r *run, out, in []operand, _ []bool) {
 		a := attention{o, op.AttentionInputsOf(o, in)}
@@ -27,6 +35,13 @@ func bindAttention(b *binder, o op.Attention) compute {
 }
 
 func bindAttentionGradient(b *binder, o op.AttentionGradient) compute {
+	if b.device.activations == graph.BFloat16 {
+		return widened(b, attentionGradientInFloat(b, o))
+	}
+	return attentionGradientInFloat(b, o)
+}
+
+func attentionGradientInFloat(b *binder, o op.AttentionGradient) compute {
 	delta, queries, keys := b.kernel("attention_delta_float"), b.kernel("attention_queries_float"), b.kernel("attention_keys_float")
 	bias, sums := b.kernel("attention_bias_float"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {

@@ -2,9 +2,11 @@ package cuda
 
 import (
 	"fmt"
+	"slices"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
+	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 )
 
@@ -13,6 +15,8 @@ type operand struct {
 	Shape    graph.Shape
 	Type     graph.Type
 	At       driver.Pointer // 0 for an output that nobody reads
+	Stride   int            // elements from one row to the next, more than a row has if the value is columns of a matrix
+	matrix   driver.Pointer // which is here
 	Integers []int32        // the host's copy of an input; nil while a program is planned
 }
 
@@ -30,9 +34,12 @@ type executable struct {
 	at       []driver.Pointer
 	integers [][]int32 // of each input
 	shapes   *device.Shapes
+	joins    map[int]*join // by instruction
+	columns  map[int]place // of values that are columns of a matrix
 	steps    []step
 	inputs   inputs
 	results  results
+	updates  bool    // it changes parameters
 	timers   *timers // nil unless a run was profiled
 }
 
@@ -57,7 +64,13 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
+	if err := device.CheckTypes(p, d.activations); err != nil {
+		return nil, err
+	}
 	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	if err := e.join(); err != nil {
+		return nil, err
+	}
 	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
 	e.inputs.plan(e.program)
 	if err := e.bind(origin); err != nil {
@@ -67,6 +80,33 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 		return nil, err
 	}
 	return e, e.plan()
+}
+
+// place is where a value is among the columns of a matrix.
+type place struct {
+	matrix int // the value in the first columns
+	number int // of the value among those in the matrix
+	values int
+}
+
+// join finds the maps that one product computes.
+func (e *executable) join() error {
+	e.joins, e.columns = map[int]*join{}, map[int]place{}
+	if _, err := kernels.Find("attention_bf16_64"); e.device.activations != graph.BFloat16 || err != nil {
+		return nil
+	}
+	for _, j := range findJoins(e.program) {
+		if err := j.prepare(e.memory, e.program); err != nil {
+			return err
+		}
+		for _, i := range j.instructions {
+			e.joins[i] = j
+		}
+		for i, v := range j.columns {
+			e.columns[v] = place{j.columns[0], i, len(j.columns)}
+		}
+	}
+	return nil
 }
 
 // bind finds the kernels of all instructions.
@@ -84,6 +124,9 @@ func (e *executable) bind(origin []int) error {
 		for _, v := range instruction.In {
 			b.in = append(b.in, e.shapes.Of(v))
 		}
+		b.join = e.joins[i]
+		b.leads = b.join != nil && b.join.first() == i
+		b.inTypes, b.outTypes = e.types(instruction.In), e.types(instruction.Out)
 		s := step{
 			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
@@ -93,18 +136,32 @@ func (e *executable) bind(origin []int) error {
 			s.derived = e.inputs.reserve(s.size)
 		}
 		e.steps = append(e.steps, s)
+		for _, v := range instruction.Out {
+			e.updates = e.updates || v != graph.None && e.program.Values[v].Place == graph.InParameters
+		}
 	}
 	e.fixed = b.constants
 	return b.err
 }
 
+// types are those of values; of one that nothing reads, it does not matter.
+func (e *executable) types(values []int) []graph.Type {
+	list := make([]graph.Type, len(values))
+	for i, v := range values {
+		if v != graph.None {
+			list[i] = e.program.Values[v].Type
+		}
+	}
+	return list
+}
+
 // place gives all values memory. The shapes are the largest ones.
 func (e *executable) place() error {
 	sizes := make([]int, len(e.program.Values))
-	for i, v := range e.program.Values {
-		sizes[i] = (bytesOf(v.Type)*e.shapes.Of(i).Elements() + alignment - 1) / alignment * alignment
+	for i := range e.program.Values {
+		sizes[i] = (e.bytes(i) + alignment - 1) / alignment * alignment
 	}
-	e.arena = device.PlanArena(e.program, sizes)
+	e.planArena(sizes)
 	var err error
 	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
 		return fmt.Errorf("allocating the activations: %w", err)
@@ -130,6 +187,41 @@ func (e *executable) place() error {
 	return e.results.allocate(e.device, e.program, e.at)
 }
 
+// planArena plans the arena. Values that are the columns of a matrix are placed as one.
+func (e *executable) planArena(sizes []int) {
+	whole := func(values []int) []int {
+		values = slices.Clone(values)
+		for i, v := range values {
+			if c, ok := e.columns[v]; ok {
+				values[i] = c.matrix
+			}
+		}
+		return values
+	}
+	planned := *e.program
+	planned.Instructions = slices.Clone(planned.Instructions)
+	for i := range planned.Instructions {
+		instruction := &planned.Instructions[i]
+		instruction.In, instruction.Out = whole(instruction.In), whole(instruction.Out)
+	}
+	e.arena = device.PlanArena(&planned, sizes)
+	for v, c := range e.columns {
+		width := e.program.Values[v].Shape[1] * e.program.Values[v].Type.Bytes()
+		e.arena.Offsets[v] = e.arena.Offsets[c.matrix] + c.number*width
+	}
+}
+
+// bytes is the present size of a value. The first columns of a matrix count for all.
+func (e *executable) bytes(v int) int {
+	bytes := e.program.Values[v].Type.Bytes() * e.shapes.Of(v).Elements()
+	if c, ok := e.columns[v]; ok && c.number == 0 {
+		return c.values * bytes
+	} else if ok {
+		return 0
+	}
+	return bytes
+}
+
 // placeConstants copies the constants of the program, which never change.
 func (e *executable) placeConstants(constants []float32) error {
 	if len(constants) == 0 {
@@ -149,16 +241,9 @@ func (e *executable) placeConstants(constants []float32) error {
 	return driver.Upload(e.device.gpu.Compute, b.At, constants)
 }
 
-func bytesOf(t graph.Type) int {
-	if t == graph.Float64 {
-		return 8
-	}
-	return 4
-}
-
 // plan goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
 func (e *executable) plan() error {
-	r := &run{device: e.device, planning: true}
+	r := &run{device: e.device, memory: e.memory, planning: true}
 	for i := range e.steps {
 		s := &e.steps[i]
 		if err := e.bindOperands(s, r); err != nil {
@@ -190,7 +275,7 @@ func (e *executable) Run(with device.Run) error {
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
-	r := &run{Run: with, device: e.device, slot: e.inputs.slot()}
+	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot()}
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}
@@ -211,6 +296,7 @@ func (e *executable) begin(r *run) error {
 			return err
 		}
 	}
+	e.memory.refresh(r)
 	first, most := 0, (len(e.steps)+marks-1)/marks
 	for i := range e.steps {
 		s, last := &e.steps[i], i+1 == len(e.steps)
@@ -227,6 +313,7 @@ func (e *executable) begin(r *run) error {
 			first = i + 1
 		}
 	}
+	e.memory.loose = e.memory.loose || e.updates
 	if err := r.slot.read.Record(compute); err != nil {
 		return err
 	}
@@ -258,16 +345,29 @@ func (e *executable) prepare(r *run) error {
 
 func (e *executable) bindOperands(s *step, r *run) error {
 	for i, v := range s.In {
-		s.in[i] = operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v], Integers: e.integers[v]}
+		s.in[i] = e.operand(v)
+		s.in[i].Integers = e.integers[v]
 	}
 	for i, v := range s.Out {
 		s.out[i] = operand{}
 		if v != graph.None {
-			s.out[i] = operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v]}
+			s.out[i] = e.operand(v)
 			s.accumulate[i] = s.Accumulate[i] || r.Accumulate && e.program.Values[v].Place == graph.InGradients
 		}
 	}
 	return nil
+}
+
+// operand is a value with its present shape.
+func (e *executable) operand(v int) operand {
+	o := operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v], matrix: e.at[v]}
+	if len(o.Shape) > 1 {
+		o.Stride = o.Shape[1]
+	}
+	if c, ok := e.columns[v]; ok {
+		o.Stride, o.matrix = c.values*o.Stride, e.at[c.matrix]
+	}
+	return o
 }
 
 // execute begins one step, and times it if there is a profile.
@@ -301,11 +401,9 @@ func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 
 // Usage counts what the program and its memory take on the GPU.
 func (e *executable) Usage() device.Usage {
-	used := e.arena.Used(e.program, func(value int) int {
-		return bytesOf(e.program.Values[value].Type) * e.shapes.Of(value).Elements()
-	})
+	used := e.arena.Used(e.program, e.bytes)
 	return device.Usage{
-		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
+		Parameters: e.memory.parameters.Bytes + e.memory.copiesBytes(), Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),
 		Inputs: e.inputs.bytes() + e.fixed + e.results.gathered.Bytes, Scratch: e.device.scratchBytes(),
 	}

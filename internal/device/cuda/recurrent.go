@@ -69,7 +69,7 @@ func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
 
 func bindRecurrent(b *binder, o op.Recurrent) compute {
 	order := b.sortSequences()
-	step, add, copies := b.kernel("recurrent_"+recurrentStems[o.Cell]+"_float"), b.kernel("add_float"), b.kernel("copy_float")
+	step, add, copies := b.stored("recurrent_"+recurrentStems[o.Cell]), b.kernel("add_float"), b.kernel("copy_float")
 	return func(r *run, out, in []operand, _ []bool) {
 		l := recurrentOf(r, o, in, order)
 		gates := out[1].At
@@ -93,7 +93,7 @@ func bindRecurrent(b *binder, o op.Recurrent) compute {
 			if o.Cell == op.TanhCell {
 				to = driver.Matrix{At: out[0].At + driver.Pointer(4*d*l.hidden), Stride: o.Directions * l.hidden}
 			}
-			r.multiply(driver.Product{
+			r.multiply(toFloat, driver.Product{
 				M: l.tokens, N: l.width, K: l.input, A: l.inputOf(l.x.At, d),
 				B: driver.Matrix{At: w.inputWeight.At, Transposed: true}, D: to, Bias: bias,
 			})
@@ -150,8 +150,8 @@ func (l *recurrent) step(i int) []driver.Argument {
 
 func bindRecurrentGradient(b *binder, o op.RecurrentGradient) compute {
 	order := b.sortSequences()
-	step := b.kernel("recurrent_" + recurrentStems[o.Cell] + "_gradient_float")
-	before, sums := b.kernel("recurrent_before_float"), newColumnSums(b)
+	step := b.stored("recurrent_" + recurrentStems[o.Cell] + "_gradient")
+	before, sums := b.stored("recurrent_before"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		y, gates, dy := in[0], in[1].At, in[2]
 		l := recurrentOf(r, op.Recurrent(o), in[3:], order)
@@ -188,7 +188,7 @@ func bindRecurrentGradient(b *binder, o op.RecurrentGradient) compute {
 			dn := dextra + driver.Pointer(4*d*l.tokens*l.hidden)
 			add := accumulate[1+d*op.RecurrentWeights:]
 			if out[0].wanted() { // dx = Σ ds W
-				r.multiply(driver.Product{
+				r.multiply(toFloat, driver.Product{
 					M: l.tokens, N: l.input, K: l.width, A: driver.Matrix{At: ds}, B: driver.Matrix{At: l.weights[d].inputWeight.At},
 					D: l.inputOf(out[0].At, d), Beta: beta(accumulate[0] || d > 0 && !o.SplitInput),
 				})
@@ -214,7 +214,7 @@ type recurrentGradients struct {
 // ofInput makes those of the input's weight and bias, given ds [tokens, gates·hidden].
 func (g *recurrentGradients) ofInput(r *run, to recurrentWeights, ds driver.Pointer, x driver.Matrix, add []bool) {
 	if to.inputWeight.wanted() {
-		r.multiply(driver.Product{
+		r.multiply(toFloat, driver.Product{
 			M: g.width, N: g.input, K: g.tokens, A: driver.Matrix{At: ds, Transposed: true}, B: x,
 			D: driver.Matrix{At: to.inputWeight.At}, Beta: beta(add[0]),
 		})
@@ -238,11 +238,11 @@ func (g *recurrentGradients) ofState(r *run, to recurrentWeights, ds, dn driver.
 			M: shared, N: g.hidden, K: g.tokens, A: driver.Matrix{At: ds, Stride: g.width, Transposed: true},
 			B: driver.Matrix{At: g.states}, D: driver.Matrix{At: to.stateWeight.At}, Beta: beta(add[1]),
 		}
-		r.multiply(product)
+		r.multiply(toFloat, product)
 		if last > 0 {
 			product.M, product.A = last, driver.Matrix{At: dn, Transposed: true}
 			product.D.At += driver.Pointer(4 * shared * g.hidden)
-			r.multiply(product)
+			r.multiply(toFloat, product)
 		}
 	}
 	if to.stateBias.wanted() {

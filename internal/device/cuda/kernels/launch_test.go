@@ -59,6 +59,20 @@ type grid []int
 // for bfloat16 is rounded on its way.
 func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	t.Helper()
+	begin(t, name, blocks, (*cuda.Function).Launch, arguments)
+}
+
+// launchTogether is for kernels whose blocks wait for each other.
+func launchTogether(t testing.TB, name string, blocks grid, arguments ...any) {
+	t.Helper()
+	begin(t, name, blocks, (*cuda.Function).LaunchTogether, arguments)
+}
+
+// beginning is how a launch begins.
+type beginning func(f *cuda.Function, s *cuda.Stream, grid, block cuda.Dim, shared int, arguments ...cuda.Argument) error
+
+func begin(t testing.TB, name string, blocks grid, how beginning, arguments []any) {
+	t.Helper()
 	g, err := openGPU()
 	if errors.Is(err, vgpu.ErrNoCompiler) {
 		t.Skip(err)
@@ -83,7 +97,7 @@ func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	}
 	var results [2][][]byte
 	for i := range results {
-		if results[i], err = g.run(k, blocks, arguments); err != nil {
+		if results[i], err = g.run(k, blocks, how, arguments); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
@@ -113,7 +127,7 @@ func asBytes(slice any) []byte {
 }
 
 // run launches a kernel and returns what the memory of each argument then holds.
-func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err error) {
+func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (results [][]byte, err error) {
 	f, err := g.function(k)
 	if err != nil {
 		return nil, err
@@ -158,7 +172,7 @@ func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err
 	if err != nil {
 		return nil, err
 	}
-	if err := f.Launch(g.Compute, size, cuda.Dim{n, 1, 1}, 0, passed...); err != nil {
+	if err := how(f, g.Compute, size, cuda.Dim{n, 1, 1}, 0, passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {

@@ -52,4 +52,13 @@ func BiasBlocks(maxLength, sequences int) (tiles, groups int) {
 	return ceilDivide(maxLength, 32), min(sequences, 16)
 }
 
+// shared is the dynamic shared memory of the kernels that have any, in bytes.
+var shared = map[string]int{
+	"attention_bf16_64": 48 << 10, "attention_bf16_128": 80 << 10,
+	"attention_gradient_bf16_64": 82 << 10, "attention_gradient_bf16_128": 69 << 10,
+}
+
+// Shared is the dynamic shared memory of a block, in bytes.
+func (k Kernel) Shared() int { return shared[k.Name] }
+
 func ceilDivide(n, by int) int { return (n + by - 1) / by }
