@@ -224,7 +224,8 @@ func (d *Device) scratchBytes() int64 {
 // function is a kernel with the size of its blocks.
 type function struct {
 	*driver.Function
-	block driver.Dim
+	block  driver.Dim
+	shared int // bytes of dynamic shared memory
 }
 
 // function finds a kernel, and loads its module if no other kernel has.
@@ -251,6 +252,6 @@ func (d *Device) function(name string) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}}
+	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}, shared: k.Shared()}
 	return d.functions[name], nil
 }

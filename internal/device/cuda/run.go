@@ -61,7 +61,7 @@ func (r *run) strips(width, blocks int) driver.Dim {
 // launch begins a kernel.
 func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
 	if r.err == nil && !r.planning {
-		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, f.shared, arguments...)
 	}
 }
 
