@@ -35,6 +35,10 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	ofBlock, err := threads(k)
+	if err != nil {
+		b.Fatal(err)
+	}
 	size := cuda.Dim{1, 1, 1}
 	copy(size[:], blocks)
 	begin, err := g.NewTimedEvent()
@@ -49,7 +53,7 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 		b.Fatal(err)
 	}
 	for range b.N {
-		if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, 0, passed...); err != nil {
 			b.Fatal(err)
 		}
 	}

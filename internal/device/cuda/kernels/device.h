@@ -55,6 +55,13 @@ DEVFN unsigned pack_bf16(float low, float high) {
 	return __builtin_bit_cast(unsigned, __nvvm_ff2bf16x2_rn(high, low));
 }
 
+// forgotten is x, of which the compiler knows nothing more: what was made of it before is made again, rather than kept in
+// registers.
+DEVFN unsigned forgotten(unsigned x) {
+	asm volatile("" : "+r"(x));
+	return x;
+}
+
 // Approximations within 2^-22 or so, for what is rounded to bfloat16 afterwards. Numbers below the normal ones are 0.
 DEVFN float exp2_fast(float x) { return __nvvm_ex2_approx_ftz_f(x); }
 DEVFN float log2_fast(float x) { return __nvvm_lg2_approx_ftz_f(x); }

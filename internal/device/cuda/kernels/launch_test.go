@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -19,7 +21,10 @@ import (
 	"uer/internal/device/cuda/vgpu"
 )
 
-var onGPU = flag.Bool("gpu", false, "test on GPU 0 instead of the stand-in")
+var (
+	onGPU   = flag.Bool("gpu", false, "test on GPU 0 instead of the stand-in")
+	variant = flag.String("variant", "", "a folder with PTX of some modules, to be tried instead of what is there")
+)
 
 // gpu is what the tests run kernels on.
 type gpu struct {
@@ -163,7 +168,11 @@ func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (result
 		}
 		passed[i] = cuda.Address(buffers[i].At)
 	}
-	if err := how(f, g.Compute, size, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+	n, err := threads(k)
+	if err != nil {
+		return nil, err
+	}
+	if err := how(f, g.Compute, size, cuda.Dim{n, 1, 1}, k.Shared(), passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {
@@ -177,10 +186,30 @@ func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (result
 	return results, g.Compute.Synchronize()
 }
 
+// moduleText is the PTX of a module, or of its variant.
+func moduleText(module string) (string, error) {
+	if *variant != "" {
+		if text, err := os.ReadFile(filepath.Join(*variant, module+".ptx")); err == nil {
+			return string(text), nil
+		}
+	}
+	return Module(module)
+}
+
+// threads are those of a block, which a variant may have more of.
+func threads(k Kernel) (int, error) {
+	text, err := moduleText(k.Module)
+	if err != nil || *variant == "" {
+		return k.Threads, err
+	}
+	found := regexp.MustCompile(`(?s)\.entry ` + k.Name + `\(.*?\.maxntid (\d+)`).FindStringSubmatch(text)
+	return strconv.Atoi(found[1])
+}
+
 // function is a kernel on the GPU.
 func (g *gpu) function(k Kernel) (*cuda.Function, error) {
 	if g.modules[k.Module] == nil {
-		text, err := Module(k.Module)
+		text, err := moduleText(k.Module)
 		if err != nil {
 			return nil, err
 		}

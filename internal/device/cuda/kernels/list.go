@@ -430,7 +430,7 @@ var Kernels = []Kernel{
 	// The gradient of norm_bf16, as norm_gradient_float has it, and the first stage of the gradients of γ and β, as
 	// norm_parameter_partials_float has it, unless partials is null. partials [blocks, 2, width], blocks and rows_of_block
 	// from NormBlocks. Grid: blocks.
-	{"norm_bf16", "norm_gradient_bf16", 256,
+	{"norm_bf16", "norm_gradient_bf16", 384,
 		"bf16 *dx, bf16 *dresidual, float *partials, const bf16 *dy, const bf16 *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind, " +
 			"float epsilon, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, " +
