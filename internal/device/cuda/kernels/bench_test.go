@@ -53,7 +53,7 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 		b.Fatal(err)
 	}
 	for range b.N {
-		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, 0, passed...); err != nil {
+		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, k.Shared(), passed...); err != nil {
 			b.Fatal(err)
 		}
 	}
