@@ -50,21 +50,28 @@ func TestGPUBFloat16(t *testing.T) {
 	}
 }
 
-// TestGPUSteps trains every encoder and every target with dropout for two steps, twice: losses follow the CPU's, and both
-// runs on the GPU give the same bits, also when activations are recomputed.
+// TestGPUSteps trains every encoder and every target with dropout for two steps, twice: losses follow those of the CPU in
+// float32, and both runs on the GPU give the same bits, also when activations are recomputed.
 func TestGPUSteps(t *testing.T) {
-	text := openDemo(t)
+	for precision, tolerance := range map[string]float32{"fp32": 2e-5, "bf16": 1e-3} {
+		t.Run(precision, func(t *testing.T) { testGPUSteps(t, precision, tolerance) })
+	}
+}
+
+func testGPUSteps(t *testing.T, precision string, tolerance float32) {
+	exact, text := openDemo(t), openDemo(t)
+	text.precision = precision
 	gpu := processor{gpu: true}
-	gpu.need(t, "fp32")
+	gpu.need(t, precision)
 	models := testedModels()
 	for _, name := range registry.Names(models) {
 		t.Run(name, func(t *testing.T) {
 			m := models[name]
 			m.LayersNumber = max(m.LayersNumber, 2)
-			_, want := text.trainSteps(t, processor{threads: 2}, m, 2)
+			_, want := exact.trainSteps(t, processor{threads: 2}, m, 2)
 			r, got := text.trainSteps(t, gpu, m, 2)
 			for step := range want {
-				if difference := got[step] - want[step]; max(difference, -difference) > 2e-5*want[step] {
+				if difference := got[step] - want[step]; max(difference, -difference) > tolerance*want[step] {
 					t.Errorf("step %d: loss %v, on the CPU %v", step, got[step], want[step])
 				}
 			}

@@ -1,4 +1,4 @@
-// Elementary functions for results that are rounded to bfloat16: their errors are far below its 2^-9, and they cost a
+// Elementary functions for results that are rounded to bfloat16: their errors are far below its 2^-8, and they cost a
 // fraction of what functions.h takes for float32.
 #pragma once
 #include "activation.h"

@@ -1,8 +1,8 @@
-// What the kernels of attention share: which keys a query sees, and products of tiles. A block of 256 threads works on
-// tiles of 32 queries and 32 keys of one head of one sequence. Heads of any size are taken 64 columns at a time, a
-// chunk: a block makes one chunk of its result, for which it goes through all chunks of the factors of the scores.
+// Products of the tiles of attention, for heads of any size. A block of 256 threads works on tiles of 32 queries and 32
+// keys of one head of one sequence. Heads are taken 64 columns at a time, a chunk: a block makes one chunk of its result,
+// for which it goes through all chunks of the factors of the scores.
 #pragma once
-#include "dropout.h"
+#include "attention_heads.h"
 #include "elements.h"
 #include "functions.h"
 
@@ -10,56 +10,7 @@ const int TILE = 32;       // tokens
 const int CHUNK = 64;      // columns
 const int LINE = TILE + 4; // of a tile of scores, which spreads rows over the banks
 
-// HEADS are the parameters of all kernels of attention, and HEADS_OF what they make.
-#define HEADS \
-	const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, \
-		const float *bias, int heads, int size, int max_length, float scale, DROPOUT, int causal
-#define HEADS_OF {starts, key_starts, rows, prefix, lengths, bias, heads, size, max_length, causal, scale, DROPOUT_OF}
-
-struct Heads {
-	const int *starts, *key_starts; // [sequences+1]
-	const int *rows;                // [queries], not read without dropout
-	const int *prefix, *lengths;    // [sequences], may be null
-	const float *bias;              // [heads, 2 max_length - 1], may be null
-	int heads, size, max_length, causal;
-	float scale;
-	Dropout dropout;
-};
-
 DEVFN int chunks_of(const Heads &h) { return (h.size + CHUNK - 1) / CHUNK; }
-
-// Part is one head of one sequence.
-struct Part {
-	int head;
-	int query, queries, key, keys; // first token, number of tokens
-	int always, limit;             // query i sees the keys 0 to min(limit, max(always, i+1))-1
-};
-
-DEVFN Part part_of(const Heads &h, int head, int sequence) {
-	Part p;
-	p.head = head;
-	p.query = h.starts[sequence], p.queries = h.starts[sequence + 1] - p.query;
-	p.key = h.key_starts[sequence], p.keys = h.key_starts[sequence + 1] - p.key;
-	p.limit = p.keys;
-	if (h.lengths && h.lengths[sequence] > 0) p.limit = smaller(p.keys, h.lengths[sequence]);
-	p.always = !h.causal ? p.limit : h.prefix ? h.prefix[sequence] : 0;
-	return p;
-}
-
-DEVFN int visible(const Part &p, int query) { return smaller(p.limit, larger(p.always, query + 1)); }
-
-// row_key is the dropout of a query's probabilities.
-DEVFN uint64_t row_key(const Heads &h, const Part &p, int query) {
-	if (!h.dropout.threshold || query >= p.queries) return 0;
-	return dropout_row(h.dropout, (uint64_t)h.rows[p.query + query] * h.heads + p.head);
-}
-
-// score is that of a query and a key whose factors have the product s.
-DEVFN float score(const Heads &h, const Part &p, int query, int key, float s) {
-	if (h.bias && query < p.queries && key < p.keys)
-		s += h.bias[(size_t)p.head * (2 * h.max_length - 1) + key - query + h.max_length - 1];
-	return s * h.scale;
-}
 
 // Of a tile of scores a thread has rows 2 down and 2 down + 1, and columns across and across + 16; of a chunk of a
 // result the same rows, and columns 4 across to 4 across + 3.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -76,43 +77,75 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 // memory is an argument: so many elements that are zero.
 type memory int
 
+// tiled is an argument: so many normal random numbers, a million again and again.
+type tiled int
+
+const tile = 1 << 20
+
+// sizes are the bytes of an element.
+var sizes = map[Type]int{Int32: 4, Float32: 4, Float64: 8, BFloat16: 2}
+
 // arguments makes memory for a launch.
 func (g *gpu) arguments(b *testing.B, k Kernel, arguments []any) ([]cuda.Argument, error) {
 	parameters, err := k.Parameters()
 	if err != nil {
 		return nil, err
 	}
+	if len(arguments) != len(parameters) {
+		return nil, fmt.Errorf("%d arguments for %d parameters", len(arguments), len(parameters))
+	}
 	var passed []cuda.Argument
 	for i, a := range arguments {
+		size, kind := 0, parameters[i].Type
 		var data []byte
 		switch a := a.(type) {
 		case nil:
 			passed = append(passed, cuda.Address(0))
 			continue
 		case memory:
-			data = make([]byte, int(a)*map[Type]int{Int32: 4, Float32: 4, Float64: 8, BFloat16: 2}[parameters[i].Type])
+			size = int(a) * sizes[kind]
+		case tiled:
+			size = int(a) * sizes[kind]
+			data = asBytes(map[Type]any{Float32: tileFloats(), BFloat16: tileHalves()}[kind])
 		case []int32, []float32, []float64, []uint16:
 			data = asBytes(a)
+			size = len(data)
 		default:
-			argument, err := scalar(parameters[i].Type, a)
+			argument, err := scalar(kind, a)
 			if err != nil {
 				return nil, err
 			}
 			passed = append(passed, argument)
 			continue
 		}
-		buffer, err := g.Allocate(int64(len(data)))
+		buffer, err := g.Allocate(int64(size))
 		if err != nil {
 			return nil, err
 		}
 		b.Cleanup(func() { buffer.Close() })
-		if err := cuda.Upload(g.Compute, buffer.At, data); err != nil {
+		data = data[:min(size, len(data))]
+		if len(data) > 0 {
+			err = cuda.Upload(g.Compute, buffer.At, data)
+		} else {
+			err = g.Compute.Fill8(buffer.At, 0, int64(size))
+		}
+		if err != nil {
 			return nil, err
+		}
+		for at := len(data); at < size && at > 0; at += len(data) {
+			if err := g.Compute.Copy(buffer.At+cuda.Pointer(at), buffer.At, int64(min(len(data), size-at))); err != nil {
+				return nil, err
+			}
 		}
 		passed = append(passed, cuda.Address(buffer.At))
 	}
 	return passed, nil
 }
+
+var (
+	tileFloats = sync.OnceValue(func() []float32 { return random(1, tile) })
+	tileHalves = sync.OnceValue(func() []uint16 { return halves(tileFloats()) })
+)
 
 // requireGPU skips a benchmark on the stand-in, which has no speed.
 func requireGPU(b *testing.B) {
@@ -144,7 +177,7 @@ func BenchmarkNorm(b *testing.B) {
 	const n = benchTokens * benchWidth
 	x, stats, rows, gamma := random(1, n), random(3, 2*benchTokens), numbers(benchTokens), random(1, benchWidth)
 	_, dropout := dropping(0.1)
-	shape := []any{benchTokens, benchWidth, 0}
+	shape := []any{benchTokens, benchWidth, 0, float32(1e-6)}
 	b.Run("forward", func(b *testing.B) {
 		measure(b, "norm_float", warpGrid(benchTokens), work{bytes: 4 * 4 * n},
 			slices.Concat([]any{memory(n), memory(n), memory(2 * benchTokens), x, x, rows, gamma, gamma}, shape, dropout)...)
@@ -156,7 +189,7 @@ func BenchmarkNorm(b *testing.B) {
 	b.Run("gradient of the parameters", func(b *testing.B) {
 		blocks, rowsOfBlock := RowBlocks(benchTokens)
 		measure(b, "norm_parameter_partials_float", stripGrid(benchWidth, blocks), work{bytes: 4 * 2 * n},
-			memory(blocks*2*benchWidth), x, x, stats, benchTokens, benchWidth, rowsOfBlock, 0)
+			memory(blocks*2*benchWidth), x, x, stats, benchTokens, benchWidth, rowsOfBlock, 0, float32(1e-6))
 	})
 }
 
@@ -215,8 +248,16 @@ func BenchmarkLoss(b *testing.B) {
 func BenchmarkUpdate(b *testing.B) {
 	requireGPU(b)
 	const n = 100 << 20
-	measure(b, "adamw", flatGrid(n), work{bytes: 4 * 7 * n}, memory(n), memory(n), memory(n), nil, memory(n), []float64{1}, []float32{0},
-		n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
+	for _, half := range []any{nil, memory(n)} {
+		b.Run(fmt.Sprint("bf16 too: ", half != nil), func(b *testing.B) {
+			bytes := 4 * 7 * n
+			if half != nil {
+				bytes += 2 * n
+			}
+			measure(b, "adamw", flatGrid(n), work{bytes: float64(bytes)}, memory(n), memory(n), memory(n), half, memory(n), []float64{1}, []float32{0},
+				n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
+		})
+	}
 }
 
 func BenchmarkEmbedding(b *testing.B) {

@@ -8,6 +8,10 @@ import (
 )
 
 func TestEmbedding(t *testing.T) {
+	forStorages(t, testEmbedding)
+}
+
+func testEmbedding(t *testing.T, s storage) {
 	generator := rand.New(rand.NewPCG(1, 1))
 	for _, size := range matrixSizes {
 		tokens, width := size[0], size[1]
@@ -30,11 +34,11 @@ func TestEmbedding(t *testing.T) {
 			}
 		}
 		y := unset(tokens * width)
-		launch(t, "embedding_float", cellGrid(tokens, width), y, tables[0], tables[1], tables[2], tables[3],
+		launch(t, "embedding_"+s.name, s.cellGrid(tokens, width), y, tables[0], tables[1], tables[2], tables[3],
 			ids[0], ids[1], ids[2], ids[3], tokens, width, float32(1.7))
-		compareAll(t, "embedding", y, want, 0)
+		s.compareAll(t, "embedding", y, want, 0)
 		for i, rows := range vocabularies {
-			testEmbeddingGradient(t, ids[i].([]int32), rows, width)
+			testEmbeddingGradient(t, s, ids[i].([]int32), rows, width)
 		}
 	}
 	const many = 3000 // tokens of an id, in several pieces
@@ -42,12 +46,12 @@ func TestEmbedding(t *testing.T) {
 	for i := range ids {
 		ids[i] = int32(min(1, i%31))
 	}
-	testEmbeddingGradient(t, ids, 3, 5)
+	testEmbeddingGradient(t, s, ids, 3, 5)
 }
 
-func testEmbeddingGradient(t *testing.T, ids []int32, rows, width int) {
+func testEmbeddingGradient(t *testing.T, s storage, ids []int32, rows, width int) {
 	t.Helper()
-	dy, dtable := random(9, len(ids)*width), random(8, rows*width)
+	dy, dtable := s.random(9, len(ids)*width), random(8, rows*width)
 	const scale = 0.5
 	want := doubles(dtable)
 	for i, d := range dy {
@@ -58,7 +62,7 @@ func testEmbeddingGradient(t *testing.T, ids []int32, rows, width int) {
 	o.Sort(ids, rows)
 	pieces, count := len(o.Pieces)-1, len(o.IDs)
 	partials := unset(pieces * width)
-	launch(t, "embedding_partials_float", cellGrid(pieces, width), partials, dy, o.Tokens, o.Pieces, pieces, width, float32(scale))
+	launch(t, "embedding_partials_"+s.name, s.cellGrid(pieces, width), partials, dy, o.Tokens, o.Pieces, pieces, width, float32(scale))
 	launch(t, "embedding_sums", cellGrid(count, width), dtable, partials, o.Lists, o.IDs, count, width, true)
 	compareAll(t, "gradient of a table", dtable, want, 1e-6)
 

@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -49,7 +50,8 @@ var openGPU = sync.OnceValues(func() (*gpu, error) {
 type grid []int
 
 // launch runs a kernel twice, on the stand-in under different schedules, and requires the same bits. An argument is a slice,
-// nil for no memory, or a number; an int fits any integer parameter. What is not constant is changed in place.
+// nil for no memory, or a number; an int fits any integer parameter. What is not constant is changed in place. Float32 given
+// for bfloat16 is rounded on its way.
 func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	t.Helper()
 	begin(t, name, blocks, (*cuda.Function).Launch, arguments)
@@ -76,13 +78,24 @@ func begin(t testing.TB, name string, blocks grid, how beginning, arguments []an
 	if err != nil {
 		t.Fatal(err)
 	}
+	parameters, err := k.Parameters()
+	if err != nil {
+		t.Fatal(err)
+	}
+	arguments = slices.Clone(arguments)
+	for i, p := range parameters {
+		if x, ok := arguments[i].([]float32); ok && p.Type == BFloat16 {
+			rounded := halves(x)
+			arguments[i] = rounded
+			defer func() { copy(x, wholes(rounded)) }()
+		}
+	}
 	var results [2][][]byte
 	for i := range results {
 		if results[i], err = g.run(k, blocks, how, arguments); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
-	parameters, _ := k.Parameters()
 	for i, p := range parameters {
 		if !p.Pointer || arguments[i] == nil {
 			continue

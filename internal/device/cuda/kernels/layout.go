@@ -13,7 +13,9 @@ func FlatBlocks(t Type, n int) int { return ceilDivide(n, 256*t.Group()) }
 
 // CellBlocks is the grid for a matrix whose rows are cut into groups: ⌈rows·⌈width/4⌉/256⌉, or ⌈rows·⌈width/8⌉/256⌉ in
 // bfloat16.
-func CellBlocks(t Type, rows, width int) int { return ceilDivide(rows*ceilDivide(width, t.Group()), 256) }
+func CellBlocks(t Type, rows, width int) int {
+	return ceilDivide(rows*ceilDivide(width, t.Group()), 256)
+}
 
 // WarpBlocks is the grid for rows that have a warp each, ⌈rows/8⌉.
 func WarpBlocks(rows int) int { return ceilDivide(rows, 8) }
@@ -49,5 +51,14 @@ func ElementBlocks(n int) (blocks, elementsOfBlock int) {
 func BiasBlocks(maxLength, sequences int) (tiles, groups int) {
 	return ceilDivide(maxLength, 32), min(sequences, 16)
 }
+
+// shared is the dynamic shared memory of the kernels that have any, in bytes.
+var shared = map[string]int{
+	"attention_bf16_64": 48 << 10, "attention_bf16_128": 80 << 10,
+	"attention_gradient_bf16_64": 82 << 10, "attention_gradient_bf16_128": 69 << 10,
+}
+
+// Shared is the dynamic shared memory of a block, in bytes.
+func (k Kernel) Shared() int { return shared[k.Name] }
 
 func ceilDivide(n, by int) int { return (n + by - 1) / by }

@@ -4,48 +4,17 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
 func TestCrossEntropy(t *testing.T) {
-	for _, size := range [][2]int{{1, 1}, {5, 7}, {3, 1024}, {9, 2051}} {
-		rows, classes := size[0], size[1]
-		logits, labels := random(1, rows*classes), make([]int32, rows)
-		for i := range labels {
-			labels[i] = int32(i * 5 % classes)
-			largest := i * 7 % classes
-			logits[i*classes+largest] = 20 // far from the others
-			if i%2 == 0 {
-				logits[i*classes+classes-1] = 20 // of two the first counts
-				labels[i] = int32(largest)
-			}
-		}
-		scale := 1 / float32(rows)
-		wantLoss, wantCorrect, gradient := 0.0, 0.0, make([]float64, rows*classes)
-		for i, label := range labels {
-			row := logits[i*classes : (i+1)*classes]
-			sum, largest := 0.0, 0
-			for j, v := range row {
-				sum += math.Exp(float64(v))
-				if v > row[largest] {
-					largest = j
-				}
-			}
-			wantLoss += (math.Log(sum) - float64(row[label])) / float64(rows)
-			if largest == int(label) {
-				wantCorrect++
-			}
-			for j, v := range row {
-				gradient[i*classes+j] = math.Exp(float64(v)) / sum * float64(scale)
-			}
-			gradient[i*classes+int(label)] -= float64(scale)
-		}
-		losses, hits, loss, correct := unset(rows), unset(rows), unset(1), unset(1)
-		launch(t, "cross_entropy_float", grid{rows}, logits, losses, hits, labels, classes, classes, scale)
-		launch(t, "cross_entropy_totals", grid{1}, loss, correct, losses, hits, rows)
-		compareWithin(t, "loss", loss, []float64{wantLoss}, 1e-6*(1+wantLoss))
-		compareAll(t, "correct", correct, []float64{wantCorrect}, 0)
-		compareWithin(t, "gradient of the logits", logits, gradient, 1e-6*float64(scale))
+	forStorages(t, testCrossEntropy)
+}
+
+func testCrossEntropy(t *testing.T, s storage) {
+	for _, size := range [][3]int{{1, 1, 1}, {5, 7, 7}, {3, 1024, 1024}, {9, 2051, 2051}, {4, 2051, 2056}, {6, 4999, 5001}, {2, 9001, 9008}} {
+		testCrossEntropyOf(t, s, size[0], size[1], size[2])
 	}
 	loss, correct := unset(1), unset(1)
 	launch(t, "cross_entropy_totals", grid{1}, loss, correct, nil, nil, 0)
@@ -53,10 +22,60 @@ func TestCrossEntropy(t *testing.T) {
 	if loss[0] != 0 || correct[0] != 0 {
 		t.Errorf("without rows the loss is %v and %v are correct", loss, correct)
 	}
-	logits, losses := []float32{1, float32(math.NaN()), 2}, unset(1)
-	losses[0] = 0
-	launch(t, "cross_entropy_float", grid{1}, logits, losses, unset(1), []int32{0}, 3, 3, float32(1))
-	if !math.IsNaN(float64(losses[0])) {
-		t.Errorf("a logit that is NaN gives the loss %v", losses)
+	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+		logits, losses := []float32{1, float32(bad), 2}, []float32{0}
+		launch(t, "cross_entropy_"+s.name, grid{1}, logits, losses, unset(1), []int32{0}, 3, 3, float32(1))
+		if x := float64(losses[0]); !math.IsNaN(x) && !math.IsInf(x, 0) {
+			t.Errorf("a logit that is %v gives the loss %v", bad, losses)
+		}
 	}
+	logits, losses, hits := []float32{float32(math.Inf(-1)), 3, float32(math.Inf(-1))}, unset(1), unset(1)
+	launch(t, "cross_entropy_"+s.name, grid{1}, logits, losses, hits, []int32{1}, 3, 3, float32(1))
+	compareWithin(t, "loss with all others at -∞", losses, []float64{0}, 0)
+	compareWithin(t, "hits with all others at -∞", hits, []float64{1}, 0)
+	compareWithin(t, "gradient with all others at -∞", logits, make([]float64, 3), 1e-6)
+}
+
+func testCrossEntropyOf(t *testing.T, s storage, rows, classes, stride int) {
+	t.Helper()
+	logits, labels := s.random(1, rows*stride), make([]int32, rows)
+	before := slices.Clone(logits)
+	for i := range labels {
+		labels[i] = int32(i * 5 % classes)
+		largest := i * 7 % classes
+		logits[i*stride+largest] = 20 // far from the others
+		if i%2 == 0 {
+			logits[i*stride+classes-1] = 20 // of two the first counts
+			labels[i] = int32(largest)
+			if i%4 == 2 {
+				labels[i] = int32(classes - 1)
+			}
+		}
+	}
+	scale := 1 / float32(rows)
+	wantLoss, wantCorrect, gradient := 0.0, 0.0, doubles(before)
+	for i, label := range labels {
+		row := logits[i*stride : i*stride+classes]
+		sum, largest := 0.0, 0
+		for j, v := range row {
+			sum += math.Exp(float64(v))
+			if v > row[largest] {
+				largest = j
+			}
+		}
+		wantLoss += (math.Log(sum) - float64(row[label])) / float64(rows)
+		if largest == int(label) {
+			wantCorrect++
+		}
+		for j, v := range row {
+			gradient[i*stride+j] = math.Exp(float64(v)) / sum * float64(scale)
+		}
+		gradient[i*stride+int(label)] -= float64(scale)
+	}
+	losses, hits, loss, correct := unset(rows), unset(rows), unset(1), unset(1)
+	launch(t, "cross_entropy_"+s.name, grid{rows}, logits, losses, hits, labels, classes, stride, scale)
+	launch(t, "cross_entropy_totals", grid{1}, loss, correct, losses, hits, rows)
+	compareWithin(t, "loss", loss, []float64{wantLoss}, 1e-6*(1+wantLoss))
+	compareAll(t, "correct", correct, []float64{wantCorrect}, 0)
+	s.compareWithin(t, "gradient of the logits", logits, gradient, 1e-6*float64(scale))
 }

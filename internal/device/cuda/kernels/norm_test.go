@@ -65,19 +65,23 @@ func normalise(kind op.NormKind, sum, gamma, beta, dy []float32, width int) norm
 }
 
 func TestNorm(t *testing.T) {
-	for _, size := range append(matrixSizes, [2]int{20, 128}, [2]int{3, 768}) {
-		for kind, name := range map[op.NormKind]string{op.NormUER: "uer", op.NormRMS: "rms", op.NormStandard: "standard"} {
-			for _, probability := range []float32{0, 0.3} {
-				t.Run(fmt.Sprintf("%s of %v, dropout %v", name, size, probability), func(t *testing.T) {
-					testNorm(t, kind, size[0], size[1], probability)
-				})
+	// Widths that a warp, two, four and eight of them hold in registers, and others.
+	wide := [][2]int{{20, 128}, {3, 768}, {37, 768}, {40, 264}, {21, 1024}, {9, 1032}, {19, 1600}, {10, 4096}, {5, 4104}, {70, 772}}
+	forStorages(t, func(t *testing.T, s storage) {
+		for _, size := range append(slices.Clone(matrixSizes), wide...) {
+			for kind, name := range map[op.NormKind]string{op.NormUER: "uer", op.NormRMS: "rms", op.NormStandard: "standard"} {
+				for _, probability := range []float32{0, 0.3} {
+					t.Run(fmt.Sprintf("%s of %v, dropout %v", name, size, probability), func(t *testing.T) {
+						testNorm(t, s, kind, size[0], size[1], probability)
+					})
+				}
 			}
 		}
-	}
+	})
 }
 
-func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float32) {
-	x, residual, gamma, dy := random(1, rows*width), random(2, rows*width), random(3, width), random(4, rows*width)
+func testNorm(t *testing.T, s storage, kind op.NormKind, rows, width int, probability float32) {
+	x, residual, gamma, dy := s.random(1, rows*width), s.random(2, rows*width), random(3, width), s.random(4, rows*width)
 	var beta any
 	var betas []float32
 	if kind != op.NormRMS {
@@ -88,36 +92,63 @@ func testNorm(t *testing.T, kind op.NormKind, rows, width int, probability float
 	d, dropout := dropping(probability)
 	sum := make([]float32, rows*width)
 	newCPU(t).DropoutAdd(sum, x, residual, width, number, d)
+	sum = s.rounded(sum)
 
 	y, gotSum, stats := unset(rows*width), unset(rows*width), unset(2*rows)
-	launch(t, "norm_float", warpGrid(rows),
+	launch(t, "norm_"+s.name, warpGrid(rows),
 		append([]any{y, gotSum, stats, x, residual, number, gamma, beta, rows, width, int(kind), float32(1e-6)}, dropout...)...)
 	compareAll(t, "sum", gotSum, doubles(sum), 0)
 	want := normalise(kind, sum, gamma, betas, dy, width)
-	compareWithin(t, "y", y, want.y, 4e-6)
+	s.compareWithin(t, "y", y, want.y, 4e-6)
 	compareAll(t, "stats", stats, want.stats, 1e-6)
 
 	alone, aloneStats := unset(rows*width), unset(2*rows)
 	_, none := dropping(0)
-	launch(t, "norm_float", warpGrid(rows),
+	launch(t, "norm_"+s.name, warpGrid(rows),
 		append([]any{alone, nil, aloneStats, sum, nil, nil, gamma, beta, rows, width, int(kind), float32(1e-6)}, none...)...)
 	compareAll(t, "y without a sum", alone, doubles(y), 0)
 
-	dx, dresidual := random(6, rows*width), unset(rows*width)
+	dx, dresidual := s.random(6, rows*width), unset(rows*width)
 	wantX := make([]float64, len(dx))
 	for i, keep := range kept(t, number, width, d) {
 		wantX[i] = float64(dx[i]) + keep*want.dsum[i]
 	}
-	launch(t, "norm_gradient_float", warpGrid(rows),
-		slices.Concat([]any{dx, dresidual, dy, sum, stats, number, gamma, rows, width, int(kind), float32(1e-6)}, dropout, []any{true, false})...)
-	compareWithin(t, "dresidual", dresidual, want.dsum, 2e-6*want.largest)
-	compareWithin(t, "dx", dx, wantX, 4e-6*(1+want.largest))
-
-	blocks, rowsOfBlock := RowBlocks(rows)
-	partials, dgamma, dbeta := unset(blocks*2*width), random(7, width), unset(width)
+	dgamma, dbeta := random(7, width), unset(width)
 	wantGamma := added(dgamma, want.dgamma)
-	launch(t, "norm_parameter_partials_float", stripGrid(width, blocks), partials, dy, sum, stats, rows, width, rowsOfBlock, int(kind), float32(1e-6))
-	launch(t, "norm_parameter_sums", grid{ceilDivide(2*width, 32)}, dgamma, dbeta, partials, blocks, width, true, false)
+	testNormGradient(t, s, kind, normGradient{
+		dx: dx, dresidual: dresidual, dgamma: dgamma, dbeta: dbeta, dy: dy, sum: sum, stats: stats, gamma: gamma,
+	}, number, rows, width, dropout)
+	s.compareWithin(t, "dresidual", dresidual, want.dsum, 2e-6*want.largest)
+	s.compareWithin(t, "dx", dx, wantX, 4e-6*(1+want.largest))
 	compareWithin(t, "dgamma", dgamma, wantGamma, 3e-5)
 	compareWithin(t, "dbeta", dbeta, want.dbeta, 3e-5)
+}
+
+type normGradient struct{ dx, dresidual, dgamma, dbeta, dy, sum, stats, gamma []float32 }
+
+// testNormGradient adds to dx and dgamma, and overwrites dresidual and dbeta.
+func testNormGradient(t *testing.T, s storage, kind op.NormKind, g normGradient, number []int32, rows, width int, dropout []any) {
+	t.Helper()
+	shape := []any{rows, width, int(kind), float32(1e-6)}
+	sums := grid{ceilDivide(2*width, 32)}
+	if s.kind == Float32 {
+		launch(t, "norm_gradient_float", warpGrid(rows),
+			slices.Concat([]any{g.dx, g.dresidual, g.dy, g.sum, g.stats, number, g.gamma}, shape, dropout, []any{true, false})...)
+		blocks, rowsOfBlock := RowBlocks(rows)
+		partials := unset(blocks * 2 * width)
+		launch(t, "norm_parameter_partials_float", s.stripGrid(width, blocks), partials, g.dy, g.sum, g.stats, rows, width, rowsOfBlock,
+			int(kind), float32(1e-6))
+		launch(t, "norm_parameter_sums", sums, g.dgamma, g.dbeta, partials, blocks, width, true, false)
+		return
+	}
+	blocks, rowsOfBlock := NormBlocks(rows)
+	partials := unset(blocks * 2 * width)
+	shape = slices.Insert(shape, 2, any(rowsOfBlock))
+	x := slices.Clone(g.dx)
+	launch(t, "norm_gradient_bf16", grid{blocks},
+		slices.Concat([]any{g.dx, g.dresidual, partials, g.dy, g.sum, g.stats, number, g.gamma}, shape, dropout, []any{true, false})...)
+	launch(t, "norm_parameter_sums", sums, g.dgamma, g.dbeta, partials, blocks, width, true, false)
+	launch(t, "norm_gradient_bf16", grid{blocks},
+		slices.Concat([]any{x, nil, nil, g.dy, g.sum, g.stats, number, g.gamma}, shape, dropout, []any{true, false})...)
+	compareAll(t, "dx alone", x, doubles(g.dx), 0)
 }

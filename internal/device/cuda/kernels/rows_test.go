@@ -8,6 +8,10 @@ import (
 )
 
 func TestGatherAndScatter(t *testing.T) {
+	forStorages(t, testGatherAndScatter)
+}
+
+func testGatherAndScatter(t *testing.T, s storage) {
 	for _, size := range matrixSizes {
 		rows, width := size[0], size[1]
 		var index []int32
@@ -16,7 +20,7 @@ func TestGatherAndScatter(t *testing.T) {
 				index = append(index, int32(i))
 			}
 		}
-		x, old := random(1, rows*width), random(2, rows*width)
+		x, old := s.random(1, rows*width), s.random(2, rows*width)
 		picked := len(index)
 		want, scattered := make([]float64, picked*width), make([]float64, rows*width)
 		for i := range want {
@@ -24,19 +28,19 @@ func TestGatherAndScatter(t *testing.T) {
 			want[i], scattered[at] = float64(x[at]), float64(x[at])
 		}
 		y := unset(picked * width)
-		launch(t, "gather_float", cellGrid(picked, width), y, x, index, picked, width)
+		launch(t, "gather_"+s.name, s.cellGrid(picked, width), y, x, index, picked, width)
 		compareAll(t, "gather", y, want, 0)
 		dx, wantAdded := unset(rows*width), doubles(old)
-		launch(t, "scatter_float", cellGrid(rows, width), dx, y, index, rows, width, picked, false)
+		launch(t, "scatter_"+s.name, s.cellGrid(rows, width), dx, y, index, rows, width, picked, false)
 		compareAll(t, "scatter", dx, scattered, 0)
 		for i, v := range scattered {
 			wantAdded[i] = float64(old[i] + float32(v))
 		}
-		launch(t, "scatter_float", cellGrid(rows, width), old, y, index, rows, width, picked, true)
-		compareAll(t, "scatter added", old, wantAdded, 0)
+		launch(t, "scatter_"+s.name, s.cellGrid(rows, width), old, y, index, rows, width, picked, true)
+		s.compareAll(t, "scatter added", old, wantAdded, 0)
 	}
 	dx := unset(5)
-	launch(t, "scatter_float", cellGrid(5, 1), dx, nil, nil, 5, 1, 0, false)
+	launch(t, "scatter_"+s.name, s.cellGrid(5, 1), dx, nil, nil, 5, 1, 0, false)
 	if !slices.Equal(dx, make([]float32, 5)) {
 		t.Errorf("nothing scattered gives %v", dx)
 	}

@@ -7,32 +7,41 @@ import (
 	"testing"
 )
 
-// columnSums launches both stages of the sums of x over its rows, and adds them to out or not.
 func columnSums(t *testing.T, out, x []float32, rows, width, stride int, accumulate bool) {
+	t.Helper()
+	storages[0].columnSums(t, out, x, rows, width, stride, accumulate)
+}
+
+// columnSums launches both stages of the sums of x over its rows, and adds them to out or not.
+func (s storage) columnSums(t *testing.T, out, x []float32, rows, width, stride int, accumulate bool) {
 	t.Helper()
 	blocks, rowsOfBlock := RowBlocks(rows)
 	partials := unset(blocks * width)
 	if blocks > 0 {
-		launch(t, "column_partials_float", stripGrid(width, blocks), partials, x, rows, width, stride, rowsOfBlock)
+		launch(t, "column_partials_"+s.name, s.stripGrid(width, blocks), partials, x, rows, width, stride, rowsOfBlock)
 	}
 	launch(t, "column_sums", grid{ceilDivide(width, 32)}, out, partials, blocks, width, width, accumulate)
 }
 
 func TestColumnSums(t *testing.T) {
+	forStorages(t, testColumnSums)
+}
+
+func testColumnSums(t *testing.T, s storage) {
 	for _, size := range append(matrixSizes, [2]int{0, 5}, [2]int{1700, 3}, [2]int{9000, 2}) {
 		rows, width := size[0], size[1]
 		stride := width + 3
-		x, want := random(1, rows*stride), make([]float64, width)
+		x, want := s.random(1, rows*stride), make([]float64, width)
 		for i := range rows {
 			for j := range width {
 				want[j] += float64(x[i*stride+j])
 			}
 		}
 		out, old := unset(width), random(2, width)
-		columnSums(t, out, x, rows, width, stride, false)
+		s.columnSums(t, out, x, rows, width, stride, false)
 		compareWithin(t, "sums", out, want, 2e-5)
 		want = added(old, want)
-		columnSums(t, old, x, rows, width, stride, true)
+		s.columnSums(t, old, x, rows, width, stride, true)
 		compareWithin(t, "sums added", old, want, 2e-5)
 	}
 }

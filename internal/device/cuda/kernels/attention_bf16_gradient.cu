@@ -1,0 +1,299 @@
+// The gradients of attention in bf16, on tensor cores; the terms are those of attention_float.cu and attention_bf16.cu.
+// With p the probabilities, m 1 where dropout keeps and 0 elsewhere, κ its factor, and
+// ds(i, j) = p (m dout_i·v_j - delta_i/κ):
+//
+//   dq_i = scale κ Σ_j ds(i, j) k_j    dk_j = scale κ Σ_i ds(i, j) q_i    dv_j = κ Σ_i m p(i, j) dout_i
+//
+// m p and ds are rounded to bf16. A warp has some keys, for which it goes through the queries: what it computes of keys
+// and queries are left factors of its next products as they are.
+#include "attention_tiles.h"
+#include "elements.h"
+
+// Term is what the gradients need of a query and a head: log2 Σ exp(score), delta/κ and the hash for dropout, in 16
+// bytes. That of a query which is not there is 0, and so are then its ds, as q and dout are.
+struct Term {
+	float lse, delta;
+	uint64_t random;
+};
+
+// attention_delta_float to the terms: 8 lanes a query and head. terms [queries, heads, 4]; dout, out [queries,
+// heads·size], size a multiple of 8; lse [queries, heads]; rows [queries], not read if threshold is 0; count is
+// queries·heads. Grid: ⌈count/32⌉.
+KERNEL_OF(256, attention_terms_bf16, float *terms, const bf16 *dout, const bf16 *out, const float *lse, const int *rows,
+	int count, int heads, int size, DROPOUT) {
+	int at = blockIdx.x * 32 + (threadIdx.x >> 3), part = threadIdx.x & 7;
+	size_t row = (size_t)smaller(at, count - 1) * size;
+	float sum = 0;
+	for (int i = part * 8; i < size; i += 64) {
+		Elements<8> a = read<8>(dout + row + i, 8), b = read<8>(out + row + i, 8);
+		for (int j = 0; j < 8; j++) sum = fmaf(a.at[j], b.at[j], sum);
+	}
+	for (int d = 4; d > 0; d >>= 1) sum += __shfl_xor_sync(0xffffffffu, sum, d);
+	if (part > 0 || at >= count) return;
+	Dropout dropout = DROPOUT_OF;
+	uint64_t random = threshold ? dropout_row(dropout, (uint64_t)rows[at / heads] * heads + at % heads) : 0;
+	if (threshold) sum = sum / keep_scale;
+	Words4 w = {
+		__float_as_uint(lse[at] * LOG2E), __float_as_uint(sum), (unsigned)random, (unsigned)(random >> 32)};
+	*words4_at(terms + 4 * (size_t)at) = w;
+}
+
+// Tiles are those of a block in shared memory: of keys k and v; of queries q, dout and the terms, twice: the next ones
+// arrive while the present ones are used; and ds [KEYS, QUERIES].
+template <int D, int KEYS, int QUERIES> struct Tiles {
+	static const int OF_KEYS = KEYS * D * 2, OF_QUERIES = QUERIES * D * 2; // bytes
+	Address k, v, q, dout, ds;
+	const bf16 *terms;
+};
+
+template <int D, int KEYS, int QUERIES> DEVFN Tiles<D, KEYS, QUERIES> tiles_in(bf16 *shared) {
+	typedef Tiles<D, KEYS, QUERIES> T;
+	T t;
+	t.k = address_of(shared), t.v = t.k + T::OF_KEYS, t.q = t.v + T::OF_KEYS, t.dout = t.q + 2 * T::OF_QUERIES;
+	t.ds = t.dout + 2 * T::OF_QUERIES;
+	t.terms = shared + 2 * KEYS * D + 4 * QUERIES * D + KEYS * QUERIES;
+	return t;
+}
+
+template <class T> DEVFN Term term_at(const T &tiles, int at) {
+	Words4 w = *words4_at(tiles.terms + 8 * at);
+	Term t = {__uint_as_float(w[0]), __uint_as_float(w[1]), w[2] | (uint64_t)w[3] << 32};
+	return t;
+}
+
+// KeySums are the gradients of the keys of a warp.
+template <int D, int M> struct KeySums {
+	Sums<M, D / 8> k, v;
+};
+
+// weigh turns the products s of keys with 16 queries into probabilities after dropout, without its factor, and dp, those
+// of values with gradients, into ds. key and query are the lane's first ones; `at` is that query's term.
+template <bool DROPS, bool BIASED, int M, class T> DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at,
+	const Heads &h, const Part &p, int key, int query, bool hidden) {
+	float c = h.scale * LOG2E;
+#pragma unroll
+	for (int n = 0; n < 2; n++)
+#pragma unroll
+		for (int j = 0; j < 2; j++) {
+			Term t = term_at(tiles, at + 8 * n + j);
+			int seen = visible(p, query + 8 * n + j);
+#pragma unroll
+			for (int m = 0; m < M; m++)
+#pragma unroll
+				for (int i = j; i < 4; i += 2) {
+					int own = key + 16 * m + 8 * (i >> 1);
+					float x = s.at[m][n][i];
+					if (BIASED) x = biased(h, p, query + 8 * n + j, own, x);
+					if (hidden && own >= seen) x = -INFINITY;
+					float e = exp2_fast(fmaf(x, c, -t.lse)), kept = e;
+					if (DROPS && !dropout_keeps(h.dropout, t.random, own)) kept = 0;
+					s.at[m][n][i] = kept;
+					dp.at[m][n][i] = fmaf(kept, dp.at[m][n][i], -e * t.delta);
+				}
+		}
+}
+
+// add_queries adds to the gradients of a warp's keys what 16 queries of a tile give, and shares ds. `own` is the first
+// key of the warp in its block.
+template <bool DROPS, bool BIASED, int D, int M, int KEYS, int QUERIES>
+DEVFN void add_queries(KeySums<D, M> &sums, const Tiles<D, KEYS, QUERIES> &t, int turn, int part,
+	const Fragments<M, D / 16> &k, const Heads &h, const Part &p, int first, int own, int from, bool hidden, bool shares) {
+	int g = lane() >> 2, two = 2 * (lane() & 3);
+	Address q = further<D>(t.q + turn * t.OF_QUERIES, part, 0), dout = further<D>(t.dout + turn * t.OF_QUERIES, part, 0);
+	Sums<M, 2> s, dp;
+	clear(s), clear(dp);
+	multiply<D>(s, k, right<D>(q));
+#pragma unroll
+	for (int i = 0; i < D / 16; i++) {
+		Fragments<M, 1> v;
+		unsigned b[4];
+		load_fragments(b, further<D>(right<D>(dout), 0, i));
+#pragma unroll
+		for (int m = 0; m < M; m++) load_fragments(v.at[m][0], further<D>(left<D>(t.v + own * D * 2), m, i));
+		accumulate(dp, 0, v, 0, b);
+	}
+	weigh<DROPS, BIASED>(
+		s, dp, t, turn * QUERIES + 16 * part + two, h, p, first + own + g, from + 16 * part + two, hidden);
+	Fragments<M, 1> a;
+	as_left(a, s, 0);
+	multiply_rows<D>(sums.v, a, left<D>(dout));
+	as_left(a, dp, 0);
+	multiply_rows<D>(sums.k, a, left<D>(q));
+	if (!shares) return;
+#pragma unroll
+	for (int m = 0; m < M; m++)
+#pragma unroll
+		for (int i = 0; i < 4; i++)
+			store_word(t.ds + place<QUERIES>(own + 16 * m + g + 8 * (i & 1), 2 * part + (i >> 1)) + 2 * two, a.at[m][0][i]);
+}
+
+// add_keys adds what the keys from `first` on give to the gradients of a tile of queries, which see less than `seen`
+// keys. Between blocks of keys these are in `sums` [queries, heads·size]. A warp has half of the columns of its rows.
+template <int D, int M, int KEYS, int QUERIES>
+DEVFN void add_keys(bf16 *dq, float *sums, const Tiles<D, KEYS, QUERIES> &t, const Heads &h, const Part &p, int first,
+	int seen, int from, float factor, int accumulate) {
+	const int ROWS = QUERIES / (KEYS / 16 / M / 2), R = ROWS / 16;
+	int row = warp() / 2 * ROWS, column = warp() % 2 * (D / 2);
+	if (from + row >= p.queries) return;
+	Sums<R, D / 16> s;
+	clear(s);
+	for (int key = 0; key < KEYS && first + key < seen; key += 16) {
+		Fragments<R, 1> ds;
+#pragma unroll
+		for (int m = 0; m < R; m++)
+			load_fragments_transposed(
+				ds.at[m][0], further<QUERIES>(left_columns<QUERIES>(t.ds + key * QUERIES * 2), 0, row / 16 + m));
+		multiply_rows<D>(s, ds, further<D>(left<D>(t.k + key * D * 2), 0, column / 16));
+	}
+	bool last = first + KEYS >= seen;
+#pragma unroll
+	for (int m = 0; m < R; m++) {
+#pragma unroll
+		for (int half = 0; half < 2; half++) {
+			int query = from + row + 16 * m + (lane() >> 2) + 8 * half;
+			float *at = head_of(sums, h, p, h.heads * h.size, p.query + query) + column + 2 * (lane() & 3);
+#pragma unroll
+			for (int n = 0; n < D / 16; n++) {
+				if (query >= p.queries || column + 8 * n >= h.size) continue;
+				float *x = s.at[m][n] + 2 * half;
+				Words2 *pair = words2_at(at + 8 * n);
+				if (first > 0) {
+					Words2 old = *pair;
+					x[0] += __uint_as_float(old[0]), x[1] += __uint_as_float(old[1]);
+				}
+				Words2 sum = {__float_as_uint(x[0]), __float_as_uint(x[1])};
+				if (!last) *pair = sum;
+			}
+		}
+		if (last)
+			save(head_of(dq, h, p, h.stride, p.query), h.stride, from + row + 16 * m, p.queries, column, h.size, s.at[m],
+				factor, factor, accumulate);
+	}
+}
+
+// Gradients are what a kernel computes, and from what.
+struct Gradients {
+	bf16 *dq, *dk, *dv;
+	float *sums;
+	const bf16 *dout;
+	const float *terms;
+	const bf16 *q, *k, *v;
+	int accumulate_q, accumulate_k, accumulate_v;
+};
+
+// QueryParts are what a thread copies of the queries: its first parts of q and dout, and its term if it has one.
+struct QueryParts {
+	const bf16 *q, *dout;
+	const float *term;
+};
+
+template <int D> DEVFN QueryParts parts_of_queries(const Gradients &x, const Heads &h, const Part &p, int from) {
+	QueryParts parts;
+	parts.q = part_of_thread<D>(head_of(x.q, h, p, h.stride, p.query + from), h.stride);
+	parts.dout = part_of_thread<D>(head_of(x.dout, h, p, h.heads * h.size, p.query + from), h.heads * h.size);
+	parts.term = x.terms + ((size_t)(p.query + from + threadIdx.x) * h.heads + p.head) * 4;
+	return parts;
+}
+
+// load_queries begins to copy a tile of the queries from `from` on.
+template <int D, int THREADS, int KEYS, int QUERIES>
+DEVFN void load_queries(
+	const Tiles<D, KEYS, QUERIES> &t, int turn, const QueryParts &parts, const Heads &h, const Part &p, int from) {
+	int rows = p.queries - from;
+	load_tile<D, QUERIES, THREADS>(t.q + turn * t.OF_QUERIES, parts.q, h.stride, rows, h.size);
+	load_tile<D, QUERIES, THREADS>(t.dout + turn * t.OF_QUERIES, parts.dout, h.heads * h.size, rows, h.size);
+	int at = threadIdx.x;
+	if (at < QUERIES) copy_async(address_of(t.terms) + (turn * QUERIES + at) * 16, parts.term, at < rows);
+}
+
+// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE adds to those of the queries.
+template <int D, int M, int KEYS, int QUERIES, bool WHOLE, bool DROPS, bool BIASED>
+DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, const Tiles<D, KEYS, QUERIES> &t, int first) {
+	const int THREADS = KEYS / 16 / M * 32;
+	int begin = first < p.always ? 0 : first / QUERIES * QUERIES; // earlier queries see none of these keys
+	int queries = first < p.limit ? p.queries : 0;                // no query does
+	int own = warp() * 16 * M;
+	QueryParts parts = parts_of_queries<D>(x, h, p, begin);
+	KeySums<D, M> sums;
+	clear(sums.k), clear(sums.v);
+	if (begin < queries) {
+		load_tile<D, KEYS, THREADS>(t.k, part_of_thread<D>(head_of(x.k, h, p, h.key_stride, p.key + first), h.key_stride),
+			h.key_stride, p.keys - first, h.size);
+		load_tile<D, KEYS, THREADS>(t.v, part_of_thread<D>(head_of(x.v, h, p, h.key_stride, p.key + first), h.key_stride),
+			h.key_stride, p.keys - first, h.size);
+		load_queries<D, THREADS>(t, 0, parts, h, p, begin);
+		copies_commit();
+	}
+	for (int from = begin, turn = 0; from < queries; from += QUERIES, turn ^= 1) {
+		copies_wait<0>();
+		__syncthreads();
+		int next = from + QUERIES, seen = visible(p, smaller(next, queries) - 1);
+		if (next < queries) {
+			parts.q += (size_t)QUERIES * h.stride, parts.dout += (size_t)QUERIES * h.heads * h.size;
+			parts.term += (size_t)QUERIES * h.heads * 4;
+			load_queries<D, THREADS>(t, turn ^ 1, parts, h, p, next);
+			copies_commit();
+		}
+		bool hidden = first + KEYS > visible(p, from);
+		if (first + own < seen) {
+			Fragments<M, D / 16> k;
+#pragma unroll
+			for (int m = 0; m < M; m++)
+#pragma unroll
+				for (int i = 0; i < D / 16; i++)
+					load_fragments(k.at[m][i], further<D>(left<D>(t.k + own * D * 2), m, i));
+#pragma unroll 1
+			for (int part = 0; part < QUERIES / 16 && from + 16 * part < queries; part++)
+				add_queries<DROPS, BIASED>(sums, t, turn, part, k, h, p, first, own, from, hidden, WHOLE);
+		}
+		if (!WHOLE) continue;
+		__syncthreads();
+		float factor = DROPS ? h.scale * h.dropout.scale : h.scale;
+		add_keys<D, M>(x.dq, x.sums, t, h, p, first, seen, from, factor, x.accumulate_q);
+	}
+	float kept = DROPS ? h.dropout.scale : 1, factor = h.scale * kept;
+	bf16 *dk = head_of(x.dk, h, p, h.key_stride, p.key), *dv = head_of(x.dv, h, p, h.key_stride, p.key);
+#pragma unroll
+	for (int m = 0; m < M; m++) {
+		int row = first + own + 16 * m;
+		if (x.dk) save(dk, h.key_stride, row, p.keys, 0, h.size, sums.k.at[m], factor, factor, x.accumulate_k);
+		if (x.dv) save(dv, h.key_stride, row, p.keys, 0, h.size, sums.v.at[m], kept, kept, x.accumulate_v);
+	}
+}
+
+template <int D, int M, int KEYS, int QUERIES, bool DROPS, bool BIASED>
+DEVFN void attention_gradient(const Gradients &x, const Heads &h, bf16 *shared) {
+	Part p = part_of(h, blockIdx.x, blockIdx.y);
+	Tiles<D, KEYS, QUERIES> t = tiles_in<D, KEYS, QUERIES>(shared);
+	for (int first = 0; first < p.keys; first += KEYS) {
+		if (first > 0) __syncthreads(); // the tiles are used again
+		block_of_keys<D, M, KEYS, QUERIES, true, DROPS, BIASED>(x, h, p, t, first);
+	}
+}
+
+#define GRADIENT_PARAMETERS \
+	bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, \
+		const bf16 *v, STRIDED_HEADS, int accumulate_q, int accumulate_k, int accumulate_v
+#define GRADIENTS {dq, dk, dv, sums, dout, terms, q, k, v, accumulate_q, accumulate_k, accumulate_v}
+
+// dq, dk and dv, or += them; dk and dv may be null. sums [queries, heads·size] is scratch memory, not used without a
+// sequence of more than 128 keys. For heads of up to 64. Grid: (heads, sequences).
+KERNEL_OF(128, attention_gradient_bf16_64, GRADIENT_PARAMETERS) {
+	DYN_SHARED(bf16, shared);
+	Heads h = STRIDED_HEADS_OF;
+	Gradients x = GRADIENTS;
+	if (bias) attention_gradient<64, 2, 128, 64, true, true>(x, h, shared);
+	else if (threshold) attention_gradient<64, 2, 128, 64, true, false>(x, h, shared);
+	else attention_gradient<64, 2, 128, 64, false, false>(x, h, shared);
+}
+
+// The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys. 
+// Grid: (heads, sequences).
+KERNEL_OF(128, attention_gradient_bf16_128, GRADIENT_PARAMETERS) {
+	DYN_SHARED(bf16, shared);
+	Heads h = STRIDED_HEADS_OF;
+	Gradients x = GRADIENTS;
+	if (bias) attention_gradient<128, 1, 64, 32, true, true>(x, h, shared);
+	else if (threshold) attention_gradient<128, 1, 64, 32, true, false>(x, h, shared);
+	else attention_gradient<128, 1, 64, 32, false, false>(x, h, shared);
+}

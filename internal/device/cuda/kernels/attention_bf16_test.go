@@ -1,0 +1,119 @@
+//go:build gpu
+
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+)
+
+// The first ones take most ways through the kernels of tensor cores.
+var attentionBF16Cases = []attentionCase{
+	{name: "causal bias and dropout", starts: []int32{0, 0, 1, 171, 171, 190, 190}, heads: 2, size: 40, causal: true, bias: true, dropout: 0.2},
+	{name: "several tiles with dropout", starts: []int32{0, 150, 150, 290}, heads: 2, size: 64, dropout: 0.1},
+	{name: "large heads", starts: []int32{0, 1, 141}, heads: 2, size: 80, causal: true, dropout: 0.1},
+	{name: "prefix", starts: raggedStarts[1], heads: 2, size: 16, causal: true, prefix: []int32{0, 1, 40, 0, 19, 0}},
+	{name: "lengths", starts: []int32{0, 0, 1, 171, 171, 190, 190}, heads: 2, size: 64, lengths: []int32{0, 0, 50, 0, 1, 0}},
+	{name: "bias", starts: raggedStarts[1], heads: 2, size: 8, bias: true},
+	{name: "cross", starts: []int32{0, 4, 4, 7, 140, 140}, keyStarts: []int32{0, 140, 141, 144, 154, 160}, heads: 2, size: 24, lengths: []int32{133, 0, 2, 0, 0}},
+	{name: "plain", starts: raggedStarts[0], heads: 3, size: 64},
+	{name: "causal", starts: []int32{0, 0, 1, 171, 171, 190, 190}, heads: 1, size: 64, causal: true},
+	{name: "largest heads", starts: raggedStarts[1], heads: 2, size: 128},
+	{name: "bias of large heads", starts: raggedStarts[2], heads: 2, size: 96, bias: true, dropout: 0.5},
+	{name: "sizes of one", starts: []int32{0, 1}, heads: 1, size: 8},
+}
+
+func TestAttentionBF16(t *testing.T) {
+	for _, c := range attentionBF16Cases {
+		t.Run(c.name, func(t *testing.T) { testAttentionBF16(t, c) })
+	}
+}
+
+// bfloat16 is numbers that bfloat16 holds.
+func bfloat16(seed uint64, n int) []float32 { return wholes(halves(random(seed, n))) }
+
+// strided spreads rows over wider ones, with NaN between them.
+func strided(x []float32, width, stride int) []uint16 {
+	wide := unsetHalves(len(x) / width * stride)
+	for i := range len(x) / width {
+		copy(wide[i*stride:], halves(x[i*width:(i+1)*width]))
+	}
+	return wide
+}
+
+// dense is the opposite, and requires that nothing was written between the rows.
+func dense(t *testing.T, wide []uint16, width, stride int) []float32 {
+	t.Helper()
+	var x []float32
+	for row := range slices.Chunk(wide, stride) {
+		x = append(x, wholes(row[:width])...)
+		for _, between := range wholes(row[width:]) {
+			if between == between {
+				t.Fatal("written to between the rows")
+			}
+		}
+	}
+	return x
+}
+
+func testAttentionBF16(t *testing.T, c attentionCase) {
+	sequences := len(c.starts) - 1
+	if c.keyStarts == nil {
+		c.keyStarts = c.starts
+	}
+	tokens, keys, longest := int(c.starts[sequences]), int(c.keyStarts[sequences]), 0
+	for s := range sequences {
+		longest = max(longest, int(c.starts[s+1]-c.starts[s]), int(c.keyStarts[s+1]-c.keyStarts[s]))
+	}
+	maxLength, width := longest+3, c.heads*c.size
+	offsets, stride, keyStride := 2*maxLength-1, width+16, width+8
+	q, k, v, dout := bfloat16(1, tokens*width), bfloat16(2, keys*width), bfloat16(3, keys*width), bfloat16(4, tokens*width)
+	var bias []float32
+	if c.bias {
+		bias = random(5, c.heads*offsets)
+	}
+	number, scale := numbers(tokens), float32(1/math.Sqrt(float64(c.size)))
+	d, dropout := dropping(c.dropout)
+	heads := slices.Concat([]any{c.starts, c.keyStarts, number, optional(c.prefix), optional(c.lengths), optional(bias)},
+		[]any{c.heads, c.size, stride, keyStride, maxLength, scale}, dropout, []any{c.causal})
+	headNumbers := make([]int32, 0, tokens*c.heads)
+	for _, row := range number {
+		for head := range c.heads {
+			headNumbers = append(headNumbers, row*int32(c.heads)+int32(head))
+		}
+	}
+	want := attend(c, q, k, v, dout, bias, float64(scale), maxLength, kept(t, headNumbers, maxLength, d))
+
+	most, rows := 64, 128 // elements of a head, and queries of a block
+	if c.size > 64 {
+		most, rows = 128, 64
+	}
+	inputs := []any{strided(q, width, stride), strided(k, width, keyStride), strided(v, width, keyStride)}
+	out, lse, terms := unsetHalves(tokens*width), unset(tokens*c.heads), unset(tokens*c.heads*4)
+	launch(t, fmt.Sprint("attention_bf16_", most), grid{ceilDivide(longest, rows), c.heads, sequences},
+		slices.Concat([]any{out, lse}, inputs, heads)...)
+	launch(t, "attention_terms_bf16", grid{ceilDivide(tokens*c.heads, 32)},
+		slices.Concat([]any{terms, halves(dout), out, lse, number, tokens * c.heads, c.heads, c.size}, dropout)...)
+	compareAll(t, "out", wholes(out), want.out, 5e-3)
+	compareWithin(t, "lse", lse, want.lse, 1e-5)
+	for _, accumulate := range []bool{false, true} {
+		oldQ, oldK, oldV := bfloat16(6, tokens*width), bfloat16(7, keys*width), bfloat16(8, keys*width)
+		dq, dk, dv := strided(oldQ, width, stride), strided(oldK, width, keyStride), strided(oldV, width, keyStride)
+		launch(t, fmt.Sprint("attention_gradient_bf16_", most), grid{c.heads, sequences},
+			slices.Concat([]any{dq, dk, dv, unset(tokens * width), halves(dout), terms}, inputs, heads, []any{accumulate, accumulate, accumulate})...)
+		compareBF16Gradient(t, "dq", dense(t, dq, width, stride), oldQ, want.dq, accumulate)
+		compareBF16Gradient(t, "dk", dense(t, dk, width, keyStride), oldK, want.dk, accumulate)
+		compareBF16Gradient(t, "dv", dense(t, dv, width, keyStride), oldV, want.dv, accumulate)
+	}
+}
+
+func compareBF16Gradient(t *testing.T, what string, got, old []float32, want []float64, accumulate bool) {
+	t.Helper()
+	if accumulate {
+		want = added(old, want)
+		what += " added"
+	}
+	compareAll(t, what, got, want, 5e-3)
+}
