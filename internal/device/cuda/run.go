@@ -65,6 +65,13 @@ func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument)
 	}
 }
 
+// launchTogether begins a kernel whose blocks wait for each other.
+func (r *run) launchTogether(f *function, grid driver.Dim, arguments ...driver.Argument) {
+	if r.err == nil && !r.planning {
+		r.err = f.LaunchTogether(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+	}
+}
+
 // weight is where products read a parameter: in the format of their other factor.
 func (r *run) weight(parameter operand) driver.Pointer {
 	if parameter.At == 0 || r.device.activations == graph.Float32 {
