@@ -7,7 +7,6 @@ import (
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 )
 
@@ -95,7 +94,7 @@ type place struct {
 // join finds the maps that one product computes.
 func (e *executable) join() error {
 	e.joins, e.columns = map[int]*join{}, map[int]place{}
-	if _, err := kernels.Find("attention_bf16_64"); e.device.activations != graph.BFloat16 || err != nil {
+	if e.device.activations != graph.BFloat16 {
 		return nil
 	}
 	for _, j := range findJoins(e.program) {

@@ -9,6 +9,7 @@ import (
 type function struct {
 	*driver.Function // nil until the device settles
 	block            driver.Dim
+	shared           int // bytes of dynamic shared memory
 	module           *module
 	name             string
 }
@@ -43,7 +44,7 @@ func (d *Device) function(name string) (*function, error) {
 			m.loaded, m.err = d.gpu.Load(k.Module, []byte(text))
 		}()
 	}
-	f := &function{block: driver.Dim{k.Threads, 1, 1}, module: m, name: name}
+	f := &function{block: driver.Dim{k.Threads, 1, 1}, shared: k.Shared(), module: m, name: name}
 	d.functions[name] = f
 	d.unsettled = append(d.unsettled, f)
 	return f, nil

@@ -53,6 +53,9 @@ func findJoins(p *graph.Program) (found []*join) {
 			continue
 		}
 		a := op.AttentionInputsOf(o, instruction.In)
+		if size := p.Values[a.Query].Shape[1] / o.Heads; !onTensorCores(size) || o.Bias {
+			continue // kernels that want dense rows take part
+		}
 		joins := u.joinsOf(i, []int{a.Query, a.Key, a.Value})
 		if joins == nil {
 			joins = u.joinsOf(i, []int{a.Key, a.Value})

@@ -65,7 +65,14 @@ func (r *run) strips(width, blocks int) driver.Dim {
 // launch begins a kernel.
 func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
 	if r.err == nil && !r.planning {
-		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, f.shared, arguments...)
+	}
+}
+
+// launchTogether begins a kernel whose blocks wait for each other.
+func (r *run) launchTogether(f *function, grid driver.Dim, arguments ...driver.Argument) {
+	if r.err == nil && !r.planning {
+		r.err = f.LaunchTogether(r.device.gpu.Compute, grid, f.block, 0, arguments...)
 	}
 }
 

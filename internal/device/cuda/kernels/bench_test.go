@@ -355,14 +355,15 @@ func (l *benchLayer) measure(b *testing.B, stem string) {
 	tokens, cells := int(l.starts[len(l.starts)-1]), map[string]int{"tanh": 1, "gru": 3, "lstm": 4}[l.cell]
 	y, gates, weight := memory(tokens*l.directions*l.hidden), memory(tokens*l.directions*l.hidden*cells), memory(cells*l.hidden*l.hidden)
 	const counters = 4096
+	bias := memory(cells * l.hidden)
 	var arguments []any
 	switch l.cell + stem {
 	case "tanh":
-		arguments = []any{y, gates, memory(counters), weight, weight}
+		arguments = []any{y, gates, memory(counters), weight, weight, bias, bias, bias, bias}
 	case "lstm":
-		arguments = []any{y, gates, y, memory(counters), weight, weight}
+		arguments = []any{y, gates, y, memory(counters), weight, weight, bias, bias, bias, bias}
 	case "gru":
-		arguments = []any{y, gates, y, y, memory(counters), weight, weight, memory(l.hidden), memory(l.hidden)}
+		arguments = []any{y, gates, y, y, memory(counters), weight, weight, bias, bias, bias, bias}
 	case "tanh_gradient":
 		arguments = []any{gates, memory(counters), y, y, weight, weight}
 	case "lstm_gradient":

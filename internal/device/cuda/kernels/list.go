@@ -492,25 +492,27 @@ var Kernels = []Kernel{
 	// y = h; gates hold a. Grid: (⌈hidden/8⌉, groups of rows, directions).
 	{"recurrent", "recurrent_tanh_float", 256,
 		"float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, groups of rows, directions).
 	{"recurrent", "recurrent_lstm_float", 256,
 		"float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
-	// gate n's product with the state. Grid: (⌈hidden/8⌉, groups of rows, directions).
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/8⌉, groups of rows, directions).
 	{"recurrent", "recurrent_gru_float", 256,
 		"float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, " +
-			"const float *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const float *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// before[t] is the state that token t starts from in a direction, 0 at the sequence's begin: the factor of the gradient
 	// of the weights. before [tokens, hidden]. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
 	{"recurrent", "recurrent_before_float", 256,
 		"float *before, const float *y, const int *starts, int sequences, int tokens, int hidden, " +
 			"int directions, int direction"},
-	// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
+	// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/8⌉/256⌉.
 	{"recurrent", "recurrent_before_bf16", 256,
 		"bf16 *before, const bf16 *y, const int *starts, int sequences, int tokens, int hidden, " +
 			"int directions, int direction"},
@@ -537,22 +539,24 @@ var Kernels = []Kernel{
 	// Recurrent layers of gru cells in bfloat16; see recurrent.h. Kernels with a number are for so many units at most, in
 	// multiples of 32, and keep the weights in registers.
 
-	// y = h; gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
-	// gate n's product with the state. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_512_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
-			"const bf16 *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
-			"const bf16 *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
-			"const bf16 *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_gradient_512_bf16", 256,
 		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
@@ -578,18 +582,21 @@ var Kernels = []Kernel{
 	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_512_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_512_bf16", 256,
 		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
@@ -612,18 +619,21 @@ var Kernels = []Kernel{
 	// y = h; gates hold a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_512_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_1024_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_512_bf16", 256,
 		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
