@@ -130,7 +130,7 @@ func newBenchTrainer(b *testing.B, d device.Device, flagsOfModel []string, seque
 	if err := options.check(flags, nil); err != nil {
 		b.Fatal(err)
 	}
-	limits := model.Limits{Sequences: sequences, Length: length}
+	limits := model.Limits{Sequences: sequences, Length: length, Activations: d.Activations()}
 	m, err := model.New(options.Model, benchVocabulary, limits)
 	if err != nil {
 		b.Fatal(err)
