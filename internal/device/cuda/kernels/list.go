@@ -95,38 +95,6 @@ var Kernels = []Kernel{
 			"int heads, int size, int stride, int key_stride, int max_length, float scale, uint64_t key, " +
 			"unsigned threshold, float keep_scale, int causal"},
 
-	// The gradients of attention in bf16, on tensor cores; the terms are those of attention_float.cu and attention_bf16.cu.
-	// With p the probabilities, m 1 where dropout keeps and 0 elsewhere, κ its factor, and
-	// ds(i, j) = p (m dout_i·v_j - delta_i/κ):
-	//
-	//   dq_i = scale κ Σ_j ds(i, j) k_j    dk_j = scale κ Σ_i ds(i, j) q_i    dv_j = κ Σ_i m p(i, j) dout_i
-	//
-	// m p and ds are rounded to bf16. A warp has some keys, for which it goes through the queries: what it computes of keys
-	// and queries are left factors of its next products as they are.
-
-	// attention_delta_float to the terms: 8 lanes a query and head. terms [queries, heads, 4]; dout, out [queries,
-	// heads·size], size a multiple of 8; lse [queries, heads]; rows [queries], not read if threshold is 0; count is
-	// queries·heads. Grid: ⌈count/32⌉.
-	{"attention_bf16_gradient", "attention_terms_bf16", 256,
-		"float *terms, const bf16 *dout, const bf16 *out, const float *lse, const int *rows, int count, " +
-			"int heads, int size, uint64_t key, unsigned threshold, float keep_scale"},
-	// dq, dk and dv, or += them; dk and dv may be null. sums [queries, heads·size] is scratch memory, not used without a
-	// sequence of more than 128 keys. For heads of up to 64. Grid: (heads, sequences).
-	{"attention_bf16_gradient", "attention_gradient_bf16_64", 128,
-		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
-			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
-			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
-			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
-			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
-	// The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys.
-	// Grid: (heads, sequences).
-	{"attention_bf16_gradient", "attention_gradient_bf16_128", 128,
-		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
-			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
-			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
-			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
-			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
-
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
 
 	// The first stage of dbias[head, o] = Σ ds(i, j) over all queries and keys with j-i+max_length-1 = o. partials
