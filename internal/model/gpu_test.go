@@ -61,6 +61,9 @@ func TestGPUSteps(t *testing.T) {
 func testGPUSteps(t *testing.T, precision string, tolerance float32) {
 	exact, text := openDemo(t), openDemo(t)
 	text.precision = precision
+	if precision == "bf16" { // a small rate, so that training does not amplify differences
+		exact.rate, text.rate = 0.001, 0.001
+	}
 	gpu := processor{gpu: true}
 	gpu.need(t, precision)
 	models := testedModels()
