@@ -32,7 +32,8 @@ type deviceOptions struct {
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	o.addDevice(group, "device to train on")
-	o.addPrecision(group)
+	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cuda.Precisions),
+		"number format of the factors in matrix products; on GPUs, bf16 also stores activations in it, and tf32 rounds fp32 factors")
 	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
 	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7; the number of a GPU if there is one rank only")
@@ -41,11 +42,6 @@ func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group.Choice(&o.Backend, "backend", "nccl", []string{"nccl", "gloo"}, "how the processes exchange gradients: nccl on GPUs, gloo on CPUs; needs not be given")
 	group.Int(&o.Zero, "zero", 0, 0, "1: divide the update and the optimizer state over the processes (ZeRO-1), with the same results and less memory; 0: do not")
 	group.Int(&o.Timeout, "dist_timeout", 600, 1, "seconds after which a rank that does not get ahead ends the training of all")
-}
-
-func (o *deviceOptions) addPrecision(group config.Group) {
-	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cuda.Precisions),
-		"number format of the factors in matrix products; on GPUs, bf16 also stores activations in it, and tf32 rounds fp32 factors")
 }
 
 func (o *deviceOptions) addDevice(group config.Group, usage string) {

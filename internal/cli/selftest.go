@@ -29,7 +29,6 @@ type selftestOptions struct{ Devices deviceOptions }
 func (o *selftestOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	o.Devices.addDevice(group, "device to test")
-	o.Devices.addPrecision(group)
 	group.Ints(&o.Devices.GPURanks, "gpu_ranks", "number of the GPU to test, from 0")
 }
 
