@@ -7,6 +7,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"uer/internal/console"
 	driver "uer/internal/cuda"
@@ -111,7 +114,7 @@ func New(o Options) (*Device, error) {
 
 // openProducts opens cuBLASLt. Where it is missing, products are right and slow, which the device's name says.
 func (d *Device) openProducts() (slow string, err error) {
-	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
+	d.products, err = d.gpu.NewProducts(d.gpu.Compute, openChoices())
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
@@ -128,6 +131,20 @@ func (d *Device) openProducts() (slow string, err error) {
 	}
 	return "", nil
 }
+
+// openChoices opens the file of the fastest algorithms in the user's cache, once a process. Without one, nothing is measured,
+// since another training would choose otherwise and round otherwise.
+var openChoices = sync.OnceValue(func() *driver.Choices {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	choices, err := driver.OpenChoices(filepath.Join(folder, "uer", "products"))
+	if err != nil {
+		return nil
+	}
+	return choices
+})
 
 // hinted adds what can be done about an error of the driver.
 func hinted(err error) error { return advised(err, "pass a smaller --batch_size, or --recompute") }
