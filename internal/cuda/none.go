@@ -30,12 +30,12 @@ type Device struct {
 // Open returns an error: this build has no GPU support.
 func Open(number int) (*Device, error) { return nil, errNone }
 
-func (d *Device) Close() error                                         { return errNone }
-func (d *Device) FreeMemory() (int64, error)                           { return 0, errNone }
-func (d *Device) Allocate(bytes int64) (*Buffer, error)                { return nil, errNone }
-func (d *Device) NewEvent() (*Event, error)                            { return nil, errNone }
-func (d *Device) NewTimedEvent() (*Event, error)                       { return nil, errNone }
-func (d *Device) Load(name string, image []byte) (*Module, error)      { return nil, errNone }
+func (d *Device) Close() error                                               { return errNone }
+func (d *Device) FreeMemory() (int64, error)                                 { return 0, errNone }
+func (d *Device) Allocate(bytes int64) (*Buffer, error)                      { return nil, errNone }
+func (d *Device) NewEvent() (*Event, error)                                  { return nil, errNone }
+func (d *Device) NewTimedEvent() (*Event, error)                             { return nil, errNone }
+func (d *Device) Load(name string, image []byte) (*Module, error)            { return nil, errNone }
 func (d *Device) NewProducts(s *Stream, choices *Choices) (*Products, error) { return nil, errNone }
 
 // Choices are never made: this build has no GPU support.
