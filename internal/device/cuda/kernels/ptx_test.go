@@ -16,7 +16,7 @@ type entry struct {
 }
 
 var (
-	entryPattern   = regexp.MustCompile(`(?s)\.visible \.entry (\w+)\((.*?)\)\s*\.maxntid (\d+), 1, 1\s*\{(.*?)\n\}`)
+	entryPattern   = regexp.MustCompile(`(?s)\.visible \.entry (\w+)\((.*?)\)\s*\.maxntid (\d+), 1, 1\s*(?:\.minnctapersm \d+\s*)?\{(.*?)\n\}`)
 	commentPattern = regexp.MustCompile(`//.*`)
 )
 
