@@ -525,20 +525,20 @@ var Kernels = []Kernel{
 
 	// Recurrent layers; see recurrent.h.
 
-	// y = h; gates hold a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_tanh_float", 256,
+	// y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_tanh_float", 128,
 		"float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_lstm_float", 256,
+	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_lstm_float", 128,
 		"float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_gru_float", 256,
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_gru_float", 128,
 		"float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, " +
 			"const float *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
@@ -555,18 +555,18 @@ var Kernels = []Kernel{
 
 	// Gradients of recurrent layers; see recurrent.h.
 
-	// dgates is the gradient of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_tanh_gradient_float", 256,
+	// dgates is the gradient of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_tanh_gradient_float", 128,
 		"float *dgates, int *arrived, const float *dy, const float *y, const float *weight0, " +
 			"const float *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// dgates are the gradients of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_lstm_gradient_float", 256,
+	// dgates are the gradients of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_lstm_gradient_float", 128,
 		"float *dgates, float *carry, int *arrived, const float *dy, const float *gates, const float *extra, " +
 			"const float *weight0, const float *weight1, const int *starts, const int *order, int rows, " +
 			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
-	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_gru_gradient_float", 256,
+	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_gru_gradient_float", 128,
 		"float *dgates, float *dextra, float *carry, int *arrived, const float *dy, const float *y, " +
 			"const float *gates, const float *extra, const float *weight0, const float *weight1, " +
 			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
