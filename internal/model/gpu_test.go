@@ -1,6 +1,7 @@
 package model
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,6 +48,31 @@ func TestGPUUpdates(t *testing.T) {
 func TestGPUBFloat16(t *testing.T) {
 	for _, name := range registry.Names(goldenModels) {
 		t.Run(name, func(t *testing.T) { openGPU(t, name).compareBFloat16(t) })
+	}
+}
+
+// TestGPUBFloat16Tracks trains a RoBERTa and a GPT-2 in bfloat16 and, on the CPU, in float32, with dropout, and compares means
+// of losses. Biased rounding would add up; TestBFloat16Tracks tells how much.
+func TestGPUBFloat16Tracks(t *testing.T) {
+	const steps, window, tolerance = 20, 10, 3e-4
+	if testing.Short() {
+		t.Skip("compares means over 20 steps")
+	}
+	gpu := processor{gpu: true}
+	gpu.need(t, "bf16")
+	exact, rounded := openDemo(t), openDemo(t)
+	exact.rate, rounded.rate = 0.001, 0.001
+	rounded.precision = "bf16"
+	for _, name := range []string{"roberta", "gpt2"} {
+		m := middling()[name]
+		_, want := exact.trainSteps(t, processor{threads: 2}, m, steps)
+		_, got := rounded.trainSteps(t, gpu, m, steps)
+		for from := 0; from < steps; from += window {
+			w, g := mean(want[from:from+window]), mean(got[from:from+window])
+			if !(math.Abs(g-w) <= tolerance*w) {
+				t.Errorf("%s: mean loss %.5f after step %d in bfloat16, %.5f in float32", name, g, from, w)
+			}
+		}
 	}
 }
 

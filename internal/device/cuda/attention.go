@@ -8,31 +8,6 @@ import (
 	"uer/internal/op"
 )
 
-func bindAttention(b *binder, o op.Attention) compute {
-	switch size := headSize(o, b.in); {
-	case b.device.activations == graph.Float32:
-		return attentionInFloat(b, o)
-	case onTensorCores(size):
-		return attentionOnTensorCores(b, o, size)
-	}
-	return widened(b, attentionInFloat(b, o))
-}
-
-func bindAttentionGradient(b *binder, o op.AttentionGradient) compute {
-	switch size := headSize(op.Attention(o), b.in[op.AttentionSaved:]); {
-	case b.device.activations == graph.Float32:
-		return attentionGradientInFloat(b, o)
-	case onTensorCores(size):
-		return attentionGradientOnTensorCores(b, o, size)
-	}
-	return widened(b, attentionGradientInFloat(b, o))
-}
-
-// headSize is the number of elements of a head.
-func headSize(o op.Attention, in []graph.Shape) int {
-	return op.AttentionInputsOf(o, in).Query[1] / o.Heads
-}
-
 // list is some arguments of a kernel.
 type list = []driver.Argument
 
@@ -42,22 +17,21 @@ type attention struct {
 	op.AttentionInputs[operand]
 }
 
-// inputs are arguments that all kernels of attention share.
-func (a attention) inputs() list {
+// arguments are those that all kernels of attention share. In bfloat16, queries, keys and values may be columns of a matrix.
+func (a attention) arguments(r *run) list {
 	keyStarts := a.Starts
 	if a.Cross {
 		keyStarts = a.KeyStarts
 	}
-	return list{
+	arguments := list{
 		at(a.Query), at(a.Key), at(a.Value), at(a.Starts), at(keyStarts), at(a.Rows), at(a.AttentionInputs.Prefix),
 		at(a.AttentionInputs.Lengths), at(a.AttentionInputs.Bias), count(a.Heads), count(a.size()),
 	}
-}
-
-// numbers are the arguments after the inputs.
-func (a attention) numbers(r *run) list {
+	if r.device.activations == graph.BFloat16 {
+		arguments = append(arguments, count(a.Query.Stride), count(a.Key.Stride))
+	}
 	d := dropout(r, a.Dropout, a.Site)
-	return list{count(a.MaxLength), driver.Float32(a.Scale), d[0], d[1], d[2], flag(a.Causal)}
+	return append(arguments, count(a.MaxLength), driver.Float32(a.Scale), d[0], d[1], d[2], flag(a.Causal))
 }
 
 func (a attention) size() int      { return a.Query.Shape[1] / a.Heads }
@@ -80,35 +54,36 @@ func longestOf(starts []int32) int {
 	return int(longest)
 }
 
-// Blocks of the kernels for float32 take so many queries or keys, and so many elements of a head.
+// Blocks of kernels for heads of any size take so many queries or keys, and so many elements of a head.
 const (
 	attentionRows    = 32
 	attentionColumns = 64
 	biasGroups       = 16 // of sequences, whose gradients of the position bias are summed apart
 )
 
-func attentionInFloat(b *binder, o op.Attention) compute {
-	kernel := b.kernel("attention_float")
+func bindAttention(b *binder, o op.Attention) compute {
+	if size := op.AttentionInputsOf(o, b.in).Query[1] / o.Heads; b.onTensorCores(size) {
+		return attentionOnTensorCores(b, o, size)
+	}
+	kernel := b.stored("attention")
 	return func(r *run, out, in []operand, _ []bool) {
 		a := attention{o, op.AttentionInputsOf(o, in)}
 		lse := out[1].At // [tokens, heads]
 		if lse == 0 {
 			lse = r.floats(a.Query.Shape[0] * o.Heads)
 		}
-		r.launch(kernel, a.grid(r), slices.Concat(list{at(out[0]), pointer(lse)}, a.inputs(), a.numbers(r))...)
+		r.launch(kernel, a.grid(r), append(list{at(out[0]), pointer(lse)}, a.arguments(r)...)...)
 	}
 }
 
-func attentionGradientInFloat(b *binder, o op.AttentionGradient) compute {
-	delta, queries, keys := b.kernel("attention_delta_float"), b.kernel("attention_queries_float"), b.kernel("attention_keys_float")
-	bias := newBiasGradient(b)
+func bindAttentionGradient(b *binder, o op.AttentionGradient) compute {
+	if size := op.AttentionInputsOf(op.Attention(o), b.in[op.AttentionSaved:]).Query[1] / o.Heads; b.onTensorCores(size) {
+		return attentionGradientOnTensorCores(b, o, size)
+	}
+	queries, keys, deltas, bias := b.stored("attention_queries"), b.stored("attention_keys"), newDeltas(b), newBiasGradient(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
-		y, lse, dy := in[0], in[1], in[2]
 		a := attention{op.Attention(o), op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])}
-		rows := a.Query.Shape[0]
-		products := r.floats(rows * o.Heads) // dout·out [tokens, heads]
-		r.launch(delta, over(rows*o.Heads, 8), pointer(products), at(dy), at(y), count(rows*o.Heads), count(a.size()))
-		terms := slices.Concat(list{at(dy), at(lse), pointer(products)}, a.inputs(), a.numbers(r))
+		terms := deltas.begin(r, a, in)
 		if out[0].wanted() {
 			r.launch(queries, a.grid(r), slices.Concat(list{at(out[0])}, terms, list{flag(accumulate[0])})...)
 		}
@@ -128,6 +103,20 @@ func (a attention) grid(r *run) driver.Dim {
 	return driver.Dim{tiles, a.Heads, a.sequences()}
 }
 
+// deltas computes what the gradients read besides the inputs of the attention.
+type deltas struct{ kernel *function }
+
+func newDeltas(b *binder) deltas { return deltas{b.stored("attention_delta")} }
+
+// begin begins to compute it from the inputs of the gradient, and returns the arguments of the kernels that follow.
+func (d deltas) begin(r *run, a attention, in []operand) list {
+	y, lse, dy := in[0], in[1], in[2]
+	rows := a.Query.Shape[0] * a.Heads
+	delta := r.floats(rows) // dout·out [tokens, heads]
+	r.launch(d.kernel, over(rows, 8), pointer(delta), at(dy), at(y), count(rows), count(a.size()))
+	return append(list{at(dy), at(lse), pointer(delta)}, a.arguments(r)...)
+}
+
 // biasGradient adds up the gradient of the position bias.
 type biasGradient struct {
 	partials *function
@@ -135,10 +124,10 @@ type biasGradient struct {
 }
 
 func newBiasGradient(b *binder) biasGradient {
-	return biasGradient{b.kernel("attention_bias_float"), newColumnSums(b)}
+	return biasGradient{b.stored("attention_bias"), newColumnSums(b)}
 }
 
-// begin begins to compute out [heads, 2·length−1] from what attention_queries_float reads.
+// begin begins to compute out [heads, 2·length−1] from what deltas.begin returns.
 func (g biasGradient) begin(r *run, a attention, out operand, terms list, accumulate bool) {
 	width := out.Shape.Elements()
 	tiles, groups := over(a.MaxLength, attentionRows)[0], min(a.sequences(), biasGroups)

@@ -5,11 +5,14 @@ import (
 	"slices"
 
 	driver "uer/internal/cuda"
+	"uer/internal/graph"
 	"uer/internal/op"
 )
 
-// onTensorCores tells whether there are kernels in bfloat16 for heads of a size.
-func onTensorCores(size int) bool { return size%8 == 0 && size <= 128 }
+// onTensorCores tells whether there are fast kernels for heads of a size.
+func (b *binder) onTensorCores(size int) bool {
+	return b.device.activations == graph.BFloat16 && size%8 == 0 && size <= 128
+}
 
 // headTile is the size of heads that a kernel is made for, and how many queries, and keys of the gradient, a block has.
 func headTile(size int) (most, rows int) {
@@ -17,11 +20,6 @@ func headTile(size int) (most, rows int) {
 		return 128, 64
 	}
 	return 64, 128
-}
-
-// stridedInputs are the inputs as kernels in bfloat16 take them, whose queries, keys and values may be columns of a matrix.
-func (a attention) stridedInputs() list {
-	return append(a.inputs(), count(a.Query.Stride), count(a.Key.Stride))
 }
 
 func attentionOnTensorCores(b *binder, o op.Attention, size int) compute {
@@ -34,17 +32,14 @@ func attentionOnTensorCores(b *binder, o op.Attention, size int) compute {
 			lse = r.floats(a.Query.Shape[0] * o.Heads)
 		}
 		grid := driver.Dim{over(a.longest(r), rows)[0], o.Heads, a.sequences()}
-		r.launch(kernel, grid, slices.Concat(list{at(out[0]), pointer(lse)}, a.stridedInputs(), a.numbers(r))...)
+		r.launch(kernel, grid, append(list{at(out[0]), pointer(lse)}, a.arguments(r)...)...)
 	}
 }
 
 func attentionGradientOnTensorCores(b *binder, o op.AttentionGradient, size int) compute {
 	most, rows := headTile(size)
 	terms, kernel := b.kernel("attention_terms_bf16"), b.kernel(fmt.Sprintf("attention_gradient_bf16_%d", most))
-	var bias compute
-	if o.Bias {
-		bias = widened(b, positionBiasGradient(b, o))
-	}
+	deltas, bias := newDeltas(b), newBiasGradient(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		y, lse, dy := in[0], in[1], in[2]
 		a := attention{op.Attention(o), op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])}
@@ -62,24 +57,10 @@ func attentionGradientOnTensorCores(b *binder, o op.AttentionGradient, size int)
 			sums = r.floats(queries * o.Heads * size)
 		}
 		r.launch(kernel, driver.Dim{o.Heads, a.sequences(), 1}, slices.Concat(
-			list{pointer(dq), at(out[1]), at(out[2]), pointer(sums), at(dy), pointer(of)}, a.stridedInputs(), a.numbers(r),
+			list{pointer(dq), at(out[1]), at(out[2]), pointer(sums), at(dy), pointer(of)}, a.arguments(r),
 			list{flag(accumulate[0]), flag(accumulate[1]), flag(accumulate[2])})...)
 		if o.Bias && out[3].wanted() {
-			bias(r, out[3:], in, accumulate[3:])
+			bias.begin(r, a, out[3], deltas.begin(r, a, in), accumulate[3])
 		}
-	}
-}
-
-// positionBiasGradient computes only the gradient of the position bias, in float32.
-func positionBiasGradient(b *binder, o op.AttentionGradient) compute {
-	delta, gradient := b.kernel("attention_delta_float"), newBiasGradient(b)
-	return func(r *run, out, in []operand, accumulate []bool) {
-		y, lse, dy := in[0], in[1], in[2]
-		a := attention{op.Attention(o), op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])}
-		rows := a.Query.Shape[0]
-		products := r.floats(rows * o.Heads) // dout·out [tokens, heads]
-		r.launch(delta, over(rows*o.Heads, 8), pointer(products), at(dy), at(y), count(rows*o.Heads), count(a.size()))
-		terms := slices.Concat(list{at(dy), at(lse), pointer(products)}, a.inputs(), a.numbers(r))
-		gradient.begin(r, a, out[0], terms, accumulate[0])
 	}
 }

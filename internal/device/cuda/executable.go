@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	driver "uer/internal/cuda"
@@ -81,34 +80,11 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	return e, e.plan()
-}
-
-// place is where a value is among the columns of a matrix.
-type place struct {
-	matrix int // the value in the first columns
-	number int // of the value among those in the matrix
-	values int
-}
-
-// join finds the maps that one product computes.
-func (e *executable) join() error {
-	e.joins, e.columns = map[int]*join{}, map[int]place{}
-	if e.device.activations != graph.BFloat16 {
-		return nil
+	scratch, err := e.planScratch()
+	if err != nil {
+		return nil, err
 	}
-	for _, j := range findJoins(e.program) {
-		if err := j.prepare(e.memory, e.program); err != nil {
-			return err
-		}
-		for _, i := range j.instructions {
-			e.joins[i] = j
-		}
-		for i, v := range j.columns {
-			e.columns[v] = place{j.columns[0], i, len(j.columns)}
-		}
-	}
-	return nil
+	return e, d.reserve(scratch)
 }
 
 // bind finds the kernels of all instructions.
@@ -156,109 +132,6 @@ func (e *executable) types(values []int) []graph.Type {
 		}
 	}
 	return list
-}
-
-// place gives all values memory. The shapes are the largest ones.
-func (e *executable) place() error {
-	sizes := make([]int, len(e.program.Values))
-	for i := range e.program.Values {
-		sizes[i] = (e.bytes(i) + alignment - 1) / alignment * alignment
-	}
-	e.planArena(sizes)
-	var err error
-	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
-		return fmt.Errorf("allocating the activations: %w", err)
-	}
-	if err := e.inputs.allocate(e.device.gpu); err != nil {
-		return fmt.Errorf("allocating memory for batches: %w", err)
-	}
-	e.at, e.integers = make([]driver.Pointer, len(sizes)), make([][]int32, len(sizes))
-	var constants []float32
-	for i, v := range e.program.Values {
-		switch v.Place {
-		case graph.InArena:
-			e.at[i] = e.values.At + driver.Pointer(e.arena.Offsets[i])
-		case graph.InConstant:
-			constants = append(constants, v.Constant)
-		case graph.InParameters, graph.InGradients, graph.InState:
-			e.at[i] = e.memory.buffer(v.Place).At + driver.Pointer(4*v.Offset)
-		}
-	}
-	if err := e.placeConstants(constants); err != nil {
-		return err
-	}
-	return e.results.allocate(e.device, e.program, e.at)
-}
-
-// planArena plans the arena. Values that are the columns of a matrix are placed as one.
-func (e *executable) planArena(sizes []int) {
-	whole := func(values []int) []int {
-		values = slices.Clone(values)
-		for i, v := range values {
-			if c, ok := e.columns[v]; ok {
-				values[i] = c.matrix
-			}
-		}
-		return values
-	}
-	planned := *e.program
-	planned.Instructions = slices.Clone(planned.Instructions)
-	for i := range planned.Instructions {
-		instruction := &planned.Instructions[i]
-		instruction.In, instruction.Out = whole(instruction.In), whole(instruction.Out)
-	}
-	e.arena = device.PlanArena(&planned, sizes)
-	for v, c := range e.columns {
-		width := e.program.Values[v].Shape[1] * e.program.Values[v].Type.Bytes()
-		e.arena.Offsets[v] = e.arena.Offsets[c.matrix] + c.number*width
-	}
-}
-
-// bytes is the present size of a value. The first columns of a matrix count for all.
-func (e *executable) bytes(v int) int {
-	bytes := e.program.Values[v].Type.Bytes() * e.shapes.Of(v).Elements()
-	if c, ok := e.columns[v]; ok && c.number == 0 {
-		return c.values * bytes
-	} else if ok {
-		return 0
-	}
-	return bytes
-}
-
-// placeConstants copies the constants of the program, which never change.
-func (e *executable) placeConstants(constants []float32) error {
-	if len(constants) == 0 {
-		return nil
-	}
-	b, err := e.device.gpu.Allocate(4 * int64(len(constants)))
-	if err != nil {
-		return err
-	}
-	e.fixed += b.Bytes
-	next := b.At
-	for i, v := range e.program.Values {
-		if v.Place == graph.InConstant {
-			e.at[i], next = next, next+4
-		}
-	}
-	return driver.Upload(e.device.gpu.Compute, b.At, constants)
-}
-
-// plan goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
-func (e *executable) plan() error {
-	r := &run{device: e.device, memory: e.memory, planning: true}
-	for i := range e.steps {
-		s := &e.steps[i]
-		if err := e.bindOperands(s, r); err != nil {
-			return err
-		}
-		r.begin(s)
-		s.compute(r, s.out, s.in, s.accumulate)
-		if r.err != nil {
-			return fmt.Errorf("%s: %w", s.Op.Name(), r.err)
-		}
-	}
-	return e.device.reserve(r.largest)
 }
 
 // Feed copies the inputs, so the slices are free again when it returns.

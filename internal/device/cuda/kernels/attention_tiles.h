@@ -18,11 +18,6 @@ template <int D> DEVFN int place(int row, int group) {
 	return row * D * 2 + ((group ^ (D == 32 ? row >> 1 & 3 : row & 7)) << 4);
 }
 
-// head_of is where a token of one head begins, in rows of so many elements.
-template <class T> DEVFN T *head_of(T *x, const Heads &h, const Part &p, int stride, int token) {
-	return x + (size_t)token * stride + p.head * h.size;
-}
-
 // load_tile begins to copy the ROWS rows of a head from `first` on to a tile, and clears those from `rows` on. x is row 0.
 template <int D, int ROWS, int THREADS>
 DEVFN void load_tile(Address tile, const bf16 *x, int stride, int first, int rows, int size) {

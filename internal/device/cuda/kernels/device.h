@@ -28,6 +28,8 @@ typedef unsigned long size_t;
 DEVFN void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
 DEVFN int __shfl_xor_sync(unsigned mask, int v, int d) { return __nvvm_shfl_sync_bfly_i32(mask, v, d, 0x1f); }
 DEVFN float __shfl_xor_sync(unsigned mask, float v, int d) { return __nvvm_shfl_sync_bfly_f32(mask, v, d, 0x1f); }
+DEVFN int __shfl_sync(unsigned mask, int v, int lane) { return __nvvm_shfl_sync_idx_i32(mask, v, lane, 0x1f); }
+DEVFN float __shfl_sync(unsigned mask, float v, int lane) { return __nvvm_shfl_sync_idx_f32(mask, v, lane, 0x1f); }
 
 DEVFN float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 DEVFN float sqrtf(float a) { return __builtin_sqrtf(a); }

@@ -80,6 +80,44 @@ var Kernels = []Kernel{
 		"float *parameters, bf16 *half, const float *first, const float *second, const double *ratios, " +
 			"const float *halted, size_t n, float epsilon, double rate, double decay"},
 
+	// Attention with activations in bf16 for heads of any size, computed in float32: the kernels of attention_float.cu and
+	// attention_bias.cu. Tensor cores have those of the sizes that are usual.
+
+	// out and lse, the logarithm of Σ_j exp(score(i, j)). Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_any_bf16", "attention_bf16", 256,
+		"bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, const int *starts, " +
+			"const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, " +
+			"int heads, int size, int stride, int key_stride, int max_length, float scale, uint64_t key, " +
+			"unsigned threshold, float keep_scale, int causal"},
+	// delta = dout·out of each query and head: a warp each. count is queries·heads. Grid: ⌈count/8⌉.
+	{"attention_any_bf16", "attention_delta_bf16", 256,
+		"float *delta, const bf16 *dout, const bf16 *out, int count, int size"},
+	// With p the probabilities, m what dropout makes of a one and ds(i, j) = scale p (m dout_i·v_j - delta_i):
+	// dq_i = Σ_j ds(i, j) k_j, or dq_i += it. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_any_bf16", "attention_queries_bf16", 256,
+		"bf16 *dq, const bf16 *dout, const float *lse, const float *delta, const bf16 *q, const bf16 *k, " +
+			"const bf16 *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, " +
+			"const int *lengths, const float *bias, int heads, int size, int stride, int key_stride, " +
+			"int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, " +
+			"int accumulate"},
+	// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_bf16, or += them. Either
+	// may be null. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_any_bf16", "attention_keys_bf16", 256,
+		"bf16 *dk, bf16 *dv, const bf16 *dout, const float *lse, const float *delta, const bf16 *q, " +
+			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
+			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
+			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
+			"int causal, int accumulate_k, int accumulate_v"},
+	// The first stage of dbias[head, o] = Σ ds(i, j) over all queries and keys with j-i+max_length-1 = o. partials
+	// [groups·tiles, heads, 2 max_length - 1] with tiles = ⌈max_length/32⌉ and groups = min(sequences, 16); column_sums
+	// over groups·tiles rows is the second stage. Grid: (tiles, heads, groups).
+	{"attention_any_bf16", "attention_bias_bf16", 256,
+		"float *partials, const bf16 *dout, const float *lse, const float *delta, const bf16 *q, " +
+			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
+			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
+			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
+			"int causal, int sequences"},
+
 	// Attention of attention_float.cu with q, k, v and out in bf16, on tensor cores. Besides the terms there: q, k and v are
 	// rows of stride or key_stride elements, both multiples of 8, as is the size of a head. What is rounded to bf16 are out
 	// and the exponentials, relative to the largest one so far of a query.
@@ -489,20 +527,20 @@ var Kernels = []Kernel{
 
 	// Recurrent layers; see recurrent.h.
 
-	// y = h; gates hold a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_tanh_float", 256,
+	// y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_tanh_float", 128,
 		"float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_lstm_float", 256,
+	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_lstm_float", 128,
 		"float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_gru_float", 256,
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_gru_float", 128,
 		"float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, " +
 			"const float *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
@@ -519,18 +557,18 @@ var Kernels = []Kernel{
 
 	// Gradients of recurrent layers; see recurrent.h.
 
-	// dgates is the gradient of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_tanh_gradient_float", 256,
+	// dgates is the gradient of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_tanh_gradient_float", 128,
 		"float *dgates, int *arrived, const float *dy, const float *y, const float *weight0, " +
 			"const float *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// dgates are the gradients of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_lstm_gradient_float", 256,
+	// dgates are the gradients of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_lstm_gradient_float", 128,
 		"float *dgates, float *carry, int *arrived, const float *dy, const float *gates, const float *extra, " +
 			"const float *weight0, const float *weight1, const int *starts, const int *order, int rows, " +
 			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
-	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_gru_gradient_float", 256,
+	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_gru_gradient_float", 128,
 		"float *dgates, float *dextra, float *carry, int *arrived, const float *dy, const float *y, " +
 			"const float *gates, const float *extra, const float *weight0, const float *weight1, " +
 			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +

@@ -132,6 +132,24 @@ DEVFN RowSums team_sums(RowSums sums, const Team &t, RowSums (&shared)[TEAM_WARP
 	return sums;
 }
 
+// RowTerms is what all elements of a row need.
+struct RowTerms {
+	float mean, inverse, scale; // μ, 1/q, and what Σ(g c/q) c is multiplied with
+	uint64_t key;               // of dropout
+};
+
+// row_terms has the second term of kind 0 as c/q Σ(g c/q)/(s (width-1)), and of the others as c/q Σ(g c/q)/(q width).
+DEVFN RowTerms row_terms(const float *stats, const int *rows, int row, int last, int width, int kind, float epsilon,
+	const Dropout &d) {
+	RowTerms t = {0, 0, 0, 0};
+	if (row >= last) return t;
+	float deviation = stats[2 * row + 1], times = deviation * (float)(kind == NORM_UER ? larger(width - 1, 1) : width);
+	t.mean = stats[2 * row], t.inverse = reciprocal_fast(divisor(kind, epsilon, deviation));
+	t.scale = deviation == 0 ? 0 : reciprocal_fast(times) * t.inverse;
+	t.key = dropout_row(d, rows, row);
+	return t;
+}
+
 // write_sums adds up the sums of the teams, in their order, and writes them to partials [width].
 DEVFN void write_sums(float *partials, const Elements<N> &sums, const Team &t, int width, bool has, float *shared) {
 	if (has) store(shared + t.number * width + t.column, sums);
@@ -157,6 +175,7 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 	float epsilon, DROPOUT, int accumulate_x, int accumulate_residual) {
 	SHARED_FLOATS(shared[TEAM_WARPS * 32 * N]);
 	__shared__ RowSums totals[2][TEAM_WARPS];
+	__shared__ RowTerms prepared[TEAM_WARPS][32];
 	Dropout d = DROPOUT_OF;
 	int first = blockIdx.x * rows_of_block, last = smaller(first + rows_of_block, count);
 	partials = partials ? partials + (size_t)blockIdx.x * 2 * width : partials;
@@ -173,40 +192,39 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 	if (has) load(w, gamma + t.column);
 	int turn = 0;
 #pragma unroll 1
-	for (int from = first; from < last; from += t.teams, turn ^= 1) {
+	for (int from = first, k = 0; from < last; from += t.teams, k = (k + 1) & 31, turn ^= 1) {
+		if (k == 0) { // each lane prepares one of the next 32 rows
+			int lane = threadIdx.x & 31;
+			__syncwarp();
+			prepared[threadIdx.x >> 5][lane] = row_terms(stats, rows, from + t.number + lane * t.teams, last, width, kind, epsilon, d);
+			__syncwarp();
+		}
+		const RowTerms &terms = prepared[threadIdx.x >> 5][k];
 		int row = from + t.number;
 		bool present = has && row < last;
 		size_t at = (size_t)row * width + t.column;
 		Words4 gradients = {}, values = {}; // dy, sum
-		float mean = 0, deviation = 1;
-		if (present) {
-			gradients = *words4_at(dy + at), values = *words4_at(sum + at);
-			mean = stats[2 * row], deviation = stats[2 * row + 1];
-		}
-		float inverse = reciprocal_fast(divisor(kind, epsilon, deviation));
+		if (present) gradients = *words4_at(dy + at), values = *words4_at(sum + at);
 		Elements<N> g = unpack(gradients), c = unpack(values);
 		RowSums sums = {0, 0};
 		for (int j = 0; j < N; j++) {
-			float centred = (c.at[j] - mean) * inverse, weighted = g.at[j] * w.at[j];
+			float centred = (c.at[j] - terms.mean) * terms.inverse, weighted = g.at[j] * w.at[j];
 			dgamma.at[j] = fmaf(g.at[j], centred, dgamma.at[j]);
 			dbeta.at[j] += g.at[j];
 			sums.slope += weighted, sums.product = fmaf(weighted, centred, sums.product);
 		}
 		sums = team_sums(sums, t, totals[turn]);
 		if (!present) continue;
-		// Of kind 0, the second term is c/q Σ(g c/q)/(s (width-1)); of the others it is c/q Σ(g c/q)/(q width).
-		float scale = deviation * (float)(kind == NORM_UER ? larger(width - 1, 1) : width);
-		float factor = deviation == 0 ? 0 : sums.product * reciprocal_fast(scale) * inverse;
-		float shift = kind != NORM_RMS ? sums.slope * reciprocal_fast((float)width) * inverse : 0;
+		// g/q - (c-μ) factor - shift
+		float factor = sums.product * terms.scale, rest = terms.mean * factor;
+		if (kind != NORM_RMS) rest -= sums.slope * reciprocal_fast((float)width) * terms.inverse;
 		for (int i = 0; i < 4; i++) gradients[i] = forgotten(gradients[i]), values[i] = forgotten(values[i]);
 		g = unpack(gradients), c = unpack(values);
-		for (int j = 0; j < N; j++) g.at[j] = fmaf(g.at[j] * w.at[j], inverse, -shift) - (c.at[j] - mean) * factor;
+		for (int j = 0; j < N; j++) g.at[j] = fmaf(c.at[j], -factor, fmaf(g.at[j] * w.at[j], terms.inverse, rest));
 		if (dresidual) put_aligned(dresidual + at, g, accumulate_residual);
 		if (!dx) continue;
-		if (d.threshold) {
-			uint64_t row_key = dropout_row(d, rows, row);
-			for (int j = 0; j < N; j++) g.at[j] = dropped(d, row_key, t.column + j, g.at[j]);
-		}
+		if (d.threshold)
+			for (int j = 0; j < N; j++) g.at[j] = dropped(d, terms.key, t.column + j, g.at[j]);
 		put_aligned(dx + at, g, accumulate_x);
 	}
 	if (!partials) return;

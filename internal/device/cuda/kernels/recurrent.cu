@@ -20,9 +20,11 @@ template <int GATES> struct StateProducts {
 #pragma unroll
 		for (int gate = 0; gate < GATES; gate++) {
 			int unit = blockIdx.x * UNITS + copy_line(0), column = from + copy_column(0);
+			const float *p = weight + ((size_t)gate * hidden + unit) * hidden + column;
 			fetched[gate] = all_four(0);
-			if (unit < hidden && column < hidden)
-				fetched[gate] = read4(weight + ((size_t)gate * hidden + unit) * hidden + column, hidden - column);
+			if (unit >= hidden || column >= hidden) continue;
+			if (hidden % 4 == 0) load(fetched[gate], p);
+			else fetched[gate] = read4(p, hidden - column);
 		}
 	}
 
@@ -44,15 +46,16 @@ template <int GATES> struct StateProducts {
 				fetch_rows(rows, y, tokens, width, from + DEPTH, hidden);
 				fetch_gates(gates, from + DEPTH);
 			}
-			add_products(sums, tile_of_states + threadIdx.x / UNITS * LINE,
-				tile_of_weights + threadIdx.x % UNITS * LINE, UNITS * LINE, smaller(DEPTH, hidden - from));
+			add_products(sums, tile_of_states + threadIdx.x % ROWS * LINE,
+				tile_of_weights + threadIdx.x / ROWS * LINE, UNITS * LINE, smaller(DEPTH, hidden - from));
 			__syncthreads();
 		}
+		hand_over(sums, tile_of_states);
 	}
 };
 
-// y = h; gates hold a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_tanh_float, float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
+// y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_tanh_float, float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[1 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -60,8 +63,8 @@ KERNEL_OF(THREADS, recurrent_tanh_float, float *y, const float *gates, int *arri
 	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, BIASES_OF, l, products, table);
 }
 
-// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_float, float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
+// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_lstm_float, float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[4 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -69,8 +72,8 @@ KERNEL_OF(THREADS, recurrent_lstm_float, float *y, float *gates, float *extra, i
 	recurrent<LSTM_CELL>(y, gates, extra, 0, BIASES_OF, l, products, table);
 }
 
-// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_float, float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
+// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_gru_float, float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[3 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;

@@ -63,10 +63,10 @@ struct Rows {
 #define SHARED_ROWS __shared__ int table[2 * MOST_ROWS]
 
 // find_rows fills the table.
-template <int ROWS> DEVFN Rows find_rows(int *table, const Layer &l, int direction) {
+template <int ROWS, int UNITS> DEVFN Rows find_rows(int *table, const Layer &l, int direction) {
 	Rows r = {table, table + MOST_ROWS, 0, direction == 0 ? 1 : -1};
 	r.tiles = ((l.rows + ROWS - 1) / ROWS - (int)blockIdx.y + (int)gridDim.y - 1) / (int)gridDim.y;
-	for (int i = threadIdx.x; i < r.tiles * ROWS; i += THREADS) {
+	for (int i = threadIdx.x; i < r.tiles * ROWS; i += ROWS * UNITS) {
 		int row = (blockIdx.y + i / ROWS * gridDim.y) * ROWS + i % ROWS, sequence = l.order[smaller(row, l.rows - 1)];
 		int begin = l.starts[sequence], end = l.starts[sequence + 1];
 		r.first[i] = direction == 0 ? begin : end - 1;
@@ -119,7 +119,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 	const float *input_bias, const float *state_bias, const Layer &l, Products &products, int *table) {
 	const int GATES = gates_of<CELL>(), ROWS = Products::ROWS, UNITS = Products::UNITS;
 	int direction = l.direction + blockIdx.z, hidden = l.hidden, width = l.directions * hidden;
-	Rows rows = find_rows<ROWS>(table, l, direction);
+	Rows rows = find_rows<ROWS, UNITS>(table, l, direction);
 	int line = threadIdx.x / UNITS, unit = blockIdx.x * UNITS + threadIdx.x % UNITS;
 	int *arrived = l.arrived + direction * gridDim.y + blockIdx.y;
 	size_t begin = (size_t)direction * l.tokens;
@@ -221,7 +221,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dg
 	const T *dy, const T *y, const float *gates, const float *extra, const Layer &l, Products &products, int *table) {
 	const int GATES = gates_of<CELL>(), ROWS = Products::ROWS, UNITS = Products::UNITS;
 	int direction = l.direction + blockIdx.z, hidden = l.hidden, width = l.directions * hidden;
-	Rows rows = find_rows<ROWS>(table, l, direction);
+	Rows rows = find_rows<ROWS, UNITS>(table, l, direction);
 	int line = threadIdx.x / UNITS, unit = blockIdx.x * UNITS + threadIdx.x % UNITS, column = direction * hidden + unit;
 	int *arrived = l.arrived + direction * gridDim.y + blockIdx.y;
 	size_t begin = (size_t)direction * l.tokens;
