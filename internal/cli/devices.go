@@ -9,6 +9,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/device/cpu"
+	"uer/internal/device/cuda"
 	"uer/internal/launcher"
 	"uer/internal/registry"
 )
@@ -31,7 +32,8 @@ type deviceOptions struct {
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	o.addDevice(group, "device to train on")
-	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cpu.Precisions), "number format of the factors in matrix products")
+	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cuda.Precisions),
+		"number format of the factors in matrix products; on GPUs, bf16 also stores activations in it, and tf32 rounds fp32 factors")
 	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
 	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7; the number of a GPU if there is one rank only")
@@ -62,6 +64,10 @@ func (o *deviceOptions) check(flags *pflag.FlagSet) (err error) {
 			map[string]string{"gloo": "CPUs", "nccl": "GPUs"}[backend]), "leave out --backend, or pass --backend "+backend)}
 	}
 	o.Backend = backend
+	if _, known := cpu.Precisions[o.Precision]; !known && p.gpus == nil {
+		return console.UsageError{Err: console.Hint(fmt.Errorf("--precision %s is for GPUs, and this training runs on the CPU", o.Precision),
+			"leave out --precision, pass --precision bf16 on a CPU with AVX-512 BF16, or --device cuda")}
+	}
 	if o.Zero > 1 {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("--zero %d: there are 0 and 1", o.Zero),
 			"--zero 1 divides the optimizer; gradients and parameters are not divided")}
@@ -76,7 +82,7 @@ func (o *deviceOptions) plan() {
 	if p.gpus == nil || o.visibleGPUs() > 0 {
 		return
 	}
-	p.gpus, p.ranks = nil, p.ranks[:1]
+	p.gpus, p.ranks, o.Precision = nil, p.ranks[:1], "fp32"
 	p.lines = append(p.lines, "Note     there is no GPU here: this plan is made on the CPU; on a GPU, activations and time differ")
 }
 

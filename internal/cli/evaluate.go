@@ -207,20 +207,27 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 // newEvaluators returns the connected evaluators of all ranks of this process, and the ranks' devices, which the caller
 // closes even after an error.
 func newEvaluators(options evaluateOptions, data trainingData, status io.Writer) ([]*trainer.Evaluator, []rank, error) {
+	var ranks []rank // their devices
+	for i := range options.Devices.WorldSize {
+		d, err := openDevice(options.Devices, nil, i, nil)
+		if err != nil {
+			return nil, ranks, err
+		}
+		ranks = append(ranks, rank{device: d})
+	}
 	pass, err := data.newPass(data.dataset, options.pretrainOptions)
 	if err != nil {
-		return nil, nil, err
+		return nil, ranks, err
 	}
-	m, err := data.newForward(data.dataset, pass, options.pretrainOptions, options.Logits != "")
+	m, err := data.newForward(data.dataset, pass, options.pretrainOptions, ranks[0].device.Activations(), options.Logits != "")
 	if err != nil {
-		return nil, nil, err
+		return nil, ranks, err
 	}
 	parameters, err := loadWhole(options, data, m, status)
 	if err != nil {
-		return nil, nil, err
+		return nil, ranks, err
 	}
 	var evaluators []*trainer.Evaluator
-	var ranks []rank // their devices
 	for i, connection := range collective.NewLocal(options.Devices.WorldSize) {
 		e := &trainer.Evaluator{Model: m, Batches: pass}
 		if connection.Size() > 1 {
@@ -231,12 +238,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 				return nil, ranks, err
 			}
 		}
-		d, err := openDevice(options.Devices, nil, i, nil)
-		if err != nil {
-			return nil, ranks, err
-		}
-		ranks = append(ranks, rank{device: d})
-		if err := e.Load(d, parameters); err != nil {
+		if err := e.Load(ranks[i].device, parameters); err != nil {
 			return nil, ranks, err
 		}
 		evaluators = append(evaluators, e)

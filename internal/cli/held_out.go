@@ -14,6 +14,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/dataset"
+	"uer/internal/graph"
 	"uer/internal/masking"
 	"uer/internal/model"
 	"uer/internal/trainer"
@@ -103,11 +104,13 @@ func (d trainingData) newPass(set *dataset.Dataset, options pretrainOptions) (*b
 	})
 }
 
-// newForward builds the model for evaluation on a dataset.
+// newForward builds the model for evaluation on a dataset, for devices that store activations in that type.
 func (d trainingData) newForward(
-	set *dataset.Dataset, pass *batch.Pass, options pretrainOptions, logits bool,
+	set *dataset.Dataset, pass *batch.Pass, options pretrainOptions, activations graph.Type, logits bool,
 ) (*model.Model, error) {
-	limits := model.Limits{Sequences: options.BatchSize, Length: set.Metadata.SequenceLength, Output: pass.OutputLength}
+	limits := model.Limits{
+		Sequences: options.BatchSize, Length: set.Metadata.SequenceLength, Output: pass.OutputLength, Activations: activations,
+	}
 	if d.targetVocabulary != nil {
 		limits.OutputVocabulary = d.targetVocabulary.Size()
 	}
@@ -140,7 +143,7 @@ func setForward(options pretrainOptions, data trainingData, ranks []rank) error 
 	if data.heldOut == nil {
 		return nil
 	}
-	forward, err := data.newForward(data.heldOut, ranks[0].heldOut.Batches, options, false)
+	forward, err := data.newForward(data.heldOut, ranks[0].heldOut.Batches, options, ranks[0].device.Activations(), false)
 	if err != nil {
 		return err
 	}

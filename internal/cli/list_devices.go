@@ -10,7 +10,9 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/cuda"
+	device "uer/internal/device/cuda"
 	"uer/internal/kernel"
+	"uer/internal/registry"
 )
 
 const devicesExamples = `  uer devices
@@ -84,7 +86,8 @@ func listGPUs(out io.Writer) {
 			listMissing(out, title, fmt.Sprintf("%s, %s of memory, cannot be used", about, console.Bytes(gpu.Memory)), err)
 			continue
 		}
-		listRow(out, title, "%s, %s of memory, %s free; fp32", about, console.Bytes(gpu.Memory), console.Bytes(free))
+		listRow(out, title, "%s, %s of memory, %s free; %s", about, console.Bytes(gpu.Memory), console.Bytes(free),
+			strings.Join(registry.Names(device.Precisions), ", "))
 	}
 }
 

@@ -100,6 +100,7 @@ func runRanks(ctx context.Context, trainers []*trainer.Trainer, status io.Writer
 func prepare(options pretrainOptions, data trainingData, ranks []rank, streams Streams) ([]*trainer.Trainer, error) {
 	limits := model.Limits{
 		Sequences: options.BatchSize, Length: data.dataset.Metadata.SequenceLength, Output: ranks[0].batches.OutputLength,
+		Activations: ranks[0].device.Activations(),
 	}
 	if data.targetVocabulary != nil {
 		limits.OutputVocabulary = data.targetVocabulary.Size()

@@ -15,13 +15,8 @@ const maxArguments = 64
 //
 // It makes no garbage: a training step launches hundreds of kernels.
 func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...Argument) error {
-	if f.known {
-		if err := checkArguments(f.Name, f.parameters, arguments); err != nil {
-			return err
-		}
-	}
-	if len(arguments) > maxArguments {
-		return fmt.Errorf("%s has %d arguments, at most %d can be passed", f.Name, len(arguments), maxArguments)
+	if err := f.check(arguments); err != nil {
+		return err
 	}
 	if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
 		return nil
@@ -47,6 +42,19 @@ func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...A
 	if err != nil {
 		return failure(err, fmt.Sprintf("launching %s with grid %v, block %v, %d bytes of shared memory",
 			f.Name, grid, block, shared))
+	}
+	return nil
+}
+
+// check compares arguments with what the kernel declares.
+func (f *Function) check(arguments []Argument) error {
+	if f.known {
+		if err := checkArguments(f.Name, f.parameters, arguments); err != nil {
+			return err
+		}
+	}
+	if len(arguments) > maxArguments {
+		return fmt.Errorf("%s has %d arguments, at most %d can be passed", f.Name, len(arguments), maxArguments)
 	}
 	return nil
 }

@@ -62,6 +62,7 @@ FORWARD(cuFuncSetAttribute, (CUfunction a, CUfunction_attribute b, int c), (a, b
 FORWARD(cuFuncSetCacheConfig, (CUfunction a, CUfunc_cache b), (a, b))
 FORWARD(cuFuncSetSharedMemConfig, (CUfunction a, CUsharedconfig b), (a, b))
 FORWARD(cuLaunchKernel, (CUfunction a, unsigned int b, unsigned int c, unsigned int d, unsigned int e, unsigned int f, unsigned int g, unsigned int h, CUstream i, void **j, void **k), (a, b, c, d, e, f, g, h, i, j, k))
+FORWARD(cuLaunchCooperativeKernel, (CUfunction a, unsigned int b, unsigned int c, unsigned int d, unsigned int e, unsigned int f, unsigned int g, unsigned int h, CUstream i, void **j), (a, b, c, d, e, f, g, h, i, j))
 FORWARD(cuLinkAddData, (CUlinkState a, CUjitInputType b, void *c, size_t d, const char *e, unsigned int f, CUjit_option *g, void **h), (a, b, c, d, e, f, g, h))
 FORWARD(cuLinkAddFile, (CUlinkState a, CUjitInputType b, const char *c, unsigned int d, CUjit_option *e, void **f), (a, b, c, d, e, f))
 FORWARD(cuLinkComplete, (CUlinkState a, void **b, size_t *c), (a, b, c))

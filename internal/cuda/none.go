@@ -99,6 +99,11 @@ func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...A
 	return errNone
 }
 
+func (f *Function) LaunchTogether(s *Stream, grid, block Dim, shared int, arguments ...Argument) error {
+	return errNone
+}
+func (f *Function) MostTogether(threads, shared int) (int, error) { return 0, errNone }
+
 // Products is never made: this build has no GPU support.
 type Products struct{}
 

@@ -22,6 +22,8 @@ import (
 type Device interface {
 	// Name describes the device and how it computes, for example "CPU (avx512, bf16, 8 threads)".
 	Name() string
+	// Activations returns how the device stores them. Programs must be compiled for it.
+	Activations() graph.Type
 	// Allocate returns memory for a layout, filled with zeros.
 	Allocate(graph.Layout) (Memory, error)
 	// Load prepares a program to run on a memory whose layout includes that of the program. If the device lacks an
@@ -118,7 +120,7 @@ func (e *MemoryError) Error() string {
 
 // Usage is memory in bytes.
 type Usage struct {
-	Parameters, Gradients, State int64 // shared by all programs on a memory
+	Parameters, Gradients, State int64 // shared by all programs on a memory; with the copies of parameters for products
 	Activations                  int64 // the values of a run, for the largest batch
 	ActivationsUsed              int64 // the part of them that the last run used
 	PackedWeights                int64 // copies of shared weights, in the layout that matrix products read

@@ -25,7 +25,8 @@ type Node = gorgonia.Node
 // Builder puts inputs, parameters and operations on a graph. It keeps the first error, as bufio.Writer does: from then on
 // Apply returns nil nodes, and Compile returns the error. A Builder must not be used by several goroutines at once.
 type Builder struct {
-	Recompute bool // recompute the activations inside blocks in the backward pass, to save memory
+	Recompute   bool // recompute the activations inside blocks in the backward pass, to save memory
+	Activations Type // how they are stored: Float32 or BFloat16
 
 	graph      *gorgonia.ExprGraph
 	inputs     []*Node

@@ -23,7 +23,7 @@ func (b *Builder) Compile(loss *Node, outputs ...*Node) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := newCompiler()
+	c := newCompiler(b.Activations)
 	c.placeLeaves(b)
 	roots := append([]*Node{loss}, outputs...)
 	b.outputs, b.gradients = roots, gradients
@@ -75,24 +75,27 @@ func (b *Builder) differentiate(loss *Node) ([]*Node, error) {
 
 // compiler turns the nodes of a graph into instructions.
 type compiler struct {
-	program *Program
-	value   map[*Node]int        // the value of a node
-	outs    map[*operation][]int // the values of an operation's outputs
-	uses    map[*Node]int        // how often a node is read
-	into    map[*Node]int        // the sum or gradient that a node's result is added to in place
-	copies  map[*Node][]int      // the values that a node's result is also copied to
-	numbers []int                // the operation of each instruction, None for a copy
-	started []bool               // for each value, whether a term was written to it: the next ones are added
+	program     *Program
+	activations Type                 // how they are stored
+	value       map[*Node]int        // the value of a node
+	outs        map[*operation][]int // the values of an operation's outputs
+	uses        map[*Node]int        // how often a node is read
+	into        map[*Node]int        // the sum or gradient that a node's result is added to in place
+	copies      map[*Node][]int      // the values that a node's result is also copied to
+	numbers     []int                // the operation of each instruction, None for a copy
+	started     []bool               // for each value, whether a term was written to it: the next ones are added
+	retyped     map[int]int          // from a value to its copy of another type
 }
 
-func newCompiler() *compiler {
+func newCompiler(activations Type) *compiler {
 	return &compiler{
-		program: &Program{Layout: NewLayout(), Inputs: map[string]int{}},
+		program: &Program{Layout: NewLayout(), Inputs: map[string]int{}}, activations: activations,
 		value:   map[*Node]int{},
 		outs:    map[*operation][]int{},
 		uses:    map[*Node]int{},
 		into:    map[*Node]int{},
 		copies:  map[*Node][]int{},
+		retyped: map[int]int{},
 	}
 }
 
@@ -162,7 +165,7 @@ func (c *compiler) placeSums(nodes, gradients []*Node) {
 		}
 		parameter := c.program.Parameters[i]
 		gradient := c.add(Value{Shape: parameter.Shape, Place: InGradients, Offset: parameter.Offset})
-		if c.uses[n] == 1 && isComputed(n) {
+		if c.uses[n] == 1 && isComputed(n) && c.typeOf(n) == Float32 {
 			c.into[n] = gradient
 		} else {
 			c.copies[n] = append(c.copies[n], gradient)
@@ -174,13 +177,14 @@ func (c *compiler) placeSums(nodes, gradients []*Node) {
 		}
 		sum, ok := c.into[n]
 		if !ok {
-			sum = c.add(Value{Shape: Shape(n.Shape()), Place: InArena})
+			sum = c.add(Value{Type: c.typeOf(n), Shape: Shape(n.Shape()), Place: InArena})
 			c.into[n] = sum
 		}
 		c.value[n] = sum
 		for _, term := range children(n) {
-			// A term with other readers keeps a value of its own, which a copy adds to the sum.
-			if _, taken := c.into[term]; c.uses[term] == 1 && !taken && isComputed(term) {
+			// A term with other readers, or of another type, keeps a value of its own, which a copy adds to the sum.
+			_, taken := c.into[term]
+			if c.uses[term] == 1 && !taken && isComputed(term) && c.typeOf(term) == c.program.Values[sum].Type {
 				c.into[term] = sum
 			}
 		}
@@ -224,8 +228,8 @@ func (c *compiler) emitCopy(from, to int) {
 
 func (c *compiler) emitOperation(n *Node, o *operation) {
 	instruction := Instruction{Op: o.Op, Out: make([]int, len(o.outs)), Accumulate: make([]bool, len(o.outs))}
-	for _, child := range children(n) {
-		instruction.In = append(instruction.In, c.value[child])
+	for i, child := range children(n) {
+		instruction.In = append(instruction.In, c.read(c.value[child], c.typeOfInput(o, i)))
 	}
 	for i, shape := range o.outs {
 		result := n
@@ -238,13 +242,13 @@ func (c *compiler) emitOperation(n *Node, o *operation) {
 		case isTerm && slices.Contains(instruction.Out[:i], sum):
 			// Two outputs of one operation cannot share memory: a copy adds this one later.
 			delete(c.into, result)
-			instruction.Out[i] = c.add(Value{Shape: shape, Place: InArena})
+			instruction.Out[i] = c.add(Value{Type: c.typeOfOutput(o, i), Shape: shape, Place: InArena})
 		case isTerm:
 			instruction.Out[i] = sum
 			instruction.Accumulate[i] = c.started[sum]
 			c.started[sum] = true
 		default:
-			instruction.Out[i] = c.add(Value{Shape: shape, Place: InArena})
+			instruction.Out[i] = c.add(Value{Type: c.typeOfOutput(o, i), Shape: shape, Place: InArena})
 		}
 	}
 	c.outs[o] = instruction.Out

@@ -12,14 +12,19 @@ func (b *Builder) CompileForward(outputs []*Node, kept map[string]*Node) (*Progr
 	if err := b.ready(); err != nil {
 		return nil, err
 	}
-	c := newCompiler()
+	c := newCompiler(b.Activations)
 	c.placeLeaves(b)
 	names := slices.Sorted(maps.Keys(kept))
 	roots := slices.Clone(outputs)
 	for _, name := range names {
 		n := kept[name]
 		state := c.program.AddState(name, Dimensions(n).Elements())
-		c.into[n] = c.add(Value{Name: name, Shape: Dimensions(n), Place: InState, Offset: state.Offset})
+		v := c.add(Value{Name: name, Shape: Dimensions(n), Place: InState, Offset: state.Offset})
+		if c.typeOf(n) == Float32 {
+			c.into[n] = v
+		} else {
+			c.copies[n] = append(c.copies[n], v)
+		}
 		roots = append(roots, n)
 	}
 	if err := c.emit(c.order(roots, nil)); err != nil {

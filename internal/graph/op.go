@@ -1,7 +1,7 @@
 package graph
 
-// Op is an operation: a comparable value that holds its attributes. How it is computed is up to the device. Outputs are
-// float32 unless the type of the value says otherwise.
+// Op is an operation: a comparable value that holds its attributes. How it is computed is up to the device. Operands are
+// activations, or gradients of activations, unless the operation is [Exact].
 type Op interface {
 	// Name is the same for all attributes.
 	Name() string
@@ -26,6 +26,14 @@ type Restorable interface {
 	// Restore returns the operation that computes output 0 again, and its inputs and outputs, given the values that this
 	// operation reads and writes. It reads only parameters and outputs other than 0. op is nil if these do not suffice.
 	Restore(in, out []int) (op Op, restoreIn, restoreOut []int)
+}
+
+// Exact is an operation some of whose operands are float32 whatever type activations are stored as: parameters and their
+// gradients, statistics, losses.
+type Exact interface {
+	Op
+	// Exact reports which inputs and which outputs these are; those that the lists are too short for are not.
+	Exact() (in, out []bool)
 }
 
 // Copy copies its input, or adds it to its output if it accumulates: a term of a sum that could not be added in place.

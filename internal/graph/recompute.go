@@ -156,9 +156,10 @@ func (r *recomputation) repeated(instruction Instruction) Instruction {
 
 func isScalar(s Shape) bool { return !s.IsSaved() && s.Elements() == 1 }
 
-// newValueLike adds a value of the same shape as another one.
+// newValueLike adds a value of the same type and shape as another one.
 func (r *recomputation) newValueLike(like int) int {
-	return r.add(Value{Shape: r.program.Values[like].Shape, Place: InArena})
+	v := r.program.Values[like]
+	return r.add(Value{Type: v.Type, Shape: v.Shape, Place: InArena})
 }
 
 func isKey(m map[int]int, key int) bool {

@@ -8,12 +8,22 @@ import (
 // Type is the type of an array's elements.
 type Type uint8
 
-// The types of elements. Computed values are float32, inputs may be int32, sums over all parameters are float64.
+// The types of elements. Computed values are float32, or bfloat16 if a device stores activations so; inputs may be int32,
+// sums over all parameters are float64.
 const (
 	Float32 Type = iota
 	Int32
 	Float64
+	BFloat16
 )
+
+// String names the type, for messages.
+func (t Type) String() string {
+	return [...]string{Float32: "float32", Int32: "int32", Float64: "float64", BFloat16: "bfloat16"}[t]
+}
+
+// Bytes returns the size of an element.
+func (t Type) Bytes() int { return [...]int{Float32: 4, Int32: 4, Float64: 8, BFloat16: 2}[t] }
 
 // Shape holds the dimensions of a row-major array; a scalar has none.
 type Shape []int

@@ -23,7 +23,8 @@ func (g *golden) compareBFloat16(t *testing.T) {
 	exact := g.start(t, "fp32")
 	loss := g.run(t, exact, 0)
 	rounded := g.start(t, "bf16")
-	if got := g.run(t, rounded, 0); math.Abs(got-loss) > 1e-3*loss || got == loss {
+	got := g.run(t, rounded, 0)
+	if math.Abs(got-loss) > 1e-3*loss || got == loss {
 		t.Errorf("loss %v in bfloat16, %v in float32", got, loss)
 	}
 	if similarity := cosine(rounded.gradients(t), exact.gradients(t)); similarity < 0.999 {

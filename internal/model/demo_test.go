@@ -156,6 +156,7 @@ type training struct {
 
 func (d *demo) newTraining(t testing.TB, on processor, m config.Model, limits Limits) *training {
 	t.Helper()
+	limits.Activations = on.activations(d.precision)
 	made, err := New(m, d.vocabulary.Size(), limits)
 	if err != nil {
 		t.Fatal(err)

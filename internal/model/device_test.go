@@ -30,6 +30,14 @@ func (p processor) open(t testing.TB, precision string) (device.Device, error) {
 	return cpu.New(cpu.Options{Threads: p.threads, Precision: precision})
 }
 
+// activations is how the processor stores them in a precision.
+func (p processor) activations(precision string) graph.Type {
+	if p.gpu && precision == "bf16" {
+		return graph.BFloat16
+	}
+	return graph.Float32
+}
+
 // need skips a test of a precision that the processor lacks, or of a GPU where there is none.
 func (p processor) need(t testing.TB, precision string) {
 	t.Helper()

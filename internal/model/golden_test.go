@@ -12,6 +12,7 @@ import (
 	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/device"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/npz"
 )
@@ -191,12 +192,7 @@ type golden struct {
 
 func openGolden(t *testing.T, name string) *golden {
 	t.Helper()
-	g := &golden{folder: filepath.Join("testdata", name)}
-	var err error
-	limits := Limits{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength}
-	if g.model, err = New(goldenModels[name], goldenVocabulary, limits); err != nil {
-		t.Fatal(err)
-	}
+	g := &golden{folder: filepath.Join("testdata", name), model: newGoldenModel(t, name, graph.Float32)}
 	var batches []goldenBatchFile
 	readJSON(t, filepath.Join(g.folder, "batches.json"), &batches)
 	for _, b := range batches {
@@ -205,6 +201,16 @@ func openGolden(t *testing.T, name string) *golden {
 	readJSON(t, filepath.Join(g.folder, "expected.json"), &g.expected)
 	g.on = processor{threads: 2}
 	return g
+}
+
+func newGoldenModel(t *testing.T, name string, activations graph.Type) *Model {
+	t.Helper()
+	limits := Limits{Sequences: goldenBatch, Length: goldenLength, Output: goldenLength, Activations: activations}
+	m, err := New(goldenModels[name], goldenVocabulary, limits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func readJSON(t *testing.T, path string, into any) {
@@ -235,7 +241,11 @@ func (g *golden) initial(t *testing.T) []float32 {
 // start loads the program with the golden initial parameters.
 func (g *golden) start(t *testing.T, precision string) *loaded {
 	t.Helper()
-	return g.on.load(t, precision, g.model.Program, g.model.Program.Layout, g.initial(t))
+	program := g.model.Program
+	if activations := g.on.activations(precision); activations != graph.Float32 {
+		program = newGoldenModel(t, filepath.Base(g.folder), activations).Program
+	}
+	return g.on.load(t, precision, program, program.Layout, g.initial(t))
 }
 
 func (g *golden) feed(l *loaded, batch int) {

@@ -21,13 +21,15 @@ import (
 	"uer/internal/target"
 )
 
-// Limits bound the batches of a model.
+// Limits are what a program is made for: the largest batches, and a device that stores activations in some type.
 type Limits struct {
 	Sequences int
 	Length    int // tokens in a sequence
 	Output    int // tokens in a sequence of the decoder; 0 without a decoder
 
 	OutputVocabulary int // size of the vocabulary that the target predicts; 0 if it is that of the encoder
+
+	Activations graph.Type // that of the device
 }
 
 // Model is a compiled model.
@@ -47,7 +49,7 @@ type Head struct {
 	Classes int
 }
 
-// New builds a model for a vocabulary and for batches within the given limits. Its errors include those of [Check].
+// New builds a model for a vocabulary, within the given limits. Its errors include those of [Check].
 func New(m config.Model, vocabularySize int, limits Limits) (*Model, error) {
 	if err := Check(m); err != nil {
 		return nil, err
@@ -88,7 +90,7 @@ func build(m config.Model, vocabularySize int, limits Limits) (*graph.Builder, t
 			vocabularySize, predicted), "leave them out, or make the dataset with one vocabulary for both")
 	}
 	b := graph.NewBuilder()
-	b.Recompute = m.Recompute
+	b.Recompute, b.Activations = m.Recompute, limits.Activations
 	batch := layer.NewBatch(b, limits.Sequences, limits.Length, limits.Output)
 	s := b.Scope()
 	x := embedding.ByName[m.Embedding].Build(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]

@@ -82,6 +82,9 @@ func newKernels(o Options) (*kernel.CPU, error) {
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
 
+// Activations are stored in float32, whatever the precision of products is.
+func (d *Device) Activations() graph.Type { return graph.Float32 }
+
 // Allocate returns memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
 	if err := d.reserve("parameters, gradients and optimizer state", 2*layout.ParameterSize+layout.StateSize); err != nil {

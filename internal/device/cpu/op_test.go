@@ -78,7 +78,7 @@ func weighed(b *graph.Builder, y *graph.Node) *graph.Node {
 
 func compile(t *testing.T, c devicetest.Case) *devicetest.Program {
 	t.Helper()
-	p, err := c.Compile(weighed)
+	p, err := c.Compile(weighed, graph.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,8 +43,8 @@ func bindAdafactor(b *binder, o op.Adafactor) compute {
 		r.launch(squares, over(all, 8), pointer(partials), at(gradient), pointer(rowFactors), pointer(columnFactors),
 			count(stack), count(rows), count(width))
 		r.launch(total, over(1, 1), pointer(sum), pointer(partials), count(all))
-		r.launch(update, cells(all, width), at(parameter), pointer(0), at(gradient), pointer(rowFactors), pointer(columnFactors), pointer(sum),
-			at(halted), count(stack), count(rows), count(width), driver.Float64(r.Update.Rate),
+		r.launch(update, cells(all, width), at(parameter), r.half(parameter), at(gradient), pointer(rowFactors),
+			pointer(columnFactors), pointer(sum), at(halted), count(stack), count(rows), count(width), driver.Float64(r.Update.Rate),
 			driver.Float64(r.Update.Rate*o.WeightDecay))
 	}
 }

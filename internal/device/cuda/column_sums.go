@@ -8,8 +8,9 @@ import (
 // columnSums adds up the rows of matrices, in two stages.
 type columnSums struct{ partials, sums *function }
 
+// newColumnSums is for matrices of activations.
 func newColumnSums(b *binder) columnSums {
-	return columnSums{b.kernel("column_partials_float"), b.kernel("column_sums")}
+	return columnSums{b.stored("column_partials"), b.kernel("column_sums")}
 }
 
 // first writes partial sums [blocks, width] of x [rows, width], whose rows are stride apart.
@@ -18,7 +19,7 @@ func (c columnSums) first(r *run, partials, x driver.Pointer, rows, width, strid
 	if blocks == 0 {
 		return
 	}
-	r.launch(c.partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(partials), pointer(x),
+	r.launch(c.partials, r.strips(width, blocks), pointer(partials), pointer(x),
 		count(rows), count(width), count(stride), count(rowsOfBlock))
 }
 

@@ -42,18 +42,22 @@ func (c *convolution) part(of driver.Pointer, filter int) driver.Matrix {
 // windows makes the rows that outputs depend on [tokens, window].
 func (c *convolution) windows(r *run, kernel *function) driver.Pointer {
 	to := r.floats(c.tokens * c.window)
-	r.launch(kernel, cells(c.tokens, c.window), pointer(to), at(c.x), at(c.starts), count(c.sequences), count(c.tokens),
+	r.launch(kernel, r.cells(c.tokens, c.window), pointer(to), at(c.x), at(c.starts), count(c.sequences), count(c.tokens),
 		count(c.input), count(c.Taps), flag(c.TapsLast))
 	return to
 }
 
-// gatedConvolutionSaved is both convolutions before the gate, side by side [tokens, 2·out].
+// gatedConvolutionSaved is both convolutions before the gate, side by side: [tokens, 2·out], or in bfloat16 with room for
+// more columns.
 func gatedConvolutionSaved(_ op.GatedConvolution, in []graph.Shape) int {
-	return 2 * in[0][0] * in[1][0]
+	return 2 * in[0][0] * padded(in[1][0])
 }
 
 func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
-	windows, add, gate := b.kernel("convolution_windows_float"), b.kernel("add_float"), b.kernel("convolution_gate_float")
+	if b.device.activations == graph.BFloat16 {
+		return bindPaddedConvolution(b, o)
+	}
+	windows, add, gate := b.stored("convolution_windows"), b.kernel("add_float"), b.stored("convolution_gate")
 	return func(r *run, out, in []operand, _ []bool) {
 		c := convolutionOf(o, in)
 		sums := out[1].At // [tokens, 2·out]
@@ -63,23 +67,26 @@ func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
 		window, bias := c.windows(r, windows), r.floats(c.output)
 		for i, f := range c.filters {
 			r.launch(add, over(c.output, 1024), pointer(bias), at(f.bias), at(f.secondBias), elements(c.output))
-			r.multiply(driver.Product{
+			r.multiply(toFloat, driver.Product{
 				M: c.tokens, N: c.output, K: c.window, A: driver.Matrix{At: window},
 				B: driver.Matrix{At: f.weight.At, Transposed: true}, D: c.part(sums, i), Bias: bias,
 			})
 		}
-		r.launch(gate, cells(c.tokens, c.output), at(out[0]), pointer(sums), count(c.tokens), count(c.output))
+		r.launch(gate, r.cells(c.tokens, c.output), at(out[0]), pointer(sums), count(c.tokens), count(c.output))
 	}
 }
 
 func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) compute {
-	windows, gate := b.kernel("convolution_windows_float"), b.kernel("convolution_gate_gradient_float")
-	back, columns := b.kernel("convolution_windows_gradient_float"), newColumnSums(b)
+	if b.device.activations == graph.BFloat16 {
+		return bindPaddedConvolutionGradient(b, o)
+	}
+	windows, gate := b.stored("convolution_windows"), b.stored("convolution_gate_gradient")
+	back, columns := b.stored("convolution_windows_gradient"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		sums, dy := in[0], in[1]
 		c := convolutionOf(op.GatedConvolution(o), in[2:])
 		dsums, window := r.floats(2*c.tokens*c.output), c.windows(r, windows) // [tokens, 2·out], [tokens, window]
-		r.launch(gate, cells(c.tokens, c.output), pointer(dsums), at(dy), at(sums), count(c.tokens), count(c.output))
+		r.launch(gate, r.cells(c.tokens, c.output), pointer(dsums), at(dy), at(sums), count(c.tokens), count(c.output))
 		blocks, _ := kernels.RowBlocks(c.tokens)
 		partials := r.floats(maxRowBlocks * c.output)
 		var dwindows driver.Pointer // [tokens, window]
@@ -89,7 +96,7 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 		for i, to := range filtersOf(out[1:]) {
 			ds, add := c.part(dsums, i), accumulate[1+3*i:]
 			if to.weight.wanted() {
-				r.multiply(driver.Product{
+				r.multiply(toFloat, driver.Product{
 					M: c.output, N: c.window, K: c.tokens, A: driver.Matrix{At: ds.At, Stride: ds.Stride, Transposed: true},
 					B: driver.Matrix{At: window}, D: driver.Matrix{At: to.weight.At}, Beta: beta(add[0]),
 				})
@@ -101,14 +108,14 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 				}
 			}
 			if out[0].wanted() {
-				r.multiply(driver.Product{
+				r.multiply(toFloat, driver.Product{
 					M: c.tokens, N: c.window, K: c.output, A: ds, B: driver.Matrix{At: c.filters[i].weight.At},
 					D: driver.Matrix{At: dwindows}, Beta: beta(i > 0),
 				})
 			}
 		}
 		if out[0].wanted() {
-			r.launch(back, cells(c.tokens, c.input), at(out[0]), pointer(dwindows), at(c.starts), count(c.sequences),
+			r.launch(back, r.cells(c.tokens, c.input), at(out[0]), pointer(dwindows), at(c.starts), count(c.sequences),
 				count(c.tokens), count(c.input), count(c.Taps), flag(c.TapsLast), flag(accumulate[0]))
 		}
 	}

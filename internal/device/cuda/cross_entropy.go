@@ -3,6 +3,7 @@ package cuda
 import (
 	driver "uer/internal/cuda"
 	"uer/internal/device/cuda/kernels"
+	"uer/internal/graph"
 	"uer/internal/op"
 )
 
@@ -10,13 +11,18 @@ import (
 const maxLogits = 64 << 20
 
 func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
-	kernel, totals, sums := b.kernel("cross_entropy_float"), b.kernel("cross_entropy_totals"), newColumnSums(b)
+	kernel, totals, sums := b.stored("cross_entropy"), b.kernel("cross_entropy_totals"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		c := op.CrossEntropyInputsOf(o, in)
 		rows, width, classes := c.Hidden.Shape[0], c.Hidden.Shape[1], c.Weight.Shape[0]
 		losses, hits := r.floats(rows), r.floats(rows) // [rows]
+		stride := classes                              // between rows of logits, which products read faster if they begin at multiples of 16 bytes
+		if r.device.activations == graph.BFloat16 {
+			stride = (classes + 7) / 8 * 8
+		}
 		chunk := min(rows, max(1, maxLogits/classes))
-		logits := r.floats(chunk * classes) // [chunk, classes]
+		logits := driver.Matrix{At: r.activations(chunk * stride), Stride: stride} // [chunk, classes]
+		weight, bias := r.weight(c.Weight), r.weight(c.Bias)
 		wantsBias := o.Bias && out[4].wanted()
 		blocks, _ := kernels.RowBlocks(chunk)
 		var partials driver.Pointer // [blocks, classes]
@@ -29,27 +35,27 @@ func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
 		}
 		for first := 0; first < max(rows, 1); first += max(chunk, 1) {
 			n, later := min(chunk, rows-first), first > 0
-			hidden, offset := c.Hidden.At+driver.Pointer(4*first*width), driver.Pointer(4*first)
-			r.multiply(driver.Product{ // h Wᵀ + b
-				M: n, N: classes, K: width, A: driver.Matrix{At: hidden}, B: driver.Matrix{At: c.Weight.At, Transposed: true},
-				D: driver.Matrix{At: logits}, Bias: c.Bias.At,
+			hidden, offset := c.Hidden.At+r.bytes(first*width), driver.Pointer(4*first)
+			r.multiply(toActivations, driver.Product{ // h Wᵀ + b
+				M: n, N: classes, K: width, A: driver.Matrix{At: hidden}, B: driver.Matrix{At: weight, Transposed: true},
+				D: logits, Bias: bias,
 			})
-			r.launch(kernel, driver.Dim{n, 1, 1}, pointer(logits), pointer(losses+offset), pointer(hits+offset),
-				pointer(c.Labels.At+offset), count(classes), count(classes), driver.Float32(scale))
+			r.launch(kernel, driver.Dim{n, 1, 1}, pointer(logits.At), pointer(losses+offset), pointer(hits+offset),
+				pointer(c.Labels.At+offset), count(classes), count(stride), driver.Float32(scale))
 			if out[2].wanted() { // dh = dlogits W
-				r.multiply(driver.Product{
-					M: n, N: width, K: classes, A: driver.Matrix{At: logits}, B: driver.Matrix{At: c.Weight.At},
-					D: driver.Matrix{At: out[2].At + driver.Pointer(4*first*width)}, Beta: beta(accumulate[2]),
+				r.multiply(toActivations, driver.Product{
+					M: n, N: width, K: classes, A: logits, B: driver.Matrix{At: weight},
+					D: driver.Matrix{At: out[2].At + r.bytes(first*width)}, Beta: beta(accumulate[2]),
 				})
 			}
 			if out[3].wanted() { // dW = dlogitsᵀ h
-				r.multiply(driver.Product{
-					M: classes, N: width, K: n, A: driver.Matrix{At: logits, Transposed: true}, B: driver.Matrix{At: hidden},
+				r.multiply(toFloat, driver.Product{
+					M: classes, N: width, K: n, A: driver.Matrix{At: logits.At, Stride: stride, Transposed: true}, B: driver.Matrix{At: hidden},
 					D: driver.Matrix{At: out[3].At}, Beta: beta(accumulate[3] || later),
 				})
 			}
 			if wantsBias {
-				sums.first(r, partials, logits, n, classes, classes)
+				sums.first(r, partials, logits.At, n, classes, stride)
 				present, _ := kernels.RowBlocks(n)
 				sums.second(r, out[4].At, partials, present, classes, classes, accumulate[4] || later)
 			}

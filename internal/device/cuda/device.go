@@ -4,6 +4,7 @@
 package cuda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -12,28 +13,45 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
+	"uer/internal/registry"
 )
 
 // Device is one GPU. It implements device.Device.
 type Device struct {
-	gpu       *driver.Device
-	products  *driver.Products // nil without cuBLASLt: then a kernel of ours multiplies
-	product   *function
-	modules   map[string]*driver.Module
-	functions map[string]*function
-	scratch   *driver.Buffer // of one operation at a time; all run in one stream
-	trail     *trail
-	group     *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
-	rank      int           // its number among them
-	name      string
-	kind      string
+	gpu                     *driver.Device
+	activations             graph.Type       // how they are stored; products read their factors in the same type
+	tf32                    bool             // products round float32 factors
+	products                *driver.Products // nil without cuBLASLt: then kernels of ours multiply
+	product, productToFloat *function        // with factors as activations are stored: to activations, and to float32
+	halve, columns          *function        // make the bfloat16 copies of parameters
+	modules                 map[string]*driver.Module
+	functions               map[string]*function
+	scratch                 *driver.Buffer // of one operation at a time; all run in one stream
+	trail                   *trail
+	group                   *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
+	rank                    int           // its number among them
+	name                    string
+	kind                    string
 }
 
 // Options of a device.
 type Options struct {
 	Number    int    // of the GPU, as the driver counts
-	Precision string // fp32; "" is fp32
+	Precision string // one of Precisions; "" is fp32
 	Ranks     *Ranks // connects the GPU to those of the other replicas; nil if there are none
+}
+
+// precision is how a device stores activations and multiplies.
+type precision struct {
+	activations graph.Type
+	tf32        bool
+}
+
+// Precisions are those of a GPU: fp32; tf32, in which products round the float32 factors to 11 significant bits; and bf16,
+// in which activations and the factors of products are stored in bfloat16. Sums, statistics, losses, parameters, their
+// gradients and the optimizer state are float32 in all of them.
+var Precisions = map[string]precision{
+	"fp32": {activations: graph.Float32}, "tf32": {activations: graph.Float32, tf32: true}, "bf16": {activations: graph.BFloat16},
 }
 
 // Ranks say which replica a GPU trains, and how it finds the GPUs of the others. All must be opened at the same time.
@@ -53,20 +71,27 @@ type Details struct {
 
 // New opens a GPU.
 func New(o Options) (*Device, error) {
-	if o.Precision != "" && o.Precision != "fp32" {
-		return nil, console.Hint(fmt.Errorf("--precision %s: GPUs compute in fp32 only, in this version", o.Precision),
-			"leave out --precision")
+	name := cmp.Or(o.Precision, "fp32")
+	computes, err := registry.Find(Precisions, "precision", name)
+	if err != nil {
+		return nil, err
 	}
 	gpu, err := driver.Open(o.Number)
 	if err != nil {
 		return nil, hinted(err)
 	}
 	d := &Device{
-		gpu: gpu, modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
+		gpu: gpu, activations: computes.activations, tf32: computes.tf32,
+		modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
 	}
 	var slow string
 	if d.trail, err = newTrail(gpu); err == nil {
 		slow, err = d.openProducts()
+	}
+	if err == nil && d.activations == graph.BFloat16 {
+		if d.halve, err = d.function("copy_bf16_float"); err == nil {
+			d.columns, err = d.function("columns_bf16")
+		}
 	}
 	if err == nil && o.Ranks != nil {
 		d.rank = o.Ranks.Rank
@@ -76,7 +101,7 @@ func New(o Options) (*Device, error) {
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
-	d.kind, d.name = fmt.Sprintf("%s (fp32%s)", gpu.Name, slow), fmt.Sprintf("%s (GPU %d, fp32%s)", gpu.Name, gpu.Number, slow)
+	d.kind, d.name = fmt.Sprintf("%s (%s%s)", gpu.Name, name, slow), fmt.Sprintf("%s (GPU %d, %s%s)", gpu.Name, gpu.Number, name, slow)
 	return d, nil
 }
 
@@ -86,7 +111,12 @@ func (d *Device) openProducts() (slow string, err error) {
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
-		d.product, err = d.function("product_float")
+		if d.product, err = d.function("product" + suffixes[d.activations]); err == nil {
+			d.productToFloat = d.product
+			if d.activations == graph.BFloat16 {
+				d.productToFloat, err = d.function("product_float_bf16")
+			}
+		}
 		return ", without cuBLASLt", err
 	}
 	if err != nil {
@@ -115,6 +145,9 @@ func advised(err error, full string) error {
 
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
+
+// Activations are stored in bfloat16 if that is the device's precision.
+func (d *Device) Activations() graph.Type { return d.activations }
 
 // Kind is the name of the device without its number.
 func (d *Device) Kind() string { return d.kind }
@@ -191,7 +224,8 @@ func (d *Device) scratchBytes() int64 {
 // function is a kernel with the size of its blocks.
 type function struct {
 	*driver.Function
-	block driver.Dim
+	block  driver.Dim
+	shared int // bytes of dynamic shared memory
 }
 
 // function finds a kernel, and loads its module if no other kernel has.
@@ -218,6 +252,6 @@ func (d *Device) function(name string) (*function, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}}
+	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}, shared: k.Shared()}
 	return d.functions[name], nil
 }

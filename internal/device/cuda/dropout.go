@@ -8,21 +8,21 @@ import (
 )
 
 func bindDropout(b *binder, o op.Dropout) compute {
-	kernel := b.kernel("dropout_float")
+	kernel := b.stored("dropout")
 	return func(r *run, out, in []operand, accumulate []bool) {
 		rows, width := in[0].Shape[0], in[0].Shape[1]
 		d := dropout(r, o.Probability, o.Site)
-		r.launch(kernel, cells(rows, width), at(out[0]), at(in[0]), at(in[1]), count(rows), count(width),
+		r.launch(kernel, r.cells(rows, width), at(out[0]), at(in[0]), at(in[1]), count(rows), count(width),
 			d[0], d[1], d[2], flag(accumulate[0]))
 	}
 }
 
 func bindDropoutAdd(b *binder, o op.DropoutAdd) compute {
-	kernel := b.kernel("dropout_add_float")
+	kernel := b.stored("dropout_add")
 	return func(r *run, out, in []operand, _ []bool) {
 		rows, width := in[0].Shape[0], in[0].Shape[1]
 		d := dropout(r, o.Probability, o.Site)
-		r.launch(kernel, cells(rows, width), at(out[0]), at(in[0]), at(in[1]), at(in[2]), count(rows), count(width),
+		r.launch(kernel, r.cells(rows, width), at(out[0]), at(in[0]), at(in[1]), at(in[2]), count(rows), count(width),
 			d[0], d[1], d[2])
 	}
 }

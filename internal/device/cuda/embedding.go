@@ -12,7 +12,7 @@ import (
 const maxTables = 4
 
 func bindEmbedding(b *binder, o op.Embedding) compute {
-	kernel := b.kernel("embedding_float")
+	kernel := b.stored("embedding")
 	if o.Tables > maxTables {
 		b.keep(fmt.Errorf("embedding: %d tables, GPUs sum up to %d", o.Tables, maxTables))
 	}
@@ -22,7 +22,7 @@ func bindEmbedding(b *binder, o op.Embedding) compute {
 			tables[i], ids[i] = in[i].At, in[o.Tables+i].At
 		}
 		tokens, width := out[0].Shape[0], out[0].Shape[1]
-		r.launch(kernel, cells(tokens, width), at(out[0]),
+		r.launch(kernel, r.cells(tokens, width), at(out[0]),
 			pointer(tables[0]), pointer(tables[1]), pointer(tables[2]), pointer(tables[3]),
 			pointer(ids[0]), pointer(ids[1]), pointer(ids[2]), pointer(ids[3]),
 			count(tokens), count(width), driver.Float32(o.Scale))
@@ -31,7 +31,7 @@ func bindEmbedding(b *binder, o op.Embedding) compute {
 
 // The gradient of a table adds the rows of tokens that share an id in an order that the host makes.
 func bindEmbeddingGradient(b *binder, o op.EmbeddingGradient) compute {
-	partials, sums := b.kernel("embedding_partials_float"), b.kernel("embedding_sums")
+	partials, sums := b.stored("embedding_partials"), b.kernel("embedding_sums")
 	tokens := b.in[1].Elements()
 	ids := min(tokens, o.Rows)
 	maxPieces := ids + tokens/32 + 1
@@ -55,7 +55,7 @@ func bindEmbeddingGradient(b *binder, o op.EmbeddingGradient) compute {
 			r.zero(out[0].At, out[0].Shape.Elements())
 		}
 		sum := r.floats(pieces * width) // [pieces, width]
-		r.launch(partials, cells(pieces, width), pointer(sum), at(in[0]), pointer(sorted), pointer(cut),
+		r.launch(partials, r.cells(pieces, width), pointer(sum), at(in[0]), pointer(sorted), pointer(cut),
 			count(pieces), count(width), driver.Float32(o.Scale))
 		r.launch(sums, cells(ids, width), at(out[0]), pointer(sum), pointer(lists), pointer(numbers),
 			count(ids), count(width), flag(accumulate[0]))

@@ -13,6 +13,8 @@ type operand struct {
 	Shape    graph.Shape
 	Type     graph.Type
 	At       driver.Pointer // 0 for an output that nobody reads
+	Stride   int            // elements from one row to the next, more than a row has if the value is columns of a matrix
+	matrix   driver.Pointer // which is here
 	Integers []int32        // the host's copy of an input; nil while a program is planned
 }
 
@@ -30,9 +32,12 @@ type executable struct {
 	at       []driver.Pointer
 	integers [][]int32 // of each input
 	shapes   *device.Shapes
+	joins    map[int]*join // by instruction
+	columns  map[int]place // of values that are columns of a matrix
 	steps    []step
 	inputs   inputs
 	results  results
+	updates  bool    // it changes parameters
 	timers   *timers // nil unless a run was profiled
 }
 
@@ -57,7 +62,13 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	}
 	e := &executable{device: d, memory: m}
 	var origin []int
+	if err := device.CheckTypes(p, d.activations); err != nil {
+		return nil, err
+	}
 	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	if err := e.join(); err != nil {
+		return nil, err
+	}
 	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
 	e.inputs.plan(e.program)
 	if err := e.bind(origin); err != nil {
@@ -66,7 +77,11 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	return e, e.plan()
+	scratch, err := e.planScratch()
+	if err != nil {
+		return nil, err
+	}
+	return e, d.reserve(scratch)
 }
 
 // bind finds the kernels of all instructions.
@@ -84,6 +99,9 @@ func (e *executable) bind(origin []int) error {
 		for _, v := range instruction.In {
 			b.in = append(b.in, e.shapes.Of(v))
 		}
+		b.join = e.joins[i]
+		b.leads = b.join != nil && b.join.first() == i
+		b.inTypes, b.outTypes = e.types(instruction.In), e.types(instruction.Out)
 		s := step{
 			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
@@ -93,84 +111,23 @@ func (e *executable) bind(origin []int) error {
 			s.derived = e.inputs.reserve(s.size)
 		}
 		e.steps = append(e.steps, s)
+		for _, v := range instruction.Out {
+			e.updates = e.updates || v != graph.None && e.program.Values[v].Place == graph.InParameters
+		}
 	}
 	e.fixed = b.constants
 	return b.err
 }
 
-// place gives all values memory. The shapes are the largest ones.
-func (e *executable) place() error {
-	sizes := make([]int, len(e.program.Values))
-	for i, v := range e.program.Values {
-		sizes[i] = (bytesOf(v.Type)*e.shapes.Of(i).Elements() + alignment - 1) / alignment * alignment
-	}
-	e.arena = device.PlanArena(e.program, sizes)
-	var err error
-	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
-		return fmt.Errorf("allocating the activations: %w", err)
-	}
-	if err := e.inputs.allocate(e.device.gpu); err != nil {
-		return fmt.Errorf("allocating memory for batches: %w", err)
-	}
-	e.at, e.integers = make([]driver.Pointer, len(sizes)), make([][]int32, len(sizes))
-	var constants []float32
-	for i, v := range e.program.Values {
-		switch v.Place {
-		case graph.InArena:
-			e.at[i] = e.values.At + driver.Pointer(e.arena.Offsets[i])
-		case graph.InConstant:
-			constants = append(constants, v.Constant)
-		case graph.InParameters, graph.InGradients, graph.InState:
-			e.at[i] = e.memory.buffer(v.Place).At + driver.Pointer(4*v.Offset)
+// types are those of values; of one that nothing reads, it does not matter.
+func (e *executable) types(values []int) []graph.Type {
+	list := make([]graph.Type, len(values))
+	for i, v := range values {
+		if v != graph.None {
+			list[i] = e.program.Values[v].Type
 		}
 	}
-	if err := e.placeConstants(constants); err != nil {
-		return err
-	}
-	return e.results.allocate(e.device, e.program, e.at)
-}
-
-// placeConstants copies the constants of the program, which never change.
-func (e *executable) placeConstants(constants []float32) error {
-	if len(constants) == 0 {
-		return nil
-	}
-	b, err := e.device.gpu.Allocate(4 * int64(len(constants)))
-	if err != nil {
-		return err
-	}
-	e.fixed += b.Bytes
-	next := b.At
-	for i, v := range e.program.Values {
-		if v.Place == graph.InConstant {
-			e.at[i], next = next, next+4
-		}
-	}
-	return driver.Upload(e.device.gpu.Compute, b.At, constants)
-}
-
-func bytesOf(t graph.Type) int {
-	if t == graph.Float64 {
-		return 8
-	}
-	return 4
-}
-
-// plan goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
-func (e *executable) plan() error {
-	r := &run{device: e.device, planning: true}
-	for i := range e.steps {
-		s := &e.steps[i]
-		if err := e.bindOperands(s, r); err != nil {
-			return err
-		}
-		r.begin(s)
-		s.compute(r, s.out, s.in, s.accumulate)
-		if r.err != nil {
-			return fmt.Errorf("%s: %w", s.Op.Name(), r.err)
-		}
-	}
-	return e.device.reserve(r.largest)
+	return list
 }
 
 // Feed copies the inputs, so the slices are free again when it returns.
@@ -190,7 +147,7 @@ func (e *executable) Run(with device.Run) error {
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
-	r := &run{Run: with, device: e.device, slot: e.inputs.slot()}
+	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot()}
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}
@@ -211,6 +168,7 @@ func (e *executable) begin(r *run) error {
 			return err
 		}
 	}
+	e.memory.refresh(r)
 	first, most := 0, (len(e.steps)+marks-1)/marks
 	for i := range e.steps {
 		s, last := &e.steps[i], i+1 == len(e.steps)
@@ -227,6 +185,7 @@ func (e *executable) begin(r *run) error {
 			first = i + 1
 		}
 	}
+	e.memory.loose = e.memory.loose || e.updates
 	if err := r.slot.read.Record(compute); err != nil {
 		return err
 	}
@@ -258,16 +217,29 @@ func (e *executable) prepare(r *run) error {
 
 func (e *executable) bindOperands(s *step, r *run) error {
 	for i, v := range s.In {
-		s.in[i] = operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v], Integers: e.integers[v]}
+		s.in[i] = e.operand(v)
+		s.in[i].Integers = e.integers[v]
 	}
 	for i, v := range s.Out {
 		s.out[i] = operand{}
 		if v != graph.None {
-			s.out[i] = operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v]}
+			s.out[i] = e.operand(v)
 			s.accumulate[i] = s.Accumulate[i] || r.Accumulate && e.program.Values[v].Place == graph.InGradients
 		}
 	}
 	return nil
+}
+
+// operand is a value with its present shape.
+func (e *executable) operand(v int) operand {
+	o := operand{Shape: e.shapes.Of(v), Type: e.program.Values[v].Type, At: e.at[v], matrix: e.at[v]}
+	if len(o.Shape) > 1 {
+		o.Stride = o.Shape[1]
+	}
+	if c, ok := e.columns[v]; ok {
+		o.Stride, o.matrix = c.values*o.Stride, e.at[c.matrix]
+	}
+	return o
 }
 
 // execute begins one step, and times it if there is a profile.
@@ -301,11 +273,9 @@ func (e *executable) Figures(wait bool) ([]device.Figures, error) {
 
 // Usage counts what the program and its memory take on the GPU.
 func (e *executable) Usage() device.Usage {
-	used := e.arena.Used(e.program, func(value int) int {
-		return bytesOf(e.program.Values[value].Type) * e.shapes.Of(value).Elements()
-	})
+	used := e.arena.Used(e.program, e.bytes)
 	return device.Usage{
-		Parameters: e.memory.parameters.Bytes, Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
+		Parameters: e.memory.parameters.Bytes + e.memory.copiesBytes(), Gradients: e.memory.gradients.Bytes, State: e.memory.state.Bytes,
 		Activations: e.values.Bytes, ActivationsUsed: int64(used),
 		Inputs: e.inputs.bytes() + e.fixed + e.results.gathered.Bytes, Scratch: e.device.scratchBytes(),
 	}

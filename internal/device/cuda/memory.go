@@ -14,12 +14,17 @@ type memory struct {
 	layout                       graph.Layout
 	parameters, gradients, state *driver.Buffer
 
+	halves *driver.Buffer  // bfloat16 copies of all parameters, which products read; empty if they read float32
+	packs  map[int]*packed // copies of copies for joined products, by the offset of the first parameter
+	stale  bool            // the host or another rank has changed parameters since they were copied
+	loose  bool            // parameters have changed since they were packed
+
 	sums  sums
 	piece *driver.Buffer // for Fetch; nil until it is called
 }
 
 func newMemory(d *Device, layout graph.Layout) (*memory, error) {
-	m := &memory{device: d, layout: layout}
+	m := &memory{device: d, layout: layout, halves: &driver.Buffer{}, packs: map[int]*packed{}, stale: true}
 	if err := m.sums.open(d); err != nil {
 		return nil, err
 	}
@@ -37,7 +42,67 @@ func newMemory(d *Device, layout graph.Layout) (*memory, error) {
 			return nil, fmt.Errorf("allocating the %s: %w", part.name, err)
 		}
 	}
+	if d.activations == graph.BFloat16 {
+		var err error
+		if m.halves, err = d.gpu.Allocate(int64(graph.BFloat16.Bytes() * layout.ParameterSize)); err != nil {
+			return nil, fmt.Errorf("allocating the bfloat16 copy of the parameters: %w", err)
+		}
+	}
 	return m, nil
+}
+
+// half is the bfloat16 copy of a parameter.
+func (m *memory) half(parameter driver.Pointer) driver.Pointer {
+	return m.halves.At + (parameter-m.parameters.At)/2
+}
+
+// packed is a copy of some parameters of one size, one after another.
+type packed struct {
+	*driver.Buffer
+	first, spacing int // where the parameters are, in elements
+	count, size    int
+}
+
+// pack makes room to copy parameters of one size, of which the first two are given, at even distances.
+func (m *memory) pack(first, second graph.Value, count int) (*packed, error) {
+	if p := m.packs[first.Offset]; p != nil {
+		return p, nil
+	}
+	p := &packed{first: first.Offset, spacing: second.Offset - first.Offset, count: count, size: first.Shape.Elements()}
+	var err error
+	if p.Buffer, err = m.device.gpu.Allocate(int64(graph.BFloat16.Bytes() * count * p.size)); err != nil {
+		return nil, fmt.Errorf("allocating copies of weights side by side: %w", err)
+	}
+	m.packs[first.Offset], m.loose = p, true
+	return p, nil
+}
+
+// refresh begins to copy parameters that have changed for products.
+func (m *memory) refresh(r *run) {
+	d := m.device
+	if d.activations != graph.BFloat16 {
+		return
+	}
+	if n := m.layout.ParameterSize; m.stale {
+		r.launch(d.halve, r.spans(n), pointer(m.halves.At), pointer(m.parameters.At), elements(n), flag(false))
+	}
+	if m.stale || m.loose {
+		for _, p := range m.packs {
+			from := m.halves.At + driver.Pointer(graph.BFloat16.Bytes()*p.first)
+			r.launch(d.columns, r.cells(p.count, p.size), pointer(p.At), pointer(from), count(p.count), count(p.spacing),
+				count(0), count(p.size), flag(false))
+		}
+	}
+	m.stale, m.loose = false, false
+}
+
+// copiesBytes is the memory of the copies of parameters.
+func (m *memory) copiesBytes() int64 {
+	bytes := m.halves.Bytes
+	for _, p := range m.packs {
+		bytes += p.Bytes
+	}
+	return bytes
 }
 
 // zeros allocates n floats.
@@ -86,6 +151,7 @@ func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 	if err := m.sums.join(m.device); err != nil {
 		return err
 	}
+	m.stale = m.stale || p == graph.InParameters
 	return m.device.explained(driver.Upload(m.device.gpu.Compute, at, from))
 }
 
@@ -104,6 +170,7 @@ func (m *memory) Sum(start, end int) {
 
 // Share begins to copy the parameters of each rank to the others, behind the update.
 func (m *memory) Share(bounds []int) {
+	m.stale = true
 	m.sums.begin(m.device, func(g *driver.Group) error { return g.Gather(m.parameters.At, bounds) })
 }
 

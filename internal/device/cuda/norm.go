@@ -5,18 +5,19 @@ import (
 
 	driver "uer/internal/cuda"
 	"uer/internal/device/cuda/kernels"
+	"uer/internal/graph"
 	"uer/internal/op"
 )
 
 func bindNorm(b *binder, o op.Norm) compute {
-	kernel := b.kernel("norm_float")
+	kernel := b.stored("norm")
 	return func(r *run, out, in []operand, _ []bool) {
 		n := op.NormInputsOf(o, in)
 		rows, width := n.X.Shape[0], n.X.Shape[1]
 		var sum driver.Pointer // [tokens, width]
 		if o.Residual {
 			if sum = out[2].At; sum == 0 {
-				sum = r.floats(rows * width)
+				sum = r.activations(rows * width)
 			}
 		}
 		stats := out[1].At // [tokens, 2]
@@ -30,28 +31,40 @@ func bindNorm(b *binder, o op.Norm) compute {
 }
 
 func bindNormGradient(b *binder, o op.NormGradient) compute {
-	kernel, partials, sums := b.kernel("norm_gradient_float"), b.kernel("norm_parameter_partials_float"), newColumnSums(b)
+	kernel, sums := b.stored("norm_gradient"), b.kernel("norm_parameter_sums")
+	var partials *function // where the kernel does not begin the sums for the gradients of the parameters itself
+	if b.device.activations == graph.Float32 {
+		partials = b.kernel("norm_parameter_partials_float")
+	}
 	return func(r *run, out, in []operand, accumulate []bool) {
 		n := op.NormGradientInputsOf(o, in)
 		to, add := op.NormGradientOutputsOf(o, out), op.NormGradientOutputsOf(o, accumulate)
 		rows, width := n.Sum.Shape[0], n.Sum.Shape[1]
+		blocks, rowsOfBlock := kernels.NormBlocks(rows)
+		if partials != nil {
+			blocks, rowsOfBlock = kernels.RowBlocks(rows)
+		}
+		var both driver.Pointer // [blocks, 2, width]
+		wanted := to.Gamma.wanted() || to.Beta.wanted()
+		if wanted {
+			both = r.floats(blocks * 2 * width)
+		}
 		d := dropout(r, o.Dropout, o.Site)
-		r.launch(kernel, over(rows, 8), at(to.X), at(to.Residual), at(n.DY), at(n.Sum), at(n.Stats), at(n.Rows), at(n.Gamma),
-			count(rows), count(width), count(int(o.Kind)), epsilon(o.Epsilon), d[0], d[1], d[2], flag(add.X), flag(add.Residual))
-		if !to.Gamma.wanted() && !to.Beta.wanted() {
-			return
+		if partials == nil {
+			r.launch(kernel, driver.Dim{blocks, 1, 1}, at(to.X), at(to.Residual), pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
+				at(n.Rows), at(n.Gamma), count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon),
+				d[0], d[1], d[2], flag(add.X), flag(add.Residual))
+		} else {
+			r.launch(kernel, over(rows, 8), at(to.X), at(to.Residual), at(n.DY), at(n.Sum), at(n.Stats), at(n.Rows), at(n.Gamma),
+				count(rows), count(width), count(int(o.Kind)), epsilon(o.Epsilon), d[0], d[1], d[2], flag(add.X), flag(add.Residual))
+			if wanted && blocks > 0 {
+				r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
+					count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon))
+			}
 		}
-		blocks, rowsOfBlock := kernels.RowBlocks(rows)
-		both := r.floats(blocks * 2 * width) // [blocks, 2, width]
-		if blocks > 0 {
-			r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
-				count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon))
-		}
-		if to.Gamma.wanted() {
-			sums.second(r, to.Gamma.At, both, blocks, width, 2*width, add.Gamma)
-		}
-		if to.Beta.wanted() {
-			sums.second(r, to.Beta.At, both+driver.Pointer(4*width), blocks, width, 2*width, add.Beta)
+		if wanted {
+			r.launch(sums, over(2*width, 32), at(to.Gamma), at(to.Beta), pointer(both), count(blocks), count(width),
+				flag(add.Gamma), flag(add.Beta))
 		}
 	}
 }

@@ -9,10 +9,13 @@ import (
 )
 
 // open makes a device, or skips the test and says why there is none.
-func open(t testing.TB) *Device {
+func open(t testing.TB) *Device { return openIn(t, "fp32") }
+
+// openIn makes a device that computes in a precision.
+func openIn(t testing.TB, precision string) *Device {
 	t.Helper()
 	gputest.Need(t)
-	d, err := New(Options{})
+	d, err := New(Options{Precision: precision})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,13 +30,18 @@ func open(t testing.TB) *Device {
 // TestOps compares every operation and every update with the CPU, also where gradients add up, and wants the same bits
 // from a second run.
 func TestOps(t *testing.T) {
-	d := open(t)
+	for _, precision := range []string{"fp32", "bf16"} {
+		t.Run(precision, func(t *testing.T) { testOps(t, openIn(t, precision)) })
+	}
+}
+
+func testOps(t *testing.T, d *Device) {
 	processor, err := cpu.New(cpu.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer processor.Close()
-	trials, err := devicetest.Trials()
+	trials, err := devicetest.Trials(d.Activations())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +51,7 @@ func TestOps(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			t.Logf("worst difference from the CPU %v", c.Worst)
 			if !c.Right() {
 				t.Errorf("worst difference from the CPU %v, the same bits twice: %v", c.Worst, c.Repeats)
 			}

@@ -3,12 +3,14 @@ package cuda
 import (
 	driver "uer/internal/cuda"
 	"uer/internal/device"
+	"uer/internal/graph"
 )
 
 // run is what bindings begin their work through. It keeps the first error, after which it begins nothing more.
 type run struct {
 	device.Run
 	device   *Device
+	memory   *memory
 	slot     *slot
 	derived  driver.Pointer // what the present step derived from inputs
 	planning bool           // nothing is launched: the shapes are the largest ones, and the host has no inputs
@@ -36,21 +38,83 @@ func (r *run) scratch(bytes int) driver.Pointer {
 // floats is scratch memory for n floats.
 func (r *run) floats(n int) driver.Pointer { return r.scratch(4 * n) }
 
+// activations is scratch memory for n elements as activations are stored.
+func (r *run) activations(n int) driver.Pointer { return r.scratch(r.device.activations.Bytes() * n) }
+
+// bytes is the size of n elements as activations are stored.
+func (r *run) bytes(n int) driver.Pointer { return driver.Pointer(r.device.activations.Bytes() * n) }
+
+// group is how many neighbouring elements a thread has of activations: those of 16 bytes.
+func (r *run) group() int { return 16 / r.device.activations.Bytes() }
+
+// spans is a grid of threads that take a group each of n activations.
+func (r *run) spans(n int) driver.Dim { return over(n, 256*r.group()) }
+
+// cells is a grid of threads that take a group each of a row of activations.
+func (r *run) cells(rows, width int) driver.Dim { return over(rows*over(width, r.group())[0], 256) }
+
+// strips is a grid of blocks that take a group of columns for each of 32 lanes, in so many blocks of rows.
+func (r *run) strips(width, blocks int) driver.Dim {
+	return driver.Dim{over(width, 32*r.group())[0], blocks, 1}
+}
+
 // launch begins a kernel.
 func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
 	if r.err == nil && !r.planning {
-		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, f.shared, arguments...)
 	}
 }
 
+// launchTogether begins a kernel whose blocks wait for each other.
+func (r *run) launchTogether(f *function, grid driver.Dim, arguments ...driver.Argument) {
+	if r.err == nil && !r.planning {
+		r.err = f.LaunchTogether(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+	}
+}
+
+// weight is where products read a parameter: in the format of their other factor.
+func (r *run) weight(parameter operand) driver.Pointer {
+	if parameter.At == 0 || r.device.activations == graph.Float32 {
+		return parameter.At
+	}
+	return r.memory.half(parameter.At)
+}
+
+// half is the copy of a parameter for products, which updates write, too; null if there are no copies.
+func (r *run) half(parameter operand) driver.Argument {
+	if r.device.activations == graph.Float32 {
+		return pointer(0)
+	}
+	return pointer(r.memory.half(parameter.At))
+}
+
+// destination is how the result of a product is stored. Its factors are stored as activations are.
+type destination bool
+
+const (
+	toActivations destination = false // as activations are, which it is, or a gradient of them
+	toFloat       destination = true  // in float32: gradients of parameters, and what is not rounded yet
+)
+
 // multiply begins a matrix product.
-func (r *run) multiply(p driver.Product) {
+func (r *run) multiply(to destination, p driver.Product) {
 	if r.err != nil || r.planning {
 		return
 	}
+	if r.device.activations == graph.BFloat16 {
+		p.Factors = driver.BF16
+		if to == toActivations {
+			p.Result = driver.BF16
+		}
+	}
 	if r.device.products != nil {
+		p.TF32 = r.device.tf32
 		r.err = r.device.products.Multiply(p)
 		return
+	}
+	kernel := r.device.product
+	if to == toFloat {
+		kernel = r.device.productToFloat
 	}
 	stride := func(m driver.Matrix, rows, columns int) driver.Argument {
 		switch {
@@ -61,7 +125,7 @@ func (r *run) multiply(p driver.Product) {
 		}
 		return count(columns)
 	}
-	r.launch(r.device.product, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
+	r.launch(kernel, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
 		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
 		stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
 		flag(p.Beta == 1))

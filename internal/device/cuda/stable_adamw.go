@@ -16,7 +16,7 @@ func bindStableAdamW(b *binder, o op.StableAdamW) compute {
 		r.launch(moments, over(n, 1024), pointer(partials), at(out[1]), at(out[2]), at(in[0]), at(in[1]), at(in[2]), elements(n),
 			float(beta1), float(1-beta1), float(beta2), float(1-beta2), float(o.Epsilon))
 		r.launch(total, over(1, 1), pointer(ratios), pointer(partials), count(blocks))
-		r.launch(update, over(n, 1024), at(out[0]), pointer(0), at(out[1]), at(out[2]), pointer(ratios), at(in[2]), elements(n),
+		r.launch(update, over(n, 1024), at(out[0]), r.half(out[0]), at(out[1]), at(out[2]), pointer(ratios), at(in[2]), elements(n),
 			float(o.Epsilon), driver.Float64(r.Update.Rate), driver.Float64(r.Update.Rate*o.WeightDecay))
 	}
 }

@@ -19,6 +19,10 @@ type binder struct {
 	in     []graph.Shape // the largest shapes of the operation's inputs
 	err    error
 
+	inTypes, outTypes []graph.Type // of its operands
+	join              *join        // that the operation is part of; nil for most
+	leads             bool         // it computes for all of the join
+
 	derive derive // what the binding derives from inputs, nil for most
 	size   int    // elements that it makes at most
 
@@ -30,6 +34,14 @@ func (b *binder) kernel(name string) *function {
 	f, err := b.device.function(name)
 	b.keep(err)
 	return f
+}
+
+// suffixes end the names of kernels by the type in which they find activations.
+var suffixes = map[graph.Type]string{graph.Float32: "_float", graph.BFloat16: "_bf16"}
+
+// stored finds the kernel of a name that computes on activations as the device stores them.
+func (b *binder) stored(stem string) *function {
+	return b.kernel(stem + suffixes[b.device.activations])
 }
 
 // constant puts integers on the GPU that stay as they are.

@@ -17,8 +17,9 @@ type Program struct {
 	Integers map[string][]int32
 }
 
-// Compile makes a program whose loss finish makes of the operation's output; nil stands for [CrossEntropy].
-func (c Case) Compile(finish func(b *graph.Builder, y *graph.Node) *graph.Node) (*Program, error) {
+// Compile makes a program whose loss finish makes of the operation's output; nil stands for [CrossEntropy]. Activations are
+// stored in the given type.
+func (c Case) Compile(finish func(b *graph.Builder, y *graph.Node) *graph.Node, activations graph.Type) (*Program, error) {
 	if finish == nil {
 		finish = CrossEntropy
 	}
@@ -27,6 +28,7 @@ func (c Case) Compile(finish func(b *graph.Builder, y *graph.Node) *graph.Node) 
 		p.Integers[name] = data
 	}
 	b := p.Builder
+	b.Activations = activations
 	for name, data := range p.Integers {
 		b.Input(name, graph.Int32, len(data))
 	}

@@ -6,28 +6,45 @@ import (
 	"slices"
 
 	"uer/internal/device"
+	"uer/internal/graph"
 )
 
 // Trial is something that a device computes and another device computes, too.
 type Trial struct {
-	Name string
-	run  func(device.Device) ([]float64, error)
+	Name      string
+	tolerance float64
+	run       func(device.Device) ([]float64, error)
 }
 
-// Trials are the cases, those of [Sharing] and [updates].
-func Trials() ([]Trial, error) {
+// Trials are the cases, those of [Sharing] and [updates], for a device that stores activations in the given type. The
+// reference may store them in float32.
+func Trials(activations graph.Type) ([]Trial, error) {
 	trials, err := updates()
 	if err != nil {
 		return nil, err
 	}
 	for _, c := range slices.Concat(Sharing(), Cases) {
-		p, err := c.Compile(nil)
-		if err != nil {
-			return nil, err
+		programs := map[graph.Type]*Program{}
+		for _, t := range []graph.Type{graph.Float32, activations} {
+			if programs[t], err = c.Compile(nil, t); err != nil {
+				return nil, err
+			}
+			if activations == graph.BFloat16 {
+				roundAll(programs[t].Initial)
+			}
 		}
-		trials = append(trials, Trial{c.Name, p.passes})
+		run := func(d device.Device) ([]float64, error) { return programs[d.Activations()].passes(d) }
+		trials = append(trials, Trial{c.Name, Tolerances[activations], run})
 	}
 	return trials, nil
+}
+
+// roundAll rounds values to eight significant bits, as bfloat16 has.
+func roundAll(values []float32) {
+	for i, v := range values {
+		u := math.Float32bits(v)
+		values[i] = math.Float32frombits((u + 0x7fff + u>>16&1) &^ 0xffff)
+	}
 }
 
 // passes returns the losses and gradients of one pass, and of a pass whose gradients are added to those of another.
@@ -49,18 +66,21 @@ func appendFloats(results []float64, values []float32) []float64 {
 	return results
 }
 
-// Tolerance is how far apart two devices may be that both compute in float32, each in its own order.
-const Tolerance = 1e-5
+// Tolerances are how far a device may be from one that computes in float32: if it does so, too, in another order, or if it
+// rounds what it stores to bfloat16, which has an error of up to 2⁻⁹ each time.
+var Tolerances = map[graph.Type]float64{graph.Float32: 1e-5, graph.BFloat16: 4e-2}
 
 // Comparison tells how a device did in a trial.
 type Comparison struct {
 	Worst float64 // difference from the reference, divided by 1 + the reference's magnitude; +Inf where either is no number
 	// Repeats tells whether a second run gave the same bits.
 	Repeats bool
+
+	tolerance float64
 }
 
 // Right tells whether the device computes what it should.
-func (c Comparison) Right() bool { return c.Worst <= Tolerance && c.Repeats }
+func (c Comparison) Right() bool { return c.Worst <= c.tolerance && c.Repeats }
 
 // Compare runs the trial on a device, twice, and on a reference.
 func (t Trial) Compare(d, reference device.Device) (Comparison, error) {
@@ -76,7 +96,7 @@ func (t Trial) Compare(d, reference device.Device) (Comparison, error) {
 	if err != nil {
 		return Comparison{}, err
 	}
-	c := Comparison{Repeats: slices.EqualFunc(got, again, sameBits)}
+	c := Comparison{tolerance: t.tolerance, Repeats: slices.EqualFunc(got, again, sameBits)}
 	for i := range want {
 		c.Worst = max(c.Worst, difference(got[i], want[i]))
 	}

@@ -24,7 +24,7 @@ func updates() ([]Trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		trials = append(trials, Trial{"update by " + name, func(d device.Device) ([]float64, error) {
+		trials = append(trials, Trial{"update by " + name, Tolerances[graph.Float32], func(d device.Device) ([]float64, error) {
 			return update(d, o.Program)
 		}})
 	}

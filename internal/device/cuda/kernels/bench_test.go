@@ -3,10 +3,12 @@
 package kernels
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"uer/internal/cuda"
 )
@@ -33,6 +35,10 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	ofBlock, err := threads(k)
+	if err != nil {
+		b.Fatal(err)
+	}
 	size := cuda.Dim{1, 1, 1}
 	copy(size[:], blocks)
 	begin, err := g.NewTimedEvent()
@@ -47,7 +53,7 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 		b.Fatal(err)
 	}
 	for range b.N {
-		if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, k.Shared(), passed...); err != nil {
+		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, k.Shared(), passed...); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -282,24 +288,151 @@ func BenchmarkEmbedding(b *testing.B) {
 	})
 }
 
+// BenchmarkRecurrent times whole layers of 128 steps, and gives the time of a step.
 func BenchmarkRecurrent(b *testing.B) {
 	requireGPU(b)
-	const hidden, directions, gates = 512, 2, 4
-	starts := evenStarts(benchSequences, benchLength)
-	var o SequenceOrder
-	o.Sort(starts)
-	y, a, weight := memory(benchTokens*directions*hidden), memory(benchTokens*directions*hidden*gates), memory(gates*hidden*hidden)
-	step := []any{starts, o.Sequences, benchSequences, benchTokens, hidden, directions, 5}
-	blocks := grid{ceilDivide(hidden, 8), ceilDivide(benchSequences, 32), directions}
-	w := work{flops: 2 * gates * hidden * hidden * directions * benchSequences}
-	b.Run("forward", func(b *testing.B) {
-		measure(b, "recurrent_lstm_float", blocks, w, slices.Concat([]any{y, a, y, weight, weight}, step)...)
-	})
-	b.Run("gradient", func(b *testing.B) {
-		measure(b, "recurrent_lstm_gradient_float", blocks, w,
-			slices.Concat([]any{a, memory(directions * benchSequences * hidden), y, a, y, weight, weight}, step,
-				[]any{benchSequences, benchSequences})...)
-	})
+	for _, c := range []struct {
+		cell               string
+		bfloat16           bool
+		hidden, directions int
+		sequences          []int
+	}{
+		{"lstm", true, 512, 1, []int{32, 64, 256}}, {"lstm", true, 1024, 1, []int{32, 64, 256}}, {"lstm", true, 768, 2, []int{32, 64, 256}},
+		{"gru", true, 512, 1, []int{32, 64, 256}}, {"gru", true, 1024, 1, []int{32}}, {"tanh", true, 512, 1, []int{32}},
+		{"lstm", false, 512, 1, []int{32, 64, 256}}, {"lstm", false, 768, 2, []int{32}}, {"gru", false, 512, 1, []int{32}},
+	} {
+		for _, sequences := range c.sequences {
+			for _, steps := range []bool{false, true} {
+				if steps && sequences > 32 {
+					continue
+				}
+				l := benchLayer{cell: c.cell, bfloat16: c.bfloat16, hidden: c.hidden, directions: c.directions, steps: steps}
+				l.starts = evenStarts(sequences, benchLength)
+				l.order.Sort(l.starts)
+				name := fmt.Sprintf("%s bf16=%v %dx%d batch %d", c.cell, c.bfloat16, c.directions, c.hidden, sequences)
+				if steps {
+					name += " by steps"
+				}
+				b.Run(name, func(b *testing.B) { l.measure(b, "") })
+				b.Run(name+" gradient", func(b *testing.B) { l.measure(b, "_gradient") })
+			}
+		}
+	}
+}
+
+// benchLayer is a layer to be timed.
+type benchLayer struct {
+	cell               string
+	bfloat16, steps    bool
+	hidden, directions int
+	starts             []int32
+	order              SequenceOrder
+}
+
+func (l *benchLayer) measure(b *testing.B, stem string) {
+	tile, name := RecurrentFloat, "recurrent_"+l.cell+stem+"_float"
+	if l.bfloat16 {
+		tile, name = RecurrentBFloat16, RecurrentKernel(l.cell+stem, l.hidden)
+	}
+	g, err := openGPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, err := Find(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := g.function(k)
+	if err != nil {
+		b.Fatal(err)
+	}
+	most := 0
+	if !l.steps {
+		if most, err = f.MostTogether(k.Threads, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	tokens, cells := int(l.starts[len(l.starts)-1]), map[string]int{"tanh": 1, "gru": 3, "lstm": 4}[l.cell]
+	y, gates, weight := memory(tokens*l.directions*l.hidden), memory(tokens*l.directions*l.hidden*cells), memory(cells*l.hidden*l.hidden)
+	const counters = 4096
+	bias := memory(cells * l.hidden)
+	var arguments []any
+	switch l.cell + stem {
+	case "tanh":
+		arguments = []any{y, gates, memory(counters), weight, weight, bias, bias, bias, bias}
+	case "lstm":
+		arguments = []any{y, gates, y, memory(counters), weight, weight, bias, bias, bias, bias}
+	case "gru":
+		arguments = []any{y, gates, y, y, memory(counters), weight, weight, bias, bias, bias, bias}
+	case "tanh_gradient":
+		arguments = []any{gates, memory(counters), y, y, weight, weight}
+	case "lstm_gradient":
+		arguments = []any{gates, y, memory(counters), y, gates, y, weight, weight}
+	case "gru_gradient":
+		arguments = []any{gates, y, y, memory(counters), y, y, gates, y, weight, weight}
+	}
+	arguments = append(arguments, l.starts, l.order.Sequences, 0, len(l.starts)-1, tokens, l.hidden, l.directions, 0, 0, 0)
+	passed, err := g.arguments(b, k, arguments)
+	if err != nil {
+		b.Fatal(err)
+	}
+	arrived, err := g.Allocate(4 * counters)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { arrived.Close() })
+	passed[slices.Index(arguments, any(memory(counters)))] = cuda.Address(arrived.At)
+	scalars, launches := passed[len(passed)-8:], 0
+	run := func() error {
+		for p := range RecurrentLaunches(&l.order, tile, l.hidden, l.directions, most, stem != "") {
+			scalars[0], scalars[5], scalars[6], scalars[7] = cuda.Int32(p.Rows), cuda.Int32(p.Direction), cuda.Int32(p.Begin), cuda.Int32(p.End)
+			launch := f.Launch
+			if p.Together {
+				launch = f.LaunchTogether
+				if err := g.Compute.Fill32(arrived.At, 0, int64(l.directions*p.Grid[1])); err != nil {
+					return err
+				}
+			}
+			if err := launch(g.Compute, p.Grid, cuda.Dim{k.Threads, 1, 1}, 0, passed...); err != nil {
+				return err
+			}
+			launches++
+		}
+		return nil
+	}
+	elapsed := timed(b, g, run)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(elapsed.Seconds()*1e6/float64(b.N)/benchLength, "us/step")
+	b.ReportMetric(float64(launches)/float64(b.N+1), "launches")
+}
+
+// timed is how long the GPU takes for b.N turns of what `begin` begins, after one that does not count.
+func timed(b *testing.B, g *gpu, begin func() error) time.Duration {
+	b.Helper()
+	first, err := g.NewTimedEvent()
+	if err != nil {
+		b.Fatal(err)
+	}
+	last, err := g.NewTimedEvent()
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range b.N + 1 {
+		if i == 1 {
+			err = first.Record(g.Compute)
+		}
+		if err = errors.Join(err, begin()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := errors.Join(last.Record(g.Compute), last.Synchronize()); err != nil {
+		b.Fatal(err)
+	}
+	elapsed, err := last.Since(first)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return elapsed
 }
 
 func BenchmarkProduct(b *testing.B) {
@@ -307,4 +440,39 @@ func BenchmarkProduct(b *testing.B) {
 	const m, n, k = benchTokens, benchForward, benchWidth
 	measure(b, "product_float", grid{n / 64, m / 64}, work{flops: 2 * m * n * k},
 		memory(m*n), random(1, m*k), random(2, n*k), nil, m, n, k, n, k, k, false, true, false)
+}
+
+// BenchmarkConvolution has the sizes of a layer of gatedcnn_9.
+func BenchmarkConvolution(b *testing.B) {
+	requireGPU(b)
+	const width, stride, taps, sequences = 807, 808, 3, benchSequences
+	const window, sums, cells = taps * stride, 2 * stride, benchTokens * width
+	starts, bias := evenStarts(sequences, benchLength), memory(width)
+	wide := func(rows, width int) grid { return grid{ceilDivide(rows*ceilDivide(width, 8), 256)} }
+	b.Run("windows", func(b *testing.B) {
+		measure(b, "convolution_windows_bf16", wide(benchTokens, window), work{bytes: 2 * (cells + benchTokens*window)},
+			memory(benchTokens*window), memory(cells), starts, sequences, benchTokens, width, stride, taps)
+	})
+	b.Run("windows gradient", func(b *testing.B) {
+		measure(b, "convolution_windows_gradient_bf16", wide(benchTokens, width), work{bytes: 2 * (cells + benchTokens*window)},
+			memory(cells), memory(benchTokens*window), starts, sequences, benchTokens, width, stride, taps, false)
+	})
+	b.Run("gate", func(b *testing.B) {
+		measure(b, "convolution_gate_bf16", wide(benchTokens, width), work{bytes: 2 * 3 * cells},
+			memory(cells), memory(benchTokens*sums), bias, bias, bias, bias, benchTokens, width, stride)
+	})
+	b.Run("gate gradient", func(b *testing.B) {
+		measure(b, "convolution_gate_gradient_bf16", wide(benchTokens, width), work{bytes: 2 * 5 * cells},
+			memory(benchTokens*sums), memory(cells), memory(benchTokens*sums), bias, bias, bias, bias, benchTokens, width, stride)
+	})
+	for _, last := range []bool{false, true} {
+		b.Run(fmt.Sprint("weights, taps last ", last), func(b *testing.B) {
+			measure(b, "convolution_weights_bf16", wide(sums, window), work{bytes: 2 * 2 * sums * window},
+				memory(sums*window), memory(width*taps*width), memory(width*taps*width), width, stride, width, stride, taps, last)
+		})
+		b.Run(fmt.Sprint("weights gradient, taps last ", last), func(b *testing.B) {
+			measure(b, "convolution_weights_gradient", grid{ceilDivide(sums*window/4, 256)}, work{bytes: 4 * 3 * sums * window},
+				memory(width*taps*width), memory(width*taps*width), memory(sums*window), width, stride, width, stride, taps, last, true, true)
+		})
+	}
 }

@@ -24,17 +24,23 @@ template <int N = 4> DEVFN Strip strip_of(int rows, int width, int rows_of_block
 	return s;
 }
 
-// add_warps adds up what the warps of a block have, in their order, and writes it to a row of partials. All threads
+// keep_sums leaves a thread's sums for add_warps: of its columns from j on.
+template <int COLUMNS, int SOME>
+DEVFN void keep_sums(float (&shared)[WARPS][COLUMNS], const Elements<SOME> &sum, int j) {
+	for (int i = 0; i < SOME; i++) shared[threadIdx.x >> 5][(j + i) * 32 + (threadIdx.x & 31)] = sum.at[i];
+}
+
+// add_warps adds up what the warps of a block have kept, in their order, and writes it to a row of partials. All threads
 // call it; shared memory may be used again when it returns.
-template <int N>
-DEVFN void add_warps(float *partials, const Elements<N> &sum, const Strip &s, float (&shared)[WARPS][32 * N]) {
-	int warp = threadIdx.x >> 5, lane = threadIdx.x & 31;
-	for (int j = 0; j < N; j++) shared[warp][j * 32 + lane] = sum.at[j];
+template <int COLUMNS>
+DEVFN void add_warps(float *partials, const Strip &s, float (&shared)[WARPS][COLUMNS]) {
+	const int N = COLUMNS / 32;
+	int lane = threadIdx.x & 31;
 	__syncthreads();
-	if (warp == 0) {
-		Elements<N> total = sum;
-		for (int w = 1; w < WARPS; w++)
-			for (int j = 0; j < N; j++) total.at[j] += shared[w][j * 32 + lane];
+	if (threadIdx.x < 32) {
+		Elements<N> total = all_of<N>(0);
+		for (int w = 0; w < WARPS; w++)
+			for (int j = 0; j < N; j++) total.at[j] = w == 0 ? shared[w][j * 32 + lane] : total.at[j] + shared[w][j * 32 + lane];
 		write(partials + s.column, total, s.left);
 	}
 	__syncthreads();

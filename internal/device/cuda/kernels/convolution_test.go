@@ -4,6 +4,8 @@ package kernels
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"testing"
 
 	"uer/internal/kernel"
@@ -15,22 +17,24 @@ func TestGatedConvolution(t *testing.T) {
 			for _, tapsLast := range []bool{false, true} {
 				t.Run(fmt.Sprintf("%v, %v, taps last %v", starts, size, tapsLast), func(t *testing.T) {
 					testGatedConvolution(t, starts, size[0], size[1], size[2], tapsLast)
+					testGatedConvolutionBFloat16(t, starts, size[0], size[1], size[2], tapsLast)
 				})
 			}
 		}
 	}
 }
 
-func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int, tapsLast bool) {
-	cpu, sequences := newCPU(t), len(starts)-1
-	tokens, window, width := int(starts[sequences]), taps*input, 2*output
+// convolve computes a gated convolution and its gradients on the CPU, from numbers that can be stored.
+func convolve(t *testing.T, starts []int32, input, output, taps int, tapsLast bool, stored func([]float32) []float32) *kernel.GatedConvolutionGradient {
+	t.Helper()
+	cpu, tokens, window := newCPU(t), int(starts[len(starts)-1]), taps*input
 	filter := func(seed uint64) kernel.Filter {
-		return kernel.Filter{Weight: random(seed, output*window), Bias: random(seed+1, output), SecondBias: random(seed+2, output)}
+		return kernel.Filter{Weight: stored(random(seed, output*window)), Bias: random(seed+1, output), SecondBias: random(seed+2, output)}
 	}
 	g := kernel.GatedConvolution{
 		Input: input, Output: output, Taps: taps, Starts: starts, TapsLast: tapsLast, Convolution: filter(10), Gate: filter(20),
 	}
-	g.X, g.Y, g.Saved = random(1, tokens*input), unset(tokens*output), unset(tokens*width)
+	g.X, g.Y, g.Saved = stored(random(1, tokens*input)), unset(tokens*output), unset(2*tokens*output)
 	g.Scratch = make([]float32, g.ScratchSize())
 	cpu.GatedConvolutionForward(&g)
 	gradient := func() kernel.FilterGradient {
@@ -38,12 +42,19 @@ func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int,
 			Weight: kernel.Output{To: unset(output * window)}, Bias: kernel.Output{To: unset(output)}, SecondBias: kernel.Output{To: unset(output)},
 		}
 	}
-	want := kernel.GatedConvolutionGradient{
-		GatedConvolution: g, DY: random(2, tokens*output), DX: kernel.Output{To: random(5, tokens*input), Accumulate: true},
+	want := &kernel.GatedConvolutionGradient{
+		GatedConvolution: g, DY: stored(random(2, tokens*output)), DX: kernel.Output{To: stored(random(5, tokens*input)), Accumulate: true},
 		DConvolution: gradient(), DGate: gradient(),
 	}
 	want.Scratch = make([]float32, want.ScratchSize())
-	cpu.GatedConvolutionBackward(&want)
+	cpu.GatedConvolutionBackward(want)
+	return want
+}
+
+func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int, tapsLast bool) {
+	want := convolve(t, starts, input, output, taps, tapsLast, func(x []float32) []float32 { return x })
+	g, sequences := want.GatedConvolution, len(starts)-1
+	tokens, window, width := int(starts[sequences]), taps*input, 2*output
 
 	product := func(c, a, b, bias []float32, m, n, k, strideC, strideA int, transposeA, transposeB, accumulate bool) {
 		strideB := n
@@ -78,4 +89,63 @@ func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int,
 	}
 	launch(t, "convolution_windows_gradient_float", cellGrid(tokens, input), dx, dwindows, starts, sequences, tokens, input, taps, tapsLast, true)
 	compareWithin(t, "gradient of x", dx, doubles(want.DX.To), 5e-5)
+}
+
+func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, taps int, tapsLast bool) {
+	want := convolve(t, starts, input, output, taps, tapsLast, func(x []float32) []float32 { return wholes(halves(x)) })
+	g, sequences := want.GatedConvolution, len(starts)-1
+	tokens, stride, columns := int(starts[sequences]), 8*ceilDivide(input, 8), 8*ceilDivide(output, 8)
+	window, width := taps*stride, 2*columns
+	cells := func(rows, width int) grid { return grid{ceilDivide(rows*ceilDivide(width, 8), 256)} }
+	multiply := func(m, n, k int, a, b []uint16, strideA, strideB int, transposeA, transposeB bool) []float32 {
+		c := unset(m * n)
+		launch(t, "product_float", grid{ceilDivide(n, 64), ceilDivide(m, 64)}, c, wholes(a), wholes(b), nil, m, n, k,
+			n, strideA, strideB, transposeA, transposeB, false)
+		return c
+	}
+	compare := func(what string, got, want []float32) {
+		t.Helper()
+		largest := 1.0
+		for _, w := range want {
+			largest = max(largest, math.Abs(float64(w)))
+		}
+		compareWithin(t, what, got, doubles(want), 1e-2*largest)
+	}
+	windows, weights, y := unsetHalves(tokens*window), unsetHalves(width*window), unsetHalves(tokens*output)
+	launch(t, "convolution_windows_bf16", cells(tokens, window), windows, halves(g.X), starts, sequences, tokens, input, stride, taps)
+	launch(t, "convolution_weights_bf16", cells(width, window), weights, halves(g.Convolution.Weight), halves(g.Gate.Weight),
+		output, columns, input, stride, taps, tapsLast)
+	sums := halves(multiply(tokens, width, window, windows, weights, window, window, false, true))
+	biases := []any{g.Convolution.Bias, g.Convolution.SecondBias, g.Gate.Bias, g.Gate.SecondBias}
+	launch(t, "convolution_gate_bf16", cells(tokens, output),
+		slices.Concat([]any{y, sums}, biases, []any{tokens, output, columns})...)
+	compare("y", wholes(y), g.Y)
+
+	dsums, dx := unsetHalves(tokens*width), halves(random(5, tokens*input))
+	launch(t, "convolution_gate_gradient_bf16", cells(tokens, output),
+		slices.Concat([]any{dsums, halves(want.DY), sums}, biases, []any{tokens, output, columns})...)
+	dwindows := halves(multiply(tokens, window, width, dsums, weights, width, window, false, false))
+	launch(t, "convolution_windows_gradient_bf16", cells(tokens, input), dx, dwindows, starts, sequences, tokens, input, stride, taps, true)
+	compare("gradient of x", wholes(dx), want.DX.To)
+	padded := multiply(width, window, tokens, dsums, windows, width, window, true, false)
+	dweights := [2][]float32{random(6, output*taps*input), unset(output * taps * input)}
+	more := slices.Clone(dweights[0])
+	launch(t, "convolution_weights_gradient", cellGrid(width, window), dweights[0], dweights[1], padded, output, columns,
+		input, stride, taps, tapsLast, true, false)
+	for i := range more {
+		more[i] += want.DConvolution.Weight.To[i]
+	}
+	compare("gradient of a weight", dweights[0], more)
+	compare("gradient of a weight", dweights[1], want.DGate.Weight.To)
+	again := slices.Clone(dweights[1])
+	launch(t, "convolution_weights_gradient", cellGrid(width, window), nil, again, padded, output, columns,
+		input, stride, taps, tapsLast, false, false)
+	if !slices.Equal(again, dweights[1]) {
+		t.Error("the gradient of the second weight depends on whether that of the first is wanted")
+	}
+	dbias := unset(width)
+	columnSums(t, dbias, wholes(dsums), tokens, width, width, false)
+	for i, w := range []kernel.FilterGradient{want.DConvolution, want.DGate} {
+		compare("gradient of a bias", dbias[i*columns:][:output], w.Bias.To)
+	}
 }

@@ -28,6 +28,8 @@ typedef unsigned long size_t;
 DEVFN void __syncwarp() { __nvvm_bar_warp_sync(0xffffffffu); }
 DEVFN int __shfl_xor_sync(unsigned mask, int v, int d) { return __nvvm_shfl_sync_bfly_i32(mask, v, d, 0x1f); }
 DEVFN float __shfl_xor_sync(unsigned mask, float v, int d) { return __nvvm_shfl_sync_bfly_f32(mask, v, d, 0x1f); }
+DEVFN int __shfl_sync(unsigned mask, int v, int lane) { return __nvvm_shfl_sync_idx_i32(mask, v, lane, 0x1f); }
+DEVFN float __shfl_sync(unsigned mask, float v, int lane) { return __nvvm_shfl_sync_idx_f32(mask, v, lane, 0x1f); }
 
 DEVFN float fmaf(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 DEVFN float sqrtf(float a) { return __builtin_sqrtf(a); }
@@ -53,6 +55,13 @@ DEVFN const Words2 *words2_at(const void *p) { return (const Words2 *)p; }
 // pack_bf16 rounds two numbers to bfloat16, to nearest even; NaN stays NaN.
 DEVFN unsigned pack_bf16(float low, float high) {
 	return __builtin_bit_cast(unsigned, __nvvm_ff2bf16x2_rn(high, low));
+}
+
+// forgotten is x, of which the compiler knows nothing more: what was made of it before is made again, rather than kept in
+// registers.
+DEVFN unsigned forgotten(unsigned x) {
+	asm volatile("" : "+r"(x));
+	return x;
 }
 
 // Approximations within 2^-22 or so, for what is rounded to bfloat16 afterwards. Numbers below the normal ones are 0.

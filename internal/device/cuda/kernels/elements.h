@@ -30,6 +30,11 @@ DEVFN void store_element(bf16 *p, float x) { p->bits = (uint16_t)pack_bf16(x, 0)
 DEVFN float rounded(const float *, float x) { return x; }
 DEVFN float rounded(const bf16 *, float x) { return low_half(pack_bf16(x, 0)); }
 
+DEVFN void load(Elements<1> &e, const float *p) { e.at[0] = load_element(p); }
+DEVFN void load(Elements<1> &e, const bf16 *p) { e.at[0] = load_element(p); }
+DEVFN void store(float *p, const Elements<1> &e) { store_element(p, e.at[0]); }
+DEVFN void store(bf16 *p, const Elements<1> &e) { store_element(p, e.at[0]); }
+
 // aligned tells whether N elements can be read or written at once, or 16 bytes after 16.
 template <int N = 4, class T> DEVFN bool aligned(const T *p) {
 	return ((size_t)p & (smaller(16, N * (int)sizeof(T)) - 1)) == 0;
@@ -72,6 +77,11 @@ DEVFN void store(bf16 *p, const Elements<4> &e) {
 	*words2_at(p) = v;
 }
 DEVFN void store(bf16 *p, const Elements<8> &e) { *words4_at(p) = pack(e); }
+template <int N, class T> DEVFN Elements<N> loaded(const T *p) {
+	Elements<N> e;
+	load(e, p);
+	return e;
+}
 DEVFN Four load4(const float *p) {
 	Four f;
 	load(f, p);
@@ -121,6 +131,23 @@ template <int N, class T> DEVFN void put_aligned(T *p, Elements<N> e, int accumu
 		for (int j = 0; j < N; j++) e.at[j] = old.at[j] + e.at[j];
 	}
 	store(p, e);
+}
+
+template <int N> struct Count {
+	static const int n = N;
+};
+
+// each_group calls f(Count<N>(), 0) for N elements that can be read and written at once, or else f(Count<1>(), j) for each of
+// the first `left`.
+template <int N, class F> DEVFN void each_group(int left, bool together, const F &f) {
+	if (left == N && together) return f(Count<N>(), 0);
+#pragma unroll 1
+	for (int j = 0; j < left; j++) f(Count<1>(), j);
+}
+
+// all_aligned tells whether buffers, some of which may be null, begin at multiples of 16 bytes.
+DEVFN bool all_aligned(const void *a, const void *b = 0, const void *c = 0, const void *d = 0, const void *e = 0) {
+	return (((size_t)a | (size_t)b | (size_t)c | (size_t)d | (size_t)e) & 15) == 0;
 }
 
 // Span is a thread's part of a flat buffer.

@@ -63,7 +63,9 @@ template <class T> DEVFN void activation_gradient(T *dx, float *partials, const 
 		write4(dx + at, d, s.left);
 		for (int j = 0; j < 4; j++) sum.at[j] += d.at[j];
 	}
-	if (partials) add_warps(partials + (size_t)blockIdx.y * width, sum, s, shared);
+	if (!partials) return;
+	keep_sums(shared, sum, 0);
+	add_warps(partials + (size_t)blockIdx.y * width, s, shared);
 }
 
 // dx = dy a'(x), and the first stage of its column sums, unless partials is null. dx, dy, x [rows, width];

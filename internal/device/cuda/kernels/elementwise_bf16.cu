@@ -45,12 +45,13 @@ KERNEL_OF(THREADS, dropout_add_bf16, bf16 *y, const bf16 *x, const bf16 *residua
 // Grid: ⌈n/2048⌉.
 KERNEL_OF(THREADS, activation_bf16, bf16 *y, const bf16 *x, size_t n, int activation) {
 	Span s = span_of<N>(n);
-	if (!s.left) return;
-	Elements<N> f = read<N>(x + s.at, s.left);
 	with_activation(activation, [&](auto a) {
-		for (int j = 0; j < N; j++) f.at[j] = activated_fast<a.number>(f.at[j]).value;
+		each_group<N>(s.left, all_aligned(y, x), [&](auto count, int j) {
+			auto f = loaded<count.n>(x + s.at + j);
+			for (int i = 0; i < count.n; i++) f.at[i] = activated_fast<a.number>(f.at[i]).value;
+			store(y + s.at + j, f);
+		});
 	});
-	write(y + s.at, f, s.left);
 }
 
 // Grid: (⌈width/256⌉, blocks).
@@ -58,45 +59,53 @@ KERNEL_OF(THREADS, activation_gradient_bf16, bf16 *dx, float *partials, const bf
 	int width, int rows_of_block, int activation) {
 	__shared__ float shared[WARPS][STRIP<bf16>];
 	Strip s = strip_of<N>(rows, width, rows_of_block);
-	Elements<N> sum = all_of<N>(0);
 	with_activation(activation, [&](auto a) {
+		each_group<N>(s.left, width % N == 0 && all_aligned(dx, dy, x), [&](auto count, int j) {
+			auto sum = all_of<count.n>(0);
 #pragma unroll 2
-		for (int row = s.first; row < s.last; row += WARPS) {
-			size_t at = (size_t)row * width + s.column;
-			Elements<N> d = read<N>(dy + at, s.left), f = read<N>(x + at, s.left);
-			for (int j = 0; j < N; j++) d.at[j] *= activated_fast<a.number>(f.at[j]).slope;
-			write(dx + at, d, s.left);
-			for (int j = 0; j < N; j++) sum.at[j] += d.at[j];
-		}
+			for (int row = s.first; row < s.last; row += WARPS) {
+				size_t at = (size_t)row * width + s.column + j;
+				auto d = loaded<count.n>(dy + at), f = loaded<count.n>(x + at);
+				for (int i = 0; i < count.n; i++) {
+					d.at[i] *= activated_fast<a.number>(f.at[i]).slope;
+					sum.at[i] += d.at[i];
+				}
+				store(dx + at, d);
+			}
+			keep_sums(shared, sum, j);
+		});
 	});
-	if (partials) add_warps(partials + (size_t)blockIdx.y * width, sum, s, shared);
+	if (partials) add_warps(partials + (size_t)blockIdx.y * width, s, shared);
 }
 
 // Grid: ⌈n/2048⌉.
 KERNEL_OF(THREADS, gated_bf16, bf16 *y, const bf16 *gate_values, const bf16 *x, size_t n, int activation) {
 	Span s = span_of<N>(n);
-	if (!s.left) return;
-	Elements<N> g = read<N>(gate_values + s.at, s.left), f = read<N>(x + s.at, s.left);
 	with_activation(activation, [&](auto a) {
-		for (int j = 0; j < N; j++) f.at[j] *= activated_fast<a.number>(g.at[j]).value;
+		each_group<N>(s.left, all_aligned(y, gate_values, x), [&](auto count, int j) {
+			auto g = loaded<count.n>(gate_values + s.at + j), f = loaded<count.n>(x + s.at + j);
+			for (int i = 0; i < count.n; i++) f.at[i] *= activated_fast<a.number>(g.at[i]).value;
+			store(y + s.at + j, f);
+		});
 	});
-	write(y + s.at, f, s.left);
 }
 
 // Grid: ⌈n/2048⌉.
 KERNEL_OF(THREADS, gated_gradient_bf16, bf16 *dgate, bf16 *dx, const bf16 *dy, const bf16 *gate, const bf16 *x,
 	size_t n, int activation, int accumulate_gate, int accumulate_x) {
 	Span s = span_of<N>(n);
-	if (!s.left) return;
-	Elements<N> d = read<N>(dy + s.at, s.left), g = read<N>(gate + s.at, s.left), f = read<N>(x + s.at, s.left);
 	with_activation(activation, [&](auto number) {
-		for (int j = 0; j < N; j++) {
-			Activated a = activated_fast<number.number>(g.at[j]);
-			g.at[j] = d.at[j] * f.at[j] * a.slope, f.at[j] = d.at[j] * a.value;
-		}
+		each_group<N>(s.left, all_aligned(dgate, dx, dy, gate, x), [&](auto count, int j) {
+			auto d = loaded<count.n>(dy + s.at + j), g = loaded<count.n>(gate + s.at + j),
+				 f = loaded<count.n>(x + s.at + j);
+			for (int i = 0; i < count.n; i++) {
+				Activated a = activated_fast<number.number>(g.at[i]);
+				g.at[i] = d.at[i] * f.at[i] * a.slope, f.at[i] = d.at[i] * a.value;
+			}
+			if (dgate) put_aligned(dgate + s.at + j, g, accumulate_gate);
+			if (dx) put_aligned(dx + s.at + j, f, accumulate_x);
+		});
 	});
-	if (dgate) put(dgate + s.at, g, s.left, accumulate_gate);
-	if (dx) put(dx + s.at, f, s.left, accumulate_x);
 }
 
 // Grid: ⌈rows·⌈count/8⌉/256⌉.

@@ -27,7 +27,7 @@ func newCPU(t *testing.T) *kernel.CPU {
 var (
 	flatSizes = []int{1, 3, 4, 1023, 1024, 1025, 4099}
 	// Matrices of one row, of one column, of a width that is no multiple of four, and of several blocks.
-	matrixSizes = [][2]int{{1, 1}, {1, 7}, {300, 1}, {37, 5}, {9, 8}, {70, 130}, {33, 260}}
+	matrixSizes = [][2]int{{1, 1}, {1, 7}, {300, 1}, {37, 5}, {9, 8}, {70, 130}, {33, 260}, {40, 264}}
 )
 
 func flatGrid(n int) grid              { return grid{FlatBlocks(Float32, n)} }

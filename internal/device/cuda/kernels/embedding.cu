@@ -6,14 +6,17 @@ template <class T> DEVFN void embedding(
 	const int N = GROUP<T>;
 	Cell c = cell_of<N>(tokens, width);
 	if (!c.left) return;
-	Elements<N> sum = all_of<N>(0);
+	bool together = width % N == 0 && all_aligned(y, tables[0], tables[1], tables[2], tables[3]);
+	each_group<N>(c.left, together, [&](auto count, int j) {
+		auto sum = all_of<count.n>(0);
 #pragma unroll
-	for (int i = 0; i < 4; i++) {
-		if (!tables[i]) break;
-		Elements<N> f = read<N>(tables[i] + (size_t)ids[i][c.row] * width + c.column, c.left);
-		for (int j = 0; j < N; j++) sum.at[j] = i == 0 ? scale * f.at[j] : sum.at[j] + f.at[j];
-	}
-	write(y + c.at, sum, c.left);
+		for (int i = 0; i < 4; i++) {
+			if (!tables[i]) break;
+			auto f = loaded<count.n>(tables[i] + (size_t)ids[i][c.row] * width + c.column + j);
+			for (int k = 0; k < count.n; k++) sum.at[k] = i == 0 ? scale * f.at[k] : sum.at[k] + f.at[k];
+		}
+		store(y + c.at + j, sum);
+	});
 }
 
 // y[t] = scale table0[ids0[t]] + table1[ids1[t]] + …, up to the first table that is null. y [tokens, width];
@@ -42,13 +45,16 @@ template <class T> DEVFN void embedding_partials(
 	const int N = GROUP<T>;
 	Cell c = cell_of<N>(count, width);
 	if (!c.left) return;
-	Elements<N> sum = all_of<N>(0);
+	int first = pieces[c.row], last = pieces[c.row + 1];
+	each_group<N>(c.left, width % N == 0 && all_aligned(partials, dy), [&](auto number, int j) {
+		auto sum = all_of<number.n>(0);
 #pragma unroll 4
-	for (int i = pieces[c.row]; i < pieces[c.row + 1]; i++) {
-		Elements<N> f = read<N>(dy + (size_t)tokens[i] * width + c.column, c.left);
-		for (int j = 0; j < N; j++) sum.at[j] += scale * f.at[j];
-	}
-	write(partials + c.at, sum, c.left);
+		for (int i = first; i < last; i++) {
+			auto f = loaded<number.n>(dy + (size_t)tokens[i] * width + c.column + j);
+			for (int k = 0; k < number.n; k++) sum.at[k] += scale * f.at[k];
+		}
+		store(partials + c.at + j, sum);
+	});
 }
 
 // The first stage of the gradient of a table: partials[p] = Σ scale dy[tokens[i]] over the entries of piece p.

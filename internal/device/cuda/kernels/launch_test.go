@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -19,7 +21,10 @@ import (
 	"uer/internal/device/cuda/vgpu"
 )
 
-var onGPU = flag.Bool("gpu", false, "test on GPU 0 instead of the stand-in")
+var (
+	onGPU   = flag.Bool("gpu", false, "test on GPU 0 instead of the stand-in")
+	variant = flag.String("variant", "", "a folder with PTX of some modules, to be tried instead of what is there")
+)
 
 // gpu is what the tests run kernels on.
 type gpu struct {
@@ -54,6 +59,20 @@ type grid []int
 // for bfloat16 is rounded on its way.
 func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	t.Helper()
+	begin(t, name, blocks, (*cuda.Function).Launch, arguments)
+}
+
+// launchTogether is for kernels whose blocks wait for each other.
+func launchTogether(t testing.TB, name string, blocks grid, arguments ...any) {
+	t.Helper()
+	begin(t, name, blocks, (*cuda.Function).LaunchTogether, arguments)
+}
+
+// beginning is how a launch begins.
+type beginning func(f *cuda.Function, s *cuda.Stream, grid, block cuda.Dim, shared int, arguments ...cuda.Argument) error
+
+func begin(t testing.TB, name string, blocks grid, how beginning, arguments []any) {
+	t.Helper()
 	g, err := openGPU()
 	if errors.Is(err, vgpu.ErrNoCompiler) {
 		t.Skip(err)
@@ -78,7 +97,7 @@ func launch(t testing.TB, name string, blocks grid, arguments ...any) {
 	}
 	var results [2][][]byte
 	for i := range results {
-		if results[i], err = g.run(k, blocks, arguments); err != nil {
+		if results[i], err = g.run(k, blocks, how, arguments); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 	}
@@ -108,7 +127,7 @@ func asBytes(slice any) []byte {
 }
 
 // run launches a kernel and returns what the memory of each argument then holds.
-func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err error) {
+func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (results [][]byte, err error) {
 	f, err := g.function(k)
 	if err != nil {
 		return nil, err
@@ -149,7 +168,11 @@ func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err
 		}
 		passed[i] = cuda.Address(buffers[i].At)
 	}
-	if err := f.Launch(g.Compute, size, cuda.Dim{k.Threads, 1, 1}, k.Shared(), passed...); err != nil {
+	n, err := threads(k)
+	if err != nil {
+		return nil, err
+	}
+	if err := how(f, g.Compute, size, cuda.Dim{n, 1, 1}, k.Shared(), passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {
@@ -163,10 +186,30 @@ func (g *gpu) run(k Kernel, blocks grid, arguments []any) (results [][]byte, err
 	return results, g.Compute.Synchronize()
 }
 
+// moduleText is the PTX of a module, or of its variant.
+func moduleText(module string) (string, error) {
+	if *variant != "" {
+		if text, err := os.ReadFile(filepath.Join(*variant, module+".ptx")); err == nil {
+			return string(text), nil
+		}
+	}
+	return Module(module)
+}
+
+// threads are those of a block, which a variant may have more of.
+func threads(k Kernel) (int, error) {
+	text, err := moduleText(k.Module)
+	if err != nil || *variant == "" {
+		return k.Threads, err
+	}
+	found := regexp.MustCompile(`(?s)\.entry ` + k.Name + `\(.*?\.maxntid (\d+)`).FindStringSubmatch(text)
+	return strconv.Atoi(found[1])
+}
+
 // function is a kernel on the GPU.
 func (g *gpu) function(k Kernel) (*cuda.Function, error) {
 	if g.modules[k.Module] == nil {
-		text, err := Module(k.Module)
+		text, err := moduleText(k.Module)
 		if err != nil {
 			return nil, err
 		}

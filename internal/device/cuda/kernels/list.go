@@ -237,6 +237,42 @@ var Kernels = []Kernel{
 	{"convolution", "convolution_gate_gradient_float", 256,
 		"float *dsums, const float *dy, const float *sums, int tokens, int width"},
 
+	// What a causal gated convolution needs in bfloat16 beside its products, which are of windows: the taps rows that a token
+	// depends on, as one row. Tensor cores want rows that begin at multiples of 16 bytes, so each of these rows has `stride`
+	// elements, the width or a little more up to a multiple of 8; what is past the width is 0. Outputs are padded to a multiple
+	// of 8 in the same way, and both filters are side by side: sums, which lack the biases, and their gradients are
+	// [tokens, 2 columns], copies of the weights [2 columns, taps·stride].
+
+	// windows[t] = x[t-taps+1] … x[t], with 0 for tokens before the sequence's first. windows [tokens, taps·stride]; x
+	// [tokens, width]; starts [sequences+1]. Grid: ⌈tokens·taps·stride/8/256⌉.
+	{"convolution_bf16", "convolution_windows_bf16", 256,
+		"bf16 *windows, const bf16 *x, const int *starts, int sequences, int tokens, int width, int stride, " +
+			"int taps"},
+	// dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width];
+	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"convolution_bf16", "convolution_windows_gradient_bf16", 256,
+		"bf16 *dx, const bf16 *dwindows, const int *starts, int sequences, int tokens, int width, " +
+			"int stride, int taps, int accumulate"},
+	// copy is both weights [outputs, taps·width] with rows padded. Grid: ⌈2 columns·taps·stride/8/256⌉.
+	{"convolution_bf16", "convolution_weights_bf16", 256,
+		"bf16 *copy, const bf16 *weight0, const bf16 *weight1, int outputs, int columns, int width, " +
+			"int stride, int taps, int taps_last"},
+	// dweight0 and dweight1 [outputs, taps·width] are what gradient [2 columns, taps·stride] has of them, or += it; either may
+	// be null. Grid: ⌈2 columns·taps·stride/4/256⌉.
+	{"convolution_bf16", "convolution_weights_gradient", 256,
+		"float *dweight0, float *dweight1, const float *gradient, int outputs, int columns, int width, " +
+			"int stride, int taps, int taps_last, int accumulate0, int accumulate1"},
+	// y = a σ(g), with a and g the sums with their biases. y [tokens, width]; sums [tokens, 2 columns]; biases [width], two of
+	// a and two of g. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"convolution_bf16", "convolution_gate_bf16", 256,
+		"bf16 *y, const bf16 *sums, const float *a0, const float *a1, const float *g0, const float *g1, " +
+			"int tokens, int width, int columns"},
+	// da = dy σ(g) and dg = dy a σ'(g), side by side in dsums, as convolution_gate_bf16 has them. dsums, sums
+	// [tokens, 2 columns]; dy [tokens, width]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	{"convolution_bf16", "convolution_gate_gradient_bf16", 256,
+		"bf16 *dsums, const bf16 *dy, const bf16 *sums, const float *a0, const float *a1, const float *g0, " +
+			"const float *g1, int tokens, int width, int columns"},
+
 	// Operations that compute each element on its own.
 
 	// y = value. y [n]. Grid: ⌈n/1024⌉.
@@ -432,7 +468,7 @@ var Kernels = []Kernel{
 	// The gradient of norm_bf16, as norm_gradient_float has it, and the first stage of the gradients of γ and β, as
 	// norm_parameter_partials_float has it, unless partials is null. partials [blocks, 2, width], blocks and rows_of_block
 	// from NormBlocks. Grid: blocks.
-	{"norm_bf16", "norm_gradient_bf16", 256,
+	{"norm_bf16", "norm_gradient_bf16", 384,
 		"bf16 *dx, bf16 *dresidual, float *partials, const bf16 *dy, const bf16 *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind, " +
 			"float epsilon, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, " +
@@ -484,67 +520,171 @@ var Kernels = []Kernel{
 			"int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
 	// As product_float. Grid: (⌈n/64⌉, ⌈m/64⌉).
 	{"product", "product_float_bf16", 256,
-		"float *c, const bf16 *a, const bf16 *b, const bf16 *bias, int m, int n, int k, int stride_c, " +
+		"float *c, const bf16 *a, const bf16 *b, const float *bias, int m, int n, int k, int stride_c, " +
 			"int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate"},
 
-	// Steps of recurrent layers over ragged sequences, of all that are long enough for the step and in one direction or
-	// both. What tokens contribute on their own, the products with the input and those of the weights' gradients, is no
-	// part of a step.
-	//
-	// Rows are sequences in the order of SequenceOrder, longest first, of which the first `alive` take the step. At step i,
-	// row r is at token i of its sequence from the front (direction 0) or from the back (direction 1). In comments: y and
-	// its gradient [tokens, directions·hidden]; gates and theirs [directions, tokens, G·hidden] with G gates, of a tanh
-	// cell y itself; extra [directions, tokens, hidden]; the weights of each direction [G·hidden, hidden], the second null
-	// for one direction; starts [sequences+1]; order [sequences]. With a the gates' sums with the input, s = W h of the
-	// state before and σ the logistic function:
-	//   tanh: h = tanh(a + s)
-	//   lstm: gates i, f, g, o of a + s; c = σ(f) c_before + σ(i) tanh(g), h = σ(o) tanh(c)
-	//   gru:  gates r, z, n; b = s_n + bias, R = σ(a_r + s_r), Z = σ(a_z + s_z), N = tanh(a_n + R b), h = (1-Z) N + Z
-	//   h_before
+	// Recurrent layers; see recurrent.h.
 
-	// y holds a, and becomes h. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
-	{"recurrent", "recurrent_tanh_float", 256,
-		"float *y, const float *weight0, const float *weight1, const int *starts, const int *order, " +
-			"int alive, int tokens, int hidden, int directions, int step"},
-	// y becomes h, gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
-	{"recurrent", "recurrent_lstm_float", 256,
-		"float *y, float *gates, float *extra, const float *weight0, const float *weight1, " +
-			"const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step"},
-	// y becomes h, gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are
-	// those of gate n's product with the state. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
-	{"recurrent", "recurrent_gru_float", 256,
-		"float *y, float *gates, float *extra, const float *weight0, const float *weight1, " +
-			"const float *bias0, const float *bias1, const int *starts, const int *order, int alive, int tokens, " +
-			"int hidden, int directions, int step"},
+	// y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_tanh_float", 128,
+		"float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_lstm_float", 128,
+		"float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_gru_float", 128,
+		"float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, " +
+			"const float *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// before[t] is the state that token t starts from in a direction, 0 at the sequence's begin: the factor of the gradient
 	// of the weights. before [tokens, hidden]. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
 	{"recurrent", "recurrent_before_float", 256,
 		"float *before, const float *y, const int *starts, int sequences, int tokens, int hidden, " +
 			"int directions, int direction"},
+	// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/8⌉/256⌉.
+	{"recurrent", "recurrent_before_bf16", 256,
+		"bf16 *before, const bf16 *y, const int *starts, int sequences, int tokens, int hidden, " +
+			"int directions, int direction"},
 
-	// Steps of the gradients of recurrent layers, from the last step to the first; the terms are those of recurrent.cu.
-	// dgates are the gradients of a, and those of s but for gate n of a gru, whose s_n is the gradient of b, in dextra.
-	// dgates [directions, tokens, G·hidden]; dextra [directions, tokens, hidden]; carry [directions, sequences, hidden] is
-	// what reaches a row's state, or c, from the step after it other than through the weights: steps hand it on, and none
-	// reads what was there before the first.
+	// Gradients of recurrent layers; see recurrent.h.
 
-	// The first `carried` rows have a step after this one. carried is 0 at the last step. Grid: (⌈hidden/8⌉, ⌈alive/32⌉,
-	// directions).
-	{"recurrent_gradient", "recurrent_tanh_gradient_float", 256,
-		"float *dgates, const float *dy, const float *y, const float *weight0, const float *weight1, " +
-			"const int *starts, const int *order, int alive, int tokens, int hidden, int directions, int step, " +
-			"int carried"},
-	// As recurrent_tanh_gradient_float. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
-	{"recurrent_gradient", "recurrent_lstm_gradient_float", 256,
-		"float *dgates, float *carry, const float *dy, const float *gates, const float *extra, " +
-			"const float *weight0, const float *weight1, const int *starts, const int *order, int alive, " +
-			"int tokens, int hidden, int directions, int step, int sequences, int carried"},
-	// As recurrent_tanh_gradient_float. Grid: (⌈hidden/8⌉, ⌈alive/32⌉, directions).
-	{"recurrent_gradient", "recurrent_gru_gradient_float", 256,
-		"float *dgates, float *dextra, float *carry, const float *dy, const float *y, const float *gates, " +
-			"const float *extra, const float *weight0, const float *weight1, const int *starts, " +
-			"const int *order, int alive, int tokens, int hidden, int directions, int step, int sequences, " +
-			"int carried"},
+	// dgates is the gradient of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_tanh_gradient_float", 128,
+		"float *dgates, int *arrived, const float *dy, const float *y, const float *weight0, " +
+			"const float *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// dgates are the gradients of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_lstm_gradient_float", 128,
+		"float *dgates, float *carry, int *arrived, const float *dy, const float *gates, const float *extra, " +
+			"const float *weight0, const float *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_gru_gradient_float", 128,
+		"float *dgates, float *dextra, float *carry, int *arrived, const float *dy, const float *y, " +
+			"const float *gates, const float *extra, const float *weight0, const float *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+
+	// Recurrent layers of gru cells in bfloat16; see recurrent.h. Kernels with a number are for so many units at most, in
+	// multiples of 32, and keep the weights in registers.
+
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_512_bf16", 256,
+		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_1024_bf16", 256,
+		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_bf16", 256,
+		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_gradient_512_bf16", 256,
+		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
+			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+	// As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_gradient_1024_bf16", 256,
+		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
+			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+	// As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_gradient_bf16", 256,
+		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
+			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+
+	// Recurrent layers of lstm cells in bfloat16; see recurrent.h. Kernels with a number are for so many units at most, in
+	// multiples of 32, and keep the weights in registers.
+
+	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_512_bf16", 256,
+		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_1024_bf16", 256,
+		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_bf16", 256,
+		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_512_bf16", 256,
+		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
+			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_1024_bf16", 256,
+		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
+			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_bf16", 256,
+		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
+			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+
+	// Recurrent layers of tanh cells in bfloat16; see recurrent.h. Kernels with a number are for so many units at most, in
+	// multiples of 32, and keep the weights in registers.
+
+	// y = h; gates hold a. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_512_bf16", 256,
+		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_1024_bf16", 256,
+		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_bf16", 256,
+		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_512_bf16", 256,
+		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
+			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_1024_bf16", 256,
+		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
+			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_bf16", 256,
+		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
+			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 
 	// Rows picked out of a matrix, and put back.
 

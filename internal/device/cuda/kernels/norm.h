@@ -113,6 +113,8 @@ template <class T> DEVFN void norm_parameter_partials(float *partials, const T *
 			dbeta.at[j] += d.at[j];
 		}
 	}
-	add_warps(partials, dgamma, s, shared);
-	add_warps(partials + width, dbeta, s, shared);
+	keep_sums(shared, dgamma, 0);
+	add_warps(partials, s, shared);
+	keep_sums(shared, dbeta, 0);
+	add_warps(partials + width, s, shared);
 }

@@ -9,17 +9,19 @@ template <class T> DEVFN void pool(T *y, const T *x, const int *starts, int sequ
 	if (!c.left) return;
 	int first = starts[c.row], last = starts[c.row + 1];
 	float scale = 1.0f / (float)(last - first);
-	Elements<N> pooled = all_of<N>(0);
+	each_group<N>(c.left, width % N == 0 && all_aligned(y, x), [&](auto count, int j) {
+		auto pooled = all_of<count.n>(0);
 #pragma unroll 4
-	for (int token = first; token < last; token++) {
-		Elements<N> f = read<N>(x + (size_t)token * width + c.column, c.left);
-		for (int j = 0; j < N; j++) {
-			float v = f.at[j];
-			if (kind == POOL_MEAN) pooled.at[j] += scale * v;
-			else if (token == first || v > pooled.at[j] || v != v) pooled.at[j] = v; // NaN stays
+		for (int token = first; token < last; token++) {
+			auto f = loaded<count.n>(x + (size_t)token * width + c.column + j);
+			for (int i = 0; i < count.n; i++) {
+				float v = f.at[i];
+				if (kind == POOL_MEAN) pooled.at[i] += scale * v;
+				else if (token == first || v > pooled.at[i] || v != v) pooled.at[i] = v; // NaN stays
+			}
 		}
-	}
-	write(y + c.at, pooled, c.left);
+		store(y + c.at + j, pooled);
+	});
 }
 
 // y[s] = the mean (kind 0) or maximum (kind 1) of x over the tokens of sequence s; 0 if it has none. y [sequences,
@@ -39,26 +41,28 @@ template <class T> DEVFN void pool_gradient(
 	Cell c = cell_of<N>(sequences, width);
 	if (!c.left) return;
 	int first = starts[c.row], last = starts[c.row + 1];
-	Elements<N> d = read<N>(dy + c.at, c.left), pooled = all_of<N>(0);
-	if (kind == POOL_MEAN) {
-		float scale = 1.0f / (float)(last - first);
-		for (int j = 0; j < N; j++) d.at[j] *= scale;
-	} else {
-		pooled = read<N>(y + c.at, c.left);
-	}
-	for (int token = first; token < last; token++) {
-		size_t at = (size_t)token * width + c.column;
-		Elements<N> g = d;
-		if (kind == POOL_MAX) {
-			Elements<N> f = read<N>(x + at, c.left);
-			for (int j = 0; j < N; j++) {
-				bool here = f.at[j] == pooled.at[j];
-				g.at[j] = here ? d.at[j] : 0;
-				if (here) d.at[j] = 0; // the first of several maxima has it all
-			}
+	each_group<N>(c.left, width % N == 0 && all_aligned(dx, dy, y, x), [&](auto count, int j) {
+		auto d = loaded<count.n>(dy + c.at + j), pooled = all_of<count.n>(0);
+		if (kind == POOL_MEAN) {
+			float scale = 1.0f / (float)(last - first);
+			for (int i = 0; i < count.n; i++) d.at[i] *= scale;
+		} else {
+			load(pooled, y + c.at + j);
 		}
-		put(dx + at, g, c.left, accumulate);
-	}
+		for (int token = first; token < last; token++) {
+			size_t at = (size_t)token * width + c.column + j;
+			auto g = d;
+			if (kind == POOL_MAX) {
+				auto f = loaded<count.n>(x + at);
+				for (int i = 0; i < count.n; i++) {
+					bool here = f.at[i] == pooled.at[i];
+					g.at[i] = here ? d.at[i] : 0;
+					if (here) d.at[i] = 0; // the first of several maxima has it all
+				}
+			}
+			put_aligned(dx + at, g, accumulate);
+		}
+	});
 }
 
 // dx = dy/length for the mean (kind 0); for the maximum (kind 1) dy where x first equals y, else 0; or += it. dx, x

@@ -19,7 +19,7 @@ DEVFN void load_tile(
 }
 
 template <class C, class T>
-DEVFN void product(C *c, const T *a, const T *b, const T *bias, int m, int n, int k, int stride_c, int stride_a,
+DEVFN void product(C *c, const T *a, const T *b, const C *bias, int m, int n, int k, int stride_c, int stride_a,
 	int stride_b, int transpose_a, int transpose_b, int accumulate, float (&tile_a)[DEPTH][LINE],
 	float (&tile_b)[DEPTH][LINE]) {
 	int first_row = blockIdx.y * TILE, first_column = blockIdx.x * TILE;
@@ -66,7 +66,7 @@ KERNEL_OF(THREADS, product_bf16, bf16 *c, const bf16 *a, const bf16 *b, const bf
 }
 
 // As product_float. Grid: (⌈n/64⌉, ⌈m/64⌉).
-KERNEL_OF(THREADS, product_float_bf16, float *c, const bf16 *a, const bf16 *b, const bf16 *bias, int m, int n, int k,
+KERNEL_OF(THREADS, product_float_bf16, float *c, const bf16 *a, const bf16 *b, const float *bias, int m, int n, int k,
 	int stride_c, int stride_a, int stride_b, int transpose_a, int transpose_b, int accumulate) {
 	SHARED_FLOATS(tile_a[DEPTH][LINE], tile_b[DEPTH][LINE]);
 	product(c, a, b, bias, m, n, k, stride_c, stride_a, stride_b, transpose_a, transpose_b, accumulate, tile_a, tile_b);

@@ -33,7 +33,7 @@ func testProduct(t *testing.T, kernel string, from, to storage, m, n, k int, tra
 		strideB = k + 2
 		b = from.random(2, n*strideB)
 	}
-	c, bias := to.random(3, m*strideC), from.random(4, n)
+	c, bias := to.random(3, m*strideC), to.random(4, n)
 	want := doubles(c)
 	for i := range m {
 		for j := range n {

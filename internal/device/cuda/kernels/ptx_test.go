@@ -121,7 +121,11 @@ func TestInstructions(t *testing.T) {
 				if strings.HasSuffix(module, "_bf16") && slices.Contains(approximations, what) {
 					continue
 				}
-				if found := pattern.FindString(e.body); found != "" {
+				body := e.body
+				if strings.HasPrefix(module, "recurrent") { // blocks wait for each other, in whatever order they come
+					body = strings.ReplaceAll(body, "red.release.gpu.add.u32", "")
+				}
+				if found := pattern.FindString(body); found != "" {
 					t.Errorf("%s: %s has %s: %s", module, name, what, found)
 				}
 			}

@@ -5,7 +5,11 @@
 template <class T> DEVFN void gather(T *y, const T *x, const int *index, int picked, int width) {
 	const int N = GROUP<T>;
 	Cell c = cell_of<N>(picked, width);
-	if (c.left) write(y + c.at, read<N>(x + (size_t)index[c.row] * width + c.column, c.left), c.left);
+	if (!c.left) return;
+	x += (size_t)index[c.row] * width + c.column;
+	each_group<N>(c.left, width % N == 0 && all_aligned(y, x), [&](auto count, int j) {
+		store(y + c.at + j, loaded<count.n>(x + j));
+	});
 }
 
 // y[i] = x[index[i]]. y [picked, width]; x [rows, width]; index [picked]. Grid: ⌈picked·⌈width/4⌉/256⌉.
@@ -24,9 +28,14 @@ DEVFN void scatter(T *dx, const T *dy, const int *index, int rows, int width, in
 	Cell c = cell_of<N>(rows, width);
 	if (!c.left) return;
 	int i = last_at_most(index, picked, c.row);
-	if (i >= 0 && index[i] == c.row)
-		put(dx + c.at, read<N>(dy + (size_t)i * width + c.column, c.left), c.left, accumulate);
-	else if (!accumulate) write(dx + c.at, all_of<N>(0), c.left);
+	bool picks = i >= 0 && index[i] == c.row;
+	if (!picks && accumulate) return;
+	dy += (size_t)i * width + c.column;
+	each_group<N>(c.left, width % N == 0 && all_aligned(dx, dy), [&](auto count, int j) {
+		auto f = all_of<count.n>(0);
+		if (picks) load(f, dy + j);
+		put_aligned(dx + c.at + j, f, accumulate);
+	});
 }
 
 // dx[index[i]] = dy[i], or += it; without accumulate the other rows become 0. dx [rows, width]; dy [picked, width];

@@ -6,13 +6,16 @@ DEVFN void column_partials(float *partials, const T *x, int rows, int width, int
 	float (&shared)[WARPS][STRIP<T>]) {
 	const int N = GROUP<T>;
 	Strip s = strip_of<N>(rows, width, rows_of_block);
-	Elements<N> sum = all_of<N>(0);
+	each_group<N>(s.left, stride % N == 0 && all_aligned(x), [&](auto count, int j) {
+		auto sum = all_of<count.n>(0);
 #pragma unroll 4
-	for (int row = s.first; row < s.last; row += WARPS) {
-		Elements<N> f = read<N>(x + (size_t)row * stride + s.column, s.left);
-		for (int j = 0; j < N; j++) sum.at[j] += f.at[j];
-	}
-	add_warps(partials + (size_t)blockIdx.y * width, sum, s, shared);
+		for (int row = s.first; row < s.last; row += WARPS) {
+			auto f = loaded<count.n>(x + (size_t)row * stride + s.column + j);
+			for (int i = 0; i < count.n; i++) sum.at[i] += f.at[i];
+		}
+		keep_sums(shared, sum, j);
+	});
+	add_warps(partials + (size_t)blockIdx.y * width, s, shared);
 }
 
 // The first stage of the sums of x over its rows. partials [blocks, width], blocks and rows_of_block from RowBlocks;

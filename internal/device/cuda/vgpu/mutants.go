@@ -20,7 +20,8 @@ type mutant struct {
 }
 
 // ordering are the calls that a mutant lacks.
-var ordering = regexp.MustCompile(`__syncthreads\(\)|__syncwarp\(\)|copies_wait<\d+>\(\)|copies_commit\(\)`)
+var ordering = regexp.MustCompile(`__syncthreads\(\)|__syncwarp\(\)|copies_wait<\d+>\(\)|copies_commit\(\)|` +
+	`\b(?:signal|await)_blocks\([^;]*\)`)
 
 var included = regexp.MustCompile(`(?m)^#include "([^"]+)"`)
 

@@ -1,4 +1,5 @@
-// What the stand-in says of its devices: an H100's limits, but for those that follow from VGPU_SM.
+// What the stand-in says of its devices: an H100's limits, but for those that follow from VGPU_SM, and
+// fewer multiprocessors.
 #include <map>
 
 #include "device.h"
@@ -33,7 +34,7 @@ static bool attribute(int which, const Device &device, int *value) {
 		{CU_DEVICE_ATTRIBUTE_MAX_REGISTERS_PER_BLOCK, 64 << 10},
 		{CU_DEVICE_ATTRIBUTE_CLOCK_RATE, 1980000},
 		{CU_DEVICE_ATTRIBUTE_GPU_OVERLAP, 1},
-		{CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, 132},
+		{CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT, MULTIPROCESSORS},
 		{CU_DEVICE_ATTRIBUTE_INTEGRATED, 0},
 		{CU_DEVICE_ATTRIBUTE_CAN_MAP_HOST_MEMORY, 1},
 		{CU_DEVICE_ATTRIBUTE_COMPUTE_MODE, 0},

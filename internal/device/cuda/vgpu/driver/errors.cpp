@@ -40,6 +40,7 @@ const std::map<int, Meaning> &meanings() {
 		MEANING(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, "part or all of the memory range is already mapped"),
 		MEANING(CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED, "pointer does not correspond to a registered memory region"),
 		MEANING(CUDA_ERROR_LAUNCH_FAILED, "unspecified launch failure"),
+		MEANING(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, "too many blocks in cooperative launch"),
 		MEANING(CUDA_ERROR_NOT_PERMITTED, "operation not permitted"),
 		MEANING(CUDA_ERROR_NOT_SUPPORTED, "operation not supported"),
 		MEANING(CUDA_ERROR_UNKNOWN, "unknown error"),

@@ -8,6 +8,7 @@
 #include "options.h"
 #include "recorder.h"
 #include "report.h"
+#include "trap.h"
 #include "workers.h"
 
 using namespace vgpu;
@@ -70,12 +71,22 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 	const std::string &name = function->ptx.name;
 	std::unique_ptr<Recorder> recorder = Recorder::begin(context, function, launch, arguments.pointers.data());
 	const std::vector<uint32_t> order = order_of_blocks(launch, seed);
-	Workers::instance().run(order.size(), [&](size_t i) {
-		Failure failure = run_block(*function->twin, name, launch, order[i], arguments.pointers.data(), seed);
+	auto run_one = [&](size_t i) {
+		return run_block(*function->twin, name, launch, order[i], arguments.pointers.data(), seed);
+	};
+	auto note = [&](const Failure &failure) {
 		if (failure.why.empty()) return true;
 		context->device.fail(failure.address ? CUDA_ERROR_ILLEGAL_ADDRESS : CUDA_ERROR_LAUNCH_FAILED, failure.why);
 		return false;
-	});
+	};
+	if (launch.together) {
+		note(run_together(order.size(), [&](size_t i) {
+			prepare_for_traps();
+			return run_one(i);
+		}));
+	} else {
+		Workers::instance().run(order.size(), [&](size_t i) { return note(run_one(i)); });
+	}
 	if (context->device.status() != CUDA_SUCCESS) return;
 	if (recorder != nullptr) recorder->end();
 	std::string overrun = context->device.memory.overrun();
@@ -84,23 +95,21 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 	}
 }
 
-} // namespace
-
-extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
-	unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void **given,
-	void **extra) {
+// begin_launch checks a launch for the function `caller` of the driver, and queues it.
+CUresult begin_launch(const char *caller, CUfunction function, const Launch &launch, CUstream stream, void **given) {
 	CURRENT(context);
-	if (CUresult status = usable_function(__func__, context, function)) return status;
-	if (CUresult status = stream_of(__func__, context, &stream)) return status;
+	if (CUresult status = usable_function(caller, context, function)) return status;
+	if (CUresult status = stream_of(caller, context, &stream)) return status;
 	const std::string &name = function->ptx.name;
-	if (extra != nullptr)
-		return refused(CUDA_ERROR_NOT_SUPPORTED, __func__, name + ": arguments in one buffer are not modelled");
-	Launch launch{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared};
 	std::string wrong = wrong_shape(function, launch);
-	if (!wrong.empty()) return refused(CUDA_ERROR_INVALID_VALUE, __func__, name + ": " + wrong);
+	if (!wrong.empty()) return refused(CUDA_ERROR_INVALID_VALUE, caller, name + ": " + wrong);
+	if (launch.together && (uint64_t)launch.grid.x * launch.grid.y * launch.grid.z > MULTIPROCESSORS) {
+		return refused(CUDA_ERROR_COOPERATIVE_LAUNCH_TOO_LARGE, caller,
+			name + ": a grid of " + in_words(launch.grid) + " does not fit the multiprocessors");
+	}
 	for (size_t i = 0; i < function->ptx.parameters.size(); i++) {
 		if (given != nullptr && given[i] != nullptr) continue;
-		return refused(CUDA_ERROR_INVALID_VALUE, __func__, name + ": argument " + std::to_string(i) + " is missing");
+		return refused(CUDA_ERROR_INVALID_VALUE, caller, name + ": argument " + std::to_string(i) + " is missing");
 	}
 	Device &device = context->device;
 	auto arguments = std::make_shared<Arguments>(function->ptx.parameters, given);
@@ -127,5 +136,32 @@ extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigne
 	static std::atomic<uint64_t> launches{0};
 	uint64_t seed = options().seed * 1000003 + ++launches;
 	context->submit(stream, [=] { run(context, function, launch, *arguments, seed); });
+	return CUDA_SUCCESS;
+}
+
+} // namespace
+
+extern "C" CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+	unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void **given,
+	void **extra) {
+	if (extra != nullptr)
+		return refused(CUDA_ERROR_NOT_SUPPORTED, __func__, "arguments in one buffer are not modelled");
+	return begin_launch(__func__, function,
+		{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, false}, stream, given);
+}
+
+extern "C" CUresult cuLaunchCooperativeKernel(CUfunction function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+	unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared, CUstream stream, void **given) {
+	return begin_launch(__func__, function,
+		{{grid_x, grid_y, grid_z}, {block_x, block_y, block_z}, shared, true}, stream, given);
+}
+
+// One block runs on a multiprocessor at a time, of any kernel.
+extern "C" CUresult cuOccupancyMaxActiveBlocksPerMultiprocessor(
+	int *blocks, CUfunction function, int threads, size_t) {
+	CURRENT(context);
+	if (CUresult status = usable_function(__func__, context, function)) return status;
+	if (blocks == nullptr || threads < 1) return CUDA_ERROR_INVALID_VALUE;
+	*blocks = 1;
 	return CUDA_SUCCESS;
 }

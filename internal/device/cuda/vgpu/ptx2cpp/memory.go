@@ -48,11 +48,18 @@ func load(w *writer, in *instruction) (string, error) {
 	if err := in.need(2); err != nil {
 		return "", err
 	}
+	acquire := in.take("acquire")
 	takeCaching(in)
 	count := width(in)
 	place, err := w.place(in, t, in.operands[1], count)
 	if err != nil {
 		return "", err
+	}
+	if acquire {
+		if t.size != 4 || t.float || count != 1 {
+			return "", errSubset
+		}
+		return w.assign(in.operands[0], fmt.Sprintf("vgpu::load_acquire((const int *)%s)", place)), nil
 	}
 	if count == 1 {
 		if name := strings.Trim(in.operands[1], "[]"); w.isParameter(name) {
@@ -111,6 +118,10 @@ func atomic(w *writer, in *instruction) (string, error) {
 	if function == "" || len(operands) != 3 {
 		return "", errSubset
 	}
+	order := "__ATOMIC_RELAXED"
+	if in.take("release") {
+		order = "__ATOMIC_RELEASE"
+	}
 	takeCaching(in)
 	place, err := w.place(in, t, operands[1], 1)
 	if err != nil {
@@ -120,5 +131,5 @@ func atomic(w *writer, in *instruction) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return w.assign(operands[0], fmt.Sprintf("%s(%s, %s, __ATOMIC_RELAXED)", function, place, value)), nil
+	return w.assign(operands[0], fmt.Sprintf("%s(%s, %s, %s)", function, place, value, order)), nil
 }

@@ -54,11 +54,16 @@ void unmap(const Recording &recording) {
 	}
 }
 
-// run runs the blocks of a launch on two threads.
+// run runs the blocks of a launch on two threads, or each on its own if they wait for each other.
 std::string run(const Kernel &kernel, Recording &recording, uint64_t seed) {
 	std::vector<void *> arguments;
 	for (std::vector<char> &argument : recording.arguments) arguments.push_back(argument.data());
 	const std::vector<uint32_t> order = order_of_blocks(recording.launch, seed);
+	if (recording.launch.together) {
+		return run_together(order.size(), [&](size_t i) {
+			return run_block(kernel, recording.kernel, recording.launch, order[i], arguments.data(), seed);
+		}).why;
+	}
 	std::atomic<size_t> next{0};
 	std::mutex mutex;
 	std::string why;

@@ -1,6 +1,7 @@
 // How a block runs: its threads are fibers on one thread of the operating system, in an order that a seed chooses.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -25,6 +26,10 @@ Failure run_block(const Kernel &kernel, const std::string &name, const Launch &l
 
 // order_of_blocks gives the numbers of the blocks of a launch in an order that the seed chooses.
 std::vector<uint32_t> order_of_blocks(const Launch &launch, uint64_t seed);
+
+// run_together runs all blocks of a launch at the same time, each on a thread of the operating system of its own, and
+// gives the first failure.
+Failure run_together(size_t blocks, const std::function<Failure(size_t)> &run);
 
 // in_kernel tells whether the caller is the code of a kernel.
 bool in_kernel();

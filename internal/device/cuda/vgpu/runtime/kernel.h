@@ -24,6 +24,7 @@ struct Thread {
 struct Launch {
 	Index grid, block;
 	unsigned shared; // bytes of dynamic shared memory
+	bool together;   // all blocks run at the same time, and may wait for each other
 };
 
 // Now is where the code that runs on this thread of the operating system is.
@@ -50,6 +51,9 @@ void warp_operation(const char *site, unsigned mask, WarpAct act, void *brought)
 
 // warp_barrier is __syncwarp: it orders memory.
 void warp_barrier(const char *site, unsigned mask);
+
+// let_blocks_run is called again and again by a thread that waits for other blocks.
+void let_blocks_run();
 
 // Shuffle is what a lane brings to a shuffle or a ballot; the act leaves the result there.
 struct Shuffle {

@@ -96,6 +96,8 @@ inline Words2 *words2_at(void *p) {
 }
 inline const Words2 *words2_at(const void *p) { return words2_at(const_cast<void *>(p)); }
 
+inline unsigned forgotten(unsigned x) { return x; }
+
 struct alignas(8) float2 {
 	float x, y;
 };

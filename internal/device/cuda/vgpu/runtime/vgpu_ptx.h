@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "vgpu_blocks.h"
 #include "vgpu_device.h"
 #include "vgpu_tensor.h"
 
