@@ -122,7 +122,7 @@ var Kernels = []Kernel{
 	// rows of stride or key_stride elements, both multiples of 8, as is the size of a head. What is rounded to bf16 are out
 	// and the exponentials, relative to the largest one so far of a query.
 
-	// attention_float for heads of up to 64. Grid: (⌈L/128⌉, heads, sequences).
+	// attention_float for heads of up to 64. Grid: (⌈L/64⌉, heads, sequences).
 	{"attention_bf16", "attention_bf16_64", 128,
 		"bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, const int *starts, " +
 			"const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, " +
