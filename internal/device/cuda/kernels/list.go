@@ -251,7 +251,7 @@ var Kernels = []Kernel{
 		"bf16 *windows, const bf16 *x, const int *starts, int sequences, int tokens, int width, int stride, " +
 			"int taps"},
 	// dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width];
-	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_windows_gradient_bf16", 256,
 		"bf16 *dx, const bf16 *dwindows, const int *starts, int sequences, int tokens, int width, " +
 			"int stride, int taps, int accumulate"},
@@ -260,17 +260,17 @@ var Kernels = []Kernel{
 		"bf16 *copy, const bf16 *weight0, const bf16 *weight1, int outputs, int columns, int width, " +
 			"int stride, int taps, int taps_last"},
 	// dweight0 and dweight1 [outputs, taps·width] are what gradient [2 columns, taps·stride] has of them, or += it; either may
-	// be null. Grid: ⌈2 columns·taps·stride/4/256⌉.
+	// be null. Grid: (⌈taps·width/256⌉, 2 outputs).
 	{"convolution_bf16", "convolution_weights_gradient", 256,
 		"float *dweight0, float *dweight1, const float *gradient, int outputs, int columns, int width, " +
 			"int stride, int taps, int taps_last, int accumulate0, int accumulate1"},
 	// y = a σ(g), with a and g the sums with their biases. y [tokens, width]; sums [tokens, 2 columns]; biases [width], two of
-	// a and two of g. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// a and two of g. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_gate_bf16", 256,
 		"bf16 *y, const bf16 *sums, const float *a0, const float *a1, const float *g0, const float *g1, " +
 			"int tokens, int width, int columns"},
 	// da = dy σ(g) and dg = dy a σ'(g), side by side in dsums, as convolution_gate_bf16 has them. dsums, sums
-	// [tokens, 2 columns]; dy [tokens, width]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// [tokens, 2 columns]; dy [tokens, width]. Grid: (⌈columns/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_gate_gradient_bf16", 256,
 		"bf16 *dsums, const bf16 *dy, const bf16 *sums, const float *a0, const float *a1, const float *g0, " +
 			"const float *g1, int tokens, int width, int columns"},
@@ -584,6 +584,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_768_bf16", 256,
+		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
 			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -597,6 +603,12 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_gradient_512_bf16", 256,
+		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
+			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+	// As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_gradient_768_bf16", 256,
 		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
 			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
 			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
@@ -624,6 +636,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_768_bf16", 256,
+		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -637,6 +655,11 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_512_bf16", 256,
+		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
+			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_768_bf16", 256,
 		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
 			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
 			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
@@ -661,6 +684,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_768_bf16", 256,
+		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_1024_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -674,6 +703,11 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_512_bf16", 256,
+		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
+			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_768_bf16", 256,
 		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
 			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
