@@ -419,7 +419,8 @@ var Kernels = []Kernel{
 	{"loss", "cross_entropy_totals", 256,
 		"float *loss, float *correct, const float *losses, const float *hits, int rows"},
 
-	// Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, which it reads twice.
+	// Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, of which its threads keep the first
+	// 32,768 logits in registers, and read others a second time.
 
 	// As cross_entropy_float. Grid: rows.
 	{"loss_bf16", "cross_entropy_bf16", 512,
@@ -459,18 +460,22 @@ var Kernels = []Kernel{
 		"float *partials, const float *dy, const float *sum, const float *stats, int count, int width, " +
 			"int rows_of_block, int kind, float epsilon"},
 
-	// Normalisation of rows with activations in bfloat16: norm.cu says what. A warp keeps its row in registers if that is not
-	// too long, and reads it again from memory if it is.
+	// Normalisation of rows with activations in bfloat16: norm.cu says what. Rows are kept in registers between the sums over
+	// them, unless they are very long.
 
 	// As norm_float. Grid: ⌈count/8⌉.
 	{"norm_bf16", "norm_bf16", 256,
 		"bf16 *y, bf16 *sum, float *stats, const bf16 *x, const bf16 *residual, const int *rows, " +
 			"const float *gamma, const float *beta, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale"},
+
+	// The gradient of a normalisation of rows with activations in bfloat16: norm.cu says what. A lane has one group of the
+	// columns for all rows of its team, so that it can add up the gradients of γ and β on the way.
+
 	// The gradient of norm_bf16, as norm_gradient_float has it, and the first stage of the gradients of γ and β, as
 	// norm_parameter_partials_float has it, unless partials is null. partials [blocks, 2, width], blocks and rows_of_block
 	// from NormBlocks. Grid: blocks.
-	{"norm_bf16", "norm_gradient_bf16", 384,
+	{"norm_gradient_bf16", "norm_gradient_bf16", 384,
 		"bf16 *dx, bf16 *dresidual, float *partials, const bf16 *dy, const bf16 *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind, " +
 			"float epsilon, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, " +
