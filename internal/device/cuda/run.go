@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"time"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/graph"
@@ -16,6 +18,8 @@ type run struct {
 	planning bool           // nothing is launched: the shapes are the largest ones, and the host has no inputs
 	used     int64          // bytes of scratch memory of the present step
 	largest  int64          // of any step
+	began    time.Time      // when the host turned to the run
+	flops    int64          // of its matrix products
 	err      error
 }
 

@@ -258,7 +258,7 @@ func BenchmarkUpdate(b *testing.B) {
 			if half != nil {
 				bytes += 2 * n
 			}
-			measure(b, "adamw", flatGrid(n), work{bytes: float64(bytes)}, memory(n), memory(n), memory(n), half, memory(n), []float64{1}, []float32{0},
+			measure(b, "adamw", flatGrid(n), work{bytes: float64(bytes)}, memory(n), memory(n), memory(n), half, memory(n), allDecay(n), []float64{1}, []float32{0},
 				n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
 		})
 	}

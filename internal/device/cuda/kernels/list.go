@@ -59,12 +59,14 @@ var Kernels = []Kernel{
 	//	v = beta2 v + rest2 g²
 	//	p = p - rate m/(√v + epsilon), and then p = p - decay p
 	//
-	// and half is p rounded to bfloat16; half may be null. p, m, v, half, gradients [n]; factor, halted scalars. rest1 and
-	// rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64. Grid: ⌈n/1024⌉.
+	// and half is p rounded to bfloat16; half may be null. rules has two bits for each 16 elements, the lowest for the first
+	// ones: 0 leaves them as they are, 1 updates them without decay, 3 with it. p, m, v, half, gradients [n]; rules [⌈n/256⌉];
+	// factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64.
+	// Grid: ⌈n/1024⌉.
 	{"adamw", "adamw", 256,
 		"float *parameters, float *first, float *second, bf16 *half, const float *gradients, " +
-			"const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, " +
-			"float rest2, float epsilon, float rate, float decay"},
+			"const int *rules, const double *factor, const float *halted, size_t n, float beta1, float rest1, " +
+			"float beta2, float rest2, float epsilon, float rate, float decay"},
 	// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
 	// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
 	// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
