@@ -55,6 +55,10 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	}
 	// Closing a device that failed fails too, for the same reason.
 	defer func() { err = cmp.Or(err, closeRanks(ranks, others.failed())) }()
+	limits, err := ranks[0].device.Limits()
+	if err != nil {
+		return err
+	}
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return adviseMemory(err)
@@ -70,7 +74,8 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	}
 	announce(options, data, needed, ranks, streams.Err)
 	announceRanks(options, data, streams.Err)
-	if err := printDetails(ranks[0].device, streams.Err); err != nil {
+	trainers[0].Limits = limits
+	if err := printDetails(ranks[0].device, limits, streams.Err); err != nil {
 		return err
 	}
 	settle()

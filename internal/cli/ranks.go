@@ -207,7 +207,7 @@ func describeDevices(ranks []rank) string {
 }
 
 // printDetails prints the memory and the software of a GPU, and what is missing there.
-func printDetails(d device.Device, status io.Writer) error {
+func printDetails(d device.Device, limits device.Limits, status io.Writer) error {
 	gpu, ok := d.(*cuda.Device)
 	if !ok {
 		return nil
@@ -222,6 +222,8 @@ func printDetails(d device.Device, status io.Writer) error {
 	}
 	fmt.Fprintf(status, "         %s of GPU memory, %s free; driver %s; %s\n",
 		console.Bytes(details.Memory), console.Bytes(details.Free), details.Driver, blas)
+	fmt.Fprintf(status, "         at most %.3g TFLOP/s in products and %.3g TB/s in copies, as measured now\n",
+		limits.Products/1e12, limits.Bandwidth/1e12)
 	if details.NoBLAS != nil {
 		fmt.Fprintf(status, "         Products of matrices are slow: %v\n         hint: %s\n", details.NoBLAS, driver.Hint(details.NoBLAS))
 	}

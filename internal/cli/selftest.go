@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,8 +54,8 @@ func newSelftest(streams Streams) *cobra.Command {
 	var options selftestOptions
 	command := newCommand("selftest", "Check that a device computes what it should",
 		"Compute every operation, its gradient and every update of parameters on a device, and compare the results with those\n"+
-			"of plain Go on the CPU, on small models. Each is computed twice, which has to give the same bits. The last line of\n"+
-			"the output is a verdict in JSON; the exit status is 1 if anything differs.",
+			"of plain Go on the CPU, on small models. Each is computed twice, which has to give the same bits. A GPU is tested in\n"+
+			"fp32 and in bf16. The last line of each test is a verdict in JSON; the exit status is 1 if anything differs.",
 		func(command *cobra.Command) error {
 			if err := options.check(); err != nil {
 				return err
@@ -67,8 +68,28 @@ func newSelftest(streams Streams) *cobra.Command {
 	return command
 }
 
-// selftest opens a device and tests it.
-func selftest(ctx context.Context, options selftestOptions, streams Streams) (err error) {
+// selftest tests a device, a GPU in both its formats of activations.
+func selftest(ctx context.Context, options selftestOptions, streams Streams) error {
+	precisions := []string{"fp32"}
+	if options.Devices.placement.gpus != nil {
+		precisions = append(precisions, "bf16")
+	}
+	var failed error
+	for _, precision := range precisions {
+		options.Devices.Precision = precision
+		err := selftestIn(ctx, options, streams)
+		if failed = cmp.Or(failed, err); errors.Is(err, errLost) || ctx.Err() != nil {
+			break
+		}
+	}
+	return failed
+}
+
+// errLost means that a GPU has failed, so that nothing more can be tested.
+var errLost = errors.New("nothing more can be tested")
+
+// selftestIn opens a device in a precision and tests it.
+func selftestIn(ctx context.Context, options selftestOptions, streams Streams) (err error) {
 	d, err := openDevice(options.Devices, collective.NewLocal(1)[0], 0, nil)
 	if err != nil {
 		return err
@@ -79,7 +100,11 @@ func selftest(ctx context.Context, options selftestOptions, streams Streams) (er
 		}
 	}()
 	fmt.Fprintf(streams.Err, "Test     %s\n", d.Name())
-	if err := printDetails(d, streams.Err); err != nil {
+	limits, err := d.Limits()
+	if err != nil {
+		return err
+	}
+	if err := printDetails(d, limits, streams.Err); err != nil {
 		return err
 	}
 	return runTrials(ctx, d, streams.Out)
@@ -118,7 +143,7 @@ func runTrials(ctx context.Context, d device.Device, out io.Writer) error {
 		return err
 	}
 	if v.Lost {
-		return fmt.Errorf("%s failed after %d of %d operations, and nothing more can be tested", d.Name(), v.Operations-1, len(trials))
+		return fmt.Errorf("%s failed after %d of %d operations, and %w", d.Name(), v.Operations-1, len(trials), errLost)
 	}
 	if len(v.Wrong) > 0 {
 		return fmt.Errorf("%d of %d operations are wrong on %s", len(v.Wrong), v.Operations, d.Name())

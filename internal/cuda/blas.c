@@ -96,8 +96,16 @@ static int lay_out(const struct blas *blas, const struct class *class, struct pl
 	return status;
 }
 
-static int choose(const struct blas *blas, void *handle, const struct class *class, size_t workspace_bytes,
-	struct plan *plan)
+int plan_make(const struct blas *blas, struct class class, struct plan *plan)
+{
+	*plan = (struct plan){.class = class};
+	int status = describe(blas, &class, plan);
+	THEN(lay_out(blas, &class, plan));
+	return status;
+}
+
+int plan_choices(const struct blas *blas, void *handle, const struct plan *plan, size_t workspace_bytes,
+	algorithm *algorithms, int wanted, int *found)
 {
 	struct {
 		algorithm algorithm;
@@ -105,34 +113,27 @@ static int choose(const struct blas *blas, void *handle, const struct class *cla
 		int status;
 		float waves;
 		int reserved[4];
-	} result;
+	} results[MOST_CHOICES];
+	const struct class *class = &plan->class;
 	void *preference = NULL;
 	uint32_t schemes = REDUCE_COMPUTE_TYPE;
-	int found = 0, status = blas->preference_create(&preference);
+	int count = 0, status = blas->preference_create(&preference);
 	THEN(blas->preference_set(preference, WORKSPACE_BYTES, &workspace_bytes, sizeof workspace_bytes));
 	THEN(blas->preference_set(preference, REDUCTION_SCHEMES, &schemes, sizeof schemes));
 	THEN(blas->preference_set(preference, ALIGNMENT_A, &class->align_a, sizeof class->align_a));
 	THEN(blas->preference_set(preference, ALIGNMENT_B, &class->align_b, sizeof class->align_b));
 	THEN(blas->preference_set(preference, ALIGNMENT_C, &class->align_c, sizeof class->align_c));
 	THEN(blas->preference_set(preference, ALIGNMENT_D, &class->align_d, sizeof class->align_d));
-	THEN(blas->choose(handle, plan->description, plan->a, plan->b, plan->c, plan->d, preference, 1, &result, &found));
+	THEN(blas->choose(handle, plan->description, plan->a, plan->b, plan->c, plan->d, preference,
+		wanted < MOST_CHOICES ? wanted : MOST_CHOICES, results, &count));
 	if (preference != NULL)
 		blas->preference_destroy(preference);
-	if (status == 0)
-		status = found > 0 ? result.status : STATUS_NOT_SUPPORTED;
-	if (status == 0)
-		plan->algorithm = result.algorithm;
-	return status;
-}
-
-int plan_make(const struct blas *blas, void *handle, struct class class, size_t workspace_bytes, struct plan *plan)
-{
-	*plan = (struct plan){.class = class};
-	int status = describe(blas, &class, plan);
-	THEN(lay_out(blas, &class, plan));
-	THEN(choose(blas, handle, &class, workspace_bytes, plan));
-	if (status != 0)
-		plan_free(blas, plan);
+	*found = 0;
+	for (int i = 0; status == 0 && i < count; i++)
+		if (results[i].status == 0)
+			algorithms[(*found)++] = results[i].algorithm;
+	if (status == 0 && *found == 0)
+		status = count > 0 ? results[0].status : STATUS_NOT_SUPPORTED;
 	return status;
 }
 

@@ -64,8 +64,15 @@ struct operands {
 	float beta;
 };
 
-// Chooses an algorithm that needs no more than so much workspace.
-int plan_make(const struct blas *blas, void *handle, struct class class, size_t workspace_bytes, struct plan *plan);
+// Describes a class. The algorithm is left to be set. plan_free is due even if this fails.
+int plan_make(const struct blas *blas, struct class class, struct plan *plan);
+
+enum { MOST_CHOICES = 8 };
+
+// The algorithms that the library proposes, the one first that it takes for the fastest; at most so many, and none that
+// needs more workspace.
+int plan_choices(const struct blas *blas, void *handle, const struct plan *plan, size_t workspace_bytes,
+	algorithm *algorithms, int wanted, int *found);
 
 void plan_free(const struct blas *blas, struct plan *plan);
 

@@ -232,8 +232,13 @@ func (p *Products) plan(class C.struct_class, product *Product) (*C.struct_plan,
 		return plan, nil
 	}
 	plan := new(C.struct_plan)
-	status := C.plan_make(&p.blas.functions, p.handle, class, workspaceBytes, plan)
+	status := C.plan_make(&p.blas.functions, class, plan)
+	if status == 0 {
+		var found C.int
+		status = C.plan_choices(&p.blas.functions, p.handle, plan, workspaceBytes, &plan.algorithm, 1, &found)
+	}
 	if status != 0 {
+		C.plan_free(&p.blas.functions, plan)
 		return nil, p.failure(status, "choosing an algorithm for", product)
 	}
 	p.plans[class] = plan

@@ -29,6 +29,8 @@ type Device interface {
 	// Load prepares a program to run on a memory whose layout includes that of the program. If the device lacks an
 	// operation, the error names it.
 	Load(*graph.Program, Memory) (Executable, error)
+	// Limits measures what the device reaches at most. It takes memory for the moment.
+	Limits() (Limits, error)
 	// Close releases the device. Its memories and executables must not be used afterwards.
 	Close() error
 }
@@ -105,8 +107,11 @@ type Update struct {
 	Scale  float64 // multiplies the gradients: 1 over the number of batches that they are summed over
 }
 
-// Figures are the outputs of one run, in the order of the program's outputs.
-type Figures struct{ Outputs []float64 }
+// Figures are what is known of one run.
+type Figures struct {
+	Outputs []float64 // in the order of the program's outputs
+	FLOPs   int64     // of its matrix products; recomputed ones do not count
+}
 
 // MemoryError means that a device lacks the memory for a program.
 type MemoryError struct {

@@ -5,10 +5,11 @@ import (
 	"uer/internal/op"
 )
 
-// Operand is what FLOPs needs to know about an operand.
+// Operand is what FLOPs and Traffic need to know about an operand.
 type Operand struct {
-	Shape    graph.Shape // in this run; nil for an output that nothing reads
-	Integers []int32     // the data of an input
+	Shape        graph.Shape // in this run; nil for an output that nothing reads
+	Integers     []int32     // the data of an input
+	ElementBytes int         // that one element takes
 }
 
 // FLOPs returns the number of floating-point operations in the matrix products of an operation, two for each multiplication

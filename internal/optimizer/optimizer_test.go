@@ -12,6 +12,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/graph"
+	"uer/internal/op"
 )
 
 // training is an optimizer whose updates the CPU computes.
@@ -240,7 +241,7 @@ func TestRanges(t *testing.T) {
 		{Name: "f.weight", Shape: graph.Shape{2}, Offset: 80},
 		{Name: "g.weight", Shape: graph.Shape{2}, Offset: 112}, // after a gap that does more than align
 	})
-	want := []parameterRange{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
+	want := []op.Range{{End: 26, Decays: true}, {Start: 32, End: 66}, {Start: 80, End: 82, Decays: true}, {Start: 112, End: 114, Decays: true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -26,6 +26,7 @@ type stepFigures struct {
 	rate        float64   // learning rate
 	issued      time.Time // when the host had begun all of its work
 	outputs     []float64 // of the program
+	flops       int64     // of its matrix products, on this rank
 	known       bool      // whether the outputs are set
 }
 
@@ -56,7 +57,7 @@ func (f *figures) endPass(outputs device.Figures) (step int, finite bool) {
 		i++
 	}
 	s := &f.steps[i]
-	s.known, s.outputs = true, append(s.outputs[:0], outputs.Outputs...)
+	s.known, s.outputs, s.flops = true, append(s.outputs[:0], outputs.Outputs...), outputs.FLOPs
 	return s.step, isFinite(s.outputs[0])
 }
 

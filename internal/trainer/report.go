@@ -13,6 +13,7 @@ type report struct {
 	heads      []headReport
 	batches    int
 	realTokens int
+	flops      int64     // of this rank's matrix products
 	length     int       // nominal length of the last batch's sequences
 	rate       float64   // of the last update
 	since      time.Time // when the last line was written
@@ -45,6 +46,7 @@ func (r *report) add(s *stepFigures) {
 	}
 	r.batches++
 	r.realTokens += s.tokens
+	r.flops += s.flops
 	r.length = s.length
 }
 
@@ -60,7 +62,7 @@ func (r *report) step(s *stepFigures) {
 	if !due {
 		return
 	}
-	r.loss, r.batches, r.realTokens, r.since = 0, 0, 0, s.issued
+	r.loss, r.batches, r.realTokens, r.flops, r.since = 0, 0, 0, 0, s.issued
 	for i := range r.heads {
 		r.heads[i] = headReport{name: r.heads[i].name}
 	}
@@ -83,6 +85,9 @@ func (r *report) line(s *stepFigures) string {
 	left := time.Duration(float64(now.Sub(r.started)) / float64(step-t.start) * float64(t.TotalSteps-step))
 	fmt.Fprintf(&line, "| lr %.2e| %.0f real tokens/s| %v left", s.rate, float64(r.realTokens)*perSecond,
 		left.Round(time.Second))
+	if limit := t.Limits.Products; limit > 0 {
+		fmt.Fprintf(&line, "| mfu %.1f%%", 100*float64(r.flops)/now.Sub(r.since).Seconds()/limit)
+	}
 	return line.String()
 }
 

@@ -54,6 +54,7 @@ type Trainer struct {
 	Lines      io.Writer             // for the report lines
 	Status     io.Writer             // for all other messages
 	Profile    *device.Profile       // unless nil, records the time of operations
+	Limits     device.Limits         // of the device; if they are known, reports say what share of its products' rate is used
 	HeldOut    *HeldOut              // the evaluation on held-out data; nil if there is none
 
 	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.

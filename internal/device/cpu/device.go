@@ -104,6 +104,9 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 	return load(d, p, own)
 }
 
+// Limits implements device.Device. They are not measured.
+func (d *Device) Limits() (device.Limits, error) { return device.Limits{}, nil }
+
 // Close stops the threads, once the sums of gradients are done. No run may be in progress.
 func (d *Device) Close() error {
 	var errs []error

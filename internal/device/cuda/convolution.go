@@ -47,12 +47,16 @@ func (c *convolution) windows(r *run, kernel *function) driver.Pointer {
 	return to
 }
 
-// gatedConvolutionSaved is both convolutions before the gate, side by side [tokens, 2·out].
+// gatedConvolutionSaved is both convolutions before the gate, side by side: [tokens, 2·out], or in bfloat16 with room for
+// more columns.
 func gatedConvolutionSaved(_ op.GatedConvolution, in []graph.Shape) int {
-	return 2 * in[0][0] * in[1][0]
+	return 2 * in[0][0] * padded(in[1][0])
 }
 
 func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
+	if b.device.activations == graph.BFloat16 {
+		return bindPaddedConvolution(b, o)
+	}
 	windows, add, gate := b.stored("convolution_windows"), b.kernel("add_float"), b.stored("convolution_gate")
 	return func(r *run, out, in []operand, _ []bool) {
 		c := convolutionOf(o, in)
@@ -73,6 +77,9 @@ func bindGatedConvolution(b *binder, o op.GatedConvolution) compute {
 }
 
 func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) compute {
+	if b.device.activations == graph.BFloat16 {
+		return bindPaddedConvolutionGradient(b, o)
+	}
 	windows, gate := b.stored("convolution_windows"), b.stored("convolution_gate_gradient")
 	back, columns := b.stored("convolution_windows_gradient"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {

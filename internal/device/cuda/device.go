@@ -11,7 +11,6 @@ import (
 	"uer/internal/console"
 	driver "uer/internal/cuda"
 	"uer/internal/device"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 	"uer/internal/registry"
 )
@@ -24,8 +23,9 @@ type Device struct {
 	products                *driver.Products // nil without cuBLASLt: then kernels of ours multiply
 	product, productToFloat *function        // with factors as activations are stored: to activations, and to float32
 	halve, columns          *function        // make the bfloat16 copies of parameters
-	modules                 map[string]*driver.Module
+	modules                 map[string]*module
 	functions               map[string]*function
+	unsettled               []*function    // those whose modules may still be being loaded
 	scratch                 *driver.Buffer // of one operation at a time; all run in one stream
 	trail                   *trail
 	group                   *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
@@ -82,7 +82,7 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{
 		gpu: gpu, activations: computes.activations, tf32: computes.tf32,
-		modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
+		modules: map[string]*module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
 	}
 	var slow string
 	if d.trail, err = newTrail(gpu); err == nil {
@@ -93,11 +93,15 @@ func New(o Options) (*Device, error) {
 			d.columns, err = d.function("columns_bf16")
 		}
 	}
+	if err == nil {
+		err = d.settle()
+	}
 	if err == nil && o.Ranks != nil {
 		d.rank = o.Ranks.Rank
 		d.group, err = gpu.Join(o.Ranks.ID, o.Ranks.Size, o.Ranks.Rank, o.Ranks.Over)
 	}
 	if err != nil {
+		d.wait()
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
@@ -177,6 +181,9 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 		return nil, errors.New("the memory belongs to another device")
 	}
 	e, err := load(d, p, own)
+	if err == nil {
+		err = d.settle()
+	}
 	if err != nil {
 		return nil, hinted(err)
 	}
@@ -185,6 +192,7 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 
 // Close waits for the GPU and frees what was allocated on it.
 func (d *Device) Close() error {
+	d.wait()
 	var err error
 	if d.group != nil {
 		err = d.group.Close()
@@ -219,38 +227,4 @@ func (d *Device) scratchBytes() int64 {
 		bytes += d.products.WorkspaceBytes()
 	}
 	return bytes
-}
-
-// function is a kernel with the size of its blocks.
-type function struct {
-	*driver.Function
-	block driver.Dim
-}
-
-// function finds a kernel, and loads its module if no other kernel has.
-func (d *Device) function(name string) (*function, error) {
-	if f := d.functions[name]; f != nil {
-		return f, nil
-	}
-	k, err := kernels.Find(name)
-	if err != nil {
-		return nil, err
-	}
-	m := d.modules[k.Module]
-	if m == nil {
-		text, err := kernels.Module(k.Module)
-		if err != nil {
-			return nil, err
-		}
-		if m, err = d.gpu.Load(k.Module, []byte(text)); err != nil {
-			return nil, err
-		}
-		d.modules[k.Module] = m
-	}
-	f, err := m.Function(name)
-	if err != nil {
-		return nil, err
-	}
-	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}}
-	return d.functions[name], nil
 }

@@ -2,11 +2,10 @@ package cuda
 
 import (
 	"fmt"
-	"slices"
+	"time"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 )
 
@@ -53,6 +52,8 @@ type step struct {
 	size       int    // and how many elements
 	in, out    []operand
 	accumulate []bool
+	described  [2][]device.Operand // in and out, to count work
+	worked     device.Work         // in the present run
 }
 
 // alignment of what lies in the arena, in bytes.
@@ -79,34 +80,11 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	return e, e.plan()
-}
-
-// place is where a value is among the columns of a matrix.
-type place struct {
-	matrix int // the value in the first columns
-	number int // of the value among those in the matrix
-	values int
-}
-
-// join finds the maps that one product computes.
-func (e *executable) join() error {
-	e.joins, e.columns = map[int]*join{}, map[int]place{}
-	if _, err := kernels.Find("attention_bf16_64"); e.device.activations != graph.BFloat16 || err != nil {
-		return nil
+	scratch, err := e.planScratch()
+	if err != nil {
+		return nil, err
 	}
-	for _, j := range findJoins(e.program) {
-		if err := j.prepare(e.memory, e.program); err != nil {
-			return err
-		}
-		for _, i := range j.instructions {
-			e.joins[i] = j
-		}
-		for i, v := range j.columns {
-			e.columns[v] = place{j.columns[0], i, len(j.columns)}
-		}
-	}
-	return nil
+	return e, d.reserve(scratch)
 }
 
 // bind finds the kernels of all instructions.
@@ -131,6 +109,7 @@ func (e *executable) bind(origin []int) error {
 			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
 			accumulate: make([]bool, len(instruction.Out)),
+			described:  [2][]device.Operand{make([]device.Operand, len(instruction.In)), make([]device.Operand, len(instruction.Out))},
 		}
 		if s.derive, s.size = b.derive, b.size; s.derive != nil {
 			s.derived = e.inputs.reserve(s.size)
@@ -155,109 +134,6 @@ func (e *executable) types(values []int) []graph.Type {
 	return list
 }
 
-// place gives all values memory. The shapes are the largest ones.
-func (e *executable) place() error {
-	sizes := make([]int, len(e.program.Values))
-	for i := range e.program.Values {
-		sizes[i] = (e.bytes(i) + alignment - 1) / alignment * alignment
-	}
-	e.planArena(sizes)
-	var err error
-	if e.values, err = e.device.gpu.Allocate(int64(e.arena.Size)); err != nil {
-		return fmt.Errorf("allocating the activations: %w", err)
-	}
-	if err := e.inputs.allocate(e.device.gpu); err != nil {
-		return fmt.Errorf("allocating memory for batches: %w", err)
-	}
-	e.at, e.integers = make([]driver.Pointer, len(sizes)), make([][]int32, len(sizes))
-	var constants []float32
-	for i, v := range e.program.Values {
-		switch v.Place {
-		case graph.InArena:
-			e.at[i] = e.values.At + driver.Pointer(e.arena.Offsets[i])
-		case graph.InConstant:
-			constants = append(constants, v.Constant)
-		case graph.InParameters, graph.InGradients, graph.InState:
-			e.at[i] = e.memory.buffer(v.Place).At + driver.Pointer(4*v.Offset)
-		}
-	}
-	if err := e.placeConstants(constants); err != nil {
-		return err
-	}
-	return e.results.allocate(e.device, e.program, e.at)
-}
-
-// planArena plans the arena. Values that are the columns of a matrix are placed as one.
-func (e *executable) planArena(sizes []int) {
-	whole := func(values []int) []int {
-		values = slices.Clone(values)
-		for i, v := range values {
-			if c, ok := e.columns[v]; ok {
-				values[i] = c.matrix
-			}
-		}
-		return values
-	}
-	planned := *e.program
-	planned.Instructions = slices.Clone(planned.Instructions)
-	for i := range planned.Instructions {
-		instruction := &planned.Instructions[i]
-		instruction.In, instruction.Out = whole(instruction.In), whole(instruction.Out)
-	}
-	e.arena = device.PlanArena(&planned, sizes)
-	for v, c := range e.columns {
-		width := e.program.Values[v].Shape[1] * e.program.Values[v].Type.Bytes()
-		e.arena.Offsets[v] = e.arena.Offsets[c.matrix] + c.number*width
-	}
-}
-
-// bytes is the present size of a value. The first columns of a matrix count for all.
-func (e *executable) bytes(v int) int {
-	bytes := e.program.Values[v].Type.Bytes() * e.shapes.Of(v).Elements()
-	if c, ok := e.columns[v]; ok && c.number == 0 {
-		return c.values * bytes
-	} else if ok {
-		return 0
-	}
-	return bytes
-}
-
-// placeConstants copies the constants of the program, which never change.
-func (e *executable) placeConstants(constants []float32) error {
-	if len(constants) == 0 {
-		return nil
-	}
-	b, err := e.device.gpu.Allocate(4 * int64(len(constants)))
-	if err != nil {
-		return err
-	}
-	e.fixed += b.Bytes
-	next := b.At
-	for i, v := range e.program.Values {
-		if v.Place == graph.InConstant {
-			e.at[i], next = next, next+4
-		}
-	}
-	return driver.Upload(e.device.gpu.Compute, b.At, constants)
-}
-
-// plan goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
-func (e *executable) plan() error {
-	r := &run{device: e.device, memory: e.memory, planning: true}
-	for i := range e.steps {
-		s := &e.steps[i]
-		if err := e.bindOperands(s, r); err != nil {
-			return err
-		}
-		r.begin(s)
-		s.compute(r, s.out, s.in, s.accumulate)
-		if r.err != nil {
-			return fmt.Errorf("%s: %w", s.Op.Name(), r.err)
-		}
-	}
-	return e.device.reserve(r.largest)
-}
-
 // Feed copies the inputs, so the slices are free again when it returns.
 func (e *executable) Feed(list device.Inputs) error {
 	slot, err := e.inputs.next()
@@ -272,10 +148,11 @@ func (e *executable) Feed(list device.Inputs) error {
 
 // Run begins a run.
 func (e *executable) Run(with device.Run) error {
+	began := time.Now()
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
-	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot()}
+	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot(), began: began}
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}
@@ -323,7 +200,11 @@ func (e *executable) begin(r *run) error {
 	if err := trail.mark(compute, stretch{step: r.Step, other: "copying figures"}); err != nil {
 		return err
 	}
-	return e.timers.report(e, r.Profile)
+	if r.Profile == nil {
+		return nil
+	}
+	r.Profile.AddHost(time.Since(r.began))
+	return e.timers.report(r.Profile)
 }
 
 // prepare gives all operands their present shapes, and derives what the host makes of inputs.
@@ -373,6 +254,10 @@ func (e *executable) operand(v int) operand {
 // execute begins one step, and times it if there is a profile.
 func (e *executable) execute(s *step, r *run) error {
 	r.begin(s)
+	s.worked = s.work()
+	if !s.Recomputed {
+		r.flops += s.worked.FLOPs
+	}
 	if r.Profile == nil {
 		s.compute(r, s.out, s.in, s.accumulate)
 		return r.err

@@ -176,3 +176,30 @@ func (u uses) evenlySpaced(values []int) bool {
 	}
 	return spacing >= first.Shape.Elements()
 }
+
+// place is where a value is among the columns of a matrix.
+type place struct {
+	matrix int // the value in the first columns
+	number int // of the value among those in the matrix
+	values int
+}
+
+// join finds the maps that one product computes.
+func (e *executable) join() error {
+	e.joins, e.columns = map[int]*join{}, map[int]place{}
+	if e.device.activations != graph.BFloat16 {
+		return nil
+	}
+	for _, j := range findJoins(e.program) {
+		if err := j.prepare(e.memory, e.program); err != nil {
+			return err
+		}
+		for _, i := range j.instructions {
+			e.joins[i] = j
+		}
+		for i, v := range j.columns {
+			e.columns[v] = place{j.columns[0], i, len(j.columns)}
+		}
+	}
+	return nil
+}

@@ -18,13 +18,13 @@ func attend(t *testing.T, make func(b *graph.Builder, x *graph.Node, linear func
 	b.Activations = graph.BFloat16
 	ids, labels := b.Input("ids", graph.Int32, 7), b.Input("labels", graph.Int32, 7)
 	starts, rows := b.Input("starts", graph.Int32, 3), b.Input("rows", graph.Int32, 7)
-	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, b.Parameter("table", 9, 8), ids)
+	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, b.Parameter("table", 9, 16), ids)
 	in := make(b, x, func(name string, o op.Linear) *graph.Node {
 		o.Bias = true
-		return b.Apply(o, x, b.Parameter(name, 8, 8), b.Parameter("bias of "+name, 8))
+		return b.Apply(o, x, b.Parameter(name, 16, 16), b.Parameter("bias of "+name, 16))
 	})
 	y := b.Apply(op.Attention{Heads: 2, Scale: 1, MaxLength: 7}, append(in, starts, rows)...)
-	p, err := b.Compile(b.Apply(op.CrossEntropy{}, y, b.Parameter("classes", 5, 8), labels))
+	p, err := b.Compile(b.Apply(op.CrossEntropy{}, y, b.Parameter("classes", 5, 16), labels))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ type recurrent struct {
 	input     int // elements of x that a direction reads
 	hidden    int
 	width     int // of all gates
-	alive     []int32
+	sorted    *kernels.SequenceOrder
 	order     driver.Pointer // [sequences], longest first
 }
 
@@ -35,7 +35,7 @@ func recurrentOf(r *run, o op.Recurrent, in []operand, order *kernels.SequenceOr
 	l.input, l.hidden = l.weights[0].inputWeight.Shape[1], l.weights[0].stateWeight.Shape[1]
 	l.width = o.Cell.Gates() * l.hidden
 	if !r.planning {
-		l.alive = order.Alive
+		l.sorted = order
 	}
 	return l
 }
@@ -67,133 +67,151 @@ func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
 	return o.Directions * in[0][0] * (o.Cell.Gates() + 1) * in[2][1]
 }
 
-func bindRecurrent(b *binder, o op.Recurrent) compute {
-	order := b.sortSequences()
-	step, add, copies := b.stored("recurrent_"+recurrentStems[o.Cell]), b.kernel("add_float"), b.kernel("copy_float")
-	return func(r *run, out, in []operand, _ []bool) {
-		l := recurrentOf(r, o, in, order)
-		gates := out[1].At
-		if gates == 0 {
-			gates = r.floats(recurrentSaved(o, []graph.Shape{l.x.Shape, nil, l.weights[0].stateWeight.Shape}))
+// recurrentKernel computes a layer, or its gradient.
+type recurrentKernel struct {
+	*function
+	tile     kernels.RecurrentTile
+	most     int // blocks that run at the same time
+	backward bool
+}
+
+// recurrentKernel finds the kernel for a layer of so many units.
+func (b *binder) recurrentKernel(cell op.Cell, hidden int, backward bool) recurrentKernel {
+	stem := recurrentStems[cell]
+	if backward {
+		stem += "_gradient"
+	}
+	k := recurrentKernel{tile: kernels.RecurrentFloat, backward: backward}
+	if b.device.activations == graph.BFloat16 {
+		k.tile, k.function = kernels.RecurrentBFloat16, b.kernel(kernels.RecurrentKernel(stem, hidden))
+	} else {
+		k.function = b.kernel("recurrent_" + stem + "_float")
+	}
+	if b.keep(b.device.settle()); b.err == nil {
+		var err error
+		k.most, err = k.MostTogether(k.block[0], 0)
+		b.keep(err)
+	}
+	return k
+}
+
+// compute begins all steps of the layer. What the kernel's parameters name carry, which is null for most cells, stands
+// between those before it and those after it.
+func (l *recurrent) compute(r *run, k recurrentKernel, before []driver.Argument, carry driver.Pointer, after ...driver.Argument) {
+	tiles := (l.sequences + k.tile.Rows - 1) / k.tile.Rows
+	arrived := r.scratch(4 * l.Directions * tiles)
+	if l.sorted == nil {
+		return
+	}
+	for p := range kernels.RecurrentLaunches(l.sorted, k.tile, l.hidden, l.Directions, k.most, k.backward) {
+		arguments := append([]driver.Argument{}, before...)
+		if carry != 0 {
+			arguments = append(arguments, pointer(carry+driver.Pointer(4*p.Row*l.hidden)))
 		}
-		extra := gates + driver.Pointer(4*o.Directions*l.tokens*l.width)
-		// Biases of the state join those of the input, but for a GRU's new state, where the reset gate comes between.
-		joined := l.width
-		if o.Cell == op.GRUCell {
-			joined = 2 * l.hidden
-		}
-		bias := r.floats(l.width) // [gates·hidden]
-		for d, w := range l.weights {
-			r.launch(add, over(joined, 1024), pointer(bias), at(w.inputBias), at(w.stateBias), elements(joined))
-			if rest := l.width - joined; rest > 0 {
-				r.launch(copies, over(rest, 1024), pointer(bias+driver.Pointer(4*joined)),
-					pointer(w.inputBias.At+driver.Pointer(4*joined)), elements(rest), flag(false))
-			}
-			to := driver.Matrix{At: gates + driver.Pointer(4*d*l.tokens*l.width)}
-			if o.Cell == op.TanhCell {
-				to = driver.Matrix{At: out[0].At + driver.Pointer(4*d*l.hidden), Stride: o.Directions * l.hidden}
-			}
-			r.multiply(toFloat, driver.Product{
-				M: l.tokens, N: l.width, K: l.input, A: l.inputOf(l.x.At, d),
-				B: driver.Matrix{At: w.inputWeight.At, Transposed: true}, D: to, Bias: bias,
-			})
-		}
-		for i := range l.alive {
-			arguments := []driver.Argument{at(out[0])}
-			if o.Cell != op.TanhCell {
-				arguments = append(arguments, pointer(gates), pointer(extra))
-			}
-			arguments = append(arguments, l.stateWeights()...)
-			if o.Cell == op.GRUCell {
-				arguments = append(arguments, l.newStateBias(0), l.newStateBias(1))
-			}
-			r.launch(step, l.grid(i), append(arguments, l.step(i)...)...)
+		arguments = append(append(arguments, pointer(arrived)), after...)
+		arguments = append(arguments, at(l.starts), pointer(l.order+driver.Pointer(4*p.Row)), count(p.Rows), count(l.sequences),
+			count(l.tokens), count(l.hidden), count(l.Directions), count(p.Direction), count(p.Begin), count(p.End))
+		if p.Together {
+			r.zero(arrived, l.Directions*p.Grid[1])
+			r.launchTogether(k.function, p.Grid, arguments...)
+		} else {
+			r.launch(k.function, p.Grid, arguments...)
 		}
 	}
 }
 
+func bindRecurrent(b *binder, o op.Recurrent) compute {
+	order, kernel := b.sortSequences(), b.recurrentKernel(o.Cell, b.in[2][1], false)
+	return func(r *run, out, in []operand, _ []bool) {
+		l := recurrentOf(r, o, in, order)
+		gates := out[1].At
+		if o.Cell == op.TanhCell {
+			gates = r.floats(o.Directions * l.tokens * l.width)
+		} else if gates == 0 {
+			gates = r.floats(o.Directions * l.tokens * (l.width + l.hidden))
+		}
+		extra := gates + driver.Pointer(4*o.Directions*l.tokens*l.width)
+		for d, w := range l.weights {
+			r.multiply(toFloat, driver.Product{
+				M: l.tokens, N: l.width, K: l.input, A: l.inputOf(r, l.x.At, d),
+				B: driver.Matrix{At: r.weight(w.inputWeight), Transposed: true},
+				D: driver.Matrix{At: gates + driver.Pointer(4*d*l.tokens*l.width)},
+			})
+		}
+		arguments, carry := []driver.Argument{at(out[0]), pointer(gates)}, driver.Pointer(0)
+		if o.Cell != op.TanhCell {
+			arguments = append(arguments, pointer(extra))
+		}
+		if o.Cell == op.GRUCell {
+			carry = r.floats(o.Directions * l.sequences * l.hidden)
+		}
+		l.compute(r, kernel, arguments, carry, append(l.stateWeights(r), l.biases()...)...)
+	}
+}
+
 // inputOf is the part of x, or of its gradient, that belongs to a direction.
-func (l *recurrent) inputOf(x driver.Pointer, direction int) driver.Matrix {
+func (l *recurrent) inputOf(r *run, x driver.Pointer, direction int) driver.Matrix {
 	if l.SplitInput {
-		return driver.Matrix{At: x + driver.Pointer(4*direction*l.input), Stride: l.Directions * l.input}
+		return driver.Matrix{At: x + r.bytes(direction*l.input), Stride: l.Directions * l.input}
 	}
 	return driver.Matrix{At: x}
 }
 
 // stateWeights are those of both directions, the second one null if there is one only.
-func (l *recurrent) stateWeights() []driver.Argument {
-	arguments := []driver.Argument{at(l.weights[0].stateWeight), pointer(0)}
+func (l *recurrent) stateWeights(r *run) []driver.Argument {
+	arguments := []driver.Argument{pointer(r.weight(l.weights[0].stateWeight)), pointer(0)}
 	if l.Directions == 2 {
-		arguments[1] = at(l.weights[1].stateWeight)
+		arguments[1] = pointer(r.weight(l.weights[1].stateWeight))
 	}
 	return arguments
 }
 
-// newStateBias is the bias of a GRU's gate n.
-func (l *recurrent) newStateBias(direction int) driver.Argument {
-	if direction >= l.Directions {
-		return pointer(0)
+// biases are those of input and state of both directions.
+func (l *recurrent) biases() []driver.Argument {
+	arguments := []driver.Argument{pointer(0), pointer(0), pointer(0), pointer(0)}
+	for d, w := range l.weights {
+		arguments[2*d], arguments[2*d+1] = at(w.inputBias), at(w.stateBias)
 	}
-	return pointer(l.weights[direction].stateBias.At + driver.Pointer(4*2*l.hidden))
-}
-
-func (l *recurrent) grid(step int) driver.Dim {
-	return driver.Dim{(l.hidden + 7) / 8, (int(l.alive[step]) + 31) / 32, l.Directions}
-}
-
-// step are the arguments that all kernels of steps share.
-func (l *recurrent) step(i int) []driver.Argument {
-	return []driver.Argument{
-		at(l.starts), pointer(l.order), count(int(l.alive[i])), count(l.tokens), count(l.hidden), count(l.Directions), count(i),
-	}
+	return arguments
 }
 
 func bindRecurrentGradient(b *binder, o op.RecurrentGradient) compute {
-	order := b.sortSequences()
-	step := b.stored("recurrent_" + recurrentStems[o.Cell] + "_gradient")
+	order, kernel := b.sortSequences(), b.recurrentKernel(o.Cell, b.in[5][1], true)
 	before, sums := b.stored("recurrent_before"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		y, gates, dy := in[0], in[1].At, in[2]
 		l := recurrentOf(r, op.Recurrent(o), in[3:], order)
 		extra := gates + driver.Pointer(4*o.Directions*l.tokens*l.width)
-		dgates := r.floats(o.Directions * l.tokens * l.width)    // [directions, tokens, gates·hidden]
-		dextra := r.floats(o.Directions * l.tokens * l.hidden)   // [directions, tokens, hidden]
-		carry := r.floats(o.Directions * l.sequences * l.hidden) // [directions, sequences, hidden]
-		carried := 0
-		for i := len(l.alive) - 1; i >= 0; i-- {
-			var arguments []driver.Argument
-			switch o.Cell {
-			case op.TanhCell:
-				arguments = []driver.Argument{pointer(dgates), at(dy), at(y)}
-			case op.LSTMCell:
-				arguments = []driver.Argument{pointer(dgates), pointer(carry), at(dy), pointer(gates), pointer(extra)}
-			case op.GRUCell:
-				arguments = []driver.Argument{
-					pointer(dgates), pointer(dextra), pointer(carry), at(dy), at(y), pointer(gates), pointer(extra),
-				}
-			}
-			arguments = append(append(arguments, l.stateWeights()...), l.step(i)...)
-			if o.Cell != op.TanhCell {
-				arguments = append(arguments, count(l.sequences))
-			}
-			r.launch(step, l.grid(i), append(arguments, count(carried))...)
-			carried = int(l.alive[i])
+		dgates, dextra := r.activations(o.Directions*l.tokens*l.width), driver.Pointer(0) // [directions, tokens, gates·hidden]
+		arguments, carry := []driver.Argument{pointer(dgates)}, driver.Pointer(0)
+		saved := []driver.Argument{at(dy)}
+		if o.Cell == op.GRUCell {
+			dextra = r.activations(o.Directions * l.tokens * l.hidden) // [directions, tokens, hidden]
+			arguments = append(arguments, pointer(dextra))
 		}
+		if o.Cell != op.LSTMCell {
+			saved = append(saved, at(y))
+		}
+		if o.Cell != op.TanhCell {
+			carry = r.floats(o.Directions * l.sequences * l.hidden)
+			saved = append(saved, pointer(gates), pointer(extra))
+		}
+		l.compute(r, kernel, arguments, carry, append(saved, l.stateWeights(r)...)...)
 		g := recurrentGradients{
-			recurrent: &l, y: y, before: before, sums: sums, states: r.floats(l.tokens * l.hidden),
+			recurrent: &l, y: y, before: before, sums: sums, states: r.activations(l.tokens * l.hidden),
 			partials: r.floats(maxRowBlocks * l.width),
 		}
 		for d, to := range directionsOf(out[1:]) {
-			ds := dgates + driver.Pointer(4*d*l.tokens*l.width)
-			dn := dextra + driver.Pointer(4*d*l.tokens*l.hidden)
+			ds, dn := dgates+r.bytes(d*l.tokens*l.width), dextra+r.bytes(d*l.tokens*l.hidden)
 			add := accumulate[1+d*op.RecurrentWeights:]
 			if out[0].wanted() { // dx = Σ ds W
-				r.multiply(toFloat, driver.Product{
-					M: l.tokens, N: l.input, K: l.width, A: driver.Matrix{At: ds}, B: driver.Matrix{At: l.weights[d].inputWeight.At},
-					D: l.inputOf(out[0].At, d), Beta: beta(accumulate[0] || d > 0 && !o.SplitInput),
+				r.multiply(toActivations, driver.Product{
+					M: l.tokens, N: l.input, K: l.width, A: driver.Matrix{At: ds},
+					B: driver.Matrix{At: r.weight(l.weights[d].inputWeight)},
+					D: l.inputOf(r, out[0].At, d), Beta: beta(accumulate[0] || d > 0 && !o.SplitInput),
 				})
 			}
-			g.ofInput(r, to, ds, l.inputOf(l.x.At, d), add)
+			g.ofInput(r, to, ds, l.inputOf(r, l.x.At, d), add)
 			g.ofState(r, to, ds, dn, d, add)
 		}
 	}
@@ -232,7 +250,7 @@ func (g *recurrentGradients) ofState(r *run, to recurrentWeights, ds, dn driver.
 	}
 	last := g.width - shared
 	if to.stateWeight.wanted() {
-		r.launch(g.before, cells(g.tokens, g.hidden), pointer(g.states), at(g.y), at(g.starts), count(g.sequences),
+		r.launch(g.before, r.cells(g.tokens, g.hidden), pointer(g.states), at(g.y), at(g.starts), count(g.sequences),
 			count(g.tokens), count(g.hidden), count(g.Directions), count(direction))
 		product := driver.Product{
 			M: shared, N: g.hidden, K: g.tokens, A: driver.Matrix{At: ds, Stride: g.width, Transposed: true},

@@ -21,6 +21,7 @@ type results struct {
 type result struct {
 	host    *driver.Pinned[float64] // [outputs]
 	arrived *driver.Event
+	flops   int64 // of the run
 }
 
 // allocate makes room for the outputs of a program, which lie at these places.
@@ -68,6 +69,7 @@ func (r *results) begin(run *run) error {
 	if err := driver.Download(compute, x.host.Data, r.gathered.At); err != nil {
 		return err
 	}
+	x.flops = run.flops
 	r.count++
 	return x.arrived.Record(compute)
 }
@@ -80,7 +82,7 @@ func (r *results) finish() error {
 	}
 	r.first, r.count = (r.first+1)%len(r.ring), r.count-1
 	figures := r.arrived.Add()
-	figures.Outputs = append(figures.Outputs, x.host.Data...)
+	figures.Outputs, figures.FLOPs = append(figures.Outputs, x.host.Data...), x.flops
 	return nil
 }
 

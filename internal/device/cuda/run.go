@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"time"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/graph"
@@ -16,6 +18,8 @@ type run struct {
 	planning bool           // nothing is launched: the shapes are the largest ones, and the host has no inputs
 	used     int64          // bytes of scratch memory of the present step
 	largest  int64          // of any step
+	began    time.Time      // when the host turned to the run
+	flops    int64          // of its matrix products
 	err      error
 }
 
@@ -61,7 +65,14 @@ func (r *run) strips(width, blocks int) driver.Dim {
 // launch begins a kernel.
 func (r *run) launch(f *function, grid driver.Dim, arguments ...driver.Argument) {
 	if r.err == nil && !r.planning {
-		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, 0, arguments...)
+		r.err = f.Launch(r.device.gpu.Compute, grid, f.block, f.shared, arguments...)
+	}
+}
+
+// launchTogether begins a kernel whose blocks wait for each other.
+func (r *run) launchTogether(f *function, grid driver.Dim, arguments ...driver.Argument) {
+	if r.err == nil && !r.planning {
+		r.err = f.LaunchTogether(r.device.gpu.Compute, grid, f.block, 0, arguments...)
 	}
 }
 

@@ -10,15 +10,20 @@ import (
 )
 
 // large makes a program that takes much memory of each kind.
-func large(t *testing.T) *graph.Program {
+func large(t *testing.T, activations graph.Type) *graph.Program {
 	t.Helper()
 	const tokens, width, heads, length = 20000, 4, 2, 5000
 	b := graph.NewBuilder()
+	b.Activations = activations
 	ids, labels := b.Input("ids", graph.Int32, tokens), b.Input("labels", graph.Int32, tokens)
 	starts, rows := b.Input("starts", graph.Int32, 5), b.Input("rows", graph.Int32, tokens)
 	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, b.Parameter("table", 5000, width), ids)
 	bias := b.Apply(op.PositionBias{MaxLength: length, Bidirectional: true}, b.Parameter("bias", 32, heads))
-	x = b.Apply(op.Attention{Heads: heads, Scale: 1, Bias: true, MaxLength: length}, x, x, x, starts, rows, bias)
+	var maps []*graph.Node
+	for _, name := range []string{"q", "k", "v"} {
+		maps = append(maps, b.Apply(op.Linear{}, x, b.Parameter(name, width, width)))
+	}
+	x = b.Apply(op.Attention{Heads: heads, Scale: 1, Bias: true, MaxLength: length}, append(maps, starts, rows, bias)...)
 	p, err := b.Compile(b.Apply(op.CrossEntropy{}, x, b.Parameter("classes", 1000, width), labels))
 	if err != nil {
 		t.Fatal(err)
@@ -29,7 +34,13 @@ func large(t *testing.T) *graph.Program {
 // TestUsageIsWhatIsAllocated loads a program and an update, and compares what they say that they take with what the GPU
 // lacks then.
 func TestUsageIsWhatIsAllocated(t *testing.T) {
-	d, pass := open(t), large(t)
+	for _, precision := range []string{"fp32", "bf16"} {
+		t.Run(precision, func(t *testing.T) { testUsage(t, openIn(t, precision)) })
+	}
+}
+
+func testUsage(t *testing.T, d *Device) {
+	pass := large(t, d.Activations())
 	if !strings.HasPrefix(d.gpu.Name, "vgpu") {
 		t.Skip("on a GPU, other programs may take memory, too")
 	}

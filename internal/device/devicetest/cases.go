@@ -132,12 +132,13 @@ var Cases = []Case{
 			operands := append(append(p[:5:5], p[1:5]...), startsOf(b))
 			return b.Apply(op.Recurrent{Cell: op.LSTMCell, Directions: 2}, operands...)
 		}},
-	{"two gated convolutions", [][]int{{7, 3}, {4, 1, 2, 3}, {4}, {4}, {4, 1, 2, 3}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}, {4, 4, 2, 1}, {4}, {4}}, nil,
+	{"gated convolution", [][]int{{7, 3}, {4, 1, 2, 3}, {4}, {4}, {4, 1, 2, 3}, {4}, {4}}, nil,
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
-			first := append(p[:7:7], startsOf(b))
-			h := b.Apply(op.GatedConvolution{Taps: 2}, first...)
-			second := append(append([]*graph.Node{h}, p[7:]...), startsOf(b))
-			return b.Apply(op.GatedConvolution{Taps: 2, TapsLast: true}, second...)
+			return b.Apply(op.GatedConvolution{Taps: 2}, append(p[:7:7], startsOf(b))...)
+		}},
+	{"gated convolution with the taps last", [][]int{{7, 3}, {4, 3, 2, 1}, {4}, {4}, {4, 3, 2, 1}, {4}, {4}}, nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.GatedConvolution{Taps: 2, TapsLast: true}, append(p[:7:7], startsOf(b))...)
 		}},
 	{"gather", [][]int{{7, 5}}, map[string][]int32{"index": {1, 2, 6}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {

@@ -93,12 +93,10 @@ DEVFN void attention(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const 
 	Part p = part_of(h, blockIdx.y, blockIdx.z);
 	if (first >= p.queries) return;
 	int keys = visible(p, smaller(first + ROWS, p.queries) - 1);
-	q = part_of_thread<D>(head_of(q, h, p, h.stride, p.query + first), h.stride);
-	k = part_of_thread<D>(head_of(k, h, p, h.key_stride, p.key), h.key_stride);
-	v = part_of_thread<D>(head_of(v, h, p, h.key_stride, p.key), h.key_stride);
-	load_tile<D, ROWS, 32 * WARPS>(tile_q, q, h.stride, p.queries - first, h.size);
-	load_tile<D, KEYS, 32 * WARPS>(tile_k, k, h.key_stride, p.keys, h.size);
-	load_tile<D, KEYS, 32 * WARPS>(tile_v, v, h.key_stride, p.keys, h.size);
+	k = head_of(k, h, p, h.key_stride, p.key), v = head_of(v, h, p, h.key_stride, p.key);
+	load_tile<D, ROWS, 32 * WARPS>(tile_q, head_of(q, h, p, h.stride, p.query), h.stride, first, p.queries, h.size);
+	load_tile<D, KEYS, 32 * WARPS>(tile_k, k, h.key_stride, 0, p.keys, h.size);
+	load_tile<D, KEYS, 32 * WARPS>(tile_v, v, h.key_stride, 0, p.keys, h.size);
 	copies_commit();
 	Softmax<M> f;
 	int query = own + (lane() >> 2); // the lane's first
@@ -127,9 +125,8 @@ DEVFN void attention(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const 
 		int next = from + KEYS;
 		if (next < keys) {
 			int there = (turn ^ 1) * TILE;
-			k += (size_t)KEYS * h.key_stride, v += (size_t)KEYS * h.key_stride;
-			load_tile<D, KEYS, 32 * WARPS>(tile_k + there, k, h.key_stride, p.keys - next, h.size);
-			load_tile<D, KEYS, 32 * WARPS>(tile_v + there, v, h.key_stride, p.keys - next, h.size);
+			load_tile<D, KEYS, 32 * WARPS>(tile_k + there, k, h.key_stride, next, p.keys, h.size);
+			load_tile<D, KEYS, 32 * WARPS>(tile_v + there, v, h.key_stride, next, p.keys, h.size);
 			copies_commit();
 		}
 		if (from >= some) continue;
@@ -163,7 +160,5 @@ KERNEL_OF(128, attention_bf16_128, bf16 *out, float *lse, const bf16 *q, const b
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Address memory = address_of(shared);
-	if (bias) attention<128, 1, 32, true, true>(out, lse, q, k, v, h, memory);
-	else if (threshold) attention<128, 1, 64, true, false>(out, lse, q, k, v, h, memory);
-	else attention<128, 1, 64, false, false>(out, lse, q, k, v, h, memory);
+	attention<128, 1, 64, true, true>(out, lse, q, k, v, h, memory);
 }

@@ -71,3 +71,8 @@ DEVFN float biased(const Heads &h, const Part &p, int query, int key, float s) {
 DEVFN float score(const Heads &h, const Part &p, int query, int key, float s) {
 	return biased(h, p, query, key, s) * h.scale;
 }
+
+// head_of is where a token of one head begins, in rows of so many elements.
+template <class T> DEVFN T *head_of(T *x, const Heads &h, const Part &p, int stride, int token) {
+	return x + (size_t)token * stride + p.head * h.size;
+}

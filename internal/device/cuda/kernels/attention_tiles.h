@@ -18,27 +18,16 @@ template <int D> DEVFN int place(int row, int group) {
 	return row * D * 2 + ((group ^ (D == 32 ? row >> 1 & 3 : row & 7)) << 4);
 }
 
-// head_of is where a token of one head begins, in rows of so many elements.
-template <class T> DEVFN T *head_of(T *x, const Heads &h, const Part &p, int stride, int token) {
-	return x + (size_t)token * stride + p.head * h.size;
-}
-
-// part_of_thread is where the first 8 elements lie that a thread copies to a tile, of rows that begin at x.
-template <int D> DEVFN const bf16 *part_of_thread(const bf16 *x, int stride) {
-	return x + (size_t)(threadIdx.x / (D / 8)) * stride + threadIdx.x % (D / 8) * 8;
-}
-
-// load_tile begins to copy rows of a head to a tile of ROWS rows, and clears what is not there. x is the thread's part.
+// load_tile begins to copy the ROWS rows of a head from `first` on to a tile, and clears those from `rows` on. x is row 0.
 template <int D, int ROWS, int THREADS>
-DEVFN void load_tile(Address tile, const bf16 *x, int stride, int rows, int size) {
-	const int STEP = THREADS / (D / 8); // rows
+DEVFN void load_tile(Address tile, const bf16 *x, int stride, int first, int rows, int size) {
 	int row = threadIdx.x / (D / 8), group = threadIdx.x % (D / 8);
+	const int STEP = THREADS / (D / 8); // rows
 	Address to = tile + place<D>(row, group);
+	unsigned at = (unsigned)(first + row) * stride + group * 8;
 #pragma unroll
-	for (int i = 0; i < ROWS; i += STEP) {
-		copy_async(to + i * D * 2, x, row + i < rows && group * 8 < size);
-		x += (size_t)STEP * stride;
-	}
+	for (int i = 0; i < ROWS; i += STEP, at += STEP * stride)
+		copy_async(to + i * D * 2, x + at, first + row + i < rows && group * 8 < size);
 }
 
 // Where a lane finds its part of fragments: of a left factor from 16 rows and columns of a tile; of one whose rows are
@@ -127,7 +116,7 @@ DEVFN void exchange(unsigned (&w)[4]) {
 	swap(w[0], w[2], 2), swap(w[1], w[3], 2);
 }
 
-// save writes the 16 rows of a warp from `row` on, times two factors for g and g+8, to columns from `column` on of rows
+// save writes the 16 rows of a warp from `row` on, times a factor each for g and g+8, to columns from `column` on of rows
 // of a head; or adds them to what is there.
 template <int N> DEVFN void save(bf16 *to, int stride, int row, int rows, int column, int size,
 	const float (&sums)[N][4], float upper, float lower, int accumulate) {
@@ -138,21 +127,18 @@ template <int N> DEVFN void save(bf16 *to, int stride, int row, int rows, int co
 			int r = row + (lane() >> 2) + 8 * half, c = column + 8 * (n + (lane() & 3));
 			bool present = r < rows && c < size;
 			Words4 *at = words4_at(to + (present ? r * stride + c : 0));
-			unsigned old[4] = {0, 0, 0, 0}, w[4];
-			if (accumulate) {
-				Words4 v = {0, 0, 0, 0};
-				if (present) v = *at;
-				for (int j = 0; j < 4; j++) old[j] = v[j];
-				exchange(old);
-			}
+			Words4 before = {0, 0, 0, 0};
+			if (present && accumulate) before = *at;
+			unsigned old[4] = {before[0], before[1], before[2], before[3]}, w[4];
+			exchange(old);
+#pragma unroll
 			for (int j = 0; j < 4; j++) {
 				const float *s = sums[n + j] + 2 * half;
 				float factor = half ? lower : upper;
-				w[j] = accumulate ? pack_bf16(fmaf(s[0], factor, low_half(old[j])), fmaf(s[1], factor, high_half(old[j])))
-				                  : pack_bf16(s[0] * factor, s[1] * factor);
+				w[j] = pack_bf16(fmaf(s[0], factor, low_half(old[j])), fmaf(s[1], factor, high_half(old[j])));
 			}
 			exchange(w);
-			Words4 v = {w[0], w[1], w[2], w[3]};
-			if (present) *at = v;
+			Words4 after = {w[0], w[1], w[2], w[3]};
+			if (present) *at = after;
 		}
 }

@@ -54,7 +54,7 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 		b.Fatal(err)
 	}
 	for range b.N {
-		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, 0, passed...); err != nil {
+		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, k.Shared(), passed...); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -269,7 +269,7 @@ func BenchmarkUpdate(b *testing.B) {
 			if half != nil {
 				bytes += 2 * n
 			}
-			measure(b, "adamw", flatGrid(n), work{bytes: float64(bytes)}, memory(n), memory(n), memory(n), half, memory(n), []float64{1}, []float32{0},
+			measure(b, "adamw", flatGrid(n), work{bytes: float64(bytes)}, memory(n), memory(n), memory(n), half, memory(n), allDecay(n), []float64{1}, []float32{0},
 				n, float32(0.9), float32(0.1), float32(0.999), float32(0.001), float32(1e-6), float32(1e-4), float32(1e-6))
 		})
 	}
@@ -366,14 +366,15 @@ func (l *benchLayer) measure(b *testing.B, stem string) {
 	tokens, cells := int(l.starts[len(l.starts)-1]), map[string]int{"tanh": 1, "gru": 3, "lstm": 4}[l.cell]
 	y, gates, weight := memory(tokens*l.directions*l.hidden), memory(tokens*l.directions*l.hidden*cells), memory(cells*l.hidden*l.hidden)
 	const counters = 4096
+	bias := memory(cells * l.hidden)
 	var arguments []any
 	switch l.cell + stem {
 	case "tanh":
-		arguments = []any{y, gates, memory(counters), weight, weight}
+		arguments = []any{y, gates, memory(counters), weight, weight, bias, bias, bias, bias}
 	case "lstm":
-		arguments = []any{y, gates, y, memory(counters), weight, weight}
+		arguments = []any{y, gates, y, memory(counters), weight, weight, bias, bias, bias, bias}
 	case "gru":
-		arguments = []any{y, gates, y, y, memory(counters), weight, weight, memory(l.hidden), memory(l.hidden)}
+		arguments = []any{y, gates, y, y, memory(counters), weight, weight, bias, bias, bias, bias}
 	case "tanh_gradient":
 		arguments = []any{gates, memory(counters), y, y, weight, weight}
 	case "lstm_gradient":

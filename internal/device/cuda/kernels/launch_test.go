@@ -172,7 +172,7 @@ func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (result
 	if err != nil {
 		return nil, err
 	}
-	if err := how(f, g.Compute, size, cuda.Dim{n, 1, 1}, 0, passed...); err != nil {
+	if err := how(f, g.Compute, size, cuda.Dim{n, 1, 1}, k.Shared(), passed...); err != nil {
 		return nil, err
 	}
 	for i, b := range buffers {

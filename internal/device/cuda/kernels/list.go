@@ -59,12 +59,14 @@ var Kernels = []Kernel{
 	//	v = beta2 v + rest2 g²
 	//	p = p - rate m/(√v + epsilon), and then p = p - decay p
 	//
-	// and half is p rounded to bfloat16; half may be null. p, m, v, half, gradients [n]; factor, halted scalars. rest1 and
-	// rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64. Grid: ⌈n/1024⌉.
+	// and half is p rounded to bfloat16; half may be null. rules has two bits for each 16 elements, the lowest for the first
+	// ones: 0 leaves them as they are, 1 updates them without decay, 3 with it. p, m, v, half, gradients [n]; rules [⌈n/256⌉];
+	// factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64.
+	// Grid: ⌈n/1024⌉.
 	{"adamw", "adamw", 256,
 		"float *parameters, float *first, float *second, bf16 *half, const float *gradients, " +
-			"const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, " +
-			"float rest2, float epsilon, float rate, float decay"},
+			"const int *rules, const double *factor, const float *halted, size_t n, float beta1, float rest1, " +
+			"float beta2, float rest2, float epsilon, float rate, float decay"},
 	// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
 	// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
 	// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
@@ -77,6 +79,44 @@ var Kernels = []Kernel{
 	{"adamw", "stable_adamw_update", 256,
 		"float *parameters, bf16 *half, const float *first, const float *second, const double *ratios, " +
 			"const float *halted, size_t n, float epsilon, double rate, double decay"},
+
+	// Attention with activations in bf16 for heads of any size, computed in float32: the kernels of attention_float.cu and
+	// attention_bias.cu. Tensor cores have those of the sizes that are usual.
+
+	// out and lse, the logarithm of Σ_j exp(score(i, j)). Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_any_bf16", "attention_bf16", 256,
+		"bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, const int *starts, " +
+			"const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, " +
+			"int heads, int size, int stride, int key_stride, int max_length, float scale, uint64_t key, " +
+			"unsigned threshold, float keep_scale, int causal"},
+	// delta = dout·out of each query and head: a warp each. count is queries·heads. Grid: ⌈count/8⌉.
+	{"attention_any_bf16", "attention_delta_bf16", 256,
+		"float *delta, const bf16 *dout, const bf16 *out, int count, int size"},
+	// With p the probabilities, m what dropout makes of a one and ds(i, j) = scale p (m dout_i·v_j - delta_i):
+	// dq_i = Σ_j ds(i, j) k_j, or dq_i += it. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_any_bf16", "attention_queries_bf16", 256,
+		"bf16 *dq, const bf16 *dout, const float *lse, const float *delta, const bf16 *q, const bf16 *k, " +
+			"const bf16 *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, " +
+			"const int *lengths, const float *bias, int heads, int size, int stride, int key_stride, " +
+			"int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, " +
+			"int accumulate"},
+	// dk_j = Σ_i ds(i, j) q_i and dv_j = Σ_i m p(i, j) dout_i, in the terms of attention_queries_bf16, or += them. Either
+	// may be null. Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
+	{"attention_any_bf16", "attention_keys_bf16", 256,
+		"bf16 *dk, bf16 *dv, const bf16 *dout, const float *lse, const float *delta, const bf16 *q, " +
+			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
+			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
+			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
+			"int causal, int accumulate_k, int accumulate_v"},
+	// The first stage of dbias[head, o] = Σ ds(i, j) over all queries and keys with j-i+max_length-1 = o. partials
+	// [groups·tiles, heads, 2 max_length - 1] with tiles = ⌈max_length/32⌉ and groups = min(sequences, 16); column_sums
+	// over groups·tiles rows is the second stage. Grid: (tiles, heads, groups).
+	{"attention_any_bf16", "attention_bias_bf16", 256,
+		"float *partials, const bf16 *dout, const float *lse, const float *delta, const bf16 *q, " +
+			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
+			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
+			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
+			"int causal, int sequences"},
 
 	// Attention of attention_float.cu with q, k, v and out in bf16, on tensor cores. Besides the terms there: q, k and v are
 	// rows of stride or key_stride elements, both multiples of 8, as is the size of a head. What is rounded to bf16 are out
@@ -94,38 +134,6 @@ var Kernels = []Kernel{
 			"const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, " +
 			"int heads, int size, int stride, int key_stride, int max_length, float scale, uint64_t key, " +
 			"unsigned threshold, float keep_scale, int causal"},
-
-	// The gradients of attention in bf16, on tensor cores; the terms are those of attention_float.cu and attention_bf16.cu.
-	// With p the probabilities, m 1 where dropout keeps and 0 elsewhere, κ its factor, and
-	// ds(i, j) = p (m dout_i·v_j - delta_i/κ):
-	//
-	//   dq_i = scale κ Σ_j ds(i, j) k_j    dk_j = scale κ Σ_i ds(i, j) q_i    dv_j = κ Σ_i m p(i, j) dout_i
-	//
-	// m p and ds are rounded to bf16. A warp has some keys, for which it goes through the queries: what it computes of keys
-	// and queries are left factors of its next products as they are.
-
-	// attention_delta_float to the terms: 8 lanes a query and head. terms [queries, heads, 4]; dout, out [queries,
-	// heads·size], size a multiple of 8; lse [queries, heads]; rows [queries], not read if threshold is 0; count is
-	// queries·heads. Grid: ⌈count/32⌉.
-	{"attention_bf16_gradient", "attention_terms_bf16", 256,
-		"float *terms, const bf16 *dout, const bf16 *out, const float *lse, const int *rows, int count, " +
-			"int heads, int size, uint64_t key, unsigned threshold, float keep_scale"},
-	// dq, dk and dv, or += them; dk and dv may be null. sums [queries, heads·size] is scratch memory, not used without a
-	// sequence of more than 128 keys. For heads of up to 64. Grid: (heads, sequences).
-	{"attention_bf16_gradient", "attention_gradient_bf16_64", 128,
-		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
-			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
-			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
-			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
-			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
-	// The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys.
-	// Grid: (heads, sequences).
-	{"attention_bf16_gradient", "attention_gradient_bf16_128", 128,
-		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
-			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
-			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
-			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
-			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
 
 	// The gradient of the position bias of attention; the terms are those of attention_float.cu.
 
@@ -176,6 +184,38 @@ var Kernels = []Kernel{
 			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int max_length, " +
 			"float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate_k, " +
 			"int accumulate_v"},
+
+	// The gradients of attention in bf16, on tensor cores; the terms are those of attention_float.cu and attention_bf16.cu.
+	// With p the probabilities, m 1 where dropout keeps and 0 elsewhere, κ its factor, and
+	// ds(i, j) = p (m dout_i·v_j - delta_i/κ):
+	//
+	//   dq_i = scale κ Σ_j ds(i, j) k_j    dk_j = scale κ Σ_i ds(i, j) q_i    dv_j = κ Σ_i m p(i, j) dout_i
+	//
+	// m p and ds are rounded to bf16. A warp has some keys, for which it goes through the queries: what it computes of keys
+	// and queries are left factors of its next products as they are.
+
+	// attention_delta_float to the terms: 8 lanes a query and head. terms [queries, heads, 4]; dout, out [queries,
+	// heads·size], size a multiple of 8; lse [queries, heads]; rows [queries], not read if threshold is 0; count is
+	// queries·heads. Grid: ⌈count/32⌉.
+	{"attention_gradient_bf16", "attention_terms_bf16", 256,
+		"float *terms, const bf16 *dout, const bf16 *out, const float *lse, const int *rows, int count, " +
+			"int heads, int size, uint64_t key, unsigned threshold, float keep_scale"},
+	// dq, dk and dv, or += them; dk and dv may be null. sums [queries, heads·size] is scratch memory, not used without a
+	// sequence of more than 128 keys. For heads of up to 64. Grid: (heads, sequences).
+	{"attention_gradient_bf16", "attention_gradient_bf16_64", 128,
+		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
+			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
+			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
+			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
+			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
+	// The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys.
+	// Grid: (heads, sequences).
+	{"attention_gradient_bf16", "attention_gradient_bf16_128", 128,
+		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
+			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
+			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
+			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
+			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
 
 	// What a causal gated convolution needs beside its products, which are of windows: the taps rows that a token depends
 	// on, as one row. A window's elements are in the order of the weights, [in, taps] if taps_last and else [taps, in].
@@ -492,46 +532,48 @@ var Kernels = []Kernel{
 
 	// Recurrent layers; see recurrent.h.
 
-	// y = h; gates hold a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_tanh_float", 256,
+	// y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_tanh_float", 128,
 		"float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_lstm_float", 256,
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_lstm_float", 128,
 		"float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
-	// y = h; gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
-	// gate n's product with the state. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent", "recurrent_gru_float", 256,
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent", "recurrent_gru_float", 128,
 		"float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, " +
-			"const float *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const float *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// before[t] is the state that token t starts from in a direction, 0 at the sequence's begin: the factor of the gradient
 	// of the weights. before [tokens, hidden]. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
 	{"recurrent", "recurrent_before_float", 256,
 		"float *before, const float *y, const int *starts, int sequences, int tokens, int hidden, " +
 			"int directions, int direction"},
-	// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
+	// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/8⌉/256⌉.
 	{"recurrent", "recurrent_before_bf16", 256,
 		"bf16 *before, const bf16 *y, const int *starts, int sequences, int tokens, int hidden, " +
 			"int directions, int direction"},
 
 	// Gradients of recurrent layers; see recurrent.h.
 
-	// dgates is the gradient of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_tanh_gradient_float", 256,
+	// dgates is the gradient of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_tanh_gradient_float", 128,
 		"float *dgates, int *arrived, const float *dy, const float *y, const float *weight0, " +
 			"const float *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
-	// dgates are the gradients of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_lstm_gradient_float", 256,
+	// dgates are the gradients of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_lstm_gradient_float", 128,
 		"float *dgates, float *carry, int *arrived, const float *dy, const float *gates, const float *extra, " +
 			"const float *weight0, const float *weight1, const int *starts, const int *order, int rows, " +
 			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
-	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-	{"recurrent_gradient", "recurrent_gru_gradient_float", 256,
+	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+	{"recurrent_gradient", "recurrent_gru_gradient_float", 128,
 		"float *dgates, float *dextra, float *carry, int *arrived, const float *dy, const float *y, " +
 			"const float *gates, const float *extra, const float *weight0, const float *weight1, " +
 			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
@@ -540,22 +582,24 @@ var Kernels = []Kernel{
 	// Recurrent layers of gru cells in bfloat16; see recurrent.h. Kernels with a number are for so many units at most, in
 	// multiples of 32, and keep the weights in registers.
 
-	// y = h; gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
-	// gate n's product with the state. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_512_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
-			"const bf16 *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
-			"const bf16 *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
-			"const bf16 *weight1, const float *bias0, const float *bias1, const int *starts, const int *order, " +
-			"int rows, int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_gradient_512_bf16", 256,
 		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
@@ -581,18 +625,21 @@ var Kernels = []Kernel{
 	// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_512_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_512_bf16", 256,
 		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
@@ -615,18 +662,21 @@ var Kernels = []Kernel{
 	// y = h; gates hold a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_512_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_1024_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
-			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
-			"int directions, int direction, int begin, int end"},
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_512_bf16", 256,
 		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +

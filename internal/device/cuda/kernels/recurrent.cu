@@ -20,9 +20,11 @@ template <int GATES> struct StateProducts {
 #pragma unroll
 		for (int gate = 0; gate < GATES; gate++) {
 			int unit = blockIdx.x * UNITS + copy_line(0), column = from + copy_column(0);
+			const float *p = weight + ((size_t)gate * hidden + unit) * hidden + column;
 			fetched[gate] = all_four(0);
-			if (unit < hidden && column < hidden)
-				fetched[gate] = read4(weight + ((size_t)gate * hidden + unit) * hidden + column, hidden - column);
+			if (unit >= hidden || column >= hidden) continue;
+			if (hidden % 4 == 0) load(fetched[gate], p);
+			else fetched[gate] = read4(p, hidden - column);
 		}
 	}
 
@@ -44,50 +46,50 @@ template <int GATES> struct StateProducts {
 				fetch_rows(rows, y, tokens, width, from + DEPTH, hidden);
 				fetch_gates(gates, from + DEPTH);
 			}
-			add_products(sums, tile_of_states + threadIdx.x / UNITS * LINE,
-				tile_of_weights + threadIdx.x % UNITS * LINE, UNITS * LINE, smaller(DEPTH, hidden - from));
+			add_products(sums, tile_of_states + threadIdx.x % ROWS * LINE,
+				tile_of_weights + threadIdx.x / ROWS * LINE, UNITS * LINE, smaller(DEPTH, hidden - from));
 			__syncthreads();
 		}
+		hand_over(sums, tile_of_states);
 	}
 };
 
-// y = h; gates hold a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_tanh_float, float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, LAYER) {
+// y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_tanh_float, float *y, const float *gates, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[1 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<1> products(of_direction(l, weight0, weight1), states, weights);
-	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
+	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, BIASES_OF, l, products, table);
 }
 
-// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_float, float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, LAYER) {
+// y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_lstm_float, float *y, float *gates, float *extra, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[4 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<4> products(of_direction(l, weight0, weight1), states, weights);
-	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
+	recurrent<LSTM_CELL>(y, gates, extra, 0, BIASES_OF, l, products, table);
 }
 
-// y = h; gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
-// gate n's product with the state. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_float, float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, const float *weight1, const float *bias0, const float *bias1, LAYER) {
+// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_gru_float, float *y, float *gates, float *extra, float *carry, int *arrived, const float *weight0, const float *weight1, BIASES, LAYER) {
 	SHARED_FLOATS(states[FLOAT_ROWS * LINE], weights[3 * FLOAT_UNITS * LINE]);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<3> products(of_direction(l, weight0, weight1), states, weights);
-	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
+	recurrent<GRU_CELL>(y, gates, extra, carry, BIASES_OF, l, products, table);
 }
 
 template <class T> DEVFN void recurrent_before(
 	T *before, const T *y, const int *starts, int sequences, int tokens, int hidden, int directions, int direction) {
-	Cell c = cell_of(tokens, hidden);
+	Cell c = cell_of<GROUP<T>>(tokens, hidden);
 	if (!c.left) return;
 	int sequence = sequence_of(starts, sequences, c.row), from = c.row + (direction == 0 ? -1 : 1);
-	Four f = all_four(0);
+	Elements<GROUP<T>> e = all_of<GROUP<T>>(0);
 	if (from >= starts[sequence] && from < starts[sequence + 1])
-		f = read4(y + ((size_t)from * directions + direction) * hidden + c.column, c.left);
-	write4(before + c.at, f, c.left);
+		e = read<GROUP<T>>(y + ((size_t)from * directions + direction) * hidden + c.column, c.left);
+	write(before + c.at, e, c.left);
 }
 
 // before[t] is the state that token t starts from in a direction, 0 at the sequence's begin: the factor of the gradient
@@ -97,7 +99,7 @@ KERNEL_OF(THREADS, recurrent_before_float, float *before, const float *y, const 
 	recurrent_before(before, y, starts, sequences, tokens, hidden, directions, direction);
 }
 
-// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/4⌉/256⌉.
+// As recurrent_before_float. Grid: ⌈tokens·⌈hidden/8⌉/256⌉.
 KERNEL_OF(THREADS, recurrent_before_bf16, bf16 *before, const bf16 *y, const int *starts, int sequences, int tokens,
 	int hidden, int directions, int direction) {
 	recurrent_before(before, y, starts, sequences, tokens, hidden, directions, direction);

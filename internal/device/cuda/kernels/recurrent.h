@@ -9,11 +9,11 @@
 //
 // In comments: y and its gradient [tokens, directions·hidden]; gates and theirs [directions, tokens, G·hidden] with G
 // gates; extra [directions, tokens, hidden]; carry [directions, sequences, hidden], which need not be set; the weights of
-// each direction [G·hidden, hidden]; starts [sequences+1]; order [rows]; arrived [directions, gridDim.y], all 0. With a
-// the gates' sums with the input, s = W h of the state before and σ the logistic function:
+// each direction [G·hidden, hidden], and the biases of input and state [G·hidden]; starts [sequences+1]; order [rows]; arrived [directions, gridDim.y], all 0. With a
+// the gates' sums with the input and its bias, s = W h of the state before and σ the logistic function:
 //   tanh: h = tanh(a + s)
 //   lstm: gates i, f, g, o of a + s; c = σ(f) c_before + σ(i) tanh(g), h = σ(o) tanh(c)
-//   gru:  gates r, z, n; b = s_n + bias, R = σ(a_r + s_r), Z = σ(a_z + s_z), N = tanh(a_n + R b), h = (1-Z) N + Z
+//   gru:  gates r, z, n; b = s_n + bias of the state, R = σ(a_r + s_r), Z = σ(a_z + s_z), N = tanh(a_n + R b), h = (1-Z) N + Z
 //   h_before
 #pragma once
 #include "approximate.h"
@@ -39,6 +39,9 @@ struct Layer {
 #define LAYER \
 	const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, int directions, \
 		int direction, int begin, int end
+#define BIASES \
+	const float *input_bias0, const float *state_bias0, const float *input_bias1, const float *state_bias1
+#define BIASES_OF of_direction(l, input_bias0, input_bias1), of_direction(l, state_bias0, state_bias1)
 #define LAYER_OF {arrived, starts, order, rows, sequences, tokens, hidden, directions, direction, begin, end}
 
 // of_direction chooses what belongs to the block's direction.
@@ -60,10 +63,10 @@ struct Rows {
 #define SHARED_ROWS __shared__ int table[2 * MOST_ROWS]
 
 // find_rows fills the table.
-template <int ROWS> DEVFN Rows find_rows(int *table, const Layer &l, int direction) {
+template <int ROWS, int UNITS> DEVFN Rows find_rows(int *table, const Layer &l, int direction) {
 	Rows r = {table, table + MOST_ROWS, 0, direction == 0 ? 1 : -1};
 	r.tiles = ((l.rows + ROWS - 1) / ROWS - (int)blockIdx.y + (int)gridDim.y - 1) / (int)gridDim.y;
-	for (int i = threadIdx.x; i < r.tiles * ROWS; i += THREADS) {
+	for (int i = threadIdx.x; i < r.tiles * ROWS; i += ROWS * UNITS) {
 		int row = (blockIdx.y + i / ROWS * gridDim.y) * ROWS + i % ROWS, sequence = l.order[smaller(row, l.rows - 1)];
 		int begin = l.starts[sequence], end = l.starts[sequence + 1];
 		r.first[i] = direction == 0 ? begin : end - 1;
@@ -81,7 +84,7 @@ DEVFN float tanh_for(const bf16 *, float x) { return tanh_fast(x); }
 
 // State is what a thread has of a unit of a row.
 template <int CELL> struct State {
-	float gates[gates_of<CELL>()]; // their sums with the input, and then their values
+	float gates[gates_of<CELL>()]; // what the input adds to them, and then their values
 	float memory;                  // c before and after; of a gru h before, and then b
 	float h;
 	bool alive;
@@ -113,10 +116,10 @@ template <int CELL, class T> DEVFN void next_state(
 
 // recurrent computes all steps of a layer. Products has the size of a block's tiles, and gives W h of the state before.
 template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *gates, float *extra, float *carry,
-	const float *bias, const Layer &l, Products &products, int *table) {
+	const float *input_bias, const float *state_bias, const Layer &l, Products &products, int *table) {
 	const int GATES = gates_of<CELL>(), ROWS = Products::ROWS, UNITS = Products::UNITS;
 	int direction = l.direction + blockIdx.z, hidden = l.hidden, width = l.directions * hidden;
-	Rows rows = find_rows<ROWS>(table, l, direction);
+	Rows rows = find_rows<ROWS, UNITS>(table, l, direction);
 	int line = threadIdx.x / UNITS, unit = blockIdx.x * UNITS + threadIdx.x % UNITS;
 	int *arrived = l.arrived + direction * gridDim.y + blockIdx.y;
 	size_t begin = (size_t)direction * l.tokens;
@@ -124,7 +127,13 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 	gates += begin * GATES * hidden + unit; // one gate is `hidden` from the next
 	extra += begin * hidden + unit;
 	carry += (size_t)direction * l.sequences * hidden + unit;
-	float own_bias = CELL == GRU_CELL && unit < hidden ? bias[unit] : 0;
+	float bias[GATES] = {}, new_state_bias = 0; // of a gru, gate n has that of the state apart
+	for (int i = 0; i < GATES && unit < hidden; i++) {
+		bool apart = CELL == GRU_CELL && i == 2;
+		float b = state_bias[i * hidden + unit];
+		bias[i] = apart ? input_bias[i * hidden + unit] : input_bias[i * hidden + unit] + b;
+		if (apart) new_state_bias = b;
+	}
 	products.begin(hidden);
 
 	State<CELL> v;
@@ -162,7 +171,9 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 			float sums[GATES] = {};
 			if (step > 0) products.add(sums, y, width, rows, step, tile);
 			if (!v.alive) continue;
-			next_state(v, sums, own_bias, step == 0, y);
+#pragma unroll
+			for (int i = 0; i < GATES; i++) v.gates[i] += bias[i];
+			next_state(v, sums, new_state_bias, step == 0, y);
 			store_element(y + v.token * width + unit, v.h);
 		}
 		if (step + 1 < end) {
@@ -210,7 +221,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dg
 	const T *dy, const T *y, const float *gates, const float *extra, const Layer &l, Products &products, int *table) {
 	const int GATES = gates_of<CELL>(), ROWS = Products::ROWS, UNITS = Products::UNITS;
 	int direction = l.direction + blockIdx.z, hidden = l.hidden, width = l.directions * hidden;
-	Rows rows = find_rows<ROWS>(table, l, direction);
+	Rows rows = find_rows<ROWS, UNITS>(table, l, direction);
 	int line = threadIdx.x / UNITS, unit = blockIdx.x * UNITS + threadIdx.x % UNITS, column = direction * hidden + unit;
 	int *arrived = l.arrived + direction * gridDim.y + blockIdx.y;
 	size_t begin = (size_t)direction * l.tokens;

@@ -16,7 +16,7 @@ template <int CELL> struct GradientProducts {
 	// fetch_weights reads lines from `from` on of the weights of one gate, at the columns of the block's units: four
 	// columns of one line.
 	METHOD Four fetch_weights(int gate, int from) {
-		int line = from + threadIdx.x / 2, unit = blockIdx.x * UNITS + threadIdx.x % 2 * 4;
+		int line = from + threadIdx.x, unit = blockIdx.x * UNITS;
 		if (line >= hidden || unit >= hidden) return all_four(0);
 		return read4(weight + ((size_t)gate * hidden + line) * hidden + unit, hidden - unit);
 	}
@@ -32,8 +32,7 @@ template <int CELL> struct GradientProducts {
 #pragma unroll
 				for (int c = 0; c < COPIES; c++)
 					store4(tile_of_slopes + copy_line(c) * LINE + copy_column(c), fetched[c]);
-				for (int j = 0; j < 4; j++)
-					tile_of_weights[(threadIdx.x % 2 * 4 + j) * LINE + threadIdx.x / 2] = lines.at[j];
+				for (int j = 0; j < UNITS; j++) tile_of_weights[j * LINE + threadIdx.x] = lines.at[j];
 				__syncthreads();
 			}
 			int gate = (i + 1) / parts, from = (i + 1) % parts * DEPTH;
@@ -43,19 +42,20 @@ template <int CELL> struct GradientProducts {
 				lines = fetch_weights(gate, from);
 			}
 			if (i >= 0) {
-				add_products(sum, tile_of_slopes + threadIdx.x / UNITS * LINE,
-					tile_of_weights + threadIdx.x % UNITS * LINE, 0, DEPTH);
+				add_products(sum, tile_of_slopes + threadIdx.x % ROWS * LINE,
+					tile_of_weights + threadIdx.x / ROWS * LINE, 0, DEPTH);
 				__syncthreads();
 			}
 		}
+		hand_over(sum, tile_of_slopes);
 		to = sum[0];
 	}
 };
 
 #define GRADIENT_TILES SHARED_FLOATS(slopes[FLOAT_ROWS * LINE], tile[FLOAT_UNITS * LINE])
 
-// dgates is the gradient of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_tanh_gradient_float, float *dgates, int *arrived, const float *dy, const float *y, const float *weight0, const float *weight1, LAYER) {
+// dgates is the gradient of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_tanh_gradient_float, float *dgates, int *arrived, const float *dy, const float *y, const float *weight0, const float *weight1, LAYER) {
 	GRADIENT_TILES;
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -63,8 +63,8 @@ KERNEL_OF(THREADS, recurrent_tanh_gradient_float, float *dgates, int *arrived, c
 	recurrent_gradient<TANH_CELL>(dgates, (float *)0, 0, dy, y, 0, 0, l, products, table);
 }
 
-// dgates are the gradients of a. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_gradient_float, float *dgates, float *carry, int *arrived, const float *dy, const float *gates, const float *extra, const float *weight0, const float *weight1, LAYER) {
+// dgates are the gradients of a. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_lstm_gradient_float, float *dgates, float *carry, int *arrived, const float *dy, const float *gates, const float *extra, const float *weight0, const float *weight1, LAYER) {
 	GRADIENT_TILES;
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -72,8 +72,8 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_float, float *dgates, float *carry, i
 	recurrent_gradient<LSTM_CELL>(dgates, (float *)0, carry, dy, (const float *)0, gates, extra, l, products, table);
 }
 
-// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/8⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_gradient_float, float *dgates, float *dextra, float *carry, int *arrived, const float *dy, const float *y, const float *gates, const float *extra, const float *weight0, const float *weight1, LAYER) {
+// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/4⌉, groups of rows, directions).
+KERNEL_OF(FLOAT_BLOCK, recurrent_gru_gradient_float, float *dgates, float *dextra, float *carry, int *arrived, const float *dy, const float *y, const float *gates, const float *extra, const float *weight0, const float *weight1, LAYER) {
 	GRADIENT_TILES;
 	SHARED_ROWS;
 	Layer l = LAYER_OF;

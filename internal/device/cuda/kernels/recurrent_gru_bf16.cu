@@ -2,32 +2,31 @@
 // multiples of 32, and keep the weights in registers.
 #include "recurrent_bf16.h"
 
-// y = h; gates hold a and become the gates' values, extra becomes b. The biases [hidden] of each direction are those of
-// gate n's product with the state. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_512_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, const float *bias0, const float *bias1, LAYER) {
+// y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/16⌉, groups of rows, directions).
+KERNEL_OF(THREADS, recurrent_gru_512_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<3, 2> products(of_direction(l, weight0, weight1), sums);
-	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
+	recurrent<GRU_CELL>(y, gates, extra, carry, BIASES_OF, l, products, table);
 }
 
 // As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_1024_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, const float *bias0, const float *bias1, LAYER) {
+KERNEL_OF(THREADS, recurrent_gru_1024_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<3, 4> products(of_direction(l, weight0, weight1), sums);
-	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
+	recurrent<GRU_CELL>(y, gates, extra, carry, BIASES_OF, l, products, table);
 }
 
 // As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, const float *bias0, const float *bias1, LAYER) {
+KERNEL_OF(THREADS, recurrent_gru_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<3, 0> products(of_direction(l, weight0, weight1), sums);
-	recurrent<GRU_CELL>(y, gates, extra, carry, of_direction(l, bias0, bias1), l, products, table);
+	recurrent<GRU_CELL>(y, gates, extra, carry, BIASES_OF, l, products, table);
 }
 
 // dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).

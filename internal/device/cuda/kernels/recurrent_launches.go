@@ -10,7 +10,7 @@ type RecurrentTile struct{ Units, Rows int }
 
 // The tiles of kernels for activations in float32 and in bfloat16.
 var (
-	RecurrentFloat    = RecurrentTile{8, 32}
+	RecurrentFloat    = RecurrentTile{4, 32}
 	RecurrentBFloat16 = RecurrentTile{16, 16}
 )
 

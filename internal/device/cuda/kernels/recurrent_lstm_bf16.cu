@@ -3,30 +3,30 @@
 #include "recurrent_bf16.h"
 
 // y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_512_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(THREADS, recurrent_lstm_512_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<4, 2> products(of_direction(l, weight0, weight1), sums);
-	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
+	recurrent<LSTM_CELL>(y, gates, extra, 0, BIASES_OF, l, products, table);
 }
 
 // As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_1024_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(THREADS, recurrent_lstm_1024_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<4, 4> products(of_direction(l, weight0, weight1), sums);
-	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
+	recurrent<LSTM_CELL>(y, gates, extra, 0, BIASES_OF, l, products, table);
 }
 
 // As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(THREADS, recurrent_lstm_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<4, 0> products(of_direction(l, weight0, weight1), sums);
-	recurrent<LSTM_CELL>(y, gates, extra, 0, 0, l, products, table);
+	recurrent<LSTM_CELL>(y, gates, extra, 0, BIASES_OF, l, products, table);
 }
 
 // dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).

@@ -3,30 +3,30 @@
 #include "recurrent_bf16.h"
 
 // y = h; gates hold a. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_tanh_512_bf16, bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(THREADS, recurrent_tanh_512_bf16, bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<1, 2> products(of_direction(l, weight0, weight1), sums);
-	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
+	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, BIASES_OF, l, products, table);
 }
 
 // As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_tanh_1024_bf16, bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(THREADS, recurrent_tanh_1024_bf16, bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<1, 4> products(of_direction(l, weight0, weight1), sums);
-	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
+	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, BIASES_OF, l, products, table);
 }
 
 // As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_tanh_bf16, bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(THREADS, recurrent_tanh_bf16, bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
 	StateProducts<1, 0> products(of_direction(l, weight0, weight1), sums);
-	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, 0, l, products, table);
+	recurrent<TANH_CELL>(y, (float *)gates, 0, 0, BIASES_OF, l, products, table);
 }
 
 // dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).

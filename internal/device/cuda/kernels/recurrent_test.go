@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"slices"
 	"testing"
 
 	"uer/internal/kernel"
@@ -52,7 +51,8 @@ type layer struct {
 	tokens           int
 	gateCount, width int // gates, and their elements
 	order            SequenceOrder
-	weights, biases  [2]any // of the states
+	weights          [2]any // of the states
+	biases           []any  // input and state of each direction
 }
 
 func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, hidden int, starts []int32) {
@@ -80,13 +80,14 @@ func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, 
 		}
 		l.Weights = append(l.Weights, w)
 		l.weights[d] = l.stored(w.WeightHH)
-		if l.Cell == kernel.GRUCell {
-			l.biases[d] = w.BiasHH[2*hidden:]
-		}
+		l.biases = append(l.biases, w.BiasIH, w.BiasHH)
 		output := func(n int) kernel.Output { return kernel.Output{To: unset(n)} }
 		want.DWeights = append(want.DWeights, kernel.RecurrentWeightGradients{
 			WeightIH: output(l.width * input), WeightHH: output(l.width * hidden), BiasIH: output(l.width), BiasHH: output(l.width),
 		})
+	}
+	if directions == 1 {
+		l.biases = append(l.biases, nil, nil)
 	}
 	l.X, l.Y = random(5, l.tokens*input), unset(l.tokens*directions*hidden)
 	l.Saved = unset(kernel.RecurrentSaved(l.Cell, l.tokens, directions*hidden))
@@ -186,17 +187,10 @@ func (l *layer) launch(t *testing.T, stem string, blocks int, outputs func(arriv
 // forward computes y, and what the gradient needs.
 func (l *layer) forward(t *testing.T, blocks int) (r recurrentResult) {
 	t.Helper()
-	shared := l.gateCount
-	if l.Cell == kernel.GRUCell {
-		shared = 2
-	}
 	r.y = l.stored(unset(l.tokens * l.directions * l.Hidden))
 	for _, w := range l.Weights {
-		bias := slices.Clone(w.BiasIH)
-		n := shared * l.Hidden
-		launch(t, "add_float", flatGrid(n), bias[:n], w.BiasIH[:n], w.BiasHH[:n], n)
 		a := unset(l.tokens * l.width)
-		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X, w.WeightIH, bias,
+		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X, w.WeightIH, nil,
 			l.tokens, l.width, l.Input, l.width, l.Input, l.Input, false, true, false)
 		r.gates = append(r.gates, a...)
 	}
@@ -210,11 +204,7 @@ func (l *layer) forward(t *testing.T, blocks int) (r recurrentResult) {
 		if l.Cell == kernel.GRUCell {
 			arguments = append(arguments, carry)
 		}
-		arguments = append(arguments, arrived, l.weights[0], l.weights[1])
-		if l.Cell == kernel.GRUCell {
-			arguments = append(arguments, l.biases[0], l.biases[1])
-		}
-		return arguments
+		return append(append(arguments, arrived, l.weights[0], l.weights[1]), l.biases...)
 	})
 	return r
 }
@@ -258,11 +248,11 @@ func (l *layer) compareGradients(t *testing.T, want *kernel.RecurrentGradient, r
 		ds := dgates[d*l.tokens*l.width:][:l.tokens*l.width]
 		before := l.stored(unset(l.tokens * h))
 		dWeightIH, dWeightHH := unset(l.width*l.Input), unset(l.width*h)
-		name := "recurrent_before_float"
+		name, group := "recurrent_before_float", 4
 		if l.bfloat16 {
-			name = "recurrent_before_bf16"
+			name, group = "recurrent_before_bf16", 8
 		}
-		launch(t, name, cellGrid(l.tokens, h), before, r.y, l.Starts, len(l.Starts)-1, l.tokens, h, l.directions, d)
+		launch(t, name, grid{ceilDivide(l.tokens*ceilDivide(h, group), 256)}, before, r.y, l.Starts, len(l.Starts)-1, l.tokens, h, l.directions, d)
 		product(dx, ds, l.Weights[d].WeightIH, l.tokens, l.Input, l.width, l.width, false, d > 0)
 		product(dWeightIH, ds, l.X, l.width, l.Input, l.tokens, l.width, true, false)
 		product(dWeightHH, ds, l.numbers(before), l.width, h, l.tokens, l.width, true, false)

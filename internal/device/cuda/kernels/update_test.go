@@ -22,7 +22,7 @@ func TestAdamW(t *testing.T) {
 		wantP, wantM, wantV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
 		c.AdamW(a, wantP, g, wantM, wantV)
 		for _, halted := range []float32{0, 1} { // once it is set nothing moves
-			launch(t, "adamw", flatGrid(n), p, m, v, half, g, []float64{a.GradientScale}, []float32{halted}, n,
+			launch(t, "adamw", flatGrid(n), p, m, v, half, g, allDecay(n), []float64{a.GradientScale}, []float32{halted}, n,
 				float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon),
 				float32(a.Rate), float32(a.Rate*a.WeightDecay))
 		}
@@ -32,6 +32,47 @@ func TestAdamW(t *testing.T) {
 		compareAll(t, "second moment", v, doubles(wantV), 2e-7)
 	}
 }
+
+// allDecay are the rules by which AdamW updates all elements and lets them decay.
+func allDecay(n int) []int32 {
+	rules := make([]int32, ceilDivide(n, 256))
+	for i := range rules {
+		rules[i] = -1
+	}
+	return rules
+}
+
+func TestAdamWRules(t *testing.T) {
+	const n = 600
+	ranges := [][3]int{{16, 50, 1}, {64, 256, 3}, {272, 512, 1}, {528, n, 3}} // elements, and their rule
+	rule, rules := make([]int, n), make([]int32, ceilDivide(n, 256))
+	for _, r := range ranges {
+		for i := r[0]; i < (r[1]+15)/16*16; i++ {
+			if i < n {
+				rule[i] = r[2]
+			}
+			rules[i/256] |= int32(r[2]) << (2 * (i / 16 % 16))
+		}
+	}
+	p, g, m, v, half := random(1, n), random(2, n), make([]float32, n), make([]float32, n), unsetHalves(n)
+	before := slices.Clone(p)
+	launch(t, "adamw", flatGrid(n), p, m, v, half, g, rules, []float64{1}, []float32{0}, n,
+		float32(0), float32(1), float32(0), float32(1), float32(0), float32(0.5), float32(0.25))
+	for i := range p {
+		want := before[i]
+		if rule[i] > 0 {
+			want -= 0.5 * sign(g[i])
+		}
+		if rule[i] == 3 {
+			want -= 0.25 * want
+		}
+		if math.Abs(float64(p[i]-want)) > 1e-6 {
+			t.Fatalf("element %d with rule %d is %g, want %g", i, rule[i], p[i], want)
+		}
+	}
+}
+
+func sign(x float32) float32 { return float32(math.Copysign(1, float64(x))) }
 
 func TestStableAdamW(t *testing.T) {
 	c := newCPU(t)

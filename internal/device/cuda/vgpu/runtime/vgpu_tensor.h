@@ -66,5 +66,5 @@ inline float exp2_fast(float x) { return exp2f(x); }
 inline float log2_fast(float x) { return log2f(x); }
 inline float reciprocal_fast(float x) { return 1 / x; }
 #define mma(d, a, b0, b1) vgpu::multiply_add(VGPU_SITE, d, a, b0, b1)
-#define load_fragments(result, row) vgpu::load_matrix(VGPU_SITE, result, row, false)
-#define load_fragments_transposed(result, row) vgpu::load_matrix(VGPU_SITE, result, row, true)
+#define load_fragments(result, row) vgpu::load_matrix(VGPU_SITE, result, (const void *)(row), false)
+#define load_fragments_transposed(result, row) vgpu::load_matrix(VGPU_SITE, result, (const void *)(row), true)

@@ -127,6 +127,26 @@ DEVFN void add_queries(KeySums<D, M> &sums, const Tiles<D, KEYS, QUERIES> &t, in
 			store_word(t.ds + place<QUERIES>(own + 16 * m + g + 8 * (i & 1), 2 * part + (i >> 1)) + 2 * two, a.at[m][0][i]);
 }
 
+// add_between adds to 16 rows what the blocks of keys before have left of them, and leaves the sums to the next one.
+template <int N> DEVFN void add_between(float *sums, float (&s)[N][4], const Heads &h, const Part &p, int row, int column,
+	bool before, bool after) {
+#pragma unroll
+	for (int half = 0; half < 2; half++) {
+		int query = row + (lane() >> 2) + 8 * half;
+		float *own = sums + (unsigned)query * (h.heads * h.size) + column + 2 * (lane() & 3);
+#pragma unroll
+		for (int n = 0; n < N; n++) {
+			bool present = query < p.queries && column + 8 * n < h.size;
+			Words2 *at = words2_at(own + 8 * n), pair = {0, 0};
+			if (present && before) pair = *at;
+			float *x = s[n] + 2 * half;
+			x[0] += __uint_as_float(pair[0]), x[1] += __uint_as_float(pair[1]);
+			pair[0] = __float_as_uint(x[0]), pair[1] = __float_as_uint(x[1]);
+			if (present && after) *at = pair;
+		}
+	}
+}
+
 // add_keys adds what the keys from `first` on give to the gradients of a tile of queries, which see less than `seen`
 // keys. Between blocks of keys these are in `sums` [queries, heads·size]. A warp has half of the columns of its rows.
 template <int D, int M, int KEYS, int QUERIES>
@@ -148,30 +168,14 @@ DEVFN void add_keys(bf16 *dq, float *sums, const Tiles<D, KEYS, QUERIES> &t, con
 	bool last = first + KEYS >= seen;
 #pragma unroll
 	for (int m = 0; m < R; m++) {
-#pragma unroll
-		for (int half = 0; half < 2; half++) {
-			int query = from + row + 16 * m + (lane() >> 2) + 8 * half;
-			float *at = head_of(sums, h, p, h.heads * h.size, p.query + query) + column + 2 * (lane() & 3);
-#pragma unroll
-			for (int n = 0; n < D / 16; n++) {
-				if (query >= p.queries || column + 8 * n >= h.size) continue;
-				float *x = s.at[m][n] + 2 * half;
-				Words2 *pair = words2_at(at + 8 * n);
-				if (first > 0) {
-					Words2 old = *pair;
-					x[0] += __uint_as_float(old[0]), x[1] += __uint_as_float(old[1]);
-				}
-				Words2 sum = {__float_as_uint(x[0]), __float_as_uint(x[1])};
-				if (!last) *pair = sum;
-			}
-		}
+		add_between(sums, s.at[m], h, p, from + row + 16 * m, column, first > 0, !last);
 		if (last)
-			save(head_of(dq, h, p, h.stride, p.query), h.stride, from + row + 16 * m, p.queries, column, h.size, s.at[m],
+			save(dq, h.stride, from + row + 16 * m, p.queries, column, h.size, s.at[m],
 				factor, factor, accumulate);
 	}
 }
 
-// Gradients are what a kernel computes, and from what.
+// Gradients are what a kernel computes, and from what: a head, from the first token of a sequence on.
 struct Gradients {
 	bf16 *dq, *dk, *dv;
 	float *sums;
@@ -181,29 +185,17 @@ struct Gradients {
 	int accumulate_q, accumulate_k, accumulate_v;
 };
 
-// QueryParts are what a thread copies of the queries: its first parts of q and dout, and its term if it has one.
-struct QueryParts {
-	const bf16 *q, *dout;
-	const float *term;
-};
-
-template <int D> DEVFN QueryParts parts_of_queries(const Gradients &x, const Heads &h, const Part &p, int from) {
-	QueryParts parts;
-	parts.q = part_of_thread<D>(head_of(x.q, h, p, h.stride, p.query + from), h.stride);
-	parts.dout = part_of_thread<D>(head_of(x.dout, h, p, h.heads * h.size, p.query + from), h.heads * h.size);
-	parts.term = x.terms + ((size_t)(p.query + from + threadIdx.x) * h.heads + p.head) * 4;
-	return parts;
-}
-
-// load_queries begins to copy a tile of the queries from `from` on.
+// load_queries begins to copy a tile of the queries from `first` on.
 template <int D, int THREADS, int KEYS, int QUERIES>
 DEVFN void load_queries(
-	const Tiles<D, KEYS, QUERIES> &t, int turn, const QueryParts &parts, const Heads &h, const Part &p, int from) {
-	int rows = p.queries - from;
-	load_tile<D, QUERIES, THREADS>(t.q + turn * t.OF_QUERIES, parts.q, h.stride, rows, h.size);
-	load_tile<D, QUERIES, THREADS>(t.dout + turn * t.OF_QUERIES, parts.dout, h.heads * h.size, rows, h.size);
-	int at = threadIdx.x;
-	if (at < QUERIES) copy_async(address_of(t.terms) + (turn * QUERIES + at) * 16, parts.term, at < rows);
+	const Tiles<D, KEYS, QUERIES> &t, int turn, const Gradients &x, const Heads &h, const Part &p, int first) {
+	int wide = h.heads * h.size;
+	load_tile<D, QUERIES, THREADS>(t.q + turn * t.OF_QUERIES, x.q, h.stride, first, p.queries, h.size);
+	load_tile<D, QUERIES, THREADS>(t.dout + turn * t.OF_QUERIES, x.dout, wide, first, p.queries, h.size);
+	int query = first + threadIdx.x;
+	if (threadIdx.x < QUERIES)
+		copy_async(address_of(t.terms) + (turn * QUERIES + threadIdx.x) * 16, x.terms + (unsigned)query * h.heads * 4,
+			query < p.queries);
 }
 
 // block_of_keys makes the gradients of the keys from `first` on, and if WHOLE adds to those of the queries.
@@ -213,15 +205,12 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 	int begin = first < p.always ? 0 : first / QUERIES * QUERIES; // earlier queries see none of these keys
 	int queries = first < p.limit ? p.queries : 0;                // no query does
 	int own = warp() * 16 * M;
-	QueryParts parts = parts_of_queries<D>(x, h, p, begin);
 	KeySums<D, M> sums;
 	clear(sums.k), clear(sums.v);
 	if (begin < queries) {
-		load_tile<D, KEYS, THREADS>(t.k, part_of_thread<D>(head_of(x.k, h, p, h.key_stride, p.key + first), h.key_stride),
-			h.key_stride, p.keys - first, h.size);
-		load_tile<D, KEYS, THREADS>(t.v, part_of_thread<D>(head_of(x.v, h, p, h.key_stride, p.key + first), h.key_stride),
-			h.key_stride, p.keys - first, h.size);
-		load_queries<D, THREADS>(t, 0, parts, h, p, begin);
+		load_tile<D, KEYS, THREADS>(t.k, x.k, h.key_stride, first, p.keys, h.size);
+		load_tile<D, KEYS, THREADS>(t.v, x.v, h.key_stride, first, p.keys, h.size);
+		load_queries<D, THREADS>(t, 0, x, h, p, begin);
 		copies_commit();
 	}
 	for (int from = begin, turn = 0; from < queries; from += QUERIES, turn ^= 1) {
@@ -229,9 +218,7 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 		__syncthreads();
 		int next = from + QUERIES, seen = visible(p, smaller(next, queries) - 1);
 		if (next < queries) {
-			parts.q += (size_t)QUERIES * h.stride, parts.dout += (size_t)QUERIES * h.heads * h.size;
-			parts.term += (size_t)QUERIES * h.heads * 4;
-			load_queries<D, THREADS>(t, turn ^ 1, parts, h, p, next);
+			load_queries<D, THREADS>(t, turn ^ 1, x, h, p, next);
 			copies_commit();
 		}
 		bool hidden = first + KEYS > visible(p, from);
@@ -252,22 +239,34 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 		add_keys<D, M>(x.dq, x.sums, t, h, p, first, seen, from, factor, x.accumulate_q);
 	}
 	float kept = DROPS ? h.dropout.scale : 1, factor = h.scale * kept;
-	bf16 *dk = head_of(x.dk, h, p, h.key_stride, p.key), *dv = head_of(x.dv, h, p, h.key_stride, p.key);
 #pragma unroll
 	for (int m = 0; m < M; m++) {
 		int row = first + own + 16 * m;
-		if (x.dk) save(dk, h.key_stride, row, p.keys, 0, h.size, sums.k.at[m], factor, factor, x.accumulate_k);
-		if (x.dv) save(dv, h.key_stride, row, p.keys, 0, h.size, sums.v.at[m], kept, kept, x.accumulate_v);
+		if (x.dk) save(x.dk, h.key_stride, row, p.keys, 0, h.size, sums.k.at[m], factor, factor, x.accumulate_k);
+		if (x.dv) save(x.dv, h.key_stride, row, p.keys, 0, h.size, sums.v.at[m], kept, kept, x.accumulate_v);
 	}
+}
+
+DEVFN Gradients gradients_of(const Gradients &x, const Heads &h, const Part &p) {
+	int wide = h.heads * h.size;
+	Gradients own = x;
+	own.dq = head_of(x.dq, h, p, h.stride, p.query), own.q = head_of(x.q, h, p, h.stride, p.query);
+	own.dout = head_of(x.dout, h, p, wide, p.query), own.sums = head_of(x.sums, h, p, wide, p.query);
+	own.terms = x.terms + ((size_t)p.query * h.heads + p.head) * 4;
+	own.k = head_of(x.k, h, p, h.key_stride, p.key), own.v = head_of(x.v, h, p, h.key_stride, p.key);
+	if (x.dk) own.dk = head_of(x.dk, h, p, h.key_stride, p.key);
+	if (x.dv) own.dv = head_of(x.dv, h, p, h.key_stride, p.key);
+	return own;
 }
 
 template <int D, int M, int KEYS, int QUERIES, bool DROPS, bool BIASED>
 DEVFN void attention_gradient(const Gradients &x, const Heads &h, bf16 *shared) {
 	Part p = part_of(h, blockIdx.x, blockIdx.y);
+	Gradients own = gradients_of(x, h, p);
 	Tiles<D, KEYS, QUERIES> t = tiles_in<D, KEYS, QUERIES>(shared);
 	for (int first = 0; first < p.keys; first += KEYS) {
 		if (first > 0) __syncthreads(); // the tiles are used again
-		block_of_keys<D, M, KEYS, QUERIES, true, DROPS, BIASED>(x, h, p, t, first);
+		block_of_keys<D, M, KEYS, QUERIES, true, DROPS, BIASED>(own, h, p, t, first);
 	}
 }
 
@@ -282,7 +281,7 @@ KERNEL_OF(128, attention_gradient_bf16_64, GRADIENT_PARAMETERS) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Gradients x = GRADIENTS;
-	if (bias) attention_gradient<64, 2, 128, 64, true, true>(x, h, shared);
+	if (bias) attention_gradient<64, 1, 64, 64, true, true>(x, h, shared);
 	else if (threshold) attention_gradient<64, 2, 128, 64, true, false>(x, h, shared);
 	else attention_gradient<64, 2, 128, 64, false, false>(x, h, shared);
 }
@@ -293,7 +292,5 @@ KERNEL_OF(128, attention_gradient_bf16_128, GRADIENT_PARAMETERS) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Gradients x = GRADIENTS;
-	if (bias) attention_gradient<128, 1, 64, 32, true, true>(x, h, shared);
-	else if (threshold) attention_gradient<128, 1, 64, 32, true, false>(x, h, shared);
-	else attention_gradient<128, 1, 64, 32, false, false>(x, h, shared);
+	attention_gradient<128, 1, 64, 32, true, true>(x, h, shared);
 }
