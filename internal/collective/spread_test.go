@@ -98,6 +98,10 @@ func TestSpread(t *testing.T) {
 				}
 				want[rank] = slices.Clone(values[rank])
 			}
+			given := make([][]float32, world)
+			for rank := range world {
+				given[rank] = slices.Clone(values[rank])
+			}
 			for _, err := range together(NewLocal(world), func(l *Local) error { return l.AllReduce(want[l.Rank()]) }) {
 				if err != nil {
 					t.Fatal(err)
@@ -121,7 +125,20 @@ func TestSpread(t *testing.T) {
 						}
 					}
 				}
-				return l.AllReduce(slices.Clone(values[l.Rank()])) // with the buffers of the first
+				for root := range world { // with the buffers of the sum
+					own := slices.Clone(given[l.Rank()])
+					if err := l.Reduce(own, root); err != nil {
+						return err
+					}
+					expected := given[l.Rank()]
+					if l.Rank() == root {
+						expected = want[root]
+					}
+					if !slices.Equal(own, expected) {
+						return fmt.Errorf("rank %d: other values after a reduction to %d", l.Rank(), root)
+					}
+				}
+				return nil
 			}) {
 				if err != nil {
 					t.Fatalf("%v: %v", split, err)
@@ -168,6 +185,7 @@ func TestSpreadAbort(t *testing.T) {
 	cause := errors.New("no more data")
 	for name, wait := range map[string]func(l *Local) error{
 		"all-reduce": func(l *Local) error { return l.AllReduce(make([]float32, 100)) },
+		"reduce":     func(l *Local) error { return l.Reduce(make([]float32, 100), 3) },
 		"agree":      func(l *Local) error { _, err := l.Agree(1); return err },
 	} {
 		for _, err := range spreadOut(t, [][]int{{0, 1}, {2, 3}}, func(l *Local) error {
