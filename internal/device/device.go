@@ -38,8 +38,9 @@ type Memory interface {
 	// Write copies elements to a flat buffer, from an offset on.
 	Write(p graph.Place, offset int, from []float32) error
 	// Sum begins to sum the gradients from start to end over all ranks, which must call it in the same order. The next run
-	// waits for the sums. With a single rank it does nothing.
-	Sum(start, end int)
+	// waits for the sums. Unless shares is nil, each rank gets only those that [Pieces] gives it, and has any values elsewhere.
+	// With a single rank it does nothing.
+	Sum(start, end int, shares []int)
 	// Share begins to copy the parameters of each rank to all others: those from bounds[r] to bounds[r+1] are of rank r. The
 	// next run waits for them. With a single rank it does nothing.
 	Share(bounds []int)

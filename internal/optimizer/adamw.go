@@ -11,7 +11,7 @@ const epsilon = 1e-6
 // adamW keeps two moments of each parameter, at the offsets of the parameters. One instruction updates a whole range of
 // parameters. Ranks divide it anywhere, since each element is updated by itself.
 func adamW(s Settings, u *update) {
-	first, second, own, ownEnd := u.moments(equalBounds(end(u.parameters[len(u.parameters)-1]), u.ranks))
+	first, second, own, ownEnd := u.moments()
 	for _, r := range ranges(u.parameters) {
 		start, end := max(r.start, own), min(r.end, ownEnd)
 		if start >= end {

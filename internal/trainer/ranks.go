@@ -45,7 +45,7 @@ func RunRanks(ctx context.Context, ranks []*Trainer) error {
 
 // runRank trains one of several ranks. If it fails, it ends the others.
 func (t *Trainer) runRank(ctx context.Context) (err error) {
-	t.buckets = newBuckets(t.Model.Program, t.Memory)
+	t.buckets = newBuckets(t.Model.Program, t.Memory, t.Optimizer.Division)
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())

@@ -312,7 +312,7 @@ func TestStopWithRanks(t *testing.T) {
 // TestBucketsComplete checks that most gradients can be summed before the backward pass ends.
 func TestBucketsComplete(t *testing.T) {
 	r := newRanks(t, 1, 1, 0)[0]
-	buckets := newBuckets(r.Model.Program, r.Memory)
+	buckets := newBuckets(r.Model.Program, r.Memory, nil)
 	early := 0
 	for _, bucket := range buckets.list {
 		if bucket.Instruction < len(r.Model.Program.Instructions)-4 { // the last ones are those of the embeddings, and the guard

@@ -165,7 +165,9 @@ func (e *executable) Run(run device.Run) error {
 			return err
 		}
 		e.bindOperands(s, &run)
-		e.execute(s, &run)
+		if e.execute(s, &run); e.device.failure != nil {
+			return e.device.failure
+		}
 		if run.After != nil && (i+1 == len(e.steps) || e.steps[i+1].number != s.number) {
 			run.After(s.number)
 		}

@@ -190,7 +190,7 @@ func (e *executable) Run(with device.Run) error {
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
-	r := &run{Run: with, device: e.device, slot: e.inputs.slot()}
+	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot()}
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}

@@ -9,6 +9,7 @@ import (
 type run struct {
 	device.Run
 	device   *Device
+	memory   *memory
 	slot     *slot
 	derived  driver.Pointer // what the present step derived from inputs
 	planning bool           // nothing is launched: the shapes are the largest ones, and the host has no inputs
@@ -65,6 +66,19 @@ func (r *run) multiply(p driver.Product) {
 		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
 		stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
 		flag(p.Beta == 1))
+}
+
+// gather begins to copy values of float64 of all ranks to all: those from bounds[r] to bounds[r+1] from rank r.
+func (r *run) gather(values driver.Pointer, bounds []int) {
+	if r.err != nil || r.planning {
+		return
+	}
+	halves := make([]int, len(bounds)) // ranks exchange values of four bytes
+	for i, bound := range bounds {
+		halves[i] = 2 * bound
+	}
+	r.memory.sums.begin(r.device, func(g *driver.Group) error { return g.Gather(values, halves) })
+	r.err = r.memory.sums.join(r.device)
 }
 
 // zero begins to clear n floats.
