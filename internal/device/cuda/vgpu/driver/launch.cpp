@@ -70,6 +70,7 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 	const std::string &name = function->ptx.name;
 	std::unique_ptr<Recorder> recorder = Recorder::begin(context, function, launch, arguments.pointers.data());
 	const std::vector<uint32_t> order = order_of_blocks(launch, seed);
+	trace(context->device.number, "begins", name);
 	Workers::instance().run(order.size(), [&](size_t i) {
 		Failure failure = run_block(*function->twin, name, launch, order[i], arguments.pointers.data(), seed);
 		if (failure.why.empty()) return true;
@@ -77,6 +78,7 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 		return false;
 	});
 	if (context->device.status() != CUDA_SUCCESS) return;
+	trace(context->device.number, "ends", name);
 	if (recorder != nullptr) recorder->end();
 	std::string overrun = context->device.memory.overrun();
 	if (!overrun.empty()) {

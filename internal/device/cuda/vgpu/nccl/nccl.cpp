@@ -121,10 +121,12 @@ ncclResult_t begin_sum(const char *caller, const void *send, void *receive, size
 	}
 	if (ncclResult_t result = failing(comm)) return result;
 	context->submit(stream, [=] {
+		trace(context->device.number, "begins", "sum");
 		if (type == ncclFloat32)
 			reduce(comm, static_cast<const float *>(send), static_cast<float *>(receive), count, root);
 		else
 			reduce(comm, static_cast<const double *>(send), static_cast<double *>(receive), count, root);
+		trace(context->device.number, "ends", "sum");
 	});
 	return ncclSuccess;
 }
