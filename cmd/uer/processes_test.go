@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -301,6 +302,9 @@ func TestStoppedProcesses(t *testing.T) {
 	}
 }
 
+var differentWeights = regexp.MustCompile(
+	`(?m)^uer: error: rank 1 \(.+\): the digest of the initial parameters is [0-9a-f]+, but [0-9a-f]+ on .+, where rank 0 is$`)
+
 // TestDifferentProcesses: what must be equal in all processes is compared before anything begins, and all are told.
 func TestDifferentProcesses(t *testing.T) {
 	t.Parallel()
@@ -321,6 +325,18 @@ func TestDifferentProcesses(t *testing.T) {
 			if said := p.said.String(); !strings.Contains(said, "uer: error: rank 1 (") || !strings.Contains(said, test.want) {
 				t.Errorf("no %q in\n%s", test.want, said)
 			}
+		}
+	}
+	f.start(t, "--gpu_ranks", "0", "1", "--world_size", "2")
+	f.wait(t, 0)
+	processes := []*process{
+		f.start(t, "--gpu_ranks", "0", "--world_size", "2", "--output_model_path", f.path("next"), "--pretrained_model_path", f.path("model-3")),
+		f.start(t, "--gpu_ranks", "1", "--world_size", "2", "--output_model_path", f.path("next"), "--pretrained_model_path", f.path("model-6")),
+	}
+	f.wait(t, 1)
+	for _, p := range processes {
+		if !differentWeights.MatchString(p.said.String()) {
+			t.Errorf("the weights are not refused:\n%s", &p.said)
 		}
 	}
 	busy, err := net.Listen("tcp", f.address)

@@ -59,6 +59,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err != nil {
 		return adviseMemory(err)
 	}
+	if err := others.compare(trainers[0], data); err != nil {
+		return err
+	}
 	needed := memoryOf(had, options, data, trainers, ranks)
 	if err := had.check(needed); err != nil {
 		return err

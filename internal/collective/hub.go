@@ -185,8 +185,8 @@ func (h *hub) join(p *peer, j join) {
 		h.fail(*refuse("--world_size is %d, but %d on %s, where rank 0 is", j.WorldSize, h.o.WorldSize, first.Name))
 		return
 	}
-	if name, other, differs := difference(h.o.Facts, j.Facts); differs != "" {
-		h.fail(*refuse("%s is %s, but %s on %s, where rank 0 is", name, other, differs, first.Name))
+	if name, other, here := difference(h.o.Facts, j.Facts); name != "" {
+		h.fail(*refuse("%s", differs(name, other, here, first.Name)))
 		return
 	}
 	for _, rank := range p.host.Ranks {

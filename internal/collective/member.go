@@ -1,6 +1,7 @@
 package collective
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -151,13 +152,16 @@ func (m *Member) lost() {
 }
 
 // rankZero returns the machine of rank 0. m.mutex must be locked.
-func (m *Member) rankZero() string {
+func (m *Member) rankZero() string { return cmp.Or(m.hostOf(0), m.o.Network.String()) }
+
+// hostOf returns the machine of a rank, "" before the start.
+func (m *Member) hostOf(rank int) string {
 	for _, h := range m.hosts {
-		if slices.Contains(h.Ranks, 0) {
+		if slices.Contains(h.Ranks, rank) {
 			return h.Name
 		}
 	}
-	return m.o.Network.String()
+	return ""
 }
 
 // beat tells the hub every second where the ranks are, and notices when the hub is silent.
@@ -324,6 +328,37 @@ func (m *Member) gather(own [][]byte) ([][]byte, error) {
 	return all, err
 }
 
+// Compare compares further facts once all processes know theirs. One goroutine of each process must call it. If some differ from
+// those of rank 0, the training must end, and all get an error that names a rank with another one.
+func (m *Member) Compare(facts []Fact) error {
+	own, err := json.Marshal(facts)
+	if err != nil {
+		return err
+	}
+	all, err := m.gather(slices.Repeat([][]byte{own}, len(m.o.Ranks)))
+	if err != nil {
+		return err
+	}
+	lists := make([][]Fact, len(all))
+	for rank, data := range all {
+		if err := json.Unmarshal(data, &lists[rank]); err != nil {
+			return err
+		}
+	}
+	first := m.hostOf(0)
+	for rank, list := range lists {
+		if name, other, here := difference(lists[0], list); name != "" {
+			return &Failure{Rank: rank, Host: m.hostOf(rank), Text: differs(name, other, here, first)}
+		}
+	}
+	return nil
+}
+
+// differs says that a fact is another one than where rank 0 is.
+func differs(name, there, here, first string) string {
+	return fmt.Sprintf("%s is %s, but %s on %s, where rank 0 is", name, there, here, first)
+}
+
 // Abort ends the training because a rank of this process has failed. It returns the error that all processes get, which
 // is the first one.
 func (m *Member) Abort(rank int, err error) error {
@@ -333,7 +368,10 @@ func (m *Member) Abort(rank int, err error) error {
 		case <-time.After(2 * beatInterval):
 		}
 	}
-	own := &Failure{Rank: rank, Host: m.o.Name, Text: err.Error()}
+	var own *Failure // of another rank, if this process has found it
+	if !errors.As(err, &own) {
+		own = &Failure{Rank: rank, Host: m.o.Name, Text: err.Error()}
+	}
 	m.outbox.put(message{Abort: own})
 	late := time.AfterFunc(2*beatInterval, func() { m.end(own) })
 	defer late.Stop()

@@ -156,28 +156,46 @@ func TestSpread(t *testing.T) {
 // spreadOut runs a function on the ranks of several processes at the same time.
 func spreadOut(t *testing.T, split [][]int, f func(l *Local) error) []error {
 	t.Helper()
-	network, between := TCP{freeAddress(t, "127.0.0.1")}, newExchange(len(split))
+	between := newExchange(len(split))
+	var mutex sync.Mutex
+	var all []error
+	for _, err := range spreadMembers(t, split, func(m *Member) error {
+		errs := together(NewSpread(m, copies{m.Process(), between}), f)
+		mutex.Lock()
+		defer mutex.Unlock()
+		all = append(all, errs...)
+		return nil
+	}) {
+		if err != nil {
+			return []error{err}
+		}
+	}
+	return all
+}
+
+// spreadMembers runs a function on several processes, of the ranks given.
+func spreadMembers(t *testing.T, split [][]int, f func(m *Member) error) []error {
+	t.Helper()
+	network := TCP{freeAddress(t, "127.0.0.1")}
 	world := len(slices.Concat(split...))
-	results := make(chan []error)
+	errs := make([]error, len(split))
+	var all sync.WaitGroup
 	for number, ranks := range split {
-		go func() {
+		all.Go(func() {
 			m, err := Join(t.Context(), Options{
 				WorldSize: world, Ranks: ranks, Name: fmt.Sprintf("host%d", number), Network: network, PID: number,
 				Patience: time.Minute, Timeout: time.Minute,
 			})
 			if err != nil {
-				results <- []error{err}
+				errs[number] = err
 				return
 			}
 			defer m.Close()
-			results <- together(NewSpread(m, copies{m.Process(), between}), f)
-		}()
+			errs[number] = f(m)
+		})
 	}
-	var all []error
-	for range split {
-		all = append(all, <-results...)
-	}
-	return all
+	all.Wait()
+	return errs
 }
 
 // TestSpreadAbort: a rank that fails ends those that wait for it, in its process and in the others.
