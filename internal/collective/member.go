@@ -24,6 +24,7 @@ type Member struct {
 	changed sync.Cond
 	hosts   []Host // of all processes, once they are there
 	at      []At
+	zero    [1]At // where rank 0 was last
 	round   int   // of the next vote
 	result  *vote // of the last vote
 	values  map[string][]byte
@@ -144,10 +145,10 @@ func (m *Member) speak(living context.Context, connection net.Conn) error {
 // lost ends the training if it had begun.
 func (m *Member) lost() {
 	m.mutex.Lock()
-	begun, host := m.hosts != nil, m.rankZero()
+	begun, host, at := m.hosts != nil, m.rankZero(), where(m.zero[:])
 	m.mutex.Unlock()
 	if begun {
-		m.end(&Failure{Rank: 0, Host: host, Text: "its connection ended"})
+		m.end(&Failure{Rank: 0, Host: host, Text: "its connection ended" + at})
 	}
 }
 
@@ -168,6 +169,7 @@ func (m *Member) hostOf(rank int) string {
 func (m *Member) beat(out *outbox, done chan struct{}) {
 	ticker := time.NewTicker(beatInterval)
 	defer ticker.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ticker.C:
@@ -176,15 +178,22 @@ func (m *Member) beat(out *outbox, done chan struct{}) {
 		}
 		m.mutex.Lock()
 		out.put(message{Beat: slices.Clone(m.at)})
-		silent, begun, host := time.Since(m.heard), m.hosts != nil, m.rankZero()
+		if time.Since(last) > stall { // what the hub has said meanwhile is still to be read
+			m.heard = time.Now()
+		}
+		last = time.Now()
+		silent, begun, host, at := time.Since(m.heard), m.hosts != nil, m.rankZero(), where(m.zero[:])
 		m.mutex.Unlock()
-		if silent <= silenceLimit {
+		if silent <= m.o.silence() {
 			continue
 		}
 		if begun {
-			m.end(&Failure{Rank: 0, Host: host, Text: fmt.Sprintf("nothing was heard of it for %.0f s", silent.Seconds())})
+			f := &Failure{Rank: 0, Host: host, Text: fmt.Sprintf("nothing was heard of it for %.0f s%s", silent.Seconds(), at)}
+			out.put(message{Abort: f}) // for rank 0, if it goes on
+			m.end(f)
+			return
 		}
-		_ = out.connection.Close() // before the start, to connect again
+		_ = out.connection.Close() // to connect again
 	}
 }
 
@@ -197,10 +206,13 @@ func (m *Member) handle(received message) {
 		m.hosts = received.Start
 	case received.Vote != nil:
 		m.result = received.Vote
+		copy(m.zero[:], received.Vote.At)
 	case received.Value != nil:
 		m.values[received.Value.Key] = received.Value.Value
 	case received.Abort != nil:
 		m.fail(received.Abort)
+	case received.Living != nil:
+		m.zero[0] = *received.Living
 	}
 	m.changed.Broadcast()
 }
