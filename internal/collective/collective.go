@@ -25,6 +25,8 @@ type Collective interface {
 	Gather(own []byte) ([][]byte, error)
 	// At notes where in the training this rank is, for the messages about ranks that hang or are lost.
 	At(at At)
+	// Busy returns what each rank has last said in At.Busy, by rank. Only rank 0 knows it.
+	Busy() []float64
 	// AllReduce replaces the values by their sums over all ranks. The order of addition is fixed, and all ranks get the
 	// same bits. The values must not be used until the call returns.
 	AllReduce(values []float32) error

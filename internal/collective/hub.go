@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -36,6 +37,8 @@ type hub struct {
 	values  map[string][]byte
 	waiting map[string][]*peer // for values
 	ticked  time.Time          // when it last said that it lives
+	mutex   sync.Mutex         // of busy, which the process reads
+	busy    []float64          // seconds of work that a step takes each rank; 0 if it is not known
 	moved   time.Time          // when a rank was last seen to get ahead; before the start, when the hub began
 }
 
@@ -60,7 +63,7 @@ type peer struct {
 func newHub(o Options) *hub {
 	return &hub{
 		o: o, moved: time.Now(), ticked: time.Now(), events: make(chan event), owners: make([]*peer, o.WorldSize), ended: make(chan struct{}),
-		values: map[string][]byte{}, waiting: map[string][]*peer{},
+		busy: make([]float64, o.WorldSize), values: map[string][]byte{}, waiting: map[string][]*peer{},
 	}
 }
 
@@ -288,7 +291,10 @@ func isLoopback(a net.Addr) bool {
 
 // beat stores where the ranks of a process are.
 func (h *hub) beat(p *peer, at []At) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
 	for i := range min(len(at), len(p.at)) {
+		h.busy[p.host.Ranks[i]] = at[i].Busy
 		if p.at[i] != at[i] {
 			p.at[i], h.moved = at[i], time.Now()
 		}

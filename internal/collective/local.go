@@ -37,6 +37,7 @@ type team struct {
 	mutex      sync.Mutex
 	changed    sync.Cond
 	duplicates []*group
+	busy       []float64     // of each rank, if all are here
 	err        error         // of the rank that failed first
 	over       chan struct{} // closed when a rank has failed
 }
@@ -80,7 +81,7 @@ func (t *team) fail(err error) {
 }
 
 func connect(t *team) []*Local {
-	t.changed.L, t.over = &t.mutex, make(chan struct{})
+	t.changed.L, t.over, t.busy = &t.mutex, make(chan struct{}), make([]float64, len(t.ranks))
 	g := t.newGroup()
 	ranks := make([]*Local, len(t.ranks))
 	for i := range ranks {
@@ -212,7 +213,21 @@ func (l *Local) Gather(own []byte) ([][]byte, error) {
 func (l *Local) At(at At) {
 	if l.member != nil {
 		l.member.At(l.index, at)
+		return
 	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.busy[l.index] = at.Busy
+}
+
+// Busy returns how long a step takes each rank.
+func (l *Local) Busy() []float64 {
+	if l.member != nil {
+		return l.member.busy()
+	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return slices.Clone(l.busy)
 }
 
 // Abort ends the group.

@@ -281,6 +281,16 @@ func (m *Member) At(rank int, at At) {
 	m.at[rank] = at
 }
 
+// busy returns how long a step takes each rank, if rank 0 is here.
+func (m *Member) busy() []float64 {
+	if m.hub == nil {
+		return nil
+	}
+	m.hub.mutex.Lock()
+	defer m.hub.mutex.Unlock()
+	return slices.Clone(m.hub.busy)
+}
+
 // Agree waits until all processes have voted and returns the greatest vote. One goroutine of each process must call it.
 func (m *Member) Agree(value int) (int, error) {
 	m.mutex.Lock()

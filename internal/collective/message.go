@@ -53,6 +53,8 @@ type At struct {
 	Step  int
 	Phase string
 	Waits bool // for other ranks
+	// Busy is how many seconds of work a step has taken the rank lately, without waiting for others; 0 if it is not known.
+	Busy float64 `json:",omitempty"`
 }
 
 // vote is also a beat of the process, so that the hub knows where the ranks are, and the members where rank 0 is.

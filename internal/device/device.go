@@ -12,6 +12,7 @@ package device
 
 import (
 	"fmt"
+	"time"
 
 	"uer/internal/console"
 	"uer/internal/graph"
@@ -104,8 +105,11 @@ type Update struct {
 	Scale  float64 // multiplies the gradients: 1 over the number of batches that they are summed over
 }
 
-// Figures are the outputs of one run, in the order of the program's outputs.
-type Figures struct{ Outputs []float64 }
+// Figures are what is known of a run that has ended.
+type Figures struct {
+	Outputs []float64     // in the order of the program's outputs
+	Took    time.Duration // to compute it
+}
 
 // MemoryError means that a device lacks the memory for a program.
 type MemoryError struct {

@@ -124,6 +124,6 @@ func (why leaving) cause(ctx context.Context) error {
 // at notes where in the training this rank is, for the others.
 func (t *Trainer) at(step int, phase string, waits bool) {
 	if t.Collective != nil {
-		t.Collective.At(collective.At{Step: step, Phase: phase, Waits: waits})
+		t.Collective.At(collective.At{Step: step, Phase: phase, Waits: waits, Busy: t.busy})
 	}
 }

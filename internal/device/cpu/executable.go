@@ -156,6 +156,7 @@ func (e *executable) Run(run device.Run) error {
 	if err := e.memory.wait(); err != nil {
 		return err
 	}
+	began := time.Now()
 	for _, w := range e.weights {
 		w.invalidate()
 	}
@@ -172,7 +173,7 @@ func (e *executable) Run(run device.Run) error {
 			run.After(s.number)
 		}
 	}
-	e.keepOutputs()
+	e.keepOutputs(time.Since(began))
 	return nil
 }
 
@@ -219,9 +220,10 @@ func flopOperands(operands []operand, inputs bool) []device.Operand {
 	return list
 }
 
-// keepOutputs records the outputs of a run.
-func (e *executable) keepOutputs() {
+// keepOutputs records the outputs of a run, and how long it took.
+func (e *executable) keepOutputs(took time.Duration) {
 	figures := e.results.Add()
+	figures.Took = took
 	for _, v := range e.program.Outputs {
 		if o := e.operands[v]; o.Doubles != nil {
 			figures.Outputs = append(figures.Outputs, o.Doubles[0])
