@@ -20,7 +20,7 @@ import (
 )
 
 type pretrainOptions struct {
-	DatasetPath         string
+	DatasetPaths        []string
 	Source              tokenizer.Source
 	TargetSource        tokenizer.Source // of the outputs of seq2seq
 	PretrainedModelPath string
@@ -131,7 +131,9 @@ func newPretrain(streams Streams) *cobra.Command {
 
 func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
-	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to train on")
+	o.DatasetPaths = []string{"dataset.pt"}
+	paths.Texts(&o.DatasetPaths, "dataset_path",
+		"dataset to train on, or several, each with its share of the tokens: a.pt:0.7 b.pt:0.3")
 	addVocabularyFlags(paths, &o.Source, "", "")
 	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
