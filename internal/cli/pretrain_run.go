@@ -114,6 +114,11 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err := setForward(options, data, ranks); err != nil {
 		return nil, err
 	}
+	if options.Optimizer == "muon" && !optimizer.HasHiddenMatrices(m.Program.Layout) {
+		return nil, console.UsageError{Err: console.Hint(
+			fmt.Errorf("--optimizer muon has no effect on --encoder %s: it is for matrices between hidden layers", options.Model.Encoder),
+			"leave it out: adamw would update all parameters")}
+	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
 	parameters, err := initialParameters(options, data, m, streams.Err)

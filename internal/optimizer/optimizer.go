@@ -62,6 +62,7 @@ type method struct {
 var ByName = map[string]method{
 	"adamw":       {equalBounds, adamW},
 	"adafactor":   {tensorBounds, adafactor},
+	"muon":        {tensorBounds, muon},
 	"stableadamw": {tensorBounds, stableAdamW},
 }
 

@@ -86,7 +86,7 @@ func savedAt(t *testing.T, path string) outcome {
 // TestDivided: ranks that divide the update save what ranks do that each do all of it, to the bit, and go on from
 // the checkpoint of either.
 func TestDivided(t *testing.T) {
-	for _, name := range []string{"adamw", "adafactor", "stableadamw"} {
+	for _, name := range []string{"adamw", "adafactor", "muon", "stableadamw"} {
 		for _, size := range []int{1, 2, 3, 4} {
 			t.Run(fmt.Sprint(name, size), func(t *testing.T) {
 				want, prefix := trained(t, name, size, false, 7, "")
