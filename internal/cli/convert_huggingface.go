@@ -101,6 +101,12 @@ func card(m config.Model, c *huggingface.Config, inputs []string, state *checkpo
 	line("| | |\n|---|---|")
 	line("| steps | %d |", state.Step)
 	line("| data | %s, %d instances |", state.Dataset.Path, state.Dataset.Instances)
+	if l := state.Loss; l != nil {
+		line("| loss | %.4f, the mean of steps %d to %d |", l.Mean, l.First, l.Last)
+	}
+	if h := state.HeldOut; h != nil && h.Last > 0 {
+		line("| loss on held-out data | %.4f at step %d, on %s, %d instances |", h.BestLoss, h.BestStep, h.Dataset.Path, h.Dataset.Instances)
+	}
 	for _, name := range []string{"batch_size", "accumulation_steps", "learning_rate", "optimizer", "scheduler", "warmup", "seed"} {
 		if value := state.Settings[name]; value != "" {
 			line("| %s | %s |", name, value)

@@ -45,7 +45,9 @@ func muon(s Settings, u *update) {
 }
 
 // HasHiddenMatrices reports whether a model has parameters that muon treats otherwise than adamw.
-func HasHiddenMatrices(layout graph.Layout) bool { return slices.ContainsFunc(trained(layout), hiddenMatrix) }
+func HasHiddenMatrices(layout graph.Layout) bool {
+	return slices.ContainsFunc(trained(layout), hiddenMatrix)
+}
 
 // hiddenMatrix reports whether a parameter is a matrix of the encoder or the decoder, between hidden layers. The table of
 // relative positions there is an embedding.

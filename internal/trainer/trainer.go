@@ -69,6 +69,7 @@ type Trainer struct {
 	learnt  learnt
 	saves   saves
 	pace    pace
+	recent  recentLoss
 	loading time.Duration // of the last batch
 	busy    float64       // seconds of work a step, between the last two lines of the report
 }
@@ -140,7 +141,7 @@ func isStop(ctx context.Context, err error) bool {
 
 func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
-	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
+	t.figures, t.learnt, t.pace, t.recent = figures{}, learnt{}, pace{}, recentLoss{}
 	if ends, err := t.resumeHeldOut(ctx, report); ends || err != nil || t.start >= t.TotalSteps {
 		return err
 	}
@@ -317,6 +318,7 @@ func (t *Trainer) report(report *report, wait bool) error {
 	}
 	for s := t.figures.next(); s != nil; s = t.figures.next() {
 		report.add(s)
+		t.recent.add(s, t.ReportSteps)
 		if s.step%t.ReportSteps == 0 {
 			t.busy = report.busy()
 		}
