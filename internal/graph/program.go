@@ -97,6 +97,16 @@ func (l *Layout) AddState(name string, size int) State {
 	return s
 }
 
+// FindState returns the place of a part of the state, and whether there is one of that name.
+func (l *Layout) FindState(name string) (State, bool) {
+	for _, s := range l.State {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return State{}, false
+}
+
 // Trained returns the number of elements of all trained parameters.
 func (l *Layout) Trained() int {
 	n := 0
