@@ -215,7 +215,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 	if err != nil {
 		return nil, nil, err
 	}
-	parameters, err := loadWhole(options, data, m, status)
+	parameters, err := loadWhole(options.pretrainOptions, data, m, status)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -249,16 +249,18 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 
 // loadWhole reads the parameters of a model, all of which must be in its file: others would be random. The file may hold the
 // head of another target, too.
-func loadWhole(options evaluateOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+func loadWhole(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed) // for tables of sinusoids
-	source, match, err := openPretrained(options.pretrainOptions, data, m, parameters)
+	source, match, err := openPretrained(options, data, m, parameters)
 	if err != nil {
 		return nil, err
 	}
 	const hint = "pass the settings that the model was trained with"
 	missing := slices.DeleteFunc(match.Missing, func(name string) bool {
-		return slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool { return p.Frozen && p.Name == name })
+		return !m.Program.Reads(name) || slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool {
+			return p.Frozen && p.Name == name
+		})
 	})
 	if len(missing) > 0 {
 		return nil, console.Hint(fmt.Errorf("%s: %d of %d parameters of the model are missing: %s", options.PretrainedModelPath,

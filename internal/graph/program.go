@@ -37,6 +37,18 @@ type Instruction struct {
 	Recomputed bool   // repeats a forward instruction whose results were not kept
 }
 
+// Reads reports whether an instruction reads the parameter of that name.
+func (p *Program) Reads(name string) bool {
+	for _, instruction := range p.Instructions {
+		for _, v := range instruction.In {
+			if value := p.Values[v]; value.Place == InParameters && value.Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // None stands for an output that nothing reads.
 const None = -1
 
