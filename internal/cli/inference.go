@@ -97,10 +97,10 @@ func (o *inferenceOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	if path == "" {
 		return config.Load(flags)
 	}
-	file, err := checkpoint.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(checkpoint.StatePath(path)); errors.Is(err, fs.ErrNotExist) {
 		return o.loadHuggingFace(flags, path, status)
 	}
+	file, err := checkpoint.Open(path)
 	if err != nil {
 		return err
 	}
