@@ -62,7 +62,9 @@ func spellWordPieces(tokens []string) string {
 }
 
 // isSpelt reports whether a character is part of a word that spaces divide from others.
-func isSpelt(r rune) bool { return (unicode.IsLetter(r) || unicode.IsDigit(r)) && !ofUER.isIdeograph(r) }
+func isSpelt(r rune) bool {
+	return (unicode.IsLetter(r) || unicode.IsDigit(r)) && !ofUER.isIdeograph(r)
+}
 
 // spellBytes turns the characters that stand for bytes back. A token of another kind stays as it is.
 func spellBytes(tokens []string) string {
