@@ -237,6 +237,9 @@ func TestMemoryChangesNothing(t *testing.T) {
 					t.Errorf("%s: token %d is %d, but %d without memory", name, n, text[n], best)
 					break
 				}
+				if n == length-1 && !sameBits(g.Scores(), scores) {
+					t.Errorf("%s: the scores of token %d have other bits without memory", name, n)
+				}
 			}
 		}
 	}

@@ -38,6 +38,7 @@ type executable struct {
 	shapes   *device.Shapes
 	steps    []step
 	weights  []*sharedWeight
+	changes  bool // it writes parameters
 	results  device.Results
 }
 
@@ -68,7 +69,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	e.weights = d.shareWeights(e.program, e.operands)
+	e.weights, e.changes = d.shareWeights(e.program, e.operands), writesParameters(e.program)
 	return e, nil
 }
 
@@ -156,8 +157,11 @@ func (e *executable) Run(run device.Run) error {
 	if err := e.memory.wait(); err != nil {
 		return err
 	}
+	if e.changes {
+		e.memory.version++
+	}
 	for _, w := range e.weights {
-		w.invalidate()
+		w.invalidate(e.memory.version)
 	}
 	for i := range e.steps {
 		s := &e.steps[i]
