@@ -95,7 +95,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 }
 
 // commandInText matches indented commands with their arguments.
-var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|selftest|devices)\b.*)$`)
+var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|fill|generate|embed|score|nearest|selftest|devices)\b.*)$`)
 
 // TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
 // narrow terminal.

@@ -77,7 +77,7 @@ func (o *embedOptions) chooseLayer() error {
 		return console.UsageError{Err: fmt.Errorf("--layer %d: the model has %s, numbered from 1, or from -1 backwards",
 			o.Layer, counted(int64(layers), "layer"))}
 	}
-	o.Model.LayersNumber = layer
+	o.Model.LayersNumber, o.partial = layer, layer < layers
 	return nil
 }
 

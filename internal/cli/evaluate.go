@@ -112,14 +112,11 @@ func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	}
 	defer file.Close() // nothing was written
 	before := file.Settings
-	for _, name := range []string{
-		"pretrained_model_path", // which the training began with
-		"device", "threads", "world_size", "gpu_ranks", "master_ip", "backend",
-	} {
+	for _, name := range append([]string{"pretrained_model_path"}, ofMachine...) { // the one that the training began with
 		delete(before, name)
 	}
-	if _, err := config.Resume(flags, before); err != nil {
-		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
+	if err := takeSettings(flags, before, checkpoint.StatePath(path)); err != nil {
+		return err
 	}
 	fmt.Fprintf(status, "Settings %s: step %s of the training\n", checkpoint.StatePath(path), console.Count(file.Step))
 	return nil
@@ -266,7 +263,7 @@ func loadWhole(options pretrainOptions, data trainingData, m *model.Model, statu
 		return nil, console.Hint(fmt.Errorf("%s: %d of %d parameters of the model are missing: %s", options.PretrainedModelPath,
 			len(missing), len(m.Program.Parameters), some(missing)), hint)
 	}
-	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 {
+	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 && !options.partial {
 		return nil, console.Hint(fmt.Errorf("%s: it is of another model, which has %s, too", options.PretrainedModelPath,
 			some(foreign)), hint)
 	}

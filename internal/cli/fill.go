@@ -27,9 +27,8 @@ type fillOptions struct {
 	TopN int
 }
 
-const fillExamples = `  # the five likeliest characters, by the model of make demo
-  echo '书的内容很[MASK]。' | uer fill --load_model_path build/demo_model.bin-3000 \
-                                  --topn 5
+const fillExamples = `  # lines from the keyboard, by the model of make demo
+  uer fill --load_model_path build/demo_model.bin-3000 --topn 5
 
   # a file of lines, the results in JSON
   uer fill --load_model_path models/output_model.bin-100000 \
@@ -195,7 +194,7 @@ func (m *masked) json(t *tokenizer.Model) filledJSON {
 }
 
 // headOf maps targets to the head of their models that predicts tokens where that is all a command needs.
-var headOf = map[string]string{"mlm": "mlm", "bert": "mlm", "albert": "mlm", "lm": "lm", "prefixlm": "lm"}
+var headOf = map[string]string{"mlm": "mlm", "bert": "mlm", "albert": "mlm", "lm": "lm"}
 
 // requireHead rejects a model that cannot do what a command is for.
 func requireHead(trained, head, purpose, hint string) error {

@@ -29,7 +29,7 @@ type generateOptions struct {
 }
 
 const generateExamples = `  # continue each line of the standard input
-  echo '这本书' | uer generate --load_model_path models/output_model.bin-100000
+  uer generate --load_model_path models/output_model.bin-100000 < lines.txt
 
   # the likeliest token at each step
   uer generate --load_model_path models/output_model.bin-100000 \
@@ -45,8 +45,7 @@ func newGenerate(streams Streams) *cobra.Command {
 	o := &generateOptions{}
 	return newInference("generate", "Continue lines of text",
 		"Print each line of text with what the model writes after it, up to the end of the text or --seq_length tokens. Line\n"+
-			"breaks are printed as spaces. The same seed gives the same text. With target prefixlm, what is printed is the answer to\n"+
-			"the line.",
+			"breaks are printed as spaces. The same seed gives the same text.",
 		generateExamples, &o.inferenceOptions, streams,
 		func(flags *pflag.FlagSet) {
 			text := o.addTextFlags(flags, "the texts")
@@ -64,9 +63,9 @@ func newGenerate(streams Streams) *cobra.Command {
 }
 
 func (o *generateOptions) run(ctx context.Context, streams Streams) (err error) {
-	if target := o.Model.Target; target != "lm" && target != "prefixlm" {
-		return console.UsageError{Err: console.Hint(fmt.Errorf("a model of target %s cannot continue a text: those of lm and prefixlm can",
-			target), "uer fill fills masks with models of target mlm, bert and albert")}
+	if err := requireHead(o.Model.Target, "lm", "continue a text",
+		"uer fill fills masks with models of target mlm, bert and albert"); err != nil {
+		return err
 	}
 	w, err := o.open(streams.Err)
 	if err != nil {
@@ -123,12 +122,6 @@ func (g *writer) run(ctx context.Context, out io.Writer) error {
 func (g *writer) write(ctx context.Context, splitter tokenizer.Tokenizer, l line, out io.Writer) error {
 	o, v := g.options, g.tokenizer.Vocabulary
 	text := splitter.AppendIDs([]int32{v.Class}, l.text)
-	answers := o.Model.Target == "prefixlm"
-	prefix := math.MaxInt32
-	if answers {
-		text = append(text, v.Separator)
-		prefix = len(text)
-	}
 	if len(text) >= o.SequenceLength {
 		return console.Hint(l.wrap(fmt.Errorf("%s leave no room for more: --seq_length is %d",
 			counted(int64(len(text)), "token"), o.SequenceLength)), "pass a larger --seq_length, or a shorter line")
@@ -136,18 +129,14 @@ func (g *writer) write(ctx context.Context, splitter tokenizer.Tokenizer, l line
 	draw := random.NewStream()
 	draw.Reset(o.Seed, g.number)
 	g.number++
-	all, err := g.generator.Continue(ctx, slices.Clone(text), prefix, o.SequenceLength, o.Sampler, draw, v.Separator)
+	all, err := g.generator.Continue(ctx, slices.Clone(text), o.SequenceLength, o.Sampler, draw, v.Separator)
 	if err != nil {
 		return err
 	}
 	g.made += int64(len(all) - len(text))
 	made := all[len(text):]
-	whole := g.tokenizer.Text(made)
-	if !answers {
-		whole = g.tokenizer.Text(all[1:])
-	}
 	if !o.JSON {
-		_, err = fmt.Fprintln(out, oneLine(whole))
+		_, err = fmt.Fprintln(out, oneLine(g.tokenizer.Text(all[1:])))
 		return err
 	}
 	result := generatedJSON{Text: l.text, Generated: g.tokenizer.Text(made), Tokens: []string{}}

@@ -95,7 +95,7 @@ func (o *inferenceOptions) addTextFlags(flags *pflag.FlagSet, result string) con
 func (o *inferenceOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	path := config.Given(flags, "load_model_path")
 	if path == "" {
-		return config.Load(flags)
+		return console.UsageError{Err: errors.New("required but not set: --load_model_path")}
 	}
 	if _, err := os.Stat(checkpoint.StatePath(path)); errors.Is(err, fs.ErrNotExist) {
 		return o.loadHuggingFace(flags, path, status)
@@ -112,13 +112,22 @@ func (o *inferenceOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	for _, name := range append([]string{"pretrained_model_path", "precision", "batch_size", "seed", "keep_padding"}, ofMachine...) {
 		delete(before, name)
 	}
-	if _, err := config.Resume(flags, before); err != nil {
-		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
+	if err := takeSettings(flags, before, checkpoint.StatePath(path)); err != nil {
+		return err
 	}
 	fmt.Fprintf(status, "Settings %s: step %s of the training\n", checkpoint.StatePath(path), console.Count(file.Step))
 	o.made = file.Tokenizer
 	o.useTokenizer()
 	return nil
+}
+
+// takeSettings sets what is not set otherwise to the settings of a file.
+func takeSettings(flags *pflag.FlagSet, settings map[string]string, path string) error {
+	_, err := config.Resume(flags, settings)
+	if usage := (console.UsageError{}); err == nil || errors.As(err, &usage) {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // ofMachine lists the settings of a training that say where it ran.
@@ -160,8 +169,8 @@ func (o *inferenceOptions) loadHuggingFace(flags *pflag.FlagSet, path string, st
 	if vocabulary := huggingface.VocabularyIn(path); vocabulary != "" && config.Given(flags, "spm_model_path") == "" {
 		settings["vocab_path"] = vocabulary
 	}
-	if _, err := config.Resume(flags, settings); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+	if err := takeSettings(flags, settings, path); err != nil {
+		return err
 	}
 	fmt.Fprintf(status, "Settings those of %s in %s\n", huggingface.Title(described.ModelType), path)
 	return nil

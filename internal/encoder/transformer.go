@@ -25,8 +25,8 @@ var transformer = Encoder{
 	Build:   buildTransformer,
 	Context: func(m config.Model) task.Context { return Masks[m.Mask] },
 	Blocks:  layers,
-	// A position bias counts from the first query, and a token that others see must know what follows.
-	Remembers: func(m config.Model) bool { return !m.RelativePositionEmbedding && Masks[m.Mask] != task.Full },
+	// A position bias counts from the first query.
+	Remembers: func(m config.Model) bool { return !m.RelativePositionEmbedding && Masks[m.Mask] == task.Past },
 	Needs:     layer.TransformerNeeds,
 	Uses: slices.Concat([]string{"mask", "parameter_sharing", "factorized_embedding_parameterization"},
 		layer.TransformerUses),

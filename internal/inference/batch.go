@@ -19,22 +19,17 @@ func (b *batch) reset() {
 	b.predicted = b.predicted[:0]
 }
 
-// add appends a sequence whose first token has the given position, and whose first segment has prefix tokens; the others are
-// the second one. predicted are places in the sequence.
-func (b *batch) add(tokens []int32, position, prefix int, predicted []int32) {
+// add appends a sequence of one segment whose first token has the given position. predicted are places in the sequence.
+func (b *batch) add(tokens []int32, position int, predicted []int32) {
 	first := int32(len(b.tokens))
 	b.tokens = append(b.tokens, tokens...)
 	for i := range tokens {
-		segment := int32(1)
-		if position+i >= prefix {
-			segment = 2
-		}
-		b.positions, b.segments = append(b.positions, int32(position+i)), append(b.segments, segment)
+		b.positions, b.segments = append(b.positions, int32(position+i)), append(b.segments, 1)
 		b.rows = append(b.rows, first+int32(i))
 	}
 	b.starts = append(b.starts, int32(len(b.tokens)))
 	b.first, b.last = append(b.first, first), append(b.last, int32(len(b.tokens)-1))
-	b.prefix, b.lengths = append(b.prefix, int32(prefix)), append(b.lengths, int32(len(tokens)))
+	b.prefix, b.lengths = append(b.prefix, int32(len(tokens))), append(b.lengths, int32(len(tokens)))
 	for _, place := range predicted {
 		b.predicted = append(b.predicted, first+place)
 	}

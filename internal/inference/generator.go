@@ -34,9 +34,9 @@ func NewGenerator(d device.Device, programs *model.Generation, parameters []floa
 	return g, err
 }
 
-// Continue appends tokens to a text, whose first prefix tokens are visible to all where the model has such a mask, until it
-// has total tokens or one that ends it: that is not appended. If ctx is cancelled, it returns the cause.
-func (g *Generator) Continue(ctx context.Context, text []int32, prefix, total int, s Sampler, draw *random.Stream,
+// Continue appends tokens to a text, until it has total tokens or one that ends it, which is not appended. If ctx is
+// cancelled, it returns the cause.
+func (g *Generator) Continue(ctx context.Context, text []int32, total int, s Sampler, draw *random.Stream,
 	end int32) ([]int32, error) {
 	if err := g.forget(); err != nil {
 		return text, err
@@ -46,7 +46,7 @@ func (g *Generator) Continue(ctx context.Context, text []int32, prefix, total in
 		if ctx.Err() != nil {
 			return text, context.Cause(ctx)
 		}
-		if err := g.score(text, known, prefix); err != nil {
+		if err := g.score(text, known); err != nil {
 			return text, err
 		}
 		known = len(text)
@@ -60,7 +60,7 @@ func (g *Generator) Continue(ctx context.Context, text []int32, prefix, total in
 }
 
 // score computes the scores of the token after a text. With a memory, only the tokens after the known ones are computed.
-func (g *Generator) score(text []int32, known, prefix int) (err error) {
+func (g *Generator) score(text []int32, known int) (err error) {
 	program, output, from := g.beginning, g.programs.Beginning, 0
 	switch {
 	case g.next != nil && known > 0:
@@ -69,7 +69,7 @@ func (g *Generator) score(text []int32, known, prefix int) (err error) {
 		from = max(0, len(text)-g.programs.Reach)
 	}
 	g.inputs.reset()
-	g.inputs.add(text[from:], from, prefix, []int32{int32(len(text) - from - 1)})
+	g.inputs.add(text[from:], from, []int32{int32(len(text) - from - 1)})
 	g.inputs.remember(len(text))
 	g.scores, err = compute(program, g.memory, output, &g.inputs, 1, g.scores)
 	return err

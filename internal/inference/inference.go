@@ -7,7 +7,6 @@
 package inference
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +22,6 @@ import (
 // Sequence is one text as a model reads it.
 type Sequence struct {
 	Tokens    []int32
-	Prefix    int     // the tokens of its first segment, which all may see where the model has such a mask; 0 for all
 	Predicted []int32 // the places whose tokens are predicted, ascending; a program of encodings ignores them
 }
 
@@ -91,7 +89,7 @@ func (r *Runner) fill(sequences []Sequence, order []int) int {
 			len(r.inputs.predicted)+len(s.Predicted) > r.limits.Predictions {
 			return n
 		}
-		r.inputs.add(s.Tokens, 0, cmp.Or(s.Prefix, len(s.Tokens)), s.Predicted)
+		r.inputs.add(s.Tokens, 0, s.Predicted)
 	}
 	return len(order)
 }

@@ -51,7 +51,6 @@ var generating = map[string]config.Model{
 		causal(m)
 		m.RelativePositionEmbedding = true
 	}),
-	"prefix": settings(func(m *config.Model) { m.Target, m.Mask = "prefixlm", "causal_with_prefix" }),
 	"rnn":    settings(recurrent("rnn")),
 	"lstm":   settings(recurrent("lstm")),
 	"gru":    settings(recurrent("gru")),
@@ -219,11 +218,7 @@ func TestMemoryChangesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, start := range texts(4, 9) { // several texts in a row, so that the memory is emptied
-			prefix := math.MaxInt32
-			if m.Target == "prefixlm" {
-				prefix = len(start.Tokens)
-			}
-			text, err := g.Continue(t.Context(), slices.Clone(start.Tokens), prefix, length, inference.Sampler{}, nil, -1)
+			text, err := g.Continue(t.Context(), slices.Clone(start.Tokens), length, inference.Sampler{}, nil, -1)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -231,7 +226,7 @@ func TestMemoryChangesNothing(t *testing.T) {
 				t.Fatalf("%s: %d tokens of %d", name, len(text), length)
 			}
 			for n := len(start.Tokens); n < length; n++ {
-				sequence := inference.Sequence{Tokens: text[:n], Prefix: min(prefix, n), Predicted: []int32{int32(n - 1)}}
+				sequence := inference.Sequence{Tokens: text[:n], Predicted: []int32{int32(n - 1)}}
 				scores := rowsOf(t, output, limits, values, []inference.Sequence{sequence})[0]
 				if best := inference.Top(scores, 1)[0].Token; best != text[n] {
 					t.Errorf("%s: token %d is %d, but %d without memory", name, n, text[n], best)
@@ -272,7 +267,7 @@ func TestSampling(t *testing.T) {
 		for i := range draws {
 			draw := random.NewStream()
 			draw.Reset(7, i)
-			text, err := g.Continue(t.Context(), slices.Clone(start), math.MaxInt32, 4, s, draw, -1)
+			text, err := g.Continue(t.Context(), slices.Clone(start), 4, s, draw, -1)
 			if err != nil {
 				t.Fatal(err)
 			}

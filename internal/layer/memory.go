@@ -56,6 +56,6 @@ func (m *Memory) next() string { return fmt.Sprintf("remembered %d", len(m.Kept)
 func (m *Memory) attend(b *graph.Builder, o *op.Attention, inputs *op.AttentionInputs[*graph.Node]) {
 	inputs.Key, inputs.Value = m.remember(b, inputs.Key), m.remember(b, inputs.Value)
 	if m.keyStarts != nil { // the new token sees all keys
-		o.Cross, o.Causal, o.Prefix, inputs.KeyStarts = true, false, false, m.keyStarts
+		o.Cross, o.Causal, inputs.KeyStarts = true, false, m.keyStarts
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"uer/internal/target"
 )
 
-// forward is a model as it computes without training.
-func forward(m config.Model) config.Model {
+// untrained is a model as it computes without training.
+func untrained(m config.Model) config.Model {
 	m.Dropout, m.Recompute = 0, false
 	return m
 }
@@ -18,7 +18,7 @@ func buildForward(m config.Model, vocabularySize int, limits Limits) (*graph.Bui
 	if err := Check(m); err != nil {
 		return nil, target.Losses{}, err
 	}
-	return build(forward(m), vocabularySize, limits)
+	return build(untrained(m), vocabularySize, limits)
 }
 
 // NewForward builds a model whose program computes the losses alone: without dropout and without gradients, so it changes

@@ -36,7 +36,7 @@ func NewEncoding(m config.Model, vocabularySize int, limits Limits, pooling stri
 	if err := Check(m); err != nil {
 		return nil, err
 	}
-	m = forward(m)
+	m = untrained(m)
 	b := graph.NewBuilder()
 	batch := newBatch(b, limits)
 	x := encode(b, m, vocabularySize, batch)
@@ -71,7 +71,7 @@ func newGenerating(m config.Model, vocabularySize, length int, beginning, rememb
 	if err := Check(m); err != nil {
 		return nil, err
 	}
-	m = forward(m)
+	m = untrained(m)
 	limits := Limits{Sequences: 1, Length: length, Tokens: length, Predictions: 1}
 	if !beginning {
 		limits.Tokens = 1
