@@ -154,6 +154,15 @@ func checkCommand(t *testing.T, words []string) {
 		err = o.check(flags)
 	case "devices":
 		parseFlags(t, flags, words[1:])
+	case "fill", "generate", "embed", "score", "nearest": // the settings are those of a checkpoint, or of UER-py
+		if end := slices.IndexFunc(words, func(word string) bool { return strings.ContainsAny(word, "|<>") }); end >= 0 {
+			words = words[:end]
+		}
+		command, _, err := newRoot(Streams{Out: io.Discard, Err: io.Discard}).Find(words[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		parseFlags(t, command.Flags(), words[1:])
 	default:
 		var o pretrainOptions
 		o.addFlags(flags)

@@ -18,6 +18,7 @@ import (
 	"uer/internal/config"
 	"uer/internal/console"
 	"uer/internal/device"
+	"uer/internal/durable"
 	"uer/internal/embedding"
 	"uer/internal/huggingface"
 	"uer/internal/inference"
@@ -78,6 +79,7 @@ func (o *inferenceOptions) addFlags(flags *pflag.FlagSet) {
 		return slices.Contains(names, flag.Name) || config.GroupOf(flag) == "Model" && !slices.Contains(ofTraining, flag.Name)
 	})
 	paths.Require("load_model_path")
+	paths.Optional("vocab_path") // the tokenizer asks for it, if neither a checkpoint nor a flag names it
 	flags.Lookup("device").Usage = "device to compute on"
 	flags.Lookup("gpu_ranks").Usage = "number of the GPU"
 }
@@ -226,7 +228,7 @@ func (o *inferenceOptions) checkPrediction() error {
 		inputs = append(inputs, input{"--vocab_path", path})
 	}
 	return cmp.Or(checkInputs(flag, o.PredictionPath, inputs), checkOutput(flag, o.PredictionPath),
-		adviseOutput(flag, checkReplaceable(o.PredictionPath)))
+		adviseOutput(flag, durable.Check(o.PredictionPath, checkReplaceable)))
 }
 
 // worker is a model's tokenizer and the device that it shall run on, which the caller closes.

@@ -51,9 +51,9 @@ var generating = map[string]config.Model{
 		causal(m)
 		m.RelativePositionEmbedding = true
 	}),
-	"rnn":    settings(recurrent("rnn")),
-	"lstm":   settings(recurrent("lstm")),
-	"gru":    settings(recurrent("gru")),
+	"rnn":  settings(recurrent("rnn")),
+	"lstm": settings(recurrent("lstm")),
+	"gru":  settings(recurrent("gru")),
 	"gatedcnn": settings(func(m *config.Model) {
 		recurrent("gatedcnn")(m)
 		m.KernelSize, m.BlockSize = 3, 2
