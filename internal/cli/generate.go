@@ -16,6 +16,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/device"
 	"uer/internal/inference"
 	"uer/internal/model"
 	"uer/internal/random"
@@ -85,7 +86,11 @@ func (o *generateOptions) run(ctx context.Context, streams Streams) (err error) 
 		return err
 	}
 	g := writer{worker: w, options: o}
-	if g.generator, err = inference.NewGenerator(w.device, programs, parameters); err != nil {
+	g.generator, err = inference.NewGenerator(w.device, programs, parameters)
+	if missing := (*device.MissingKernelError)(nil); errors.As(err, &missing) {
+		return console.Hint(err, "--device cpu generates with every model of target lm")
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(w.status, "Run      %s\n", w.device.Name())
