@@ -28,7 +28,7 @@ type line struct {
 func (l line) wrap(err error) error { return fmt.Errorf("%s:%d: %w", l.name, l.number, err) }
 
 // linesAtOnce is how many lines are sorted by length together.
-const linesAtOnce = 2048
+const linesAtOnce = 512
 
 // eachLines reads the lines of all files, or of the standard input if there are none, and hands out some at a time: a single
 // one where a person types them. Blank lines are left out. It returns how many these were.
@@ -37,12 +37,17 @@ func eachLines(ctx context.Context, paths []string, status io.Writer, take func(
 		paths = []string{"-"}
 	}
 	var lines []line
-	atOnce := linesAtOnce
+	atOnce, done := linesAtOnce, 0
+	progress := console.NewStatus(status)
+	defer progress.Done("")
 	flush := func() error {
 		if len(lines) == 0 {
 			return nil
 		}
 		err := take(lines)
+		if done += len(lines); atOnce > 1 {
+			progress.Update(counted(int64(done), "line"))
+		}
 		lines = lines[:0]
 		return err
 	}
