@@ -21,6 +21,7 @@ demo: build
 	mkdir -p build
 	bin/uer preprocess --corpus_path corpora/demo.txt --vocab_path models/demo_vocab.txt --dataset_path build/demo.pt --dynamic_masking --target mlm
 	bin/uer pretrain --config_path configs/demo.yaml
+	echo '明[MASK]晴，微风，二十度。' | bin/uer fill --load_model_path build/demo_model.bin-3000 --topn 5
 
 test:
 	$(if $(GPU),@command -v $${CXX:-g++} >/dev/null || echo "The tests of GPUs are skipped: g++ is missing.")

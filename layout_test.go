@@ -24,7 +24,7 @@ var levels = [][]string{
 	{"target"},
 	{"model"},
 	{"checkpoint"},
-	{"trainer"},
+	{"trainer", "inference"},
 	{"cli"},
 	{"uer"},
 	{"hostile", "npz"}, // for tests only

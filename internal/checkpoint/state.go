@@ -28,9 +28,17 @@ type State struct {
 	VocabularySHA256       string `json:"vocabulary_sha256"`
 	TargetVocabularySHA256 string `json:"tgt_vocabulary_sha256,omitempty"`
 
+	Tokenizer Tokenizer `json:"tokenizer,omitzero"` // what made ids of the text; empty in older files
+
 	Run     string    `json:"run"`         // the same in all checkpoints of a training, resumed or not, and only there
 	Version string    `json:"uer_version"` // of the program
 	Saved   time.Time `json:"saved"`
+}
+
+// Tokenizer is what made ids of a text: its name, and what else the ids depend on, as package tokenizer describes them.
+type Tokenizer struct {
+	Name     string `json:"name"`
+	Settings string `json:"settings"`
 }
 
 // Dataset identifies a dataset wherever it lies.

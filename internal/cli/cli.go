@@ -99,6 +99,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetVersionTemplate("uer {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
 	root.AddCommand(newBuildVocab(streams), newPreprocess(streams), newPretrain(streams), newEvaluate(streams),
+		newFill(streams), newGenerate(streams), newEmbed(streams), newScore(streams), newNearest(streams),
 		newConvert(streams), newInspect(streams), newDevices(streams), newSelftest(streams))
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()

@@ -95,7 +95,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 }
 
 // commandInText matches indented commands with their arguments.
-var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|selftest|devices)\b.*)$`)
+var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|fill|generate|embed|score|nearest|selftest|devices)\b.*)$`)
 
 // TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
 // narrow terminal.
@@ -154,6 +154,15 @@ func checkCommand(t *testing.T, words []string) {
 		err = o.check(flags)
 	case "devices":
 		parseFlags(t, flags, words[1:])
+	case "fill", "generate", "embed", "score", "nearest": // the settings are those of a checkpoint, or of UER-py
+		if end := slices.IndexFunc(words, func(word string) bool { return strings.ContainsAny(word, "|<>") }); end >= 0 {
+			words = words[:end]
+		}
+		command, _, err := newRoot(Streams{Out: io.Discard, Err: io.Discard}).Find(words[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		parseFlags(t, command.Flags(), words[1:])
 	default:
 		var o pretrainOptions
 		o.addFlags(flags)

@@ -62,6 +62,7 @@ type pretrainOptions struct {
 	DryRun  bool
 
 	settings map[string]string // all that make the run, by the names of the flags
+	partial  bool              // the file of the model may hold more layers
 }
 
 // Default decay rates of AdamW's moments.

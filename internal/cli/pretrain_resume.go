@@ -102,10 +102,12 @@ func refusal(path, what string) error {
 
 // origin returns what the state of a checkpoint says of this run.
 func origin(options pretrainOptions, data trainingData) checkpoint.State {
+	made := data.dataset.Metadata.Tokenizer
 	state := checkpoint.State{
 		Settings:         options.settings,
 		Dataset:          datasetOf(data.dataset),
 		VocabularySHA256: data.vocabulary.SHA256(),
+		Tokenizer:        checkpoint.Tokenizer{Name: made.Name, Settings: made.Settings},
 		Version:          version(),
 		Run:              rand.Text(),
 	}

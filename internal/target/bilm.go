@@ -26,7 +26,7 @@ func buildBidirectionalLanguageModel(
 	picked, labels := predicted(s, batch, forward)
 	first := classify(s, "forward", picked, weight, bias, labels)
 
-	maximum := batch.Size * batch.Length
+	maximum := batch.Predicted
 	index := s.Input("backward_predicted", graph.Int32, maximum)
 	labels = s.Input("backward_labels", graph.Int32, maximum)
 	picked = s.Apply(op.Gather{}, backward, index, batch.Rows) // [predicted, hidden/2]

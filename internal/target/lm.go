@@ -22,7 +22,7 @@ func buildLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch
 // predicted declares the inputs that say which tokens are predicted and where, and returns the rows of x
 // [predicted, width] that predict them and their ids [predicted].
 func predicted(s graph.Scope, batch layer.Batch, x *graph.Node) (rows, labels *graph.Node) {
-	maximum := batch.Size * batch.Length
+	maximum := batch.Predicted
 	index := s.Input("predicted", graph.Int32, maximum)
 	labels = s.Input("labels", graph.Int32, maximum)
 	return s.Apply(op.Gather{}, x, index, batch.Rows), labels
