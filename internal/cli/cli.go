@@ -33,7 +33,7 @@ func Main(arguments []string, streams Streams) int {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := console.NotifyContext(context.Background())
 	defer stop()
-	out, talk := console.NewOutput("standard output", streams.Out), console.NewOutput("standard error", streams.Err)
+	out, talk := console.NewOutputs(streams.Out, streams.Err)
 	err := execute(ctx, arguments, Streams{Out: out, Err: talk})
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
