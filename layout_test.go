@@ -14,7 +14,7 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "machine", "random", "pickle", "registry", "gloo/glootest", "task", "subword", "kernel/routine", "kernel/workers"},
+	{"console", "durable", "machine", "record", "random", "pickle", "registry", "gloo/glootest", "task", "subword", "kernel/routine", "kernel/workers"},
 	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
 	{"config", "vocab", "corpus", "segment", "sentencepiece", "statedict", "launcher", "gloo", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
 	{"tokenizer", "masking", "graph", "collective", "kernel", "huggingface", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},

@@ -108,6 +108,7 @@ func (o *convertOptions) run(flags *pflag.FlagSet, streams Streams) error {
 	if len(o.inputs) > 1 && !o.Average {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("%d models to convert", len(o.inputs)), "pass --average to write their mean")}
 	}
+	defer console.NewStatus(streams.Err).ShowTime("Convert", strings.Join(o.inputs, " "))()
 	switch o.To {
 	case toDataset, toUERDataset:
 		if o.Average {

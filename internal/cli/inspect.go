@@ -63,7 +63,9 @@ func (o *inspectOptions) addFlags(flags *pflag.FlagSet) {
 type inspection interface{ text(w io.Writer) }
 
 func (o *inspectOptions) run(streams Streams) error {
+	end := console.NewStatus(streams.Err).ShowTime("Read", o.path)
 	found, err := o.inspect()
+	end()
 	if err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ type pretrainOptions struct {
 	Overwrite           bool
 	AccumulationSteps   int
 	ReportSteps         int
+	LogDir              string
 	Profile             string
 
 	Optimizer    string
@@ -184,6 +185,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 
 	log := config.NewGroup(flags, "Log")
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between reports")
+	log.Text(&o.LogDir, "log_dir", "",
+		"folder for the figures of all reports and what happens: log.jsonl, and event files of TensorBoard")
 	log.Text(&o.Profile, "profile", "", "write a Go CPU profile to this file, and print the time of each kind of operation")
 }
 

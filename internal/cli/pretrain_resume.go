@@ -25,7 +25,7 @@ import (
 var mayChange = []string{
 	"dataset_path", "vocab_path", "tgt_vocab_path", "spm_model_path", "tgt_spm_model_path", "merges_path", "tgt_merges_path",
 	"output_model_path",
-	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps",
+	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps", "log_dir",
 	"dev_path", "eval_steps", "patience",
 	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm",
 	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "zero", "recompute",

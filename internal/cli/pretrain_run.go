@@ -32,7 +32,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	} else {
 		options.Profile = ""
 	}
+	end := console.NewStatus(streams.Err).ShowTime("Read", options.DatasetPath)
 	data, err := openData(options, resumed, streams.Err)
+	end()
 	if err != nil {
 		return err
 	}
@@ -49,7 +51,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if !speaks && !options.DryRun {
 		streams.Err = io.Discard
 	}
+	end = console.NewStatus(streams.Err).ShowTime("Open", counted(int64(len(connections)), "device"))
 	ranks, err := openRanks(options, data, connections, others.hosts())
+	end()
 	if err != nil {
 		return err
 	}
@@ -78,7 +82,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
-		return runRanks(ctx, trainers, streams.Err)
+		return withRecords(options, data, trainers[0], ranks, streams.Err, func() error {
+			return runRanks(ctx, trainers, streams.Err)
+		})
 	})
 }
 
@@ -113,10 +119,13 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
+	end := console.NewStatus(streams.Err).ShowTime("Load", cmp.Or(data.resumedPath(), options.PretrainedModelPath, "random parameters"))
 	parameters, err := initialParameters(options, data, m, streams.Err)
+	end()
 	if err != nil {
 		return nil, err
 	}
+	defer console.NewStatus(streams.Err).ShowTime("Load", counted(int64(len(ranks)), "device"))()
 	deadline := jobEnd(streams.Err)
 	state := origin(options, data)
 	trainers := make([]*trainer.Trainer, len(ranks))
@@ -126,7 +135,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		}
 		trainers[i].Deadline, trainers[i].Origin = deadline, state
 	}
-	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
+	trainers[0].Lines, trainers[0].Status, trainers[0].Live = streams.Out, streams.Err, console.NewStatus(streams.Err)
 	return trainers, nil
 }
 

@@ -24,6 +24,7 @@ import (
 	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/optimizer"
+	"uer/internal/record"
 )
 
 // Settings are the settings of the loop. A step is one batch, as in UER-py; several of them may make one update.
@@ -50,25 +51,29 @@ type Trainer struct {
 	Update     device.Executable // the optimizer's program
 	Batches    *batch.Loader
 	Optimizer  *optimizer.Optimizer
-	Collective collective.Collective // the connection to the other ranks; nil if there are none
-	Lines      io.Writer             // for the report lines
-	Status     io.Writer             // for all other messages
-	Profile    *device.Profile       // unless nil, records the time of operations
-	HeldOut    *HeldOut              // the evaluation on held-out data; nil if there is none
+	Collective collective.Collective  // the connection to the other ranks; nil if there are none
+	Lines      io.Writer              // for the report lines
+	Status     io.Writer              // for all other messages
+	Live       *console.Status        // shows how far the training has got; nil for nothing
+	Records    *record.Log            // keeps the figures and what happens; nil for nothing
+	MemoryUsed func() []record.Figure // what the records say of the memory; nil for nothing
+	Profile    *device.Profile        // unless nil, records the time of operations
+	HeldOut    *HeldOut               // the evaluation on held-out data; nil if there is none
 
 	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.
 	Origin checkpoint.State
 	// Deadline is when the process will be killed; the zero time if it is not known. The training saves and stops before.
 	Deadline time.Time
 
-	inputs  device.Inputs
-	figures figures
-	buckets *buckets // nil if there are no other ranks
-	start   int      // the step that was resumed after; 0 at the beginning
-	resumed checkpoint.State
-	learnt  learnt
-	saves   saves
-	pace    pace
+	inputs   device.Inputs
+	progress *progress
+	figures  figures
+	buckets  *buckets // nil if there are no other ranks
+	start    int      // the step that was resumed after; 0 at the beginning
+	resumed  checkpoint.State
+	learnt   learnt
+	saves    saves
+	pace     pace
 }
 
 // learnt says what the parameters have learnt from: the batches up to the last update. If an update takes several batches,
@@ -99,6 +104,9 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	}
 	return t.HeldOut.share(d, t.Memory)
 }
+
+// Step returns the last step that the parameters have learnt from.
+func (t *Trainer) Step() int { return max(t.start, t.learnt.step) }
 
 // Updates returns the number of updates in a number of steps. Schedules of the learning rate count updates.
 func Updates(totalSteps, accumulationSteps int) int {
@@ -139,6 +147,7 @@ func isStop(ctx context.Context, err error) bool {
 func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
 	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
+	defer t.show()()
 	if ends, err := t.resumeHeldOut(ctx, report); ends || err != nil || t.start >= t.TotalSteps {
 		return err
 	}
@@ -245,7 +254,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 	if err := t.Pass.Feed(t.inputs); err != nil {
 		return failed(step, err)
 	}
-	t.figures.beginStep(t.Model, b, t.inputs, step)
+	t.figures.beginStep(t.Model, b, t.inputs, step, updates)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
 	if updates {
 		run.After = t.buckets.start()
@@ -313,6 +322,7 @@ func (t *Trainer) report(report *report, wait bool) error {
 	}
 	for s := t.figures.next(); s != nil; s = t.figures.next() {
 		report.add(s)
+		t.progress.add(s, t.BatchSize*t.size())
 		if t.rank() == 0 {
 			report.step(s)
 		}
