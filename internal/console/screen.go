@@ -50,13 +50,6 @@ func (s *screen) show(text string) {
 	io.WriteString(s.file, "\r"+text+"\x1b[K") // a terminal that has gone away needs no status
 }
 
-// forget leaves what is on the screen to others, such as a shell.
-func (s *screen) forget() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.status = ""
-}
-
 // columns returns the width of the terminal.
 func (s *screen) columns() int {
 	if columns, _, err := term.GetSize(int(s.file.Fd())); err == nil && columns > 0 {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +21,7 @@ func clearsWhenSuspended(s *screen) (end func()) {
 	if signal.Ignored(syscall.SIGTSTP) {
 		return func() {}
 	}
-	stops, goesOn, ended := make(chan os.Signal, 1), make(chan os.Signal, 1), make(chan struct{})
+	stops, ended := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(stops, syscall.SIGTSTP)
 	go func() {
 		for {
@@ -30,22 +29,33 @@ func clearsWhenSuspended(s *screen) (end func()) {
 			case <-ended:
 				return
 			case <-stops:
+				s.suspend()
 			}
-			s.show("")
-			signal.Notify(goesOn, syscall.SIGCONT)
-			signal.Reset(syscall.SIGTSTP)
-			_ = unix.Kill(os.Getpid(), unix.SIGTSTP)
-			select {
-			case <-goesOn:
-			case <-time.After(time.Second): // nothing that could continue it: the signal was dropped
-			}
-			signal.Stop(goesOn)
-			s.forget()
-			signal.Notify(stops, syscall.SIGTSTP)
 		}
 	}()
 	return func() {
 		signal.Stop(stops)
 		close(ended)
+	}
+}
+
+// suspend stops the program as SIGTSTP does by default: not if there is no shell that could continue it. Nothing is written
+// until it goes on.
+func (s *screen) suspend() {
+	own, _ := unix.Getsid(0)
+	if parent, err := unix.Getsid(os.Getppid()); err != nil || parent != own {
+		return
+	}
+	goesOn := make(chan os.Signal, 1)
+	signal.Notify(goesOn, syscall.SIGCONT)
+	defer signal.Stop(goesOn)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.status != "" {
+		_, _ = s.file.WriteString(eraseLine)
+		s.status = ""
+	}
+	if unix.Kill(os.Getpid(), unix.SIGSTOP) == nil {
+		<-goesOn
 	}
 }

@@ -13,6 +13,7 @@ import (
 type progress struct {
 	began     time.Time
 	paused    atomic.Int64 // nanoseconds in which nothing was trained
+	took      atomic.Int64 // nanoseconds up to the step, without pauses
 	step      atomic.Int64 // the last one whose figures are known
 	loss      atomic.Uint64
 	positions atomic.Int64 // of all ranks in this run, with padding
@@ -23,6 +24,12 @@ func (p *progress) add(s *stepFigures, sequences int) {
 	p.step.Store(int64(s.step))
 	p.loss.Store(math.Float64bits(s.outputs[0]))
 	p.positions.Add(int64(sequences * s.length))
+	p.took.Store(int64(p.elapsed()))
+}
+
+// elapsed returns for how long something was trained.
+func (p *progress) elapsed() time.Duration {
+	return time.Since(p.began) - time.Duration(p.paused.Load())
 }
 
 // show shows how far the training has got until the returned function is called.
@@ -38,14 +45,14 @@ func (t *Trainer) show() (end func()) {
 // describe describes the training in a line. It is called while the training goes on.
 func (t *Trainer) describe() string {
 	p := t.progress
-	step, elapsed := int(p.step.Load()), time.Since(p.began)-time.Duration(p.paused.Load())
-	if step == t.start {
+	step, elapsed, took := int(p.step.Load()), p.elapsed(), time.Duration(p.took.Load())
+	if step == t.start || took <= 0 {
 		return fmt.Sprintf("Train    step %s of %s  %s", console.Count(step+1), console.Count(t.TotalSteps), console.Duration(elapsed))
 	}
-	left := time.Duration(float64(elapsed) / float64(step-t.start) * float64(t.TotalSteps-step))
+	left := time.Duration(float64(took)/float64(step-t.start)*float64(t.TotalSteps-step)) - (elapsed - took)
 	return fmt.Sprintf("Train    %s/%s  loss %.2f  %d%%  %s left  %s tokens/s", console.Count(step), console.Count(t.TotalSteps),
-		math.Float64frombits(p.loss.Load()), 100*step/t.TotalSteps, console.Duration(left),
-		console.Count(int64(float64(p.positions.Load())/elapsed.Seconds())))
+		math.Float64frombits(p.loss.Load()), 100*step/t.TotalSteps, console.Duration(max(left, 0)),
+		console.Count(int64(float64(p.positions.Load())/took.Seconds())))
 }
 
 // pauseFor shows something else than the training until the returned function is called. That time does not count.
