@@ -123,6 +123,7 @@ func (a *assembler) add(b *Batch, p place) error {
 	if err := a.adder.add(a, b, &a.instance); err != nil {
 		return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, p.number, err)
 	}
+	b.Instances = append(b.Instances, p.number)
 	return nil
 }
 

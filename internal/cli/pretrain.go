@@ -46,6 +46,8 @@ type pretrainOptions struct {
 	AccumulationSteps   int
 	ReportSteps         int
 	LogDir              string
+	DebugBatch          string
+	ReplayBatch         string
 	Profile             string
 
 	Optimizer    string
@@ -187,6 +189,9 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between reports")
 	log.Text(&o.LogDir, "log_dir", "",
 		"folder for the figures of all reports and what happens: log.jsonl, and event files of TensorBoard")
+	log.Text(&o.DebugBatch, "debug_batch", "",
+		"file for the batch of the first value that is not finite, with the parameters; names the tensor and the operation")
+	log.Text(&o.ReplayBatch, "replay_batch", "", "train once on a batch that --debug_batch saved, say where its first value is that is not finite, and stop")
 	log.Text(&o.Profile, "profile", "", "write a Go CPU profile to this file, and print the time of each kind of operation")
 }
 
@@ -235,6 +240,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		return err
 	}
 	if err := o.Devices.check(flags); err != nil {
+		return err
+	}
+	if err := o.checkDebugging(); err != nil {
 		return err
 	}
 	if o.DryRun {

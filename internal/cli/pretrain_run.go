@@ -79,6 +79,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	}
 	settle()
 	return profile(options.Profile, trainers[0], streams.Err, func() error {
+		if options.ReplayBatch != "" {
+			return replay(options, data, trainers[0], streams.Out)
+		}
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
@@ -133,7 +136,7 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
-		trainers[i].Deadline, trainers[i].Origin = deadline, state
+		trainers[i].Deadline, trainers[i].Origin, trainers[i].DebugBatch = deadline, state, options.DebugBatch
 	}
 	trainers[0].Lines, trainers[0].Status, trainers[0].Live = streams.Out, streams.Err, console.NewStatus(streams.Err)
 	return trainers, nil

@@ -60,12 +60,15 @@ type Trainer struct {
 	Profile    *device.Profile        // unless nil, records the time of operations
 	HeldOut    *HeldOut               // the evaluation on held-out data; nil if there is none
 
+	// DebugBatch is where the batch of the first value that is not finite is saved, with the parameters; "" for nowhere.
+	DebugBatch string
 	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.
 	Origin checkpoint.State
 	// Deadline is when the process will be killed; the zero time if it is not known. The training saves and stops before.
 	Deadline time.Time
 
 	inputs   device.Inputs
+	kept     []keptBatch // since the last update that is known to be good, if DebugBatch is set
 	progress *progress
 	figures  figures
 	buckets  *buckets // nil if there are no other ranks
@@ -255,6 +258,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 		return failed(step, err)
 	}
 	t.figures.beginStep(t.Model, b, t.inputs, step, updates)
+	t.keep(b, step)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
 	if updates {
 		run.After = t.buckets.start()
@@ -301,9 +305,11 @@ func (t *Trainer) take(wait bool) error {
 		return failed(t.figures.latest, err)
 	}
 	for _, f := range updates {
-		if step, finite := t.figures.endUpdate(f); !finite {
+		step, finite := t.figures.endUpdate(f)
+		if !finite {
 			return t.stop(step, errors.New("the gradients are not finite"))
 		}
+		t.forget(step)
 	}
 	return nil
 }
@@ -341,10 +347,14 @@ func failed(step int, err error) error {
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
 	saving := t.settle(true) // the last one may be being written
+	err = t.diagnose(step, err)
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
-		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
+	try := "; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1"
+	if t.DebugBatch == "" {
+		try += "; --debug_batch FILE names the tensor where it begins"
+	}
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving), kept+try)
 }
