@@ -176,7 +176,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath, Overwrite: options.Overwrite, KeepCheckpoints: options.KeepCheckpoints,
-			Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
+			SkipOutliers: options.SkipOutliers, Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}

@@ -110,7 +110,7 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 		return nil
 	}
 	state := t.Origin
-	state.Step, state.Updates, state.Position, state.Saved = at.Step, at.Updates, at.Position, time.Now()
+	state.Step, state.Updates, state.Position, state.Saved, state.Norms = at.Step, at.Updates, at.Position, time.Now(), at.Norms
 	if t.HeldOut != nil {
 		found := t.HeldOut.Found
 		state.HeldOut = &found

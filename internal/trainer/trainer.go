@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"uer/internal/batch"
@@ -37,7 +38,8 @@ type Settings struct {
 	Overwrite           bool // replace checkpoints of an earlier training instead of moving them aside
 	BatchSize           int
 	Seed                int64
-	OutputModelPath     string // prefix of the names of checkpoints; if it is empty, nothing is saved
+	SkipOutliers        float64 // z-score of the gradients' norm above which an update is skipped; 0: none is
+	OutputModelPath     string  // prefix of the names of checkpoints; if it is empty, nothing is saved
 	Naming              exchange.Naming
 }
 
@@ -70,6 +72,7 @@ type Trainer struct {
 	inputs   device.Inputs
 	kept     []keptBatch // since the last update that is known to be good, if DebugBatch is set
 	progress *progress
+	outliers outliers
 	figures  figures
 	buckets  *buckets // nil if there are no other ranks
 	start    int      // the step that was resumed after; 0 at the beginning
@@ -84,11 +87,12 @@ type Trainer struct {
 type learnt struct {
 	step, updates int
 	after         batch.Progress
+	norms         []float64 // of the last updates, if outliers are skipped
 }
 
 // state says the same in a checkpoint, given the position of all ranks.
 func (l *learnt) state(position batch.Position) checkpoint.State {
-	return checkpoint.State{Step: l.step, Updates: l.updates, Position: position}
+	return checkpoint.State{Step: l.step, Updates: l.updates, Position: position, Norms: l.norms}
 }
 
 // Load loads the model and the update on a device. The replica starts from the given parameters.
@@ -102,7 +106,10 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	if t.Pass, err = d.Load(t.Model.Program, t.Memory); err != nil {
 		return err
 	}
-	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil || t.HeldOut == nil {
+	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil {
+		return err
+	}
+	if err := t.outliers.load(t, d); err != nil || t.HeldOut == nil {
 		return err
 	}
 	return t.HeldOut.share(d, t.Memory)
@@ -121,6 +128,9 @@ func Updates(totalSteps, accumulationSteps int) int {
 func (t *Trainer) Resume(f *checkpoint.File) error {
 	t.start, t.Optimizer.Updates = f.Step, f.Updates
 	t.saves.last, t.resumed = f.Path, f.State
+	if t.outliers.limit > 0 {
+		t.outliers.norms = slices.Clone(f.Norms[max(0, len(f.Norms)-window):])
+	}
 	t.HeldOut.resume(f)
 	return f.Restore(&t.Optimizer.Whole, t.whole())
 }
@@ -183,7 +193,7 @@ func (t *Trainer) train(ctx context.Context) error {
 			if report.rate, err = t.update(step, pending); err != nil {
 				return err
 			}
-			t.learnt = learnt{step, t.Optimizer.Updates, after}
+			t.learnt = learnt{step, t.Optimizer.Updates, after, slices.Clone(t.outliers.norms)}
 		}
 		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps
 		evaluates := updates && t.HeldOut.due(step, pending, t.TotalSteps)
@@ -277,6 +287,9 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	scale := float64(1 / float32(batches*t.size()))
 	run := device.Run{
 		Step: uint64(step), Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile,
+	}
+	if skipped, err := t.skips(step, run); skipped || err != nil {
+		return rate, err
 	}
 	if err := t.Update.Run(run); err != nil {
 		return rate, failed(step, err)
