@@ -182,6 +182,8 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, except for biases and layer norms")
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
+	update.Float(&o.Model.ZLoss, "z_loss", 0, 0, 1,
+		"weight of the squared logarithm of the softmax's denominator in the loss of tokens, such as 1e-4; none by default")
 	update.Float(&o.SkipOutliers, "skip_outliers", 0, 0, math.MaxFloat32,
 		"skip updates whose gradients have a norm of a z-score above this, among the last 128; none by default")
 

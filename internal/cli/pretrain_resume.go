@@ -27,7 +27,7 @@ var mayChange = []string{
 	"output_model_path",
 	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps", "log_dir", "debug_batch",
 	"dev_path", "eval_steps", "patience",
-	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm", "skip_outliers",
+	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm", "skip_outliers", "z_loss",
 	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "zero", "recompute",
 }
 

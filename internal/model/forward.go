@@ -14,7 +14,7 @@ func NewForward(m config.Model, vocabularySize int, limits Limits, logits bool) 
 	if err := Check(m); err != nil {
 		return nil, err
 	}
-	m.Dropout, m.Recompute = 0, false
+	m.Dropout, m.Recompute, m.ZLoss = 0, false, 0
 	b, losses, err := build(m, vocabularySize, limits)
 	if err != nil {
 		return nil, err
