@@ -100,7 +100,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
 	root.SetHelpFunc(help)
 	root.AddCommand(newBuildVocab(streams), newPreprocess(streams), newPretrain(streams), newEvaluate(streams),
-		newConvert(streams), newInspect(streams), newDevices(streams), newSelftest(streams))
+		newConvert(streams), newInspect(streams), newPlot(streams), newDevices(streams), newSelftest(streams))
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -38,6 +38,9 @@ const (
 	Stop       = "stop" // with the reason
 )
 
+// Tokens is the name of the figure that counts real tokens of all ranks since the last Start.
+const Tokens = "tokens"
+
 // groups are the prefixes of the names of figures in TensorBoard.
 var groups = map[string]string{Report: "train/", Evaluation: "held_out/"}
 

@@ -16,6 +16,7 @@ type report struct {
 	heads      []headReport
 	batches    int
 	realTokens int
+	tokens     int       // real ones of this rank since the training was started or resumed
 	length     int       // nominal length of the last batch's sequences
 	rate       float64   // of the last update
 	norm       float64   // of its gradients
@@ -50,6 +51,7 @@ func (r *report) add(s *stepFigures) {
 	}
 	r.batches++
 	r.realTokens += s.tokens
+	r.tokens += s.tokens
 	r.length = s.length
 	if s.updates {
 		r.norm = s.norm
@@ -117,7 +119,8 @@ func (r *report) figures(s *stepFigures) []record.Figure {
 	}
 	list = append(list, record.Figure{Name: "learning_rate", Value: s.rate}, record.Figure{Name: "gradient_norm", Value: r.norm},
 		record.Figure{Name: "tokens_per_second", Value: float64(t.BatchSize*r.length*r.batches) * perSecond},
-		record.Figure{Name: "real_tokens_per_second", Value: float64(r.realTokens) * perSecond})
+		record.Figure{Name: "real_tokens_per_second", Value: float64(r.realTokens) * perSecond},
+		record.Figure{Name: record.Tokens, Value: float64(r.tokens * t.size())})
 	if t.MemoryUsed != nil {
 		list = append(list, t.MemoryUsed()...)
 	}
