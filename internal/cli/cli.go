@@ -12,12 +12,10 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"uer/internal/config"
 	"uer/internal/console"
@@ -104,6 +102,7 @@ func newRoot(streams Streams) *cobra.Command {
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	standAlone(root)
 	return root
 }
 
@@ -140,20 +139,7 @@ func newCommand(name, short, long string, run func(command *cobra.Command) error
 			return run(command)
 		},
 	}
+	command.ValidArgsFunction = cobra.NoFileCompletions
 	command.SetUsageFunc(groupedUsage)
 	return command
-}
-
-// completeChoices makes the shell complete the values of flags that are one of a set of names.
-func completeChoices(command *cobra.Command) {
-	command.Flags().VisitAll(func(flag *pflag.Flag) {
-		choices := config.Choices(flag)
-		if choices == nil {
-			return
-		}
-		complete := cobra.FixedCompletions(slices.Clone(choices), cobra.ShellCompDirectiveNoFileComp)
-		if err := command.RegisterFlagCompletionFunc(flag.Name, complete); err != nil {
-			panic(err) // the flag is registered twice
-		}
-	})
 }

@@ -39,6 +39,7 @@ func newInspect(streams Streams) *cobra.Command {
 			"from, what it holds, how it was made, and whether it is whole. The whole file is read.",
 		func(*cobra.Command) error { return options.run(streams) })
 	command.Use = "inspect FILE"
+	command.ValidArgsFunction = nil // files
 	command.Args = func(_ *cobra.Command, arguments []string) error {
 		if len(arguments) != 1 {
 			return console.UsageError{Err: errors.New("inspect needs one path")}

@@ -50,6 +50,7 @@ func newPlot(streams Streams) *cobra.Command {
 		"Draw the figures that uer pretrain --log_dir has recorded, of one or several trainings, or the lengths, labels and shares "+
 			"of a dataset: as a page of HTML that needs nothing else, or as an SVG or PNG picture.", nil)
 	command.Use = "plot DIR ... | DATASET"
+	command.ValidArgsFunction = nil // files
 	command.Args = func(_ *cobra.Command, arguments []string) error {
 		if options.paths = arguments; len(arguments) == 0 {
 			return console.UsageError{Err: console.Hint(errors.New("plot needs the folder of a log, or a dataset"),

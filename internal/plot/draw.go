@@ -163,7 +163,9 @@ func (c Chart) svg(smoothing float64) ([]byte, error) {
 }
 
 // withMargin leaves room for half of the last label of the horizontal axis.
-func withMargin(c draw.Canvas) draw.Canvas { return draw.Crop(c, vg.Points(4), -vg.Points(16), 0, -vg.Points(4)) }
+func withMargin(c draw.Canvas) draw.Canvas {
+	return draw.Crop(c, vg.Points(4), -vg.Points(16), 0, -vg.Points(4))
+}
 
 // addLegend names the runs.
 func addLegend(p *plot.Plot, runs []Run) {
