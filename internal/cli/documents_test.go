@@ -113,6 +113,12 @@ func TestExamples(t *testing.T) {
 			}
 		}
 	}
+	texts["uer help recipes"] = recipes
+	for line := range strings.SplitSeq(recipes, "\n") {
+		if len(line) > 80 {
+			t.Errorf("uer help recipes: line of %d columns: %s", len(line), line)
+		}
+	}
 	for source, text := range texts {
 		for _, match := range commandInText.FindAllStringSubmatch(strings.ReplaceAll(text, "\\\n", " "), -1) {
 			t.Run(source, func(t *testing.T) { checkCommand(t, strings.Fields(match[1])) })

@@ -73,7 +73,7 @@ func groupedUsage(command *cobra.Command) error {
 		}
 	}
 	fmt.Fprintf(out, "\nExamples:\n%s\n", command.Example)
-	fmt.Fprintf(out, "\nSee also: uer help environment, uer help exit-codes\n")
+	fmt.Fprintf(out, "\nSee also: uer help recipes, uer help environment, uer help exit-codes\n")
 	return nil
 }
 
@@ -130,6 +130,11 @@ func wrap(text string, width int) []string {
 // helpTopics returns commands that have only a help text.
 func helpTopics() []*cobra.Command {
 	return []*cobra.Command{
+		{
+			Use:   "recipes",
+			Short: "The commands of RoBERTa, BERT, GPT-2, ELMo and other recipes",
+			Long:  recipes,
+		},
 		{
 			Use:   "exit-codes",
 			Short: "The exit codes of uer",
