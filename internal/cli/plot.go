@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,6 +26,7 @@ import (
 type plotOptions struct {
 	Output    string
 	Over      string
+	Figures   []string
 	Smoothing float64
 	Live      bool
 	Port      int
@@ -74,6 +76,7 @@ func (o *plotOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Plot")
 	group.Text(&o.Output, "output", "plot.html", "file to write; .html, .svg or .png")
 	group.Choice(&o.Over, "over", plot.OverSteps, plot.Axes, "what curves are drawn over")
+	group.Texts(&o.Figures, "figures", "figures to draw, such as loss gradient_norm; all by default")
 	group.Float(&o.Smoothing, "smoothing", 0.6, 0, 0.999, "weight of what was before in the smoothed curves, as in TensorBoard")
 	group.Bool(&o.Live, "live", "serve the page on this machine, with what is recorded meanwhile, until Ctrl-C")
 	group.Int(&o.Port, "port", 0, 1, "port of --live; any free one by default")
@@ -98,7 +101,7 @@ func (o *plotOptions) run(ctx context.Context, streams Streams) error {
 		return err
 	}
 	if len(page.Charts) == 0 {
-		return console.Hint(fmt.Errorf("%s: nothing is reported yet", strings.Join(o.paths, ", ")), "wait for the first step")
+		return console.Hint(fmt.Errorf("%s: nothing of that is reported yet", strings.Join(o.paths, ", ")), "wait for the first step")
 	}
 	err = durable.WriteFile(o.Output, pictureReplaceable, func(w io.Writer) error {
 		if format == "html" {
@@ -175,6 +178,9 @@ func (o *plotOptions) page() (plot.Page, error) {
 		page.Runs = append(page.Runs, plot.Run{Name: name, Entries: entries})
 	}
 	page.Charts = plot.Charts(page.Runs, o.Over)
+	if len(o.Figures) > 0 {
+		page.Charts = slices.DeleteFunc(page.Charts, func(c plot.Chart) bool { return !slices.Contains(o.Figures, c.Figure) })
+	}
 	return page, nil
 }
 

@@ -37,6 +37,7 @@ type Series struct {
 // Chart is one picture: curves of a figure, or bars.
 type Chart struct {
 	Title  string
+	Figure string // the name of the figure, if the chart has curves
 	XLabel string
 	Log    bool // the vertical axis is logarithmic
 	Exact  bool // nothing is smoothed, since nothing is random
@@ -69,7 +70,7 @@ func Charts(runs []Run, over string) []Chart {
 	for name, series := range curves {
 		slices.SortStableFunc(series, func(a, b Series) int { return cmp.Compare(a.Run, b.Run) })
 		charts = append(charts, Chart{
-			Title: strings.ReplaceAll(name, "_", " "), XLabel: labelOf(over), Series: series,
+			Title: strings.ReplaceAll(name, "_", " "), Figure: name, XLabel: labelOf(over), Series: series,
 			Log:   strings.HasPrefix(name, "perplexity") && positive(series),
 			Exact: name == "learning_rate" || strings.Contains(name, "memory"),
 		})
