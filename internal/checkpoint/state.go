@@ -24,6 +24,7 @@ type State struct {
 	Dataset  Dataset           `json:"dataset"`
 	Loss     *Loss             `json:"loss,omitempty"`     // nil in older files
 	HeldOut  *HeldOut          `json:"held_out,omitempty"` // nil if there are no held-out data
+	Norms    []float64         `json:"norms,omitempty"`    // of the gradients of the last updates, where outliers are skipped
 
 	VocabularySHA256       string `json:"vocabulary_sha256"`
 	TargetVocabularySHA256 string `json:"tgt_vocabulary_sha256,omitempty"`

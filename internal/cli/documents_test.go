@@ -69,7 +69,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 	if !found {
 		t.Fatal("docs/from-uer-py.md does not say what is not supported")
 	}
-	known := map[string]bool{"help": true, "version": true}
+	known := map[string]bool{"help": true, "version": true, "logdir": true} // the last one is TensorBoard's
 	for _, match := range flagInText.FindAllStringSubmatch(unsupported, -1) {
 		known[match[1]] = true
 	}
@@ -111,6 +111,12 @@ func TestExamples(t *testing.T) {
 			if len(line) > 80 {
 				t.Errorf("%s: line of %d columns: %s", help, len(line), line)
 			}
+		}
+	}
+	texts["uer help recipes"] = recipes
+	for line := range strings.SplitSeq(recipes, "\n") {
+		if len(line) > 80 {
+			t.Errorf("uer help recipes: line of %d columns: %s", len(line), line)
 		}
 	}
 	for source, text := range texts {

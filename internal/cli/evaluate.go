@@ -175,7 +175,9 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, data.close()) }()
+	end := console.NewStatus(streams.Err).ShowTime("Load", options.PretrainedModelPath)
 	evaluators, ranks, err := newEvaluators(options, data, streams.Err)
+	end()
 	defer func() {
 		for _, r := range ranks {
 			err = cmp.Or(err, r.device.Close())
@@ -184,7 +186,9 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 	if err != nil {
 		return err
 	}
+	end = console.NewStatus(streams.Err).Show(func() string { return "Eval     " + evaluators[0].Describe() })
 	figures, err := trainer.Evaluate(ctx, evaluators)
+	end()
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 // untrained is a model as it computes without training.
 func untrained(m config.Model) config.Model {
-	m.Dropout, m.Recompute = 0, false
+	m.Dropout, m.Recompute, m.ZLoss = 0, false, 0
 	return m
 }
 
