@@ -21,7 +21,7 @@ const workspaceBytes = 64 << 20
 //
 // An algorithm is chosen once for a class of products and then kept, so products of one shape give the same bits
 // throughout a run, and in later ones with the same [Choices]. Choosing takes milliseconds, and the number of tokens differs
-// from batch to batch: classes have it rounded up to a multiple of 128.
+// from batch to batch: classes have it rounded up, to a multiple of 128 or by an eighth at most.
 type Products struct {
 	stream    *Stream
 	blas      *blas
@@ -195,7 +195,11 @@ func classOf(p *Product) C.struct_class {
 	// A size that counts rows in both the matrices that have it, as they are stored, may be a number of tokens.
 	roundUp := func(n int, countsRows bool) C.int64_t {
 		if countsRows {
-			n = (n + 127) / 128 * 128
+			step := 128
+			for n > 16*step {
+				step *= 2
+			}
+			n = (n + step - 1) / step * step
 		}
 		return C.int64_t(n)
 	}

@@ -426,6 +426,25 @@ var Kernels = []Kernel{
 	{"loss_bf16", "cross_entropy_bf16", 512,
 		"bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
 
+	// What Muon, as package op has it, does besides matrix products.
+
+	// With g = factor gradient, momentum = beta momentum + rest g, unless halted is set, and x = beta momentum + rest g. x,
+	// momentum, gradient [n]; factor, halted scalars. rest is 1-β, computed in float64. Grid: ⌈n/1024⌉.
+	{"muon", "muon_momentum", 256,
+		"float *x, float *momentum, const float *gradient, const double *factor, const float *halted, " +
+			"size_t n, float beta, float rest"},
+	// x = x/max(√squares, epsilon). x [n]; squares scalar. Grid: ⌈n/1024⌉.
+	{"muon", "muon_normalize", 256,
+		"float *x, const double *squares, size_t n, double epsilon"},
+	// x = a x + b y. x, y [n]. Grid: ⌈n/1024⌉.
+	{"muon", "muon_combine", 256,
+		"float *x, const float *y, size_t n, float a, float b"},
+	// p = p - decay p - rate x, unless halted is set, and half is p rounded to bfloat16; half may be null. p, half, x [n]; halted
+	// scalar. Grid: ⌈n/1024⌉.
+	{"muon", "muon_update", 256,
+		"float *parameters, bf16 *half, const float *x, const float *halted, size_t n, float rate, " +
+			"float decay"},
+
 	// Normalisation of rows, with dropout and residual. A warp works through a row.
 
 	// sum = dropout(x) + residual, and y = norm(sum), with the kinds of norm as package op numbers them:
