@@ -7,9 +7,10 @@
 const int N = GROUP<bf16>;
 const int GROUPS = 4; // of a lane in registers
 const int WARP_COLUMNS = GROUPS * 32 * N;
+#define ROWS THREADS, 3 // blocks that a multiprocessor has registers for
 
 // As norm_float. Grid: ⌈count/8⌉.
-KERNEL_OF(THREADS, norm_bf16, bf16 *y, bf16 *sum, float *stats, const bf16 *x, const bf16 *residual, const int *rows,
+KERNEL_OF(ROWS, norm_bf16, bf16 *y, bf16 *sum, float *stats, const bf16 *x, const bf16 *residual, const int *rows,
 	const float *gamma, const float *beta, int count, int width, int kind, float epsilon, DROPOUT) {
 	__shared__ float shared[2][WARPS];
 	Dropout d = DROPOUT_OF;
