@@ -1,5 +1,5 @@
 // Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, of which its threads keep the first
-// 32,768 logits in registers, and read others a second time.
+// 28,672 logits in registers, and read others a second time.
 #include "approximate.h"
 #include "elements.h"
 #include "warp.h"
@@ -7,7 +7,7 @@
 const int N = GROUP<bf16>;
 const int ROW_THREADS = 512;   // of a block
 #define ROW ROW_THREADS, 2 // blocks that a multiprocessor has registers for
-const int KEPT = 8; // groups of a thread
+const int KEPT = 7; // groups of a thread
 const int ROW_WARPS = ROW_THREADS / 32;
 
 // Softmax is what is known of some numbers: the largest, and Σ e^(x - largest). Of none it is {LEAST, 0}.
@@ -39,6 +39,7 @@ DEVFN Softmax block_softmax(Softmax s, int &beaten, Softmax (&shared)[ROW_WARPS]
 	if (lane == 0) shared[warp] = s, beats[warp] = beaten;
 	__syncthreads();
 	if (threadIdx.x == 0)
+#pragma unroll 1
 		for (int w = 1; w < ROW_WARPS; w++) beaten |= beats[w];
 	Softmax none = {LEAST, 0};
 	return warp_softmax(lane < ROW_WARPS ? shared[lane] : none);
