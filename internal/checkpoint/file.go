@@ -60,6 +60,11 @@ func (f *File) check() (err error) {
 	return compare("header", crc32.ChecksumIEEE(f.file.Header), sums[0])
 }
 
+// Digest identifies the content of the state file.
+func (f *File) Digest() string {
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(f.file.Tensors[len(f.file.Tensors)-1].Raw)) // the checksums of all the rest
+}
+
 // checksums returns the checksums of the header and of each tensor but the last, which holds them.
 func (f *File) checksums() ([]uint64, error) {
 	last := len(f.file.Tensors) - 1

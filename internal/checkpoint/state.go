@@ -22,6 +22,7 @@ type State struct {
 	Settings map[string]string `json:"settings"` // all that make the run, by the names of the flags
 	Position batch.Position    `json:"position"`
 	Dataset  Dataset           `json:"dataset"`
+	Loss     *Loss             `json:"loss,omitempty"`     // nil in older files
 	HeldOut  *HeldOut          `json:"held_out,omitempty"` // nil if there are no held-out data
 
 	VocabularySHA256       string `json:"vocabulary_sha256"`
@@ -41,6 +42,13 @@ type Dataset struct {
 
 // stateFormat marks a state file.
 const stateFormat = "uer training state"
+
+// Loss is the mean loss of some steps on the training data, of the first rank.
+type Loss struct {
+	Mean  float64 `json:"mean"`
+	First int     `json:"first_step"`
+	Last  int     `json:"last_step"`
+}
 
 // HeldOut is what the evaluations of a training on held-out data have found.
 type HeldOut struct {

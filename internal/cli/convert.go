@@ -20,6 +20,7 @@ import (
 	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/statedict"
+	"uer/internal/tokenizer"
 )
 
 // The values of --to.
@@ -39,10 +40,9 @@ type convertOptions struct {
 	Average         bool
 	CheckpointNames string
 	DatasetForm     string
-	VocabPath       string
+	Source          tokenizer.Source
 	ToVocabPath     string
 	TargetVocabPath string
-	Tokenizer       string
 	ConfigPath      string
 	Seed            int64
 
@@ -91,10 +91,10 @@ func (o *convertOptions) addFlags(flags *pflag.FlagSet) {
 	group.Choice(&o.CheckpointNames, "checkpoint_names", "", exchange.NameChoices,
 		"year of UER-py whose names tensors get; torch has all by default, safetensors those of 2021")
 	group.Choice(&o.DatasetForm, "dataset_form", dataset.Form2022, dataset.Forms, "year since when UER-py reads the form of uer_dataset")
-	group.Text(&o.VocabPath, "vocab_path", "", "vocabulary of the input")
+	addVocabularyFlags(group, &o.Source, "", " of the input")
+	addTokenizerFlags(group, &o.Source, "", ", for huggingface")
 	group.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	group.Text(&o.ToVocabPath, "to_vocab_path", "", "vocabulary that the output shall have: rows of tables are matched by token")
-	group.Choice(&o.Tokenizer, "tokenizer", "bert", []string{"bert", "char", "space"}, "how text was split into tokens, for huggingface")
 	group.Text(&o.ConfigPath, config.PathFlag, "", "JSON, YAML or TOML file of the model's settings")
 	group.Seed(&o.Seed, "seed", 7, "seed of rows that nothing else determines")
 	group.Require("to")
@@ -168,7 +168,7 @@ func describeSource(s *exchange.Source, m *exchange.Model) string {
 
 // changeVocabulary gives the tables the rows of another vocabulary, and returns the path of the one that they have.
 func (o *convertOptions) changeVocabulary(source *exchange.Source, m *exchange.Model, status io.Writer) (string, error) {
-	path := o.VocabPath
+	path := o.Source.Vocabulary
 	if path == "" {
 		path = source.Vocabulary
 	}

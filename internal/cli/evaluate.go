@@ -158,9 +158,11 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 func (o *evaluateOptions) chooseDataset(flags *pflag.FlagSet) error {
 	asked := config.SourceOf(flags.Lookup("dataset_path")) > config.File
 	switch {
+	case asked && len(o.DatasetPaths) > 1:
+		return console.UsageError{Err: console.Hint(errors.New("--dataset_path names several datasets"), "evaluate on one at a time")}
 	case asked:
 	case o.HeldOut.DevPath != "":
-		o.DatasetPath = o.HeldOut.DevPath
+		o.DatasetPaths = []string{o.HeldOut.DevPath}
 	default:
 		return console.UsageError{Err: console.Hint(errors.New("required but not set: --dataset_path"),
 			"name a dataset of text that the model was not trained on, which uer preprocess --dev_path makes")}
@@ -190,7 +192,7 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 		return err
 	}
 	if math.IsNaN(figures.Loss) || math.IsInf(figures.Loss, 0) {
-		return fmt.Errorf("%s: the loss on %s is not finite", options.PretrainedModelPath, options.DatasetPath)
+		return fmt.Errorf("%s: the loss on %s is not finite", options.PretrainedModelPath, options.DatasetPaths[0])
 	}
 	if options.Logits != "" {
 		if err := writeLogits(options.Logits, options.Model.Target, evaluators[0]); err != nil {
@@ -243,7 +245,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 		}
 		evaluators = append(evaluators, e)
 	}
-	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens\n", options.DatasetPath,
+	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens\n", options.DatasetPaths[0],
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength)
 	fmt.Fprintf(status, "Run      %s, batch %d\n", describeDevices(ranks), options.BatchSize)
 	return evaluators, ranks, nil
@@ -315,7 +317,7 @@ type headJSON struct {
 
 func figuresOf(options evaluateOptions, figures trainer.Evaluation) figuresJSON {
 	f := figuresJSON{
-		Model: options.PretrainedModelPath, Dataset: options.DatasetPath, Target: options.Model.Target,
+		Model: options.PretrainedModelPath, Dataset: options.DatasetPaths[0], Target: options.Model.Target,
 		Instances: figures.Instances, Loss: figures.Loss,
 	}
 	for _, h := range figures.Heads {

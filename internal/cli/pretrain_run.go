@@ -63,6 +63,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err != nil {
 		return adviseMemory(err)
 	}
+	if err := others.compare(trainers[0], data); err != nil {
+		return err
+	}
 	needed := memoryOf(had, options, data, trainers, ranks)
 	if err := had.check(needed); err != nil {
 		return err
@@ -116,6 +119,11 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	if err := setForward(options, data, ranks); err != nil {
 		return nil, err
+	}
+	if options.Optimizer == "muon" && !optimizer.HasHiddenMatrices(m.Program.Layout) {
+		return nil, console.UsageError{Err: console.Hint(
+			fmt.Errorf("--optimizer muon has no effect on --encoder %s: it is for matrices between hidden layers", options.Model.Encoder),
+			"leave it out: adamw would update all parameters")}
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
@@ -225,18 +233,24 @@ func announce(options pretrainOptions, data trainingData, needed memory, ranks [
 	if data.bufferSize(options) > 0 {
 		passes = float64(options.TotalSteps) / float64(stepsPerPass(options, data))
 	}
-	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
-		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
-		counted(int64(stepsPerPass(options, data)), "step"))
+	perPass, inAll := fmt.Sprintf("; %s per pass", counted(int64(stepsPerPass(options, data)), "step")), fmt.Sprintf(" = %.1f passes", passes)
+	if data.dataset.Parts != nil {
+		perPass, inAll = "", "" // each dataset has passes of its own
+	}
+	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens%s\n", data.dataset.Path,
+		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, perPass)
+	announceMix(options, data, status)
 	announceHeldOut(options, data, status)
-	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
+	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s%s; up to %s of memory\n",
+		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), inAll,
 		console.Bytes(needed.peak()))
 	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
 		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
 			counted(int64(left), "step"), options.AccumulationSteps)
 	}
-	for _, warning := range data.dataset.Metadata.Warnings {
-		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	for _, set := range data.dataset.Files() {
+		for _, warning := range set.Metadata.Warnings {
+			fmt.Fprintf(status, "Warning  %s: %s\n", set.Path, warning)
+		}
 	}
 }

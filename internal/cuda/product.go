@@ -20,23 +20,25 @@ const workspaceBytes = 64 << 20
 // Products computes matrix products in one stream by cuBLASLt.
 //
 // An algorithm is chosen once for a class of products and then kept, so products of one shape give the same bits
-// throughout a run. The choice takes a fraction of a millisecond, and the number of tokens differs from batch to batch:
-// classes have it rounded up to a multiple of 128.
+// throughout a run, and in later ones with the same [Choices]. Choosing takes milliseconds, and the number of tokens differs
+// from batch to batch: classes have it rounded up, to a multiple of 128 or by an eighth at most.
 type Products struct {
 	stream    *Stream
 	blas      *blas
 	handle    unsafe.Pointer
 	workspace *Buffer
+	choices   *Choices // nil if algorithms are not measured
 	plans     map[C.struct_class]*C.struct_plan
 }
 
-// NewProducts opens cuBLASLt, and allocates 64 MiB.
-func (d *Device) NewProducts(s *Stream) (*Products, error) {
+// NewProducts opens cuBLASLt, and allocates 64 MiB. With choices, algorithms that these do not have are measured, or else the
+// first one is taken that the library proposes.
+func (d *Device) NewProducts(s *Stream, choices *Choices) (*Products, error) {
 	library, err := openBLAS(d.Driver)
 	if err != nil {
 		return nil, err
 	}
-	p := &Products{stream: s, blas: library, plans: map[C.struct_class]*C.struct_plan{}}
+	p := &Products{stream: s, blas: library, choices: choices, plans: map[C.struct_class]*C.struct_plan{}}
 	if p.workspace, err = d.Allocate(workspaceBytes); err != nil {
 		return nil, err
 	}
@@ -115,6 +117,11 @@ func (p *Products) begin(class C.struct_class, product *Product) (status C.int, 
 	if err != nil {
 		return 0, err
 	}
+	return p.run(plan, product), nil
+}
+
+// run begins a product by a plan.
+func (p *Products) run(plan *C.struct_plan, product *Product) C.int {
 	operands := C.struct_operands{ // row-major matrices are the transposes of column-major ones: Dᵀ = Bᵀ·Aᵀ
 		m: C.int64_t(product.N), n: C.int64_t(product.M), k: C.int64_t(product.K),
 		a: C.uint64_t(product.B.At), b: C.uint64_t(product.A.At),
@@ -122,8 +129,7 @@ func (p *Products) begin(class C.struct_class, product *Product) (status C.int, 
 		bias: C.uint64_t(product.Bias), beta: C.float(product.Beta),
 	}
 	stream := *(*unsafe.Pointer)(unsafe.Pointer(&p.stream.handle)) // cu.Stream is that handle
-	status = C.plan_run(&p.blas.functions, p.handle, plan, operands, C.uint64_t(p.workspace.At), workspaceBytes, stream)
-	return status, nil
+	return C.plan_run(&p.blas.functions, p.handle, plan, operands, C.uint64_t(p.workspace.At), workspaceBytes, stream)
 }
 
 // complete sets the strides that were left out, and checks the rest.
@@ -189,7 +195,11 @@ func classOf(p *Product) C.struct_class {
 	// A size that counts rows in both the matrices that have it, as they are stored, may be a number of tokens.
 	roundUp := func(n int, countsRows bool) C.int64_t {
 		if countsRows {
-			n = (n + 127) / 128 * 128
+			step := 128
+			for n > 16*step {
+				step *= 2
+			}
+			n = (n + step - 1) / step * step
 		}
 		return C.int64_t(n)
 	}
@@ -232,14 +242,15 @@ func (p *Products) plan(class C.struct_class, product *Product) (*C.struct_plan,
 		return plan, nil
 	}
 	plan := new(C.struct_plan)
-	status := C.plan_make(&p.blas.functions, class, plan)
-	if status == 0 {
-		var found C.int
-		status = C.plan_choices(&p.blas.functions, p.handle, plan, workspaceBytes, &plan.algorithm, 1, &found)
+	var err error
+	if status := C.plan_make(&p.blas.functions, class, plan); status != 0 {
+		err = p.failure(status, "describing", product)
+	} else {
+		err = p.choose(plan, product)
 	}
-	if status != 0 {
+	if err != nil {
 		C.plan_free(&p.blas.functions, plan)
-		return nil, p.failure(status, "choosing an algorithm for", product)
+		return nil, err
 	}
 	p.plans[class] = plan
 	return plan, nil

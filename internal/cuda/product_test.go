@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 func products(t testing.TB, d *Device) *Products {
 	t.Helper()
-	p, err := d.NewProducts(d.Compute)
+	p, err := d.NewProducts(d.Compute, nil)
 	if unavailable := (*Unavailable)(nil); errors.As(err, &unavailable) {
 		t.Skip(err)
 	}
@@ -329,6 +330,9 @@ func BenchmarkAlgorithms(b *testing.B) {
 		b.Skip("a stand-in has no speed")
 	}
 	p := products(b, d)
+	var err error
+	p.choices, err = OpenChoices(filepath.Join(b.TempDir(), "products"))
+	check(b, err)
 	const hidden, forward, words = 768, 3072, 21128
 	for _, tokens := range []int{1280, 4096, 10240, 32768, 131072} {
 		for _, c := range []struct {
@@ -363,7 +367,12 @@ func BenchmarkAlgorithms(b *testing.B) {
 			if c.product.Bias != 0 {
 				c.product.Bias = buffers[3].At
 			}
-			times, err := p.times(c.product, 5)
+			check(b, c.product.complete())
+			plan, err := p.plan(classOf(&c.product), &c.product)
+			check(b, err)
+			proposed, err := p.proposals(plan, &c.product)
+			check(b, err)
+			times, err := p.times(plan, c.product, proposed)
 			check(b, err)
 			best := slices.Min(times)
 			fmt.Printf("%-12s %6d tokens: first %6d us, best of %d is number %d: %6d us, %4.0f TFLOP/s, %.2f of the first\n", c.name, tokens,

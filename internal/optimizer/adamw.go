@@ -11,7 +11,7 @@ const epsilon = 1e-6
 // adamW keeps two moments of each parameter, at the offsets of the parameters. One instruction updates all of them. Ranks
 // divide it anywhere, since each element is updated by itself.
 func adamW(s Settings, u *update) {
-	first, second, own, ownEnd := u.moments(equalBounds(end(u.parameters[len(u.parameters)-1]), u.ranks))
+	first, second, own, ownEnd := u.moments()
 	adamw := op.AdamW{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: epsilon, WeightDecay: s.WeightDecay}
 	for _, r := range ranges(u.parameters) {
 		r.Start, r.End = max(r.Start, own)-own, min(r.End, ownEnd)-own

@@ -20,18 +20,19 @@ type figures struct {
 // stepFigures are the figures of one step.
 type stepFigures struct {
 	step        int
-	tokens      int       // number of real tokens, on this rank
-	length      int       // nominal length of the sequences
-	predictions []int     // number of predictions of each head
-	rate        float64   // learning rate
-	issued      time.Time // when the host had begun all of its work
-	outputs     []float64 // of the program
-	flops       int64     // of its matrix products, on this rank
-	known       bool      // whether the outputs are set
+	tokens      int           // number of real tokens, on this rank
+	length      int           // nominal length of the sequences
+	predictions []int         // number of predictions of each head
+	rate        float64       // learning rate
+	issued      time.Time     // when the host had begun all of its work
+	outputs     []float64     // of the program
+	flops       int64         // of its matrix products, on this rank
+	known       bool          // whether the outputs are set
+	took        time.Duration // to get the batch, and for the pass
 }
 
-// beginStep records a step that is about to run.
-func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs, step int) {
+// beginStep records a step that is about to run, and how long it took to get its batch.
+func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs, step int, took time.Duration) {
 	n := len(f.steps)
 	if n < cap(f.steps) {
 		f.steps = f.steps[:n+1]
@@ -40,7 +41,7 @@ func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs
 	}
 	s := &f.steps[n]
 	f.latest = step
-	s.step, s.tokens, s.length, s.known = step, len(b.Tokens), b.SequenceLength, false
+	s.step, s.tokens, s.length, s.known, s.took = step, len(b.Tokens), b.SequenceLength, false, took
 	s.predictions = s.predictions[:0]
 	for _, head := range m.Heads {
 		s.predictions = append(s.predictions, len(inputs.Find(head.Labels)))
@@ -57,6 +58,7 @@ func (f *figures) endPass(outputs device.Figures) (step int, finite bool) {
 		i++
 	}
 	s := &f.steps[i]
+	s.took += outputs.Took
 	s.known, s.outputs, s.flops = true, append(s.outputs[:0], outputs.Outputs...), outputs.FLOPs
 	return s.step, isFinite(s.outputs[0])
 }

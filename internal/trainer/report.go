@@ -2,6 +2,7 @@ package trainer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,8 @@ type report struct {
 	rate       float64   // of the last update
 	since      time.Time // when the last line was written
 	started    time.Time
+	took       time.Duration // for work of this rank, in steps since the last line
+	steps      int
 }
 
 // headReport accumulates the figures of one head of the model.
@@ -45,6 +48,7 @@ func (r *report) add(s *stepFigures) {
 		r.heads[i].predictions += float64(s.predictions[i])
 	}
 	r.batches++
+	r.took, r.steps = r.took+s.took, r.steps+1
 	r.realTokens += s.tokens
 	r.flops += s.flops
 	r.length = s.length
@@ -68,6 +72,13 @@ func (r *report) step(s *stepFigures) {
 	}
 }
 
+// busy returns how many seconds of work a step has taken this rank since busy was called last.
+func (r *report) busy() float64 {
+	mean := r.took.Seconds() / float64(r.steps)
+	r.took, r.steps = 0, 0
+	return mean
+}
+
 // pause leaves a time in which nothing was trained out of the speed and of the time that is left.
 func (r *report) pause(elapsed time.Duration) {
 	r.since, r.started = r.since.Add(elapsed), r.started.Add(elapsed)
@@ -88,7 +99,34 @@ func (r *report) line(s *stepFigures) string {
 	if limit := t.Limits.Products; limit > 0 {
 		fmt.Fprintf(&line, "| mfu %.1f%%", 100*float64(r.flops)/now.Sub(r.since).Seconds()/limit)
 	}
+	if t.size() > 1 {
+		busy := t.Collective.Busy()
+		busy[0] = t.busy // the others say it when they begin the next step
+		line.WriteString(slowest(busy, t.ReportSteps))
+	}
 	return line.String()
+}
+
+// slowest names the rank for whose work the others have to wait, if that matters in a number of steps.
+func slowest(busy []float64, steps int) string {
+	const share, seconds = 0.05, 0.1
+	if slices.Min(busy) <= 0 {
+		return "" // not all have said it yet
+	}
+	rank := 0
+	for i := range busy {
+		if busy[i] > busy[rank] {
+			rank = i
+		}
+	}
+	others := slices.Delete(slices.Clone(busy), rank, rank+1)
+	slices.Sort(others)
+	usual := others[len(others)/2]
+	more := busy[rank]/usual - 1
+	if more < share || (busy[rank]-usual)*float64(steps) < seconds {
+		return ""
+	}
+	return fmt.Sprintf("| slowest rank %d, +%.0f %%", rank, 100*more)
 }
 
 // headFields formats the losses and accuracies of the heads.

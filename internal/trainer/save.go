@@ -108,6 +108,7 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 	}
 	state := t.Origin
 	state.Step, state.Updates, state.Position, state.Saved = at.Step, at.Updates, at.Position, time.Now()
+	state.Loss = t.recent.state()
 	if t.HeldOut != nil {
 		found := t.HeldOut.Found
 		state.HeldOut = &found

@@ -70,6 +70,9 @@ type Trainer struct {
 	learnt  learnt
 	saves   saves
 	pace    pace
+	recent  recentLoss
+	loading time.Duration // of the last batch
+	busy    float64       // seconds of work a step, between the last two lines of the report
 }
 
 // learnt says what the parameters have learnt from: the batches up to the last update. If an update takes several batches,
@@ -139,7 +142,7 @@ func isStop(ctx context.Context, err error) bool {
 
 func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
-	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
+	t.figures, t.learnt, t.pace, t.recent = figures{}, learnt{}, pace{}, recentLoss{}
 	if ends, err := t.resumeHeldOut(ctx, report); ends || err != nil || t.start >= t.TotalSteps {
 		return err
 	}
@@ -208,7 +211,9 @@ func (t *Trainer) train(ctx context.Context) error {
 // next returns the batch of a step.
 func (t *Trainer) next(step int) (*batch.Batch, error) {
 	t.at(step, "data", false)
+	began := time.Now()
 	b, err := t.Batches.Next()
+	t.loading = time.Since(began)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
 	}
@@ -246,7 +251,7 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 	if err := t.Pass.Feed(t.inputs); err != nil {
 		return failed(step, err)
 	}
-	t.figures.beginStep(t.Model, b, t.inputs, step)
+	t.figures.beginStep(t.Model, b, t.inputs, step, t.loading)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
 	if updates {
 		run.After = t.buckets.start()
@@ -314,6 +319,10 @@ func (t *Trainer) report(report *report, wait bool) error {
 	}
 	for s := t.figures.next(); s != nil; s = t.figures.next() {
 		report.add(s)
+		t.recent.add(s, t.ReportSteps)
+		if s.step%t.ReportSteps == 0 {
+			t.busy = report.busy()
+		}
 		if t.rank() == 0 {
 			report.step(s)
 		}

@@ -28,6 +28,7 @@ type Device struct {
 	precision kernel.Precision
 	name      string
 	ranks     collective.Collective // nil if there are no other ranks
+	failure   error                 // of an exchange with the other ranks in the middle of a run
 	scratch   []float32
 	memories  []*memory
 	free      int64 // memory of the machine that is neither used nor promised; -1 if that is not known

@@ -159,6 +159,7 @@ func (e *executable) Run(run device.Run) error {
 	if err := e.memory.wait(); err != nil {
 		return err
 	}
+	began := time.Now()
 	for _, w := range e.weights {
 		w.invalidate()
 	}
@@ -168,12 +169,14 @@ func (e *executable) Run(run device.Run) error {
 			return err
 		}
 		e.bindOperands(s, &run)
-		e.execute(s, &run)
+		if e.execute(s, &run); e.device.failure != nil {
+			return e.device.failure
+		}
 		if run.After != nil && (i+1 == len(e.steps) || e.steps[i+1].number != s.number) {
 			run.After(s.number)
 		}
 	}
-	e.keepOutputs()
+	e.keepOutputs(time.Since(began))
 	return nil
 }
 
@@ -229,10 +232,11 @@ func (s *step) work() device.Work {
 	}
 }
 
-// keepOutputs records the outputs of a run.
-func (e *executable) keepOutputs() {
+// keepOutputs records the outputs of a run, and how long it took.
+func (e *executable) keepOutputs(took time.Duration) {
 	figures := e.results.Add()
 	figures.FLOPs, e.flops = e.flops, 0
+	figures.Took = took
 	for _, v := range e.program.Outputs {
 		if o := e.operands[v]; o.Doubles != nil {
 			figures.Outputs = append(figures.Outputs, o.Doubles[0])

@@ -67,8 +67,26 @@ func (m *memory) slice(p graph.Place, offset, size int) ([]float32, error) {
 }
 
 // Sum hands a range of gradients to a goroutine that sums ranges in turn while the backward pass goes on.
-func (m *memory) Sum(start, end int) {
-	m.begin(func() error { return m.ranks.AllReduce(m.gradients[start:end]) })
+func (m *memory) Sum(start, end int, shares []int) {
+	if shares == nil {
+		m.begin(func() error { return m.ranks.AllReduce(m.gradients[start:end]) })
+		return
+	}
+	m.begin(func() error {
+		_, block := kernel.SquareBlocks(shares[len(shares)-1])
+		for _, p := range device.Pieces(start, end, shares, block) {
+			var err error
+			if gradients := m.gradients[p.Start:p.End]; p.Rank == graph.None {
+				err = m.ranks.AllReduce(gradients)
+			} else {
+				err = m.ranks.Reduce(gradients, p.Rank)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Share has the parameters copied in the background.

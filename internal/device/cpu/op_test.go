@@ -173,7 +173,7 @@ func TestEveryOpIsTested(t *testing.T) {
 			seen[reflect.TypeOf(instruction.Op)] = true
 		}
 	}
-	updates := []graph.Op{graph.Copy{}, op.SumSquares{}, op.Clip{}, op.AdamW{}, op.Adafactor{}, op.StableAdamW{}}
+	updates := []graph.Op{graph.Copy{}, op.SumSquares{}, op.Clip{}, op.AdamW{}, op.Adafactor{}, op.StableAdamW{}, op.Muon{}}
 	for o := range kernels.Operations() {
 		if !seen[o] && !slices.ContainsFunc(updates, func(u graph.Op) bool { return reflect.TypeOf(u) == o }) {
 			t.Errorf("no test uses the operation %v", o)

@@ -42,5 +42,6 @@ var kernels = device.NewTable[*Device, compute]("the CPU",
 	device.BindingOf(clipKernel),
 	device.BindingOf(adamWKernel),
 	device.BindingOf(adafactorKernel).Needs(adafactorScratch),
+	device.BindingOf(muonKernel).Needs(muonScratch),
 	device.BindingOf(stableAdamWKernel),
 )

@@ -14,12 +14,13 @@ func (b *binder) onTensorCores(size int) bool {
 	return b.device.activations == graph.BFloat16 && size%8 == 0 && size <= 128
 }
 
-// headTile is the size of heads that a kernel is made for, and how many queries, and keys of the gradient, a block has.
+// headTile is the size of heads that a kernel is made for, and how many queries, or keys of the gradient, a block has at
+// least.
 func headTile(size int) (most, rows int) {
 	if size > 64 {
 		return 128, 64
 	}
-	return 64, 128
+	return 64, 64
 }
 
 func attentionOnTensorCores(b *binder, o op.Attention, size int) compute {

@@ -7,6 +7,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"uer/internal/console"
 	driver "uer/internal/cuda"
@@ -17,21 +20,21 @@ import (
 
 // Device is one GPU. It implements device.Device.
 type Device struct {
-	gpu                     *driver.Device
-	activations             graph.Type       // how they are stored; products read their factors in the same type
-	tf32                    bool             // products round float32 factors
-	products                *driver.Products // nil without cuBLASLt: then kernels of ours multiply
-	product, productToFloat *function        // with factors as activations are stored: to activations, and to float32
-	halve, columns          *function        // make the bfloat16 copies of parameters
-	modules                 map[string]*module
-	functions               map[string]*function
-	unsettled               []*function    // those whose modules may still be being loaded
-	scratch                 *driver.Buffer // of one operation at a time; all run in one stream
-	trail                   *trail
-	group                   *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
-	rank                    int           // its number among them
-	name                    string
-	kind                    string
+	gpu            *driver.Device
+	activations    graph.Type       // how they are stored; products read their factors in the same type
+	tf32           bool             // products round float32 factors
+	products       *driver.Products // nil without cuBLASLt: then kernels of ours multiply
+	product        [3]*function     // by the destination
+	halve, columns *function        // make the bfloat16 copies of parameters
+	modules        map[string]*module
+	functions      map[string]*function
+	unsettled      []*function    // those whose modules may still be being loaded
+	scratch        *driver.Buffer // of one operation at a time; all run in one stream
+	trail          *trail
+	group          *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
+	rank           int           // its number among them
+	name           string
+	kind           string
 }
 
 // Options of a device.
@@ -111,14 +114,17 @@ func New(o Options) (*Device, error) {
 
 // openProducts opens cuBLASLt. Where it is missing, products are right and slow, which the device's name says.
 func (d *Device) openProducts() (slow string, err error) {
-	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
+	d.products, err = d.gpu.NewProducts(d.gpu.Compute, openChoices())
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
-		if d.product, err = d.function("product" + suffixes[d.activations]); err == nil {
-			d.productToFloat = d.product
-			if d.activations == graph.BFloat16 {
-				d.productToFloat, err = d.function("product_float_bf16")
+		names := [...]string{toActivations: "product_float", toFloat: "product_float", allFloat: "product_float"}
+		if d.activations == graph.BFloat16 {
+			names[toActivations], names[toFloat] = "product_bf16", "product_float_bf16"
+		}
+		for to, name := range names {
+			if d.product[to], err = d.function(name); err != nil {
+				break
 			}
 		}
 		return ", without cuBLASLt", err
@@ -128,6 +134,20 @@ func (d *Device) openProducts() (slow string, err error) {
 	}
 	return "", nil
 }
+
+// openChoices opens the file of the fastest algorithms in the user's cache, once a process. Without one, nothing is measured,
+// since another training would choose otherwise and round otherwise.
+var openChoices = sync.OnceValue(func() *driver.Choices {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	choices, err := driver.OpenChoices(filepath.Join(folder, "uer", "products"))
+	if err != nil {
+		return nil
+	}
+	return choices
+})
 
 // hinted adds what can be done about an error of the driver.
 func hinted(err error) error { return advised(err, "pass a smaller --batch_size, or --recompute") }

@@ -165,6 +165,9 @@ func (e *executable) Run(with device.Run) error {
 // begin begins all work of a run.
 func (e *executable) begin(r *run) error {
 	trail, compute := e.device.trail, e.device.gpu.Compute
+	if err := e.results.start(compute); err != nil {
+		return err
+	}
 	if e.inputs.size > 0 {
 		if err := e.inputs.upload(e.device.gpu); err != nil {
 			return err

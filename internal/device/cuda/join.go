@@ -23,6 +23,9 @@ type join struct {
 // first is the instruction that computes for all.
 func (j *join) first() int { return slices.Min(j.instructions) }
 
+// number is the place of that instruction's columns among those of all maps.
+func (j *join) number() int { return slices.Index(j.instructions, j.first()) }
+
 // uses lists the instructions that write and read each value.
 type uses struct {
 	program          *graph.Program
@@ -144,7 +147,7 @@ func (u uses) gradients(values []int, of *join) *join {
 		if i == 0 {
 			x, dx = l.X, instruction.Out[0]
 		}
-		if l.X != x || instruction.Out[0] != dx || l.Weight != of.weights[i] {
+		if l.X != x || instruction.Out[0] != dx || l.Weight != of.weights[i] || o.Bias && !u.isGradient(instruction, 2, of.biases[i]) {
 			return nil
 		}
 		j.instructions = append(j.instructions, number)
@@ -153,6 +156,15 @@ func (u uses) gradients(values []int, of *join) *join {
 		return nil
 	}
 	return j
+}
+
+// isGradient tells whether an output of an instruction is the whole gradient of a parameter, in its own place.
+func (u uses) isGradient(i graph.Instruction, output, parameter int) bool {
+	if i.Out[output] == graph.None || i.Accumulate[output] {
+		return false
+	}
+	v := u.program.Values[i.Out[output]]
+	return v.Place == graph.InGradients && v.Offset == u.program.Values[parameter].Offset
 }
 
 // prepare lets products find the parameters of all maps in one place.

@@ -92,12 +92,13 @@ func (r *run) half(parameter operand) driver.Argument {
 	return pointer(r.memory.half(parameter.At))
 }
 
-// destination is how the result of a product is stored. Its factors are stored as activations are.
-type destination bool
+// destination is how the result of a product is stored. Its factors are stored as activations are, but for allFloat.
+type destination int
 
 const (
-	toActivations destination = false // as activations are, which it is, or a gradient of them
-	toFloat       destination = true  // in float32: gradients of parameters, and what is not rounded yet
+	toActivations destination = iota // as activations are, which it is, or a gradient of them
+	toFloat                          // in float32: gradients of parameters, and what is not rounded yet
+	allFloat                         // in float32, as the factors are: what an optimizer computes
 )
 
 // multiply begins a matrix product.
@@ -105,7 +106,7 @@ func (r *run) multiply(to destination, p driver.Product) {
 	if r.err != nil || r.planning {
 		return
 	}
-	if r.device.activations == graph.BFloat16 {
+	if r.device.activations == graph.BFloat16 && to != allFloat {
 		p.Factors = driver.BF16
 		if to == toActivations {
 			p.Result = driver.BF16
@@ -116,10 +117,7 @@ func (r *run) multiply(to destination, p driver.Product) {
 		r.err = r.device.products.Multiply(p)
 		return
 	}
-	kernel := r.device.product
-	if to == toFloat {
-		kernel = r.device.productToFloat
-	}
+	kernel := r.device.product[to]
 	stride := func(m driver.Matrix, rows, columns int) driver.Argument {
 		switch {
 		case m.Stride > 0:
@@ -133,6 +131,19 @@ func (r *run) multiply(to destination, p driver.Product) {
 		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
 		stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
 		flag(p.Beta == 1))
+}
+
+// gather begins to copy values of float64 of all ranks to all: those from bounds[r] to bounds[r+1] from rank r.
+func (r *run) gather(values driver.Pointer, bounds []int) {
+	if r.err != nil || r.planning {
+		return
+	}
+	halves := make([]int, len(bounds)) // ranks exchange values of four bytes
+	for i, bound := range bounds {
+		halves[i] = 2 * bound
+	}
+	r.memory.sums.begin(r.device, func(g *driver.Group) error { return g.Gather(values, halves) })
+	r.err = r.memory.sums.join(r.device)
 }
 
 // zero begins to clear n floats.

@@ -28,11 +28,11 @@ DEVFN void hide(Sums<M, N> &s, const Softmax<M> &f, const Heads &h, const Part &
 			}
 }
 
-// weigh turns the scores of keys from `from` on into exponentials, of which those that dropout drops become zero, and
-// brings what was summed before to the same largest score.
-template <bool DROPS, int M, int N, int C>
-DEVFN void weigh(Sums<M, N> &s, Softmax<M> &f, Sums<M, C> &o, const Heads &h, int from) {
-	float c = h.scale * LOG2E;
+// rise brings what was summed to new largest scores, if scores exceed the present ones of a query of the warp by more
+// than 2^8. Up to there exponentials are as precise in their place.
+template <int M, int N, int C> DEVFN void rise(const Sums<M, N> &s, Softmax<M> &f, Sums<M, C> &o, float c) {
+	float largest[M][2];
+	bool rises = false;
 #pragma unroll
 	for (int m = 0; m < M; m++)
 #pragma unroll
@@ -42,22 +42,39 @@ DEVFN void weigh(Sums<M, N> &s, Softmax<M> &f, Sums<M, C> &o, const Heads &h, in
 			for (int n = 0; n < N; n++) x = fmaxf(x, fmaxf(s.at[m][n][2 * r], s.at[m][n][2 * r + 1]));
 			x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 1));
 			x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, 2));
-			x = fmaxf(f.largest[m][r], x * c); // finite, as every query sees key 0
-			float correction = exp2_fast(f.largest[m][r] - x), sum = 0;
-			f.largest[m][r] = x;
+			largest[m][r] = fmaxf(f.largest[m][r], x * c); // finite, as every query sees key 0
+			rises |= largest[m][r] > f.largest[m][r] + 8;
+		}
+	if (__ballot_sync(0xffffffffu, rises) == 0) return;
+#pragma unroll
+	for (int m = 0; m < M; m++)
+#pragma unroll
+		for (int r = 0; r < 2; r++) {
+			float correction = exp2_fast(f.largest[m][r] - largest[m][r]);
+			f.largest[m][r] = largest[m][r], f.sum[m][r] *= correction;
+#pragma unroll
+			for (int n = 0; n < C; n++) o.at[m][n][2 * r] *= correction, o.at[m][n][2 * r + 1] *= correction;
+		}
+}
+
+// weigh turns the scores of keys from `from` on into exponentials, of which those that dropout drops become zero.
+template <bool DROPS, int M, int N> DEVFN void weigh(Sums<M, N> &s, Softmax<M> &f, const Heads &h, float c, int from) {
+#pragma unroll
+	for (int m = 0; m < M; m++)
+#pragma unroll
+		for (int r = 0; r < 2; r++) {
+			float sum = 0;
 #pragma unroll
 			for (int n = 0; n < N; n++)
 #pragma unroll
 				for (int i = 2 * r; i < 2 * r + 2; i++) {
-					float e = exp2_fast(fmaf(s.at[m][n][i], c, -x));
+					float e = exp2_fast(fmaf(s.at[m][n][i], c, -f.largest[m][r]));
 					sum += e;
 					if (DROPS && !dropout_keeps(h.dropout, f.random[m][r], from + 8 * n + 2 * (lane() & 3) + (i & 1)))
 						e = 0;
 					s.at[m][n][i] = e;
 				}
-			f.sum[m][r] = fmaf(f.sum[m][r], correction, sum);
-#pragma unroll
-			for (int n = 0; n < C; n++) o.at[m][n][2 * r] *= correction, o.at[m][n][2 * r + 1] *= correction;
+			f.sum[m][r] += sum;
 		}
 }
 
@@ -110,6 +127,7 @@ DEVFN void attention(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const 
 		}
 	int some = own < p.queries ? visible(p, smaller(own + 16 * M, p.queries) - 1) : 0; // keys that a query of the warp sees
 	int all = BIASED ? 0 : visible(p, own);   // and those that all of them see
+	float c = h.scale * LOG2E;
 	Fragments<M, D / 16> x;
 	Sums<M, D / 8> o;
 	clear(o);
@@ -134,7 +152,8 @@ DEVFN void attention(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const 
 		clear(s);
 		multiply<D>(s, x, right<D>(tile_k + turn * TILE));
 		if (next > all) hide<BIASED>(s, f, h, p, query, from);
-		weigh<DROPS>(s, f, o, h, from);
+		rise(s, f, o, c);
+		weigh<DROPS>(s, f, h, c, from);
 #pragma unroll
 		for (int i = 0; i < KEYS / 16; i++) {
 			Fragments<M, 1> weights;
@@ -145,20 +164,19 @@ DEVFN void attention(bf16 *out, float *lse, const bf16 *q, const bf16 *k, const 
 	finish<DROPS>(out, lse, o, f, h, p, own);
 }
 
-// attention_float for heads of up to 64. Grid: (⌈L/128⌉, heads, sequences).
+// attention_float for heads of up to 64. Grid: (⌈L/64⌉, heads, sequences).
 KERNEL_OF(128, attention_bf16_64, bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, STRIDED_HEADS) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Address memory = address_of(shared);
-	if (bias) attention<64, 2, 32, true, true>(out, lse, q, k, v, h, memory);
-	else if (threshold) attention<64, 2, 64, true, false>(out, lse, q, k, v, h, memory);
-	else attention<64, 2, 64, false, false>(out, lse, q, k, v, h, memory);
+	if (bias) attention<64, 1, 64, true, true>(out, lse, q, k, v, h, memory);
+	else if (threshold) attention<64, 1, 64, true, false>(out, lse, q, k, v, h, memory);
+	else attention<64, 1, 64, false, false>(out, lse, q, k, v, h, memory);
 }
 
 // The same for heads of up to 128. Grid: (⌈L/64⌉, heads, sequences).
 KERNEL_OF(128, attention_bf16_128, bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, STRIDED_HEADS) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
-	Address memory = address_of(shared);
-	attention<128, 1, 64, true, true>(out, lse, q, k, v, h, memory);
+	attention<128, 1, 64, true, true>(out, lse, q, k, v, h, address_of(shared));
 }

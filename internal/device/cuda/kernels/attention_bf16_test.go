@@ -141,7 +141,7 @@ func attentionKernels(size int) (kernels string, rows int) {
 	case size > 64:
 		return "_128", 64
 	}
-	return "_64", 128
+	return "_64", 64
 }
 
 func compareBF16Gradient(t *testing.T, what string, got, old []float32, want []float64, accumulate bool) {

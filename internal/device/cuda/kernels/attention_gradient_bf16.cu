@@ -66,43 +66,67 @@ template <int D, int M> struct KeySums {
 	Sums<M, D / 8> k, v;
 };
 
+// hide takes keys out of the products with 16 queries that do not see them, after adding the position bias. key and
+// query are the lane's first ones.
+template <bool BIASED, int M> DEVFN void hide(Sums<M, 2> &s, const Heads &h, const Part &p, int key, int query) {
+#pragma unroll
+	for (int n = 0; n < 2; n++)
+#pragma unroll
+		for (int j = 0; j < 2; j++) {
+			int other = query + 8 * n + j, seen = visible(p, other);
+#pragma unroll
+			for (int m = 0; m < M; m++)
+#pragma unroll
+				for (int i = j; i < 4; i += 2) {
+					int own = key + 16 * m + 8 * (i >> 1);
+					if (BIASED) s.at[m][n][i] = biased(h, p, other, own, s.at[m][n][i]);
+					if (own >= seen) s.at[m][n][i] = -INFINITY;
+				}
+		}
+}
+
 // weigh turns the products s of keys with 16 queries into probabilities after dropout, without its factor, and dp, those
-// of values with gradients, into ds. key and query are the lane's first ones; `at` is that query's term.
-template <bool DROPS, bool BIASED, int M, class T> DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at,
-	const Heads &h, const Part &p, int key, int query, bool hidden) {
+// of values with gradients, into ds. key is the lane's first one, and `at` the term of its first query.
+template <bool DROPS, int M, class T>
+DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at, const Heads &h, int key) {
 	float c = h.scale * LOG2E;
 #pragma unroll
 	for (int n = 0; n < 2; n++)
 #pragma unroll
 		for (int j = 0; j < 2; j++) {
 			Term t = term_at(tiles, at + 8 * n + j);
-			int seen = visible(p, query + 8 * n + j);
 #pragma unroll
 			for (int m = 0; m < M; m++)
 #pragma unroll
 				for (int i = j; i < 4; i += 2) {
-					int own = key + 16 * m + 8 * (i >> 1);
-					float x = s.at[m][n][i];
-					if (BIASED) x = biased(h, p, query + 8 * n + j, own, x);
-					if (hidden && own >= seen) x = -INFINITY;
-					float e = exp2_fast(fmaf(x, c, -t.lse)), kept = e;
-					if (DROPS && !dropout_keeps(h.dropout, t.random, own)) kept = 0;
+					float e = exp2_fast(fmaf(s.at[m][n][i], c, -t.lse)), kept = e;
+					if (DROPS && !dropout_keeps(h.dropout, t.random, key + 16 * m + 8 * (i >> 1))) kept = 0;
 					s.at[m][n][i] = kept;
 					dp.at[m][n][i] = fmaf(kept, dp.at[m][n][i], -e * t.delta);
 				}
 		}
 }
 
-// add_queries adds to the gradients of a warp's keys what 16 queries of a tile give, and shares ds. `own` is the first
-// key of the warp in its block.
-template <bool DROPS, bool BIASED, int D, int M, int KEYS, int QUERIES>
-DEVFN void add_queries(KeySums<D, M> &sums, const Tiles<D, KEYS, QUERIES> &t, int turn, int part,
-	const Fragments<M, D / 16> &k, const Heads &h, const Part &p, int first, int own, int from, bool hidden, bool shares) {
-	int g = lane() >> 2, two = 2 * (lane() & 3);
+// KeyFragments are the keys and values of a warp as left factors.
+template <int D, int M> struct KeyFragments {
+	Fragments<M, D / 16> k, v;
+};
+
+template <int D, int M> DEVFN void load_rows(Fragments<M, D / 16> &x, Address rows) {
+#pragma unroll
+	for (int m = 0; m < M; m++)
+#pragma unroll
+		for (int i = 0; i < D / 16; i++) load_fragments(x.at[m][i], further<D>(left<D>(rows), m, i));
+}
+
+// multiply_queries makes the products of a warp's keys with 16 queries, s, and of the values with their gradients, dp.
+template <bool CACHED, int D, int M, int KEYS, int QUERIES>
+DEVFN void multiply_queries(Sums<M, 2> &s, Sums<M, 2> &dp, const Tiles<D, KEYS, QUERIES> &t, int turn, int part,
+	const KeyFragments<D, M> &x, int own) {
 	Address q = further<D>(t.q + turn * t.OF_QUERIES, part, 0), dout = further<D>(t.dout + turn * t.OF_QUERIES, part, 0);
-	Sums<M, 2> s, dp;
 	clear(s), clear(dp);
-	multiply<D>(s, k, right<D>(q));
+	multiply<D>(s, x.k, right<D>(q));
+	if (CACHED) return multiply<D>(dp, x.v, right<D>(dout));
 #pragma unroll
 	for (int i = 0; i < D / 16; i++) {
 		Fragments<M, 1> v;
@@ -112,14 +136,23 @@ DEVFN void add_queries(KeySums<D, M> &sums, const Tiles<D, KEYS, QUERIES> &t, in
 		for (int m = 0; m < M; m++) load_fragments(v.at[m][0], further<D>(left<D>(t.v + own * D * 2), m, i));
 		accumulate(dp, 0, v, 0, b);
 	}
-	weigh<DROPS, BIASED>(
-		s, dp, t, turn * QUERIES + 16 * part + two, h, p, first + own + g, from + 16 * part + two, hidden);
+}
+
+// add_queries adds to the gradients of a warp's keys what 16 queries of a tile give, and if WHOLE shares ds. `own` is the
+// first key of the warp in its block.
+template <bool WHOLE, bool DROPS, bool BIASED, int D, int M, int KEYS, int QUERIES>
+DEVFN void add_queries(KeySums<D, M> &sums, Sums<M, 2> &s, Sums<M, 2> &dp, const Tiles<D, KEYS, QUERIES> &t, int turn,
+	int part, const Heads &h, const Part &p, int first, int own, int from, bool hidden) {
+	int g = lane() >> 2, two = 2 * (lane() & 3);
+	Address q = further<D>(t.q + turn * t.OF_QUERIES, part, 0), dout = further<D>(t.dout + turn * t.OF_QUERIES, part, 0);
+	if (hidden) hide<BIASED>(s, h, p, first + own + g, from + 16 * part + two);
+	weigh<DROPS>(s, dp, t, turn * QUERIES + 16 * part + two, h, first + own + g);
 	Fragments<M, 1> a;
 	as_left(a, s, 0);
 	multiply_rows<D>(sums.v, a, left<D>(dout));
 	as_left(a, dp, 0);
 	multiply_rows<D>(sums.k, a, left<D>(q));
-	if (!shares) return;
+	if (!WHOLE) return;
 #pragma unroll
 	for (int m = 0; m < M; m++)
 #pragma unroll
@@ -147,6 +180,14 @@ template <int N> DEVFN void add_between(float *sums, float (&s)[N][4], const Hea
 	}
 }
 
+// add_sixteen adds what 16 keys give to the gradients of queries.
+template <int D, int QUERIES, int R, int N> DEVFN void add_sixteen(Sums<R, N> &s, Address ds, Address k, int i) {
+	Fragments<R, 1> a;
+#pragma unroll
+	for (int m = 0; m < R; m++) load_fragments_transposed(a.at[m][0], further<QUERIES>(ds, i, m));
+	multiply_rows<D>(s, a, further<D>(k, i, 0));
+}
+
 // add_keys adds what the keys from `first` on give to the gradients of a tile of queries, which see less than `seen`
 // keys. Between blocks of keys these are in `sums` [queries, heads·size]. A warp has half of the columns of its rows.
 template <int D, int M, int KEYS, int QUERIES>
@@ -157,13 +198,12 @@ DEVFN void add_keys(bf16 *dq, float *sums, const Tiles<D, KEYS, QUERIES> &t, con
 	if (from + row >= p.queries) return;
 	Sums<R, D / 16> s;
 	clear(s);
-	for (int key = 0; key < KEYS && first + key < seen; key += 16) {
-		Fragments<R, 1> ds;
+	Address ds = further<QUERIES>(left_columns<QUERIES>(t.ds), 0, row / 16), k = further<D>(left<D>(t.k), 0, column / 16);
+	if (first + KEYS <= seen) {
 #pragma unroll
-		for (int m = 0; m < R; m++)
-			load_fragments_transposed(
-				ds.at[m][0], further<QUERIES>(left_columns<QUERIES>(t.ds + key * QUERIES * 2), 0, row / 16 + m));
-		multiply_rows<D>(s, ds, further<D>(left<D>(t.k + key * D * 2), 0, column / 16));
+		for (int i = 0; i < KEYS / 16; i++) add_sixteen<D, QUERIES>(s, ds, k, i);
+	} else {
+		for (int i = 0; first + 16 * i < seen; i++) add_sixteen<D, QUERIES>(s, ds, k, i);
 	}
 	bool last = first + KEYS >= seen;
 #pragma unroll
@@ -199,7 +239,7 @@ DEVFN void load_queries(
 }
 
 // block_of_keys makes the gradients of the keys from `first` on, and if WHOLE adds to those of the queries.
-template <int D, int M, int KEYS, int QUERIES, bool WHOLE, bool DROPS, bool BIASED>
+template <int D, int M, int KEYS, int QUERIES, bool WHOLE, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
 DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, const Tiles<D, KEYS, QUERIES> &t, int first) {
 	const int THREADS = KEYS / 16 / M * 32;
 	int begin = first < p.always ? 0 : first / QUERIES * QUERIES; // earlier queries see none of these keys
@@ -221,17 +261,26 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 			load_queries<D, THREADS>(t, turn ^ 1, x, h, p, next);
 			copies_commit();
 		}
-		bool hidden = first + KEYS > visible(p, from);
+		bool hidden = BIASED || first + KEYS > visible(p, from);
 		if (first + own < seen) {
-			Fragments<M, D / 16> k;
+			KeyFragments<D, M> fragments;
+			load_rows<D>(fragments.k, t.k + own * D * 2);
+			if (CACHED) load_rows<D>(fragments.v, t.v + own * D * 2);
+			Sums<M, 2> s[2], dp[2];
+			if (AHEAD) {
+				multiply_queries<CACHED>(s[0], dp[0], t, turn, 0, fragments, own);
 #pragma unroll
-			for (int m = 0; m < M; m++)
-#pragma unroll
-				for (int i = 0; i < D / 16; i++)
-					load_fragments(k.at[m][i], further<D>(left<D>(t.k + own * D * 2), m, i));
+				for (int part = 0; part < QUERIES / 16; part++) {
+					if (part + 1 < QUERIES / 16) multiply_queries<CACHED>(s[part + 1 & 1], dp[part + 1 & 1], t, turn, part + 1, fragments, own);
+					add_queries<WHOLE, DROPS, BIASED>(sums, s[part & 1], dp[part & 1], t, turn, part, h, p, first, own, from, hidden);
+				}
+			} else {
 #pragma unroll 1
-			for (int part = 0; part < QUERIES / 16 && from + 16 * part < queries; part++)
-				add_queries<DROPS, BIASED>(sums, t, turn, part, k, h, p, first, own, from, hidden, WHOLE);
+				for (int part = 0; part < QUERIES / 16 && from + 16 * part < queries; part++) {
+					multiply_queries<CACHED>(s[0], dp[0], t, turn, part, fragments, own);
+					add_queries<WHOLE, DROPS, BIASED>(sums, s[0], dp[0], t, turn, part, h, p, first, own, from, hidden);
+				}
+			}
 		}
 		if (!WHOLE) continue;
 		__syncthreads();
@@ -259,14 +308,14 @@ DEVFN Gradients gradients_of(const Gradients &x, const Heads &h, const Part &p) 
 	return own;
 }
 
-template <int D, int M, int KEYS, int QUERIES, bool DROPS, bool BIASED>
+template <int D, int M, int KEYS, int QUERIES, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
 DEVFN void attention_gradient(const Gradients &x, const Heads &h, bf16 *shared) {
 	Part p = part_of(h, blockIdx.x, blockIdx.y);
 	Gradients own = gradients_of(x, h, p);
 	Tiles<D, KEYS, QUERIES> t = tiles_in<D, KEYS, QUERIES>(shared);
 	for (int first = 0; first < p.keys; first += KEYS) {
 		if (first > 0) __syncthreads(); // the tiles are used again
-		block_of_keys<D, M, KEYS, QUERIES, true, DROPS, BIASED>(own, h, p, t, first);
+		block_of_keys<D, M, KEYS, QUERIES, true, CACHED, AHEAD, DROPS, BIASED>(own, h, p, t, first);
 	}
 }
 
@@ -281,9 +330,9 @@ KERNEL_OF(128, attention_gradient_bf16_64, GRADIENT_PARAMETERS) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Gradients x = GRADIENTS;
-	if (bias) attention_gradient<64, 1, 64, 64, true, true>(x, h, shared);
-	else if (threshold) attention_gradient<64, 2, 128, 64, true, false>(x, h, shared);
-	else attention_gradient<64, 2, 128, 64, false, false>(x, h, shared);
+	if (bias) attention_gradient<64, 1, 64, 64, false, false, true, true>(x, h, shared);
+	else if (threshold) attention_gradient<64, 2, 128, 64, false, false, true, false>(x, h, shared);
+	else attention_gradient<64, 2, 128, 64, false, false, false, false>(x, h, shared);
 }
 
 // The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys. 
@@ -292,5 +341,5 @@ KERNEL_OF(128, attention_gradient_bf16_128, GRADIENT_PARAMETERS) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Gradients x = GRADIENTS;
-	attention_gradient<128, 1, 64, 32, true, true>(x, h, shared);
+	attention_gradient<128, 1, 64, 32, false, false, true, true>(x, h, shared);
 }

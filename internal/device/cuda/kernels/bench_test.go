@@ -456,24 +456,25 @@ func BenchmarkProduct(b *testing.B) {
 // BenchmarkConvolution has the sizes of a layer of gatedcnn_9.
 func BenchmarkConvolution(b *testing.B) {
 	requireGPU(b)
-	const width, stride, taps, sequences = 807, 808, 3, benchSequences
+	const width, stride, taps, sequences = 807, 808, 4, benchSequences
 	const window, sums, cells = taps * stride, 2 * stride, benchTokens * width
 	starts, bias := evenStarts(sequences, benchLength), memory(width)
 	wide := func(rows, width int) grid { return grid{ceilDivide(rows*ceilDivide(width, 8), 256)} }
+	tall := func(width, rows int) grid { return grid{ceilDivide(width, 256), rows} }
 	b.Run("windows", func(b *testing.B) {
 		measure(b, "convolution_windows_bf16", wide(benchTokens, window), work{bytes: 2 * (cells + benchTokens*window)},
 			memory(benchTokens*window), memory(cells), starts, sequences, benchTokens, width, stride, taps)
 	})
 	b.Run("windows gradient", func(b *testing.B) {
-		measure(b, "convolution_windows_gradient_bf16", wide(benchTokens, width), work{bytes: 2 * (cells + benchTokens*window)},
+		measure(b, "convolution_windows_gradient_bf16", tall(width, benchTokens/8), work{bytes: 2 * (cells + benchTokens*window)},
 			memory(cells), memory(benchTokens*window), starts, sequences, benchTokens, width, stride, taps, false)
 	})
 	b.Run("gate", func(b *testing.B) {
-		measure(b, "convolution_gate_bf16", wide(benchTokens, width), work{bytes: 2 * 3 * cells},
+		measure(b, "convolution_gate_bf16", tall(width, benchTokens/8), work{bytes: 2 * 3 * cells},
 			memory(cells), memory(benchTokens*sums), bias, bias, bias, bias, benchTokens, width, stride)
 	})
 	b.Run("gate gradient", func(b *testing.B) {
-		measure(b, "convolution_gate_gradient_bf16", wide(benchTokens, width), work{bytes: 2 * 5 * cells},
+		measure(b, "convolution_gate_gradient_bf16", tall(stride, benchTokens/8), work{bytes: 2 * 5 * cells},
 			memory(benchTokens*sums), memory(cells), memory(benchTokens*sums), bias, bias, bias, bias, benchTokens, width, stride)
 	})
 	for _, last := range []bool{false, true} {
@@ -482,7 +483,7 @@ func BenchmarkConvolution(b *testing.B) {
 				memory(sums*window), memory(width*taps*width), memory(width*taps*width), width, stride, width, stride, taps, last)
 		})
 		b.Run(fmt.Sprint("weights gradient, taps last ", last), func(b *testing.B) {
-			measure(b, "convolution_weights_gradient", grid{ceilDivide(sums*window/4, 256)}, work{bytes: 4 * 3 * sums * window},
+			measure(b, "convolution_weights_gradient", tall(taps*width, 2*width), work{bytes: 4 * 3 * sums * window},
 				memory(width*taps*width), memory(width*taps*width), memory(sums*window), width, stride, width, stride, taps, last, true, true)
 		})
 	}

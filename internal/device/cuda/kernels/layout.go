@@ -54,7 +54,7 @@ func BiasBlocks(maxLength, sequences int) (tiles, groups int) {
 
 // shared is the dynamic shared memory of the kernels that have any, in bytes.
 var shared = map[string]int{
-	"attention_bf16_64": 48 << 10, "attention_bf16_128": 80 << 10,
+	"attention_bf16_64": 40 << 10, "attention_bf16_128": 80 << 10,
 	"attention_gradient_bf16_64": 82 << 10, "attention_gradient_bf16_128": 69 << 10,
 }
 

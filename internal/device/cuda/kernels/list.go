@@ -122,7 +122,7 @@ var Kernels = []Kernel{
 	// rows of stride or key_stride elements, both multiples of 8, as is the size of a head. What is rounded to bf16 are out
 	// and the exponentials, relative to the largest one so far of a query.
 
-	// attention_float for heads of up to 64. Grid: (⌈L/128⌉, heads, sequences).
+	// attention_float for heads of up to 64. Grid: (⌈L/64⌉, heads, sequences).
 	{"attention_bf16", "attention_bf16_64", 128,
 		"bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, const int *starts, " +
 			"const int *key_starts, const int *rows, const int *prefix, const int *lengths, const float *bias, " +
@@ -251,7 +251,7 @@ var Kernels = []Kernel{
 		"bf16 *windows, const bf16 *x, const int *starts, int sequences, int tokens, int width, int stride, " +
 			"int taps"},
 	// dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width];
-	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_windows_gradient_bf16", 256,
 		"bf16 *dx, const bf16 *dwindows, const int *starts, int sequences, int tokens, int width, " +
 			"int stride, int taps, int accumulate"},
@@ -260,17 +260,17 @@ var Kernels = []Kernel{
 		"bf16 *copy, const bf16 *weight0, const bf16 *weight1, int outputs, int columns, int width, " +
 			"int stride, int taps, int taps_last"},
 	// dweight0 and dweight1 [outputs, taps·width] are what gradient [2 columns, taps·stride] has of them, or += it; either may
-	// be null. Grid: ⌈2 columns·taps·stride/4/256⌉.
+	// be null. Grid: (⌈taps·width/256⌉, 2 outputs).
 	{"convolution_bf16", "convolution_weights_gradient", 256,
 		"float *dweight0, float *dweight1, const float *gradient, int outputs, int columns, int width, " +
 			"int stride, int taps, int taps_last, int accumulate0, int accumulate1"},
 	// y = a σ(g), with a and g the sums with their biases. y [tokens, width]; sums [tokens, 2 columns]; biases [width], two of
-	// a and two of g. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// a and two of g. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_gate_bf16", 256,
 		"bf16 *y, const bf16 *sums, const float *a0, const float *a1, const float *g0, const float *g1, " +
 			"int tokens, int width, int columns"},
 	// da = dy σ(g) and dg = dy a σ'(g), side by side in dsums, as convolution_gate_bf16 has them. dsums, sums
-	// [tokens, 2 columns]; dy [tokens, width]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// [tokens, 2 columns]; dy [tokens, width]. Grid: (⌈columns/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_gate_gradient_bf16", 256,
 		"bf16 *dsums, const bf16 *dy, const bf16 *sums, const float *a0, const float *a1, const float *g0, " +
 			"const float *g1, int tokens, int width, int columns"},
@@ -425,6 +425,25 @@ var Kernels = []Kernel{
 	// As cross_entropy_float. Grid: rows.
 	{"loss_bf16", "cross_entropy_bf16", 512,
 		"bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
+
+	// What Muon, as package op has it, does besides matrix products.
+
+	// With g = factor gradient, momentum = beta momentum + rest g, unless halted is set, and x = beta momentum + rest g. x,
+	// momentum, gradient [n]; factor, halted scalars. rest is 1-β, computed in float64. Grid: ⌈n/1024⌉.
+	{"muon", "muon_momentum", 256,
+		"float *x, float *momentum, const float *gradient, const double *factor, const float *halted, " +
+			"size_t n, float beta, float rest"},
+	// x = x/max(√squares, epsilon). x [n]; squares scalar. Grid: ⌈n/1024⌉.
+	{"muon", "muon_normalize", 256,
+		"float *x, const double *squares, size_t n, double epsilon"},
+	// x = a x + b y. x, y [n]. Grid: ⌈n/1024⌉.
+	{"muon", "muon_combine", 256,
+		"float *x, const float *y, size_t n, float a, float b"},
+	// p = p - decay p - rate x, unless halted is set, and half is p rounded to bfloat16; half may be null. p, half, x [n]; halted
+	// scalar. Grid: ⌈n/1024⌉.
+	{"muon", "muon_update", 256,
+		"float *parameters, bf16 *half, const float *x, const float *halted, size_t n, float rate, " +
+			"float decay"},
 
 	// Normalisation of rows, with dropout and residual. A warp works through a row.
 
@@ -589,6 +608,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_768_bf16", 256,
+		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
 			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -602,6 +627,12 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_gradient_512_bf16", 256,
+		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
+			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+	// As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_gradient_768_bf16", 256,
 		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
 			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
 			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
@@ -629,6 +660,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_768_bf16", 256,
+		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -642,6 +679,11 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_512_bf16", 256,
+		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
+			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_768_bf16", 256,
 		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
 			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
 			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
@@ -666,6 +708,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_768_bf16", 256,
+		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_1024_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -679,6 +727,11 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_512_bf16", 256,
+		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
+			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_768_bf16", 256,
 		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
 			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},

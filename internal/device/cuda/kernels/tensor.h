@@ -26,6 +26,8 @@ DEVFN void store_word(Address to, unsigned word) {
 // fmaxf is a number if one of both is.
 DEVFN float fmaxf(float a, float b) { return __nvvm_fmax_f(a, b); }
 
+DEVFN unsigned __ballot_sync(unsigned mask, bool x) { return __nvvm_vote_ballot_sync(mask, x); }
+
 // mma adds a b to d: a [16, 16], b [16, 8], d [16, 8].
 DEVFN void mma(float (&d)[4], const unsigned (&a)[4], unsigned b0, unsigned b1) {
 	asm("mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0,%1,%2,%3}, {%4,%5,%6,%7}, {%8,%9}, {%0,%1,%2,%3};"

@@ -171,3 +171,46 @@ func adafactor(t *testing.T, a kernel.Adafactor, p, first, second, g []float32, 
 		requireHalves(t, half, p)
 	}
 }
+
+func TestMuon(t *testing.T) {
+	const beta, epsilon, rate, decay = 0.95, 1e-7, 0.3, 0.01
+	for _, n := range flatSizes {
+		if n == 0 {
+			continue // a matrix has elements
+		}
+		for _, halted := range []float32{0, 1} {
+			g, m, p, half := random(1, n), random(2, n), random(3, n), unsetHalves(n)
+			before, start := slices.Clone(m), slices.Clone(p)
+			x := make([]float32, n)
+			launch(t, "muon_momentum", flatGrid(n), x, m, g, []float64{0.5}, []float32{halted}, n, float32(beta), float32(1-beta))
+			squares := 0.0
+			want, moment := make([]float64, n), make([]float64, n)
+			for i := range want {
+				moment[i] = beta*float64(before[i]) + (1-beta)*0.5*float64(g[i])
+				want[i] = beta*moment[i] + (1-beta)*0.5*float64(g[i])
+				if halted != 0 {
+					moment[i] = float64(before[i])
+				}
+				squares += want[i] * want[i]
+			}
+			compareAll(t, "momentum", m, moment, 3e-7)
+			compareAll(t, "update", x, want, 3e-7)
+			launch(t, "muon_normalize", flatGrid(n), x, []float64{squares}, n, epsilon)
+			launch(t, "muon_combine", flatGrid(n), x, g, n, float32(2), float32(-3))
+			for i := range want {
+				want[i] = 2*want[i]/max(math.Sqrt(squares), epsilon) - 3*float64(g[i])
+			}
+			compareAll(t, "combination", x, want, 1e-6)
+			launch(t, "muon_update", flatGrid(n), p, half, x, []float32{halted}, n, float32(rate), float32(decay))
+			for i := range want {
+				if want[i] = float64(start[i])*(1-decay) - rate*want[i]; halted != 0 {
+					want[i] = float64(start[i])
+				}
+			}
+			compareAll(t, "parameters", p, want, 1e-6)
+			if halted == 0 {
+				requireHalves(t, half, p)
+			}
+		}
+	}
+}
