@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"golang.org/x/term"
@@ -37,17 +39,18 @@ func eachLines(ctx context.Context, paths []string, status io.Writer, take func(
 		paths = []string{"-"}
 	}
 	var lines []line
-	atOnce, done := linesAtOnce, 0
-	progress := console.NewStatus(status)
-	defer progress.Done("")
+	atOnce := linesAtOnce
+	var done atomic.Int64
+	typed := slices.Contains(paths, "-") && term.IsTerminal(int(os.Stdin.Fd()))
+	if !typed {
+		defer console.NewStatus(status).Show(func() string { return "Read     " + counted(done.Load(), "line") })()
+	}
 	flush := func() error {
 		if len(lines) == 0 {
 			return nil
 		}
 		err := take(lines)
-		if done += len(lines); atOnce > 1 {
-			progress.Update(counted(int64(done), "line"))
-		}
+		done.Add(int64(len(lines)))
 		lines = lines[:0]
 		return err
 	}
@@ -58,7 +61,7 @@ func eachLines(ctx context.Context, paths []string, status io.Writer, take func(
 				return blank, err
 			}
 			defer file.Close() // nothing was written
-		} else if term.IsTerminal(int(os.Stdin.Fd())) {
+		} else if typed {
 			fmt.Fprintln(status, "Reading lines; Ctrl-D ends")
 			atOnce = 1
 		}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,7 +33,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	} else {
 		options.Profile = ""
 	}
-	end := console.NewStatus(streams.Err).ShowTime("Read", options.DatasetPath)
+	end := console.NewStatus(streams.Err).ShowTime("Read", strings.Join(options.DatasetPaths, " "))
 	data, err := openData(options, resumed, streams.Err)
 	end()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"strings"
 
 	"uer/internal/console"
 	"uer/internal/device"
@@ -26,7 +27,7 @@ func withRecords(options pretrainOptions, data trainingData, first *trainer.Trai
 		return console.Hint(err, "choose another --log_dir")
 	}
 	for _, warning := range data.dataset.Metadata.Warnings {
-		log.Event(record.Warning, first.Step(), record.Field{Name: "text", Value: options.DatasetPath + ": " + warning})
+		log.Event(record.Warning, first.Step(), record.Field{Name: "text", Value: strings.Join(options.DatasetPaths, " ") + ": " + warning})
 	}
 	first.Records, first.MemoryUsed = log, func() []record.Figure { return memoryFigures(ranks[0].device) }
 	err = run()
