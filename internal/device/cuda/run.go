@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"time"
 
 	driver "uer/internal/cuda"
@@ -80,6 +81,9 @@ func (r *run) launchTogether(f *function, grid driver.Dim, arguments ...driver.A
 func (r *run) weight(parameter operand) driver.Pointer {
 	if parameter.At == 0 || r.device.activations == graph.Float32 {
 		return parameter.At
+	}
+	if from := r.memory.parameters; r.err == nil && (parameter.At < from.At || parameter.At >= from.At+driver.Pointer(from.Bytes)) {
+		r.err = errors.New("a weight is no parameter, so that it has no copy in bfloat16")
 	}
 	return r.memory.half(parameter.At)
 }
