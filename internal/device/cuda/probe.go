@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"math"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/graph"
@@ -18,11 +20,11 @@ func (e *executable) NotFinite(instruction int) (device.NotFinite, error) {
 		}
 		for j, v := range s.Out {
 			o := s.out[j]
-			if v == graph.None || o.At == 0 || o.Type != graph.Float32 || e.program.Values[v].Shape.IsSaved() {
+			if v == graph.None || o.At == 0 || o.Type == graph.Int32 || e.program.Values[v].Shape.IsSaved() {
 				continue
 			}
-			values := make([]float32, o.Shape.Elements())
-			if err := driver.Download(e.device.gpu.Compute, values, o.At); err != nil {
+			values, err := e.read(o)
+			if err != nil {
 				return device.NotFinite{}, e.device.explained(err)
 			}
 			if at := device.FirstNotFinite(values); at >= 0 {
@@ -35,4 +37,30 @@ func (e *executable) NotFinite(instruction int) (device.NotFinite, error) {
 		}
 	}
 	return device.NotFinite{Index: -1}, nil
+}
+
+// read copies a value to the host, in float32 whatever its type.
+func (e *executable) read(o operand) ([]float32, error) {
+	values, compute := make([]float32, o.Shape.Elements()), e.device.gpu.Compute
+	switch o.Type {
+	case graph.Float32:
+		return values, driver.Download(compute, values, o.At)
+	case graph.BFloat16:
+		halves := make([]uint16, len(values))
+		if err := driver.Download(compute, halves, o.At); err != nil {
+			return nil, err
+		}
+		for i, half := range halves {
+			values[i] = math.Float32frombits(uint32(half) << 16)
+		}
+	case graph.Float64:
+		doubles := make([]float64, len(values))
+		if err := driver.Download(compute, doubles, o.At); err != nil {
+			return nil, err
+		}
+		for i, double := range doubles {
+			values[i] = float32(double)
+		}
+	}
+	return values, nil
 }
