@@ -38,7 +38,7 @@ func TestProfileWithLimits(t *testing.T) {
 	if err := p.Write(&table); err != nil {
 		t.Fatal(err)
 	}
-	want := "linear                              1 calls      1.000 s  100.0%    200.0 GFLOP/s     1.0 GB/s  50% of it needed\n" +
+	want := "linear                              1 calls      1.000 s  100.0%    200.0 GFLOP/s     1.0 GB/s  floor  50%\n" +
 		"all                                 2 runs       1.000 s          0.500 s at least; the host took 2000 µs a run to begin them\n"
 	if table.String() != want {
 		t.Errorf("table\n%swant\n%s", table.String(), want)

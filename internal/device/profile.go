@@ -66,8 +66,8 @@ func (p *Profile) AddHost(elapsed time.Duration) {
 func (p *Profile) FLOPs() int64 { return p.flops }
 
 // Write prints a line for each kind of operation, the slowest first: calls, time and its share, the rate of its matrix
-// products if it has any, the rate of its memory, and, if limits are known, the share of the time that it would take at
-// least.
+// products if it has any, the rate of its memory, and, if limits are known, its floor: the share of the time that it would
+// take at least.
 func (p *Profile) Write(w io.Writer) error {
 	operations := slices.SortedFunc(maps.Values(p.operations), func(a, b *operationTime) int {
 		return cmp.Or(cmp.Compare(b.total, a.total), cmp.Compare(a.name, b.name))
@@ -100,7 +100,7 @@ func (p *Profile) line(t *operationTime, all time.Duration) string {
 	}
 	line += products + bytes
 	if t.floor > 0 {
-		line += fmt.Sprintf(" %3.0f%% of it needed", 100*t.floor/t.total.Seconds())
+		line += fmt.Sprintf("  floor %3.0f%%", 100*t.floor/t.total.Seconds())
 	}
 	return line
 }

@@ -11,14 +11,15 @@ import (
 )
 
 // Limits measures products of square matrices, and copies. Their sizes grow up to 8192 and 1 GiB, unless smaller ones take
-// long enough to be timed, as on the stand-in, or memory ends.
+// long enough to be timed, as on the stand-in, or half of the memory would be taken.
 func (d *Device) Limits() (device.Limits, error) {
 	var limits device.Limits
-	for n, shift := 128, 18; n <= 8192; n, shift = 2*n, shift+2 {
+	free, err := d.gpu.FreeMemory()
+	if err != nil {
+		return limits, d.explained(err)
+	}
+	for n, shift := 128, 18; n <= 8192 && sizeBytes(n, 1<<shift) <= free/2; n, shift = 2*n, shift+2 {
 		product, copied, err := d.timeSize(n, 1<<shift)
-		if out := (*driver.OutOfMemory)(nil); n > 128 && errors.As(err, &out) {
-			break
-		}
 		if err != nil {
 			return limits, d.explained(err)
 		}
@@ -31,10 +32,13 @@ func (d *Device) Limits() (device.Limits, error) {
 	return limits, nil
 }
 
+// sizeBytes is the memory for a product of matrices [n, n] and a copy of so many bytes.
+func sizeBytes(n int, bytes int64) int64 { return max(3*4*int64(n)*int64(n), 2*bytes) }
+
 // timeSize times a product of matrices [n, n] and a copy of so many bytes.
 func (d *Device) timeSize(n int, bytes int64) (product, copied time.Duration, err error) {
 	matrix := int64(4 * n * n)
-	memory, err := d.gpu.Allocate(max(3*matrix, 2*bytes))
+	memory, err := d.gpu.Allocate(sizeBytes(n, bytes))
 	if err != nil {
 		return 0, 0, err
 	}
