@@ -1,5 +1,5 @@
 // Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, of which its threads keep the first
-// 32,768 logits in registers, and read others a second time.
+// 28,672 logits in registers, and read others a second time.
 #include "approximate.h"
 #include "elements.h"
 #include "warp.h"
@@ -7,7 +7,7 @@
 const int N = GROUP<bf16>;
 const int ROW_THREADS = 512;   // of a block
 #define ROW ROW_THREADS, 2 // blocks that a multiprocessor has registers for
-const int KEPT = 8; // groups of a thread
+const int KEPT = 7; // groups of a thread
 const int ROW_WARPS = ROW_THREADS / 32;
 
 // Softmax is what is known of some numbers: the largest, and Σ e^(x - largest). Of none it is {LEAST, 0}.
@@ -16,13 +16,6 @@ struct Softmax {
 };
 const float LEAST = -0x1p127f; // not infinite, so that differences are numbers
 
-DEVFN Softmax both(const Softmax &a, const Softmax &b) {
-	Softmax s;
-	s.largest = larger(a.largest, b.largest);
-	s.sum = a.sum * exp_fast(a.largest - s.largest) + b.sum * exp_fast(b.largest - s.largest);
-	return s;
-}
-
 // with_group adds N numbers.
 DEVFN Softmax with_group(Softmax s, const Elements<N> &x, float largest) {
 	if (largest > s.largest) s.sum *= exp_fast(s.largest - largest), s.largest = largest;
@@ -30,20 +23,26 @@ DEVFN Softmax with_group(Softmax s, const Elements<N> &x, float largest) {
 	return s;
 }
 
-DEVFN Softmax block_softmax(Softmax s, int &beaten, Softmax (&shared)[ROW_WARPS], int (&shared_beaten)[ROW_WARPS]) {
-	for (int d = 16; d > 0; d >>= 1) {
-		Softmax other;
-		other.largest = __shfl_xor_sync(0xffffffffu, s.largest, d);
-		other.sum = __shfl_xor_sync(0xffffffffu, s.sum, d);
-		s = both(s, other);
-		beaten |= __shfl_xor_sync(0xffffffffu, beaten, d);
-	}
-	if ((threadIdx.x & 31) == 0) shared[threadIdx.x >> 5] = s, shared_beaten[threadIdx.x >> 5] = beaten;
-	__syncthreads();
-	s = shared[0];
-	for (int w = 1; w < ROW_WARPS; w++) s = both(s, shared[w]);
-	for (int w = 0; w < ROW_WARPS; w++) beaten |= shared_beaten[w];
+// warp_softmax is that of all numbers of a warp.
+DEVFN Softmax warp_softmax(Softmax s) {
+	float largest = warp_largest(s.largest);
+	s.sum = warp_sum(s.sum * exp_fast(s.largest - largest)), s.largest = largest;
 	return s;
+}
+
+// block_softmax is that of all numbers of a block. Every warp makes it of what all warps have. Thread 0 gets whether any
+// thread is beaten.
+DEVFN Softmax block_softmax(Softmax s, int &beaten, Softmax (&shared)[ROW_WARPS], int (&beats)[ROW_WARPS]) {
+	int lane = threadIdx.x & 31, warp = threadIdx.x >> 5;
+	s = warp_softmax(s);
+	for (int d = 16; d > 0; d >>= 1) beaten |= __shfl_xor_sync(0xffffffffu, beaten, d);
+	if (lane == 0) shared[warp] = s, beats[warp] = beaten;
+	__syncthreads();
+	if (threadIdx.x == 0)
+#pragma unroll 1
+		for (int w = 1; w < ROW_WARPS; w++) beaten |= beats[w];
+	Softmax none = {LEAST, 0};
+	return warp_softmax(lane < ROW_WARPS ? shared[lane] : none);
 }
 
 // read_group reads a thread's part of a row that need not begin at a multiple of 16 bytes. The part does: the first and the
