@@ -81,6 +81,8 @@ func TestWithoutCopies(t *testing.T) {
 	// A term that is computed, and then another one is copied to it.
 	copied.Accumulate = []bool{true}
 	own := graph.Instruction{Op: square{}, In: []int{2}, Out: []int{1}, Accumulate: []bool{false}}
+	ofTerm := graph.Instruction{Op: square{}, In: []int{0}, Out: []int{1}, Accumulate: []bool{false}}
+	ofSum := graph.Instruction{Op: square{}, In: []int{1}, Out: []int{2}, Accumulate: []bool{false}}
 	for _, test := range []struct {
 		name         string
 		instructions []graph.Instruction
@@ -90,9 +92,9 @@ func TestWithoutCopies(t *testing.T) {
 		{"second term", []graph.Instruction{first, read, own, copied}, true, true},
 		{"it cannot be added to", []graph.Instruction{first, read, own, copied}, false, false},
 		{"the second term is read after the first one is there", []graph.Instruction{first, own, read, copied}, true, false},
-		{"the sum is read before", []graph.Instruction{first, own, {Op: square{}, In: []int{1}, Out: []int{2}, Accumulate: []bool{false}}, copied}, true, false},
+		{"the sum is read before", []graph.Instruction{first, own, ofSum, copied}, true, false},
 		{"the second term is read at the end", []graph.Instruction{first, own, copied, read}, true, false},
-		{"the second term makes the first one", []graph.Instruction{first, {Op: square{}, In: []int{0}, Out: []int{1}, Accumulate: []bool{false}}, copied}, true, false},
+		{"the second term makes the first one", []graph.Instruction{first, ofTerm, copied}, true, false},
 	} {
 		p := &graph.Program{Values: []graph.Value{value, value, value}, Instructions: test.instructions}
 		made, left := WithoutCopies(p, []int{0, 1, 2, 3}[:len(test.instructions)], func(graph.Op, int) bool { return test.canAdd })
