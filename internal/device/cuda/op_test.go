@@ -8,10 +8,7 @@ import (
 	"uer/internal/device/devicetest"
 )
 
-// open makes a device, or skips the test and says why there is none.
-func open(t testing.TB) *Device { return openIn(t, "fp32") }
-
-// openIn makes a device that computes in a precision.
+// openIn makes a device that computes in a precision, or skips the test and says why there is none.
 func openIn(t testing.TB, precision string) *Device {
 	t.Helper()
 	gputest.Need(t)

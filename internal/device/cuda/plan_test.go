@@ -15,9 +15,11 @@ import (
 func (d *Device) planned(t *testing.T, p *graph.Program, layout graph.Layout) int64 {
 	t.Helper()
 	somewhere := &driver.Buffer{At: 1 << 40}
-	e := &executable{device: d, program: p, values: somewhere, memory: &memory{
-		device: d, layout: layout, parameters: &driver.Buffer{At: somewhere.At, Bytes: 1 << 40}, gradients: somewhere, state: somewhere, halves: somewhere, packs: map[int]*packed{},
-	}}
+	m := &memory{
+		device: d, layout: layout, parameters: &driver.Buffer{At: somewhere.At, Bytes: 1 << 40}, gradients: somewhere,
+		state: somewhere, halves: somewhere, packs: map[int]*packed{},
+	}
+	e := &executable{device: d, program: p, values: somewhere, memory: m}
 	if err := e.join(); err != nil {
 		t.Fatal(err)
 	}
