@@ -8,7 +8,7 @@
 enum { TRANSPOSE_A = 3, TRANSPOSE_B = 4, EPILOGUE = 7, BIAS_POINTER = 8, BIAS_TYPE = 26 };
 
 // Attributes of a layout.
-enum { ROWS = 2, COLUMNS = 3 };
+enum { ROWS = 2, COLUMNS = 3, BATCH = 5, BATCH_OFFSET = 6 };
 
 // Attributes of a preference.
 enum { WORKSPACE_BYTES = 1, REDUCTION_SCHEMES = 3, ALIGNMENT_A = 5, ALIGNMENT_B, ALIGNMENT_C, ALIGNMENT_D };
@@ -81,6 +81,13 @@ static int describe(const struct blas *blas, const struct class *class, struct p
 	return status;
 }
 
+static int repeat(const struct blas *blas, void *layout, int32_t batch, int64_t next)
+{
+	int status = blas->layout_set(layout, BATCH, &batch, sizeof batch);
+	THEN(blas->layout_set(layout, BATCH_OFFSET, &next, sizeof next));
+	return status;
+}
+
 static int lay_out(const struct blas *blas, const struct class *class, struct plan *plan)
 {
 	int64_t m = class->m, n = class->n, k = class->k;
@@ -89,10 +96,17 @@ static int lay_out(const struct blas *blas, const struct class *class, struct pl
 	THEN(blas->layout_create(&plan->b, class->type_ab, class->transpose_b ? n : k, class->transpose_b ? k : n,
 		class->stride_b));
 	THEN(blas->layout_create(&plan->d, class->type_cd, m, n, class->stride_d));
-	if (class->stride_c == class->stride_d)
+	if (class->stride_c == class->stride_d && class->next_c == class->next_d)
 		plan->c = plan->d;
 	else
 		THEN(blas->layout_create(&plan->c, class->type_cd, m, n, class->stride_c));
+	if (class->batch > 1) {
+		THEN(repeat(blas, plan->a, class->batch, class->next_a));
+		THEN(repeat(blas, plan->b, class->batch, class->next_b));
+		THEN(repeat(blas, plan->d, class->batch, class->next_d));
+		if (plan->c != plan->d)
+			THEN(repeat(blas, plan->c, class->batch, class->next_c));
+	}
 	return status;
 }
 

@@ -48,6 +48,8 @@ struct class {
 	int32_t compute;          // cublasComputeType_t
 	int32_t bias;             // whether there is one
 	uint32_t align_a, align_b, align_c, align_d, align_bias; // bytes that divide the addresses
+	int32_t batch;                                           // number of products; the matrices of the next one are
+	int64_t next_a, next_b, next_c, next_d;                  // so many elements further
 };
 
 // How products of a class are computed.

@@ -68,11 +68,11 @@ func (p *Products) times(plan *C.struct_plan, product Product, algorithms []C.al
 	if product.Result == BF16 {
 		elementBytes = 2
 	}
-	result, err := d.Allocate(int64(product.M) * int64(product.D.Stride) * elementBytes)
+	result, err := d.Allocate(int64((product.Batch-1)*product.D.Next+product.M*product.D.Stride) * elementBytes)
 	if err != nil {
 		return nil, err
 	}
-	product.D.At, product.C = result.At, Matrix{At: result.At, Stride: product.D.Stride}
+	product.D.At, product.C = result.At, Matrix{At: result.At, Stride: product.D.Stride, Next: product.D.Next}
 	var events [2]*Event
 	for i := range events {
 		if events[i], err = d.NewTimedEvent(); err != nil {

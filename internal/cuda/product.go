@@ -140,6 +140,7 @@ func (p *Product) complete() error {
 	a, b := p.A.stride(p.M, p.K), p.B.stride(p.K, p.N)
 	p.A.Stride, p.B.Stride = cmp.Or(p.A.Stride, a), cmp.Or(p.B.Stride, b)
 	p.C.Stride, p.D.Stride = cmp.Or(p.C.Stride, p.N), cmp.Or(p.D.Stride, p.N)
+	p.Batch = cmp.Or(p.Batch, 1)
 	switch {
 	case p.M < 0 || p.N < 0 || p.K < 0:
 		return p.invalid("a size is negative")
@@ -147,6 +148,8 @@ func (p *Product) complete() error {
 		return p.invalid("a stride is less than a row")
 	case p.C.Transposed || p.D.Transposed:
 		return p.invalid("the result is transposed")
+	case p.Batch > 1 && p.Bias != 0:
+		return p.invalid("a batch has no bias")
 	}
 	return nil
 }
@@ -173,7 +176,13 @@ func (p *Products) empty(product *Product) error {
 	case product.Bias != 0 || product.D.Stride != product.N:
 		return product.invalid("only rows that are adjacent and without bias can be cleared")
 	case product.Beta == 0:
-		return p.stream.Fill8(product.D.At, 0, int64(product.M)*int64(product.N)*elementBytes)
+		for i := range product.Batch {
+			at := product.D.At + Pointer(int64(i)*int64(product.D.Next)*elementBytes)
+			if err := p.stream.Fill8(at, 0, int64(product.M)*int64(product.N)*elementBytes); err != nil {
+				return err
+			}
+		}
+		return nil
 	case product.Beta == 1 && product.C == product.D:
 		return nil
 	default:
@@ -208,8 +217,11 @@ func classOf(p *Product) C.struct_class {
 		stride_a: C.int64_t(p.B.Stride), stride_b: C.int64_t(p.A.Stride),
 		stride_c: C.int64_t(p.C.Stride), stride_d: C.int64_t(p.D.Stride),
 		type_ab: dataTypes[p.Factors], type_cd: dataTypes[p.Result], compute: computeFloat32,
-		align_a: alignment(p.B.At), align_b: alignment(p.A.At), align_c: alignment(p.C.At), align_d: alignment(p.D.At),
+		batch: C.int32_t(p.Batch), next_a: C.int64_t(p.B.Next), next_b: C.int64_t(p.A.Next),
+		next_c: C.int64_t(p.C.Next), next_d: C.int64_t(p.D.Next),
 	}
+	class.align_a, class.align_b = alignmentOf(&p.B, p.Factors), alignmentOf(&p.A, p.Factors)
+	class.align_c, class.align_d = alignmentOf(&p.C, p.Result), alignmentOf(&p.D, p.Result)
 	if p.B.Transposed {
 		class.transpose_a = 1
 	}
@@ -223,6 +235,12 @@ func classOf(p *Product) C.struct_class {
 		class.bias, class.align_bias = 1, alignment(p.Bias)
 	}
 	return class
+}
+
+// alignmentOf is that of all matrices of a batch.
+func alignmentOf(m *Matrix, format Format) C.uint32_t {
+	elementBytes := map[Format]Pointer{F32: 4, BF16: 2}[format]
+	return alignment(m.At | Pointer(m.Next)*elementBytes)
 }
 
 // alignment is a power of two that divides an address. Few of them keep classes few; no access is wider than 16 bytes.

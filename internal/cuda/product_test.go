@@ -322,6 +322,45 @@ func TestDescriptors(t *testing.T) {
 	}
 }
 
+// TestBatch multiplies the columns of one matrix with another one, to results that lie apart, in one batch and one by one.
+func TestBatch(t *testing.T) {
+	d := open(t)
+	p := products(t, d)
+	const batch, m, n, k, apart = 3, 24, 16, 40, 24*16 + 16
+	random := rand.New(rand.NewPCG(1, 2))
+	a := newOperand(t, d, batch*m, k, true, BF16, random) // stored as [k, batch·m]
+	b := newOperand(t, d, k, n, false, BF16, random)
+	for _, beta := range []float32{0, 1} {
+		var results [2][]float32
+		for i := range results {
+			to := newOperand(t, d, 1, batch*apart-gap, false, F32, rand.New(rand.NewPCG(3, 4)))
+			product := Product{
+				M: m, N: n, K: k, A: a.Matrix, B: b.Matrix, D: Matrix{At: to.At}, Beta: beta, Factors: BF16,
+			}
+			if i == 0 {
+				product.Batch, product.A.Next, product.D.Next = batch, m, apart
+				check(t, p.Multiply(product))
+			} else {
+				for range batch {
+					check(t, p.Multiply(product))
+					product.A.At, product.D.At = product.A.At+2*m, product.D.At+4*apart
+				}
+			}
+			check(t, d.Compute.Synchronize())
+			results[i] = to.read(t, d)
+		}
+		for i, got := range results[0] {
+			if want := results[1][i]; math.Abs(float64(got-want)) > 1e-4 {
+				t.Fatalf("beta %v: element %d is %v in a batch, %v alone", beta, i, got, want)
+			}
+		}
+	}
+	product := Product{Batch: 2, M: m, N: n, K: k, A: a.Matrix, B: b.Matrix, D: a.Matrix, Bias: b.At}
+	if err := p.Multiply(product); err == nil {
+		t.Error("a batch with a bias")
+	}
+}
+
 // BenchmarkAlgorithms shows for the products of RoBERTa base what the first algorithm that cuBLASLt proposes takes, and the
 // fastest of all.
 func BenchmarkAlgorithms(b *testing.B) {

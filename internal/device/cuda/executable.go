@@ -69,6 +69,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 		return nil, err
 	}
 	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	e.program, origin = device.WithoutCopies(e.program, origin)
 	if err := e.join(); err != nil {
 		return nil, err
 	}

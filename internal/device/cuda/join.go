@@ -147,7 +147,12 @@ func (u uses) gradients(values []int, of *join) *join {
 		if i == 0 {
 			x, dx = l.X, instruction.Out[0]
 		}
-		if l.X != x || instruction.Out[0] != dx || l.Weight != of.weights[i] || o.Bias && !u.isGradient(instruction, 2, of.biases[i]) {
+		if l.X != x || instruction.Out[0] != dx || l.Weight != of.weights[i] {
+			return nil
+		}
+		adds := u.program.Instructions[u.readers[values[0]][0]].Accumulate[1:]
+		if !slices.Equal(instruction.Accumulate[1:], adds) || !u.isGradient(instruction.Out[1], of.weights[i]) ||
+			o.Bias && !u.isGradient(instruction.Out[2], of.biases[i]) {
 			return nil
 		}
 		j.instructions = append(j.instructions, number)
@@ -158,12 +163,12 @@ func (u uses) gradients(values []int, of *join) *join {
 	return j
 }
 
-// isGradient tells whether an output of an instruction is the whole gradient of a parameter, in its own place.
-func (u uses) isGradient(i graph.Instruction, output, parameter int) bool {
-	if i.Out[output] == graph.None || i.Accumulate[output] {
+// isGradient tells whether a value is the gradient of a parameter, in the place of both.
+func (u uses) isGradient(value, parameter int) bool {
+	if value == graph.None {
 		return false
 	}
-	v := u.program.Values[i.Out[output]]
+	v := u.program.Values[value]
 	return v.Place == graph.InGradients && v.Offset == u.program.Values[parameter].Offset
 }
 

@@ -101,35 +101,38 @@ func bindLinearGradient(b *binder, o op.LinearGradient) compute {
 	}
 }
 
-// joinedLinearGradient computes, in the first operation of a join, dx and the gradients of the biases for all of its maps.
+// joinedLinearGradient computes the gradients of all maps of a join in its first operation. Those of parameters lie as far
+// apart as the parameters do.
 func joinedLinearGradient(b *binder, o op.LinearGradient) compute {
 	j, leads, sums := b.join, b.leads, newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
-		l := op.LinearGradientInputsOf(o, in)
-		tokens, width, size, columns := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0], l.DY.Stride
-		if out[1].wanted() { // dW = dyᵀ x
-			r.multiply(toFloat, driver.Product{
-				M: size, N: width, K: tokens, A: driver.Matrix{At: l.DY.At, Stride: columns, Transposed: true}, B: driver.Matrix{At: l.X.At},
-				D: driver.Matrix{At: out[1].At}, Beta: beta(accumulate[1]),
-			})
-		}
 		if !leads {
 			return
 		}
+		l := op.LinearGradientInputsOf(o, in)
+		tokens, width, size, columns := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0], l.DY.Stride
 		if out[0].wanted() { // dx = Σ dy W
 			r.multiply(toActivations, driver.Product{
 				M: tokens, N: width, K: columns, A: driver.Matrix{At: l.DY.matrix}, B: driver.Matrix{At: j.packedWeights.At},
 				D: driver.Matrix{At: out[0].At}, Beta: beta(accumulate[0]),
 			})
 		}
+		first := func(gradient operand, parameters *packed) driver.Pointer { // of the maps
+			return gradient.At - driver.Pointer(4*j.number()*parameters.spacing)
+		}
+		r.multiply(toFloat, driver.Product{ // dW = dyᵀ x, of each map
+			Batch: len(j.columns), M: size, N: width, K: tokens, B: driver.Matrix{At: l.X.At},
+			A: driver.Matrix{At: l.DY.matrix, Stride: columns, Transposed: true, Next: size},
+			D: driver.Matrix{At: first(out[1], j.packedWeights), Next: j.packedWeights.spacing}, Beta: beta(accumulate[1]),
+		})
 		if !o.Bias {
 			return
 		}
 		blocks, _ := kernels.RowBlocks(tokens)
 		partials := r.floats(blocks * columns) // [blocks, maps·out]
 		sums.first(r, partials, l.DY.matrix, tokens, columns, columns)
-		for i := range j.columns { // gradients lie as their parameters do
-			to := out[2].At + driver.Pointer(4*(i-j.number())*j.packedBiases.spacing)
+		for i := range j.columns {
+			to := first(out[2], j.packedBiases) + driver.Pointer(4*i*j.packedBiases.spacing)
 			sums.second(r, to, partials+driver.Pointer(4*i*size), blocks, size, columns, accumulate[2])
 		}
 	}

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"time"
 
 	driver "uer/internal/cuda"
@@ -81,6 +82,9 @@ func (r *run) weight(parameter operand) driver.Pointer {
 	if parameter.At == 0 || r.device.activations == graph.Float32 {
 		return parameter.At
 	}
+	if from := r.memory.parameters; r.err == nil && (parameter.At < from.At || parameter.At >= from.At+driver.Pointer(from.Bytes)) {
+		r.err = errors.New("a weight is no parameter, so that it has no copy in bfloat16")
+	}
 	return r.memory.half(parameter.At)
 }
 
@@ -127,10 +131,15 @@ func (r *run) multiply(to destination, p driver.Product) {
 		}
 		return count(columns)
 	}
-	r.launch(kernel, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
-		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
-		stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
-		flag(p.Beta == 1))
+	next := func(m driver.Matrix, f driver.Format, i int) driver.Argument {
+		return pointer(m.At + driver.Pointer(i*m.Next*map[driver.Format]int{driver.F32: 4, driver.BF16: 2}[f]))
+	}
+	for i := range max(p.Batch, 1) {
+		r.launch(kernel, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
+			next(p.D, p.Result, i), next(p.A, p.Factors, i), next(p.B, p.Factors, i), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
+			stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
+			flag(p.Beta == 1))
+	}
 }
 
 // gather begins to copy values of float64 of all ranks to all: those from bounds[r] to bounds[r+1] from rank r.
