@@ -420,7 +420,7 @@ var Kernels = []Kernel{
 		"float *loss, float *correct, const float *losses, const float *hits, int rows"},
 
 	// Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, of which its threads keep the first
-	// 32,768 logits in registers, and read others a second time.
+	// 28,672 logits in registers, and read others a second time.
 
 	// As cross_entropy_float. Grid: rows.
 	{"loss_bf16", "cross_entropy_bf16", 512,
@@ -480,7 +480,7 @@ var Kernels = []Kernel{
 			"int rows_of_block, int kind, float epsilon"},
 
 	// Normalisation of rows with activations in bfloat16: norm.cu says what. Rows are kept in registers between the sums over
-	// them, unless they are very long.
+	// them, by a warp or by several, unless they are very long.
 
 	// As norm_float. Grid: ⌈count/8⌉.
 	{"norm_bf16", "norm_bf16", 256,
