@@ -124,6 +124,7 @@ func (a *assembler) add(b *Batch, p place) error {
 		path, number := a.dataset.Locate(p.number)
 		return fmt.Errorf("read %s: instance %d: %w", path, number, err)
 	}
+	b.Instances = append(b.Instances, p.number)
 	return nil
 }
 

@@ -100,6 +100,12 @@ func Verify(path string) (err error) {
 	if err := f.verifyValues(sums[1:]); err != nil {
 		return fmt.Errorf("read %s: %w", StatePath(path), err)
 	}
+	return f.VerifyWeights()
+}
+
+// VerifyWeights checks that the weights are those that were saved together with the state file.
+func (f *File) VerifyWeights() error {
+	path := f.Path
 	weights, err := statedict.Checksums(path)
 	if err != nil {
 		return err

@@ -71,6 +71,7 @@ func newConvert(streams Streams) *cobra.Command {
 			"not exist. The settings of a model come from its state file or its config.json, or from the flags.",
 		func(command *cobra.Command) error { return options.run(command.Flags(), streams) })
 	command.Use = "convert IN ... OUT --to FORMAT"
+	command.ValidArgsFunction = nil // files
 	command.Args = func(_ *cobra.Command, arguments []string) error {
 		if len(arguments) < 2 {
 			return console.UsageError{Err: errors.New("convert needs two paths: what to convert, and where to write it")}
@@ -108,6 +109,7 @@ func (o *convertOptions) run(flags *pflag.FlagSet, streams Streams) error {
 	if len(o.inputs) > 1 && !o.Average {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("%d models to convert", len(o.inputs)), "pass --average to write their mean")}
 	}
+	defer console.NewStatus(streams.Err).ShowTime("Convert", strings.Join(o.inputs, " "))()
 	switch o.To {
 	case toDataset, toUERDataset:
 		if o.Average {

@@ -112,14 +112,11 @@ func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	}
 	defer file.Close() // nothing was written
 	before := file.Settings
-	for _, name := range []string{
-		"pretrained_model_path", // which the training began with
-		"device", "threads", "world_size", "gpu_ranks", "master_ip", "backend",
-	} {
+	for _, name := range append([]string{"pretrained_model_path"}, ofMachine...) { // the one that the training began with
 		delete(before, name)
 	}
-	if _, err := config.Resume(flags, before); err != nil {
-		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
+	if err := takeSettings(flags, before, checkpoint.StatePath(path)); err != nil {
+		return err
 	}
 	fmt.Fprintf(status, "Settings %s: step %s of the training\n", checkpoint.StatePath(path), console.Count(file.Step))
 	return nil
@@ -178,7 +175,9 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, data.close()) }()
+	end := console.NewStatus(streams.Err).ShowTime("Load", options.PretrainedModelPath)
 	evaluators, ranks, err := newEvaluators(options, data, streams.Err)
+	end()
 	defer func() {
 		for _, r := range ranks {
 			err = cmp.Or(err, r.device.Close())
@@ -187,7 +186,9 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 	if err != nil {
 		return err
 	}
+	end = console.NewStatus(streams.Err).Show(func() string { return "Eval     " + evaluators[0].Describe() })
 	figures, err := trainer.Evaluate(ctx, evaluators)
+	end()
 	if err != nil {
 		return err
 	}
@@ -225,7 +226,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 	if err != nil {
 		return nil, ranks, err
 	}
-	parameters, err := loadWhole(options, data, m, status)
+	parameters, err := loadWhole(options.pretrainOptions, data, m, status)
 	if err != nil {
 		return nil, ranks, err
 	}
@@ -253,22 +254,24 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 
 // loadWhole reads the parameters of a model, all of which must be in its file: others would be random. The file may hold the
 // head of another target, too.
-func loadWhole(options evaluateOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+func loadWhole(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed) // for tables of sinusoids
-	source, match, err := openPretrained(options.pretrainOptions, data, m, parameters)
+	source, match, err := openPretrained(options, data, m, parameters)
 	if err != nil {
 		return nil, err
 	}
 	const hint = "pass the settings that the model was trained with"
 	missing := slices.DeleteFunc(match.Missing, func(name string) bool {
-		return slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool { return p.Frozen && p.Name == name })
+		return !m.Program.Reads(name) || slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool {
+			return p.Frozen && p.Name == name
+		})
 	})
 	if len(missing) > 0 {
 		return nil, console.Hint(fmt.Errorf("%s: %d of %d parameters of the model are missing: %s", options.PretrainedModelPath,
 			len(missing), len(m.Program.Parameters), some(missing)), hint)
 	}
-	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 {
+	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 && !options.partial {
 		return nil, console.Hint(fmt.Errorf("%s: it is of another model, which has %s, too", options.PretrainedModelPath,
 			some(foreign)), hint)
 	}

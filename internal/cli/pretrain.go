@@ -45,6 +45,9 @@ type pretrainOptions struct {
 	Overwrite           bool
 	AccumulationSteps   int
 	ReportSteps         int
+	LogDir              string
+	DebugBatch          string
+	ReplayBatch         string
 	Profile             string
 
 	Optimizer    string
@@ -56,12 +59,14 @@ type pretrainOptions struct {
 	Beta2        float64
 	WeightDecay  float64
 	ClipGradNorm float64
+	SkipOutliers float64
 
 	HeldOut heldOutOptions
 	Devices deviceOptions
 	DryRun  bool
 
 	settings map[string]string // all that make the run, by the names of the flags
+	partial  bool              // the file of the model may hold more layers
 }
 
 // Default decay rates of AdamW's moments.
@@ -180,12 +185,21 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, except for biases and layer norms")
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
+	update.Float(&o.Model.ZLoss, "z_loss", 0, 0, 1,
+		"weight of the squared logarithm of the softmax's denominator in the loss of tokens, such as 1e-4; none by default")
+	update.Float(&o.SkipOutliers, "skip_outliers", 0, 0, math.MaxFloat32,
+		"skip updates whose gradients have a norm of a z-score above this, among the last 128; none by default")
 
 	o.HeldOut.addFlags(flags)
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between reports")
+	log.Text(&o.LogDir, "log_dir", "",
+		"folder for the figures of all reports and what happens: log.jsonl, and event files of TensorBoard")
+	log.Text(&o.DebugBatch, "debug_batch", "",
+		"file for the batch of the first value that is not finite, with the parameters; names the tensor and the operation")
+	log.Text(&o.ReplayBatch, "replay_batch", "", "train once on a batch that --debug_batch saved, say where its first value is that is not finite, and stop")
 	log.Text(&o.Profile, "profile", "", "write a Go CPU profile to this file, and print the time of each kind of operation")
 }
 
@@ -234,6 +248,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		return err
 	}
 	if err := o.Devices.check(flags); err != nil {
+		return err
+	}
+	if err := o.checkDebugging(); err != nil {
 		return err
 	}
 	if o.DryRun {

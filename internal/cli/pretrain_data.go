@@ -37,6 +37,14 @@ func (d trainingData) bufferSize(options pretrainOptions) int {
 	return options.InstancesBufferSize
 }
 
+// resumedPath returns the path of the checkpoint that training continues from, "" if there is none.
+func (d trainingData) resumedPath() string {
+	if d.resumed == nil {
+		return ""
+	}
+	return d.resumed.Path
+}
+
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
 func (d trainingData) newMasker() (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {

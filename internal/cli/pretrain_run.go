@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,7 +33,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	} else {
 		options.Profile = ""
 	}
+	end := console.NewStatus(streams.Err).ShowTime("Read", strings.Join(options.DatasetPaths, " "))
 	data, err := openData(options, resumed, streams.Err)
+	end()
 	if err != nil {
 		return err
 	}
@@ -49,7 +52,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if !speaks && !options.DryRun {
 		streams.Err = io.Discard
 	}
+	end = console.NewStatus(streams.Err).ShowTime("Open", counted(int64(len(connections)), "device"))
 	ranks, err := openRanks(options, data, connections, others.hosts())
+	end()
 	if err != nil {
 		return err
 	}
@@ -83,10 +88,15 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	}
 	settle()
 	return profile(options.Profile, trainers[0], streams.Err, func() error {
+		if options.ReplayBatch != "" {
+			return replay(options, data, trainers[0], streams.Out)
+		}
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
-		return runRanks(ctx, trainers, streams.Err)
+		return withRecords(options, data, trainers[0], ranks, streams.Err, func() error {
+			return runRanks(ctx, trainers, streams.Err)
+		})
 	})
 }
 
@@ -127,10 +137,13 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
+	end := console.NewStatus(streams.Err).ShowTime("Load", cmp.Or(data.resumedPath(), options.PretrainedModelPath, "random parameters"))
 	parameters, err := initialParameters(options, data, m, streams.Err)
+	end()
 	if err != nil {
 		return nil, err
 	}
+	defer console.NewStatus(streams.Err).ShowTime("Load", counted(int64(len(ranks)), "device"))()
 	deadline := jobEnd(streams.Err)
 	state := origin(options, data)
 	trainers := make([]*trainer.Trainer, len(ranks))
@@ -138,9 +151,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
-		trainers[i].Deadline, trainers[i].Origin = deadline, state
+		trainers[i].Deadline, trainers[i].Origin, trainers[i].DebugBatch = deadline, state, options.DebugBatch
 	}
-	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
+	trainers[0].Lines, trainers[0].Status, trainers[0].Live = streams.Out, streams.Err, console.NewStatus(streams.Err)
 	return trainers, nil
 }
 
@@ -178,7 +191,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath, Overwrite: options.Overwrite, KeepCheckpoints: options.KeepCheckpoints,
-			Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
+			SkipOutliers: options.SkipOutliers, Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}

@@ -72,7 +72,7 @@ func SentencePiece(v *vocab.Vocabulary, file []byte) (Tokenizer, error) {
 		return Tokenizer{}, err
 	}
 	if !d.Escape || d.Suffix {
-		return Tokenizer{}, errors.New("Hugging Face has no tokenizer that keeps spaces as this SentencePiece model does")
+		return Tokenizer{}, errors.New("this SentencePiece model keeps spaces in a way that no tokenizer of Hugging Face does")
 	}
 	t := description(v)
 	added := t["added_tokens"].([]object)

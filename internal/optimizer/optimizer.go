@@ -93,6 +93,30 @@ func New(s Settings, layout graph.Layout) (*Optimizer, error) {
 	return o, nil
 }
 
+// NewNorm returns a program that computes the norm of the gradients, as an update does before it clips them. Its output is
+// that norm.
+func (o *Optimizer) NewNorm(layout graph.Layout) (*graph.Program, error) {
+	a := graph.NewAssembler(layout)
+	var squares op.SumSquares
+	if d := o.Division; d != nil {
+		squares = op.SumSquares{Shares: d.Parameters, Rank: d.Rank}
+	}
+	norm, _ := addNorm(a, trained(layout), squares, 0)
+	return a.Program(norm)
+}
+
+// addNorm adds the norm of the scaled gradients and the factor that limits it; 0 for no limit. squareSums says how their
+// squares are added up.
+func addNorm(a *graph.Assembler, parameters []graph.Parameter, squareSums op.SumSquares, limit float64) (norm, factor int) {
+	size := end(parameters[len(parameters)-1])
+	gradients := a.Value(graph.Value{Shape: graph.Shape{size}, Place: graph.InGradients})
+	squares := a.Value(graph.Value{Type: graph.Float64})
+	norm, factor = a.Value(graph.Value{Type: graph.Float64}), a.Value(graph.Value{Type: graph.Float64})
+	a.Do(squareSums, []int{gradients}, squares)
+	a.Do(op.Clip{Limit: limit}, []int{squares}, norm, factor)
+	return norm, factor
+}
+
 // Next counts an update and returns its number, from 1, and its learning rate.
 func (o *Optimizer) Next() (number int, rate float64) {
 	rate = o.settings.LearningRate * o.settings.Schedule(o.Updates)
@@ -129,13 +153,8 @@ func newUpdate(layout graph.Layout, parameters []graph.Parameter, s Settings, di
 	if u.ranks > 1 {
 		squareSums = op.SumSquares{Shares: u.division.Parameters, Rank: u.rank}
 	}
-	size := end(parameters[len(parameters)-1])
-	gradients := u.Value(graph.Value{Shape: graph.Shape{size}, Place: graph.InGradients})
-	squares := u.Value(graph.Value{Type: graph.Float64})
-	u.norm, u.factor = u.Value(graph.Value{Type: graph.Float64}), u.Value(graph.Value{Type: graph.Float64})
+	u.norm, u.factor = addNorm(u.Assembler, parameters, squareSums, s.ClipNorm)
 	u.halted = u.Value(graph.Halted())
-	u.Do(squareSums, []int{gradients}, squares)
-	u.Do(op.Clip{Limit: s.ClipNorm}, []int{squares}, u.norm, u.factor)
 	u.Do(graph.Guard{}, []int{u.norm}, u.halted)
 	return u
 }

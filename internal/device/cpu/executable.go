@@ -39,6 +39,7 @@ type executable struct {
 	steps    []step
 	weights  []*sharedWeight
 	flops    int64 // of the matrix products of the present run
+	changes  bool  // it writes parameters
 	results  device.Results
 }
 
@@ -70,7 +71,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	e.weights = d.shareWeights(e.program, e.operands)
+	e.weights, e.changes = d.shareWeights(e.program, e.operands), writesParameters(e.program)
 	return e, nil
 }
 
@@ -160,8 +161,11 @@ func (e *executable) Run(run device.Run) error {
 		return err
 	}
 	began := time.Now()
+	if e.changes {
+		e.memory.version++
+	}
 	for _, w := range e.weights {
-		w.invalidate()
+		w.invalidate(e.memory.version)
 	}
 	for i := range e.steps {
 		s := &e.steps[i]

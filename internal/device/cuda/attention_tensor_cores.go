@@ -37,29 +37,37 @@ func attentionOnTensorCores(b *binder, o op.Attention, size int) compute {
 	}
 }
 
+// attentionTogether is the length of sequences up to which one kernel makes all gradients.
+const attentionTogether = 128
+
 func attentionGradientOnTensorCores(b *binder, o op.AttentionGradient, size int) compute {
 	most, rows := headTile(size)
-	terms, kernel := b.kernel("attention_terms_bf16"), b.kernel(fmt.Sprintf("attention_gradient_bf16_%d", most))
+	terms := b.kernel("attention_terms_bf16")
+	queries, keys := b.kernel(fmt.Sprintf("attention_queries_bf16_%d", most)), b.kernel(fmt.Sprintf("attention_keys_bf16_%d", most))
+	together := b.kernel("attention_gradient_bf16_64")
 	deltas, bias := newDeltas(b), newBiasGradient(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		y, lse, dy := in[0], in[1], in[2]
 		a := attention{op.Attention(o), op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])}
 		d := dropout(r, o.Dropout, o.Site)
-		queries := a.Query.Shape[0]
-		of := r.floats(4 * queries * o.Heads) // [tokens, heads, 4]
-		r.launch(terms, over(queries*o.Heads, 32), pointer(of), at(dy), at(y), at(lse), at(a.Rows), count(queries*o.Heads),
+		products := a.Query.Shape[0] * o.Heads
+		of := r.floats(4 * products) // [tokens, heads, 4]
+		r.launch(terms, over(products, 32), pointer(of), at(dy), at(y), at(lse), at(a.Rows), count(products),
 			count(o.Heads), count(size), d[0], d[1], d[2])
-		dq := out[0].At
-		if !out[0].wanted() {
-			dq = r.activations(queries * a.Query.Stride)
+		from := append(list{at(dy), pointer(of)}, a.arguments(r)...)
+		added := list{flag(accumulate[0]), flag(accumulate[1]), flag(accumulate[2])}
+		grid := driver.Dim{over(a.longest(r), rows)[0], o.Heads, a.sequences()}
+		if out[0].wanted() && !o.Bias && most == 64 && a.longest(r) <= attentionTogether {
+			r.launch(together, driver.Dim{o.Heads, a.sequences(), 1},
+				slices.Concat(list{at(out[0]), at(out[1]), at(out[2])}, from, added)...)
+		} else {
+			if out[0].wanted() {
+				r.launch(queries, grid, slices.Concat(list{at(out[0])}, from, added[:1])...)
+			}
+			if out[1].wanted() || out[2].wanted() {
+				r.launch(keys, grid, slices.Concat(list{at(out[1]), at(out[2])}, from, added[1:])...)
+			}
 		}
-		var sums driver.Pointer // [tokens, heads·size], of sequences that are longer than what a block has
-		if a.longest(r) > rows {
-			sums = r.floats(queries * o.Heads * size)
-		}
-		r.launch(kernel, driver.Dim{o.Heads, a.sequences(), 1}, slices.Concat(
-			list{pointer(dq), at(out[1]), at(out[2]), pointer(sums), at(dy), pointer(of)}, a.arguments(r),
-			list{flag(accumulate[0]), flag(accumulate[1]), flag(accumulate[2])})...)
 		if o.Bias && out[3].wanted() {
 			bias.begin(r, a, out[3], deltas.begin(r, a, in), accumulate[3])
 		}

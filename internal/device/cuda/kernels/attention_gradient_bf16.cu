@@ -4,17 +4,11 @@
 //
 //   dq_i = scale κ Σ_j ds(i, j) k_j    dk_j = scale κ Σ_i ds(i, j) q_i    dv_j = κ Σ_i m p(i, j) dout_i
 //
-// m p and ds are rounded to bf16. A warp has some keys, for which it goes through the queries: what it computes of keys
-// and queries are left factors of its next products as they are.
-#include "attention_tiles.h"
+// m p and ds are rounded to bf16. What a warp computes of queries and keys are left factors of its next products as they
+// are: a warp that makes gradients of keys has keys, and goes through the queries; one that makes those of queries, the
+// reverse. Sequences of up to 128 keys have a kernel for both, in which the warps exchange ds.
+#include "attention_gradient.h"
 #include "elements.h"
-
-// Term is what the gradients need of a query and a head: log2 Σ exp(score), delta/κ and the hash for dropout, in 16
-// bytes. That of a query which is not there is 0, and so are then its ds, as q and dout are.
-struct Term {
-	float lse, delta;
-	uint64_t random;
-};
 
 // attention_delta_float to the terms: 8 lanes a query and head. terms [queries, heads, 4]; dout, out [queries,
 // heads·size], size a multiple of 8; lse [queries, heads]; rows [queries], not read if threshold is 0; count is
@@ -39,7 +33,7 @@ KERNEL_OF(256, attention_terms_bf16, float *terms, const bf16 *dout, const bf16 
 }
 
 // Tiles are those of a block in shared memory: of keys k and v; of queries q, dout and the terms, twice: the next ones
-// arrive while the present ones are used; and ds [KEYS, QUERIES].
+// arrive while the present ones are used; and if all gradients are made ds [KEYS, QUERIES].
 template <int D, int KEYS, int QUERIES> struct Tiles {
 	static const int OF_KEYS = KEYS * D * 2, OF_QUERIES = QUERIES * D * 2; // bytes
 	Address k, v, q, dout, ds;
@@ -50,14 +44,8 @@ template <int D, int KEYS, int QUERIES> DEVFN Tiles<D, KEYS, QUERIES> tiles_in(b
 	typedef Tiles<D, KEYS, QUERIES> T;
 	T t;
 	t.k = address_of(shared), t.v = t.k + T::OF_KEYS, t.q = t.v + T::OF_KEYS, t.dout = t.q + 2 * T::OF_QUERIES;
-	t.ds = t.dout + 2 * T::OF_QUERIES;
-	t.terms = shared + 2 * KEYS * D + 4 * QUERIES * D + KEYS * QUERIES;
-	return t;
-}
-
-template <class T> DEVFN Term term_at(const T &tiles, int at) {
-	Words4 w = *words4_at(tiles.terms + 8 * at);
-	Term t = {__uint_as_float(w[0]), __uint_as_float(w[1]), w[2] | (uint64_t)w[3] << 32};
+	t.terms = shared + 2 * KEYS * D + 4 * QUERIES * D;
+	t.ds = address_of(t.terms) + 2 * QUERIES * 16;
 	return t;
 }
 
@@ -94,7 +82,7 @@ DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at, const He
 	for (int n = 0; n < 2; n++)
 #pragma unroll
 		for (int j = 0; j < 2; j++) {
-			Term t = term_at(tiles, at + 8 * n + j);
+			Term t = term_of(*words4_at(tiles.terms + 8 * (at + 8 * n + j)));
 #pragma unroll
 			for (int m = 0; m < M; m++)
 #pragma unroll
@@ -107,26 +95,14 @@ DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at, const He
 		}
 }
 
-// KeyFragments are the keys and values of a warp as left factors.
-template <int D, int M> struct KeyFragments {
-	Fragments<M, D / 16> k, v;
-};
-
-template <int D, int M> DEVFN void load_rows(Fragments<M, D / 16> &x, Address rows) {
-#pragma unroll
-	for (int m = 0; m < M; m++)
-#pragma unroll
-		for (int i = 0; i < D / 16; i++) load_fragments(x.at[m][i], further<D>(left<D>(rows), m, i));
-}
-
 // multiply_queries makes the products of a warp's keys with 16 queries, s, and of the values with their gradients, dp.
 template <bool CACHED, int D, int M, int KEYS, int QUERIES>
 DEVFN void multiply_queries(Sums<M, 2> &s, Sums<M, 2> &dp, const Tiles<D, KEYS, QUERIES> &t, int turn, int part,
-	const KeyFragments<D, M> &x, int own) {
+	const Pair<D, M> &x, int own) {
 	Address q = further<D>(t.q + turn * t.OF_QUERIES, part, 0), dout = further<D>(t.dout + turn * t.OF_QUERIES, part, 0);
 	clear(s), clear(dp);
-	multiply<D>(s, x.k, right<D>(q));
-	if (CACHED) return multiply<D>(dp, x.v, right<D>(dout));
+	multiply<D>(s, x.first, right<D>(q));
+	if (CACHED) return multiply<D>(dp, x.second, right<D>(dout));
 #pragma unroll
 	for (int i = 0; i < D / 16; i++) {
 		Fragments<M, 1> v;
@@ -160,26 +136,6 @@ DEVFN void add_queries(KeySums<D, M> &sums, Sums<M, 2> &s, Sums<M, 2> &dp, const
 			store_word(t.ds + place<QUERIES>(own + 16 * m + g + 8 * (i & 1), 2 * part + (i >> 1)) + 2 * two, a.at[m][0][i]);
 }
 
-// add_between adds to 16 rows what the blocks of keys before have left of them, and leaves the sums to the next one.
-template <int N> DEVFN void add_between(float *sums, float (&s)[N][4], const Heads &h, const Part &p, int row, int column,
-	bool before, bool after) {
-#pragma unroll
-	for (int half = 0; half < 2; half++) {
-		int query = row + (lane() >> 2) + 8 * half;
-		float *own = sums + (unsigned)query * (h.heads * h.size) + column + 2 * (lane() & 3);
-#pragma unroll
-		for (int n = 0; n < N; n++) {
-			bool present = query < p.queries && column + 8 * n < h.size;
-			Words2 *at = words2_at(own + 8 * n), pair = {0, 0};
-			if (present && before) pair = *at;
-			float *x = s[n] + 2 * half;
-			x[0] += __uint_as_float(pair[0]), x[1] += __uint_as_float(pair[1]);
-			pair[0] = __float_as_uint(x[0]), pair[1] = __float_as_uint(x[1]);
-			if (present && after) *at = pair;
-		}
-	}
-}
-
 // add_sixteen adds what 16 keys give to the gradients of queries.
 template <int D, int QUERIES, int R, int N> DEVFN void add_sixteen(Sums<R, N> &s, Address ds, Address k, int i) {
 	Fragments<R, 1> a;
@@ -188,42 +144,27 @@ template <int D, int QUERIES, int R, int N> DEVFN void add_sixteen(Sums<R, N> &s
 	multiply_rows<D>(s, a, further<D>(k, i, 0));
 }
 
-// add_keys adds what the keys from `first` on give to the gradients of a tile of queries, which see less than `seen`
-// keys. Between blocks of keys these are in `sums` [queries, heads·size]. A warp has half of the columns of its rows.
+// add_keys makes the gradients of a tile of queries, which see less than `seen` keys. A warp has half of the columns of
+// its rows.
 template <int D, int M, int KEYS, int QUERIES>
-DEVFN void add_keys(bf16 *dq, float *sums, const Tiles<D, KEYS, QUERIES> &t, const Heads &h, const Part &p, int first,
-	int seen, int from, float factor, int accumulate) {
+DEVFN void add_keys(
+	const Gradients &x, const Tiles<D, KEYS, QUERIES> &t, const Heads &h, const Part &p, int seen, int from, float factor) {
 	const int ROWS = QUERIES / (KEYS / 16 / M / 2), R = ROWS / 16;
 	int row = warp() / 2 * ROWS, column = warp() % 2 * (D / 2);
 	if (from + row >= p.queries) return;
 	Sums<R, D / 16> s;
 	clear(s);
 	Address ds = further<QUERIES>(left_columns<QUERIES>(t.ds), 0, row / 16), k = further<D>(left<D>(t.k), 0, column / 16);
-	if (first + KEYS <= seen) {
+	if (seen >= KEYS) {
 #pragma unroll
 		for (int i = 0; i < KEYS / 16; i++) add_sixteen<D, QUERIES>(s, ds, k, i);
 	} else {
-		for (int i = 0; first + 16 * i < seen; i++) add_sixteen<D, QUERIES>(s, ds, k, i);
+		for (int i = 0; 16 * i < seen; i++) add_sixteen<D, QUERIES>(s, ds, k, i);
 	}
-	bool last = first + KEYS >= seen;
 #pragma unroll
-	for (int m = 0; m < R; m++) {
-		add_between(sums, s.at[m], h, p, from + row + 16 * m, column, first > 0, !last);
-		if (last)
-			save(dq, h.stride, from + row + 16 * m, p.queries, column, h.size, s.at[m],
-				factor, factor, accumulate);
-	}
+	for (int m = 0; m < R; m++)
+		save(x.dq, h.stride, from + row + 16 * m, p.queries, column, h.size, s.at[m], factor, factor, x.accumulate_q);
 }
-
-// Gradients are what a kernel computes, and from what: a head, from the first token of a sequence on.
-struct Gradients {
-	bf16 *dq, *dk, *dv;
-	float *sums;
-	const bf16 *dout;
-	const float *terms;
-	const bf16 *q, *k, *v;
-	int accumulate_q, accumulate_k, accumulate_v;
-};
 
 // load_queries begins to copy a tile of the queries from `first` on.
 template <int D, int THREADS, int KEYS, int QUERIES>
@@ -238,13 +179,15 @@ DEVFN void load_queries(
 			query < p.queries);
 }
 
-// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE adds to those of the queries.
+// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE those of the queries, for which these have to
+// be all keys.
 template <int D, int M, int KEYS, int QUERIES, bool WHOLE, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
 DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, const Tiles<D, KEYS, QUERIES> &t, int first) {
 	const int THREADS = KEYS / 16 / M * 32;
 	int begin = first < p.always ? 0 : first / QUERIES * QUERIES; // earlier queries see none of these keys
 	int queries = first < p.limit ? p.queries : 0;                // no query does
 	int own = warp() * 16 * M;
+	float kept = DROPS ? h.dropout.scale : 1;
 	KeySums<D, M> sums;
 	clear(sums.k), clear(sums.v);
 	if (begin < queries) {
@@ -263,9 +206,9 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 		}
 		bool hidden = BIASED || first + KEYS > visible(p, from);
 		if (first + own < seen) {
-			KeyFragments<D, M> fragments;
-			load_rows<D>(fragments.k, t.k + own * D * 2);
-			if (CACHED) load_rows<D>(fragments.v, t.v + own * D * 2);
+			Pair<D, M> fragments;
+			load_rows<D>(fragments.first, t.k + own * D * 2);
+			if (CACHED) load_rows<D>(fragments.second, t.v + own * D * 2);
 			Sums<M, 2> s[2], dp[2];
 			if (AHEAD) {
 				multiply_queries<CACHED>(s[0], dp[0], t, turn, 0, fragments, own);
@@ -284,10 +227,9 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 		}
 		if (!WHOLE) continue;
 		__syncthreads();
-		float factor = DROPS ? h.scale * h.dropout.scale : h.scale;
-		add_keys<D, M>(x.dq, x.sums, t, h, p, first, seen, from, factor, x.accumulate_q);
+		add_keys<D, M>(x, t, h, p, seen, from, h.scale * kept);
 	}
-	float kept = DROPS ? h.dropout.scale : 1, factor = h.scale * kept;
+	float factor = h.scale * kept;
 #pragma unroll
 	for (int m = 0; m < M; m++) {
 		int row = first + own + 16 * m;
@@ -296,50 +238,54 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 	}
 }
 
-DEVFN Gradients gradients_of(const Gradients &x, const Heads &h, const Part &p) {
-	int wide = h.heads * h.size;
-	Gradients own = x;
-	own.dq = head_of(x.dq, h, p, h.stride, p.query), own.q = head_of(x.q, h, p, h.stride, p.query);
-	own.dout = head_of(x.dout, h, p, wide, p.query), own.sums = head_of(x.sums, h, p, wide, p.query);
-	own.terms = x.terms + ((size_t)p.query * h.heads + p.head) * 4;
-	own.k = head_of(x.k, h, p, h.key_stride, p.key), own.v = head_of(x.v, h, p, h.key_stride, p.key);
-	if (x.dk) own.dk = head_of(x.dk, h, p, h.key_stride, p.key);
-	if (x.dv) own.dv = head_of(x.dv, h, p, h.key_stride, p.key);
-	return own;
+template <int D, int M, int KEYS, int QUERIES, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
+DEVFN void attention_keys(const Gradients &x, const Heads &h, bf16 *shared) {
+	Part p = part_of(h, blockIdx.y, blockIdx.z);
+	int first = blockIdx.x * KEYS;
+	if (first >= p.keys) return;
+	Tiles<D, KEYS, QUERIES> t = tiles_in<D, KEYS, QUERIES>(shared);
+	block_of_keys<D, M, KEYS, QUERIES, false, CACHED, AHEAD, DROPS, BIASED>(gradients_of(x, h, p), h, p, t, first);
 }
 
-template <int D, int M, int KEYS, int QUERIES, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
-DEVFN void attention_gradient(const Gradients &x, const Heads &h, bf16 *shared) {
+template <int M, int KEYS, bool CACHED, bool AHEAD, bool DROPS>
+DEVFN void attention_gradient(const Gradients &x, const Heads &h, const Part &p, bf16 *shared) {
+	Tiles<64, KEYS, 64> t = tiles_in<64, KEYS, 64>(shared);
+	block_of_keys<64, M, KEYS, 64, true, CACHED, AHEAD, DROPS, false>(gradients_of(x, h, p), h, p, t, 0);
+}
+
+// dq, dk and dv, or += them; dk and dv may be null. For sequences of up to 128 keys, heads of up to 64, no bias. Grid:
+// (heads, sequences).
+KERNEL_OF(128, attention_gradient_bf16_64, bf16 *dq, bf16 *dk, bf16 *dv, const bf16 *dout, const float *terms,
+	const bf16 *q, const bf16 *k, const bf16 *v, STRIDED_HEADS, int accumulate_q, int accumulate_k, int accumulate_v) {
+	DYN_SHARED(bf16, shared);
+	Heads h = STRIDED_HEADS_OF;
+	Gradients x = {dq, dk, dv, dout, terms, q, k, v, accumulate_q, accumulate_k, accumulate_v};
 	Part p = part_of(h, blockIdx.x, blockIdx.y);
-	Gradients own = gradients_of(x, h, p);
-	Tiles<D, KEYS, QUERIES> t = tiles_in<D, KEYS, QUERIES>(shared);
-	for (int first = 0; first < p.keys; first += KEYS) {
-		if (first > 0) __syncthreads(); // the tiles are used again
-		block_of_keys<D, M, KEYS, QUERIES, true, CACHED, AHEAD, DROPS, BIASED>(own, h, p, t, first);
+	if (p.keys <= 64) {
+		if (threshold) attention_gradient<1, 64, true, false, true>(x, h, p, shared);
+		else attention_gradient<1, 64, true, false, false>(x, h, p, shared);
+	} else {
+		if (threshold) attention_gradient<2, 128, false, false, true>(x, h, p, shared);
+		else attention_gradient<2, 128, false, false, false>(x, h, p, shared);
 	}
 }
 
-#define GRADIENT_PARAMETERS \
-	bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, \
-		const bf16 *v, STRIDED_HEADS, int accumulate_q, int accumulate_k, int accumulate_v
-#define GRADIENTS {dq, dk, dv, sums, dout, terms, q, k, v, accumulate_q, accumulate_k, accumulate_v}
-
-// dq, dk and dv, or += them; dk and dv may be null. sums [queries, heads·size] is scratch memory, not used without a
-// sequence of more than 128 keys. For heads of up to 64. Grid: (heads, sequences).
-KERNEL_OF(128, attention_gradient_bf16_64, GRADIENT_PARAMETERS) {
+// dk and dv, or += them; either may be null. For heads of up to 64. Grid: (⌈L/128⌉, heads, sequences).
+KERNEL_OF(128, attention_keys_bf16_64, bf16 *dk, bf16 *dv, const bf16 *dout, const float *terms, const bf16 *q,
+	const bf16 *k, const bf16 *v, STRIDED_HEADS, int accumulate_k, int accumulate_v) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
-	Gradients x = GRADIENTS;
-	if (bias) attention_gradient<64, 1, 64, 64, false, false, true, true>(x, h, shared);
-	else if (threshold) attention_gradient<64, 2, 128, 64, false, false, true, false>(x, h, shared);
-	else attention_gradient<64, 2, 128, 64, false, false, false, false>(x, h, shared);
+	Gradients x = {nullptr, dk, dv, dout, terms, q, k, v, 0, accumulate_k, accumulate_v};
+	if (bias) attention_keys<64, 2, 128, 64, false, false, true, true>(x, h, shared);
+	else if (threshold) attention_keys<64, 2, 128, 64, false, false, true, false>(x, h, shared);
+	else attention_keys<64, 2, 128, 64, false, false, false, false>(x, h, shared);
 }
 
-// The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys. 
-// Grid: (heads, sequences).
-KERNEL_OF(128, attention_gradient_bf16_128, GRADIENT_PARAMETERS) {
+// The same for heads of up to 128. Grid: (⌈L/64⌉, heads, sequences).
+KERNEL_OF(128, attention_keys_bf16_128, bf16 *dk, bf16 *dv, const bf16 *dout, const float *terms, const bf16 *q,
+	const bf16 *k, const bf16 *v, STRIDED_HEADS, int accumulate_k, int accumulate_v) {
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
-	Gradients x = GRADIENTS;
-	attention_gradient<128, 1, 64, 32, false, false, true, true>(x, h, shared);
+	Gradients x = {nullptr, dk, dv, dout, terms, q, k, v, 0, accumulate_k, accumulate_v};
+	attention_keys<128, 1, 64, 32, false, false, true, true>(x, h, shared);
 }

@@ -191,8 +191,9 @@ var Kernels = []Kernel{
 	//
 	//   dq_i = scale κ Σ_j ds(i, j) k_j    dk_j = scale κ Σ_i ds(i, j) q_i    dv_j = κ Σ_i m p(i, j) dout_i
 	//
-	// m p and ds are rounded to bf16. A warp has some keys, for which it goes through the queries: what it computes of keys
-	// and queries are left factors of its next products as they are.
+	// m p and ds are rounded to bf16. What a warp computes of queries and keys are left factors of its next products as they
+	// are: a warp that makes gradients of keys has keys, and goes through the queries; one that makes those of queries, the
+	// reverse. Sequences of up to 128 keys have a kernel for both, in which the warps exchange ds.
 
 	// attention_delta_float to the terms: 8 lanes a query and head. terms [queries, heads, 4]; dout, out [queries,
 	// heads·size], size a multiple of 8; lse [queries, heads]; rows [queries], not read if threshold is 0; count is
@@ -200,22 +201,43 @@ var Kernels = []Kernel{
 	{"attention_gradient_bf16", "attention_terms_bf16", 256,
 		"float *terms, const bf16 *dout, const bf16 *out, const float *lse, const int *rows, int count, " +
 			"int heads, int size, uint64_t key, unsigned threshold, float keep_scale"},
-	// dq, dk and dv, or += them; dk and dv may be null. sums [queries, heads·size] is scratch memory, not used without a
-	// sequence of more than 128 keys. For heads of up to 64. Grid: (heads, sequences).
+	// dq, dk and dv, or += them; dk and dv may be null. For sequences of up to 128 keys, heads of up to 64, no bias. Grid:
+	// (heads, sequences).
 	{"attention_gradient_bf16", "attention_gradient_bf16_64", 128,
-		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
-			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
-			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
-			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
-			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
-	// The same for heads of up to 128, where sums is not used without a sequence of more than 64 keys.
-	// Grid: (heads, sequences).
-	{"attention_gradient_bf16", "attention_gradient_bf16_128", 128,
-		"bf16 *dq, bf16 *dk, bf16 *dv, float *sums, const bf16 *dout, const float *terms, const bf16 *q, " +
-			"const bf16 *k, const bf16 *v, const int *starts, const int *key_starts, const int *rows, " +
-			"const int *prefix, const int *lengths, const float *bias, int heads, int size, int stride, " +
-			"int key_stride, int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, " +
-			"int causal, int accumulate_q, int accumulate_k, int accumulate_v"},
+		"bf16 *dq, bf16 *dk, bf16 *dv, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, " +
+			"const bf16 *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, " +
+			"const int *lengths, const float *bias, int heads, int size, int stride, int key_stride, " +
+			"int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, " +
+			"int accumulate_q, int accumulate_k, int accumulate_v"},
+	// dk and dv, or += them; either may be null. For heads of up to 64. Grid: (⌈L/128⌉, heads, sequences).
+	{"attention_gradient_bf16", "attention_keys_bf16_64", 128,
+		"bf16 *dk, bf16 *dv, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, " +
+			"const bf16 *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, " +
+			"const int *lengths, const float *bias, int heads, int size, int stride, int key_stride, " +
+			"int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, " +
+			"int accumulate_k, int accumulate_v"},
+	// The same for heads of up to 128. Grid: (⌈L/64⌉, heads, sequences).
+	{"attention_gradient_bf16", "attention_keys_bf16_128", 128,
+		"bf16 *dk, bf16 *dv, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, " +
+			"const bf16 *v, const int *starts, const int *key_starts, const int *rows, const int *prefix, " +
+			"const int *lengths, const float *bias, int heads, int size, int stride, int key_stride, " +
+			"int max_length, float scale, uint64_t key, unsigned threshold, float keep_scale, int causal, " +
+			"int accumulate_k, int accumulate_v"},
+
+	// The gradients of the queries of attention on tensor cores; the terms are those of attention_gradient_bf16.cu.
+
+	// dq, or += it, for heads of up to 64. Grid: (⌈L/64⌉, heads, sequences).
+	{"attention_queries_bf16", "attention_queries_bf16_64", 128,
+		"bf16 *dq, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, const bf16 *v, " +
+			"const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, " +
+			"const float *bias, int heads, int size, int stride, int key_stride, int max_length, float scale, " +
+			"uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate"},
+	// The same for heads of up to 128. Grid: (⌈L/64⌉, heads, sequences).
+	{"attention_queries_bf16", "attention_queries_bf16_128", 128,
+		"bf16 *dq, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, const bf16 *v, " +
+			"const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, " +
+			"const float *bias, int heads, int size, int stride, int key_stride, int max_length, float scale, " +
+			"uint64_t key, unsigned threshold, float keep_scale, int causal, int accumulate"},
 
 	// What a causal gated convolution needs beside its products, which are of windows: the taps rows that a token depends
 	// on, as one row. A window's elements are in the order of the weights, [in, taps] if taps_last and else [taps, in].
