@@ -40,7 +40,8 @@ DEVFN void add_warps(float *partials, const Strip &s, float (&shared)[WARPS][COL
 	if (threadIdx.x < 32) {
 		Elements<N> total = all_of<N>(0);
 		for (int w = 0; w < WARPS; w++)
-			for (int j = 0; j < N; j++) total.at[j] = w == 0 ? shared[w][j * 32 + lane] : total.at[j] + shared[w][j * 32 + lane];
+			for (int j = 0; j < N; j++)
+				total.at[j] = w == 0 ? shared[w][j * 32 + lane] : total.at[j] + shared[w][j * 32 + lane];
 		write(partials + s.column, total, s.left);
 	}
 	__syncthreads();

@@ -76,7 +76,8 @@ template <class T> DEVFN void norm_gradient(T *dx, T *dresidual, const T *dy, co
 	float mean = stats[2 * row], deviation = stats[2 * row + 1], slope = 0, product = 0; // Σ g, Σ g c
 	for (int column = first_column<N>(); column < width; column += 32 * N) {
 		int left = width - column;
-		Elements<N> g = read<N>(dy + at + column, left), c = read<N>(sum + at + column, left), w = read<N>(gamma + column, left);
+		Elements<N> g = read<N>(dy + at + column, left), c = read<N>(sum + at + column, left),
+					w = read<N>(gamma + column, left);
 		for (int j = 0; j < N; j++) {
 			g.at[j] *= w.at[j]; // 0 past the end
 			slope += g.at[j], product = fmaf(g.at[j], c.at[j] - mean, product);
@@ -90,7 +91,8 @@ template <class T> DEVFN void norm_gradient(T *dx, T *dresidual, const T *dy, co
 	uint64_t row_key = dropout_row(d, rows, row);
 	for (int column = first_column<N>(); column < width; column += 32 * N) {
 		int left = width - column;
-		Elements<N> g = read<N>(dy + at + column, left), c = read<N>(sum + at + column, left), w = read<N>(gamma + column, left);
+		Elements<N> g = read<N>(dy + at + column, left), c = read<N>(sum + at + column, left),
+					w = read<N>(gamma + column, left);
 		for (int j = 0; j < N; j++) g.at[j] = (g.at[j] * w.at[j] - shift) * inverse - (c.at[j] - mean) * factor;
 		if (dresidual) put(dresidual + at + column, g, left, accumulate_residual);
 		if (!dx) continue;

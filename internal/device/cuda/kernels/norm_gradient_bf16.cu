@@ -5,7 +5,7 @@
 #include "teams.h"
 
 const int N = GROUP<bf16>;
-const int TEAM_THREADS = 384;  // of a block
+const int TEAM_THREADS = 384; // of a block
 #define TEAM TEAM_THREADS, 2 // blocks that a multiprocessor has registers for
 const int TEAM_WARPS = TEAM_THREADS / 32;
 
@@ -47,7 +47,8 @@ DEVFN void columns_in_turn(float *partials, const bf16 *dy, const bf16 *sum, con
 }
 
 // write_sums adds up the sums of the teams, in their order, and writes them to partials [width].
-DEVFN void write_sums(float *partials, const Elements<N> &sums, const Team &t, int first_column, int width, float *shared) {
+DEVFN void write_sums(
+	float *partials, const Elements<N> &sums, const Team &t, int first_column, int width, float *shared) {
 	if (t.number < t.teams && first_column < width) store(shared + t.number * width + first_column, sums);
 	__syncthreads();
 #pragma unroll 1
@@ -93,7 +94,8 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 		if (k == 0) { // each lane prepares one of the next 32 rows
 			int lane = threadIdx.x & 31;
 			__syncwarp();
-			prepared[threadIdx.x >> 5][lane] = row_terms(stats, rows, from + t.number + lane * t.teams, last, width, kind, epsilon, d);
+			prepared[threadIdx.x >> 5][lane] =
+				row_terms(stats, rows, from + t.number + lane * t.teams, last, width, kind, epsilon, d);
 			__syncwarp();
 		}
 		const RowTerms &terms = prepared[threadIdx.x >> 5][k];
