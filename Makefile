@@ -1,5 +1,5 @@
 # Only Go is required. With a C compiler, the kernels are faster, `make check` works, and on Linux the program can use GPUs.
-.PHONY: build gloo demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
+.PHONY: build release manual site gloo demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
 # replaces what Go compiles C with otherwise.
@@ -12,6 +12,18 @@ endif
 build:
 	go build $(GPU) -o bin/uer ./cmd/uer
 
+# Archives of all systems in build/release, the same bytes each time. It needs a C compiler; with dpkg-deb it makes a package, too.
+release:
+	GPU="$(GPU)" scripts/release.sh
+
+# The man pages, in build/man.
+manual:
+	go run ./scripts/manual build/man
+
+# The documents as pages of HTML in build/site. It needs mdbook (cargo install mdbook).
+site:
+	scripts/site.sh
+
 # What connects processes on CPUs. It needs g++ and Gloo (Debian: libgloo-dev).
 gloo:
 	mkdir -p bin
@@ -21,6 +33,7 @@ demo: build
 	mkdir -p build
 	bin/uer preprocess --corpus_path corpora/demo.txt --vocab_path models/demo_vocab.txt --dataset_path build/demo.pt --dynamic_masking --target mlm
 	bin/uer pretrain --config_path configs/demo.yaml
+	echo '明[MASK]晴，微风，二十度。' | bin/uer fill --load_model_path build/demo_model.bin-3000 --topn 5
 
 test:
 	$(if $(GPU),@command -v $${CXX:-g++} >/dev/null || echo "The tests of GPUs are skipped: g++ is missing.")

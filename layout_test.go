@@ -14,8 +14,8 @@ import (
 // levels lists every package below internal/ and cmd/. A package imports only packages of lower levels, so data
 // flows one way, from the corpus to the checkpoint.
 var levels = [][]string{
-	{"console", "durable", "machine", "random", "pickle", "registry", "gloo/glootest", "task", "subword", "kernel/routine", "kernel/workers"},
-	{"cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
+	{"console", "durable", "machine", "record", "random", "pickle", "registry", "gloo/glootest", "task", "subword", "kernel/routine", "kernel/workers"},
+	{"plot", "cuda", "cuda/gen", "device/cuda/kernels", "device/cuda/vgpu/ptx2cpp"},
 	{"config", "vocab", "corpus", "segment", "sentencepiece", "statedict", "launcher", "gloo", "kernel/portable", "kernel/native", "device/cuda/vgpu"},
 	{"tokenizer", "masking", "graph", "collective", "kernel", "huggingface", "device/cuda/vgpu/build", "device/cuda/vgpu/check", "device/cuda/gputest"},
 	{"op", "instance", "wordlist", "exchange"},
@@ -24,7 +24,7 @@ var levels = [][]string{
 	{"target"},
 	{"model"},
 	{"checkpoint"},
-	{"trainer"},
+	{"trainer", "inference"},
 	{"cli"},
 	{"uer"},
 	{"hostile", "npz"}, // for tests only
@@ -36,6 +36,7 @@ var moduleImporters = map[string]string{
 	"gorgonia.org/tensor":    "graph",
 	"gorgonia.org/cu":        "cuda",
 	"github.com/spf13/viper": "config",
+	"gonum.org/v1/plot":      "plot",
 }
 
 // packageImporters lists the packages that only some packages may import. Nothing but a device reaches its arithmetic, and

@@ -2,17 +2,20 @@
 # Compares the speed of uer pretrain with a PyTorch program that trains the same models, and prints a table:
 #
 #   scripts/compare_pytorch.sh PROGRAM.py [RECIPE...]
+#   DEVICE=cuda scripts/compare_pytorch.sh scripts/gpu/pytorch.py [RECIPE...]
 #
-# PROGRAM.py accepts --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads, --dense and
-# --bf16. The last line of its output is JSON with step_s_median, padded_tokens_per_s, real_tokens_per_s and peak_rss_mb.
-# The two programs run alternately, ROUNDS times, each with a warm-up step. The table shows medians, with minimum and
-# maximum in brackets, and the ratios of uer's tokens per second to PyTorch's in the same precision and in float32. The
-# machine must be idle otherwise: on a busy one PyTorch's threads wait for each other, and the ratios mean nothing.
-# Environment variables and their defaults:
+# PROGRAM.py accepts --recipe --size --corpus --vocab (a number of tokens) --batch --seq --steps --threads, --dense, --bf16,
+# and with DEVICE=cuda --device cuda and --tf32. The last line of its output is JSON with step_s_median, padded_tokens_per_s,
+# real_tokens_per_s and peak_rss_mb, which is the memory of the GPU there. The two programs run alternately, ROUNDS times,
+# each with a warm-up. The table shows medians, with minimum and maximum in brackets, and the ratios of uer's tokens per
+# second to PyTorch's in the same precision and in float32. The machine must be idle otherwise: on a busy one PyTorch's
+# threads wait for each other, and the ratios mean nothing. Without Go, bin/uer is taken as it is. Environment variables and
+# their defaults:
 #
+#   DEVICE=cpu          or cuda
 #   CORPUS=corpora/demo.txt VOCAB=models/demo_vocab.txt SIZE=base BATCH=32 SEQ=128
 #   ROUNDS=5 STEPS=5 THREADS=(the number of cores) PYTHON=python3
-#   PRECISIONS="fp32"   or "fp32 bf16"
+#   PRECISIONS="fp32"   or "fp32 bf16", with a GPU also tf32
 #   DENSE=              1 joins the corpus to long documents, so that batches have no padding
 
 set -euo pipefail
@@ -22,11 +25,16 @@ recipes=("$@")
 [[ $# -gt 0 ]] || recipes=(roberta)
 cd "$(dirname "$0")/.."
 : "${CORPUS:=corpora/demo.txt}" "${VOCAB:=models/demo_vocab.txt}" "${SIZE:=base}" "${BATCH:=32}" "${SEQ:=128}"
-: "${ROUNDS:=5}" "${STEPS:=5}" "${THREADS:=$(nproc)}" "${PYTHON:=python3}" "${PRECISIONS:=fp32}" "${DENSE:=}"
+: "${ROUNDS:=5}" "${STEPS:=5}" "${THREADS:=$(nproc)}" "${PYTHON:=python3}" "${PRECISIONS:=fp32}" "${DENSE:=}" "${DEVICE:=cpu}"
+# Steps that are not counted, and those between report lines: a GPU is not awaited after each step.
+warm=1 report=1
+[[ $DEVICE == cpu ]] || warm=10 report=10
 
 files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
-go build -o bin/uer ./cmd/uer
+if command -v go >/dev/null; then
+	if [[ $DEVICE == cpu ]]; then go build -o bin/uer ./cmd/uer; else make --silent build; fi
+fi
 
 # flags_of RECIPE sets dataset and model, the flags of preprocess and pretrain. The models are those of the PyTorch program: its
 # ALBERT has the sizes of BERT, except for the embedding, and only predicts masked tokens.
@@ -73,16 +81,18 @@ status = subprocess.run(sys.argv[1:]).returncode
 print("peak", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 sys.exit(status)' \
 		bin/uer pretrain --dataset_path "$files/dataset.pt" --vocab_path "$VOCAB" --output_model_path "$files/model.bin" \
-		"${model[@]}" --precision "$1" --learning_rate 1e-4 --batch_size "$BATCH" --total_steps $((STEPS + 1)) --report_steps 1 \
-		--threads "$THREADS" --device cpu >"$files/log" 2>&1 || {
+		"${model[@]}" --precision "$1" --learning_rate 1e-4 --batch_size "$BATCH" --total_steps $((STEPS + warm)) \
+		--report_steps "$report" --threads "$THREADS" --device "$DEVICE" >"$files/log" 2>&1 || {
 		cat "$files/log" >&2
 		return 1
 	}
 	# | 2/ 6 steps| 1234.56 tokens/s| loss ... | 789 real tokens/s| ...
-	sed -nE 's,^\| *([0-9]+)/.* steps\| *([0-9.]+) tokens/s.*\| ([0-9.]+) real tokens/s.*,\1 \2 \3,p; /^peak/p' "$files/log" |
-		awk -v batch=$((BATCH * SEQ)) '
-			$1 == "peak" { peak = $2; next }
-			$1 > 1 { seconds[++n] = batch / $2; total += seconds[n]; real += $3 * seconds[n] }
+	sed -nE 's,^\| *([0-9]+)/.* steps\| *([0-9.]+) tokens/s.*\| ([0-9.]+) real tokens/s.*,\1 \2 \3,p
+		s,^Run .*up to ([0-9.]+) ([MG])B of memory,gpu \1 \2,p; /^peak/p' "$files/log" |
+		awk -v batch=$((BATCH * SEQ)) -v warm="$warm" -v device="$DEVICE" '
+			$1 == "gpu" { memory = $2 * ($3 == "G" ? 1000 : 1); next }
+			$1 == "peak" { peak = device == "cpu" ? $2 : memory; next }
+			$1 > warm { seconds[++n] = batch / $2; total += seconds[n]; real += $3 * seconds[n] }
 			END { for (i = 1; i <= n; i++) print seconds[i], n * batch / total, real / total, peak }' |
 		sort -n | awk '{ row[NR] = $0 } END { print row[int((NR + 1) / 2)] }' >>"$2"
 }
@@ -90,7 +100,8 @@ sys.exit(status)' \
 # run_program PRECISION FILE appends the same line for the PyTorch program.
 run_program() {
 	local further=()
-	[[ $1 != bf16 ]] || further+=(--bf16)
+	[[ $1 == fp32 ]] || further+=("--$1")
+	[[ $DEVICE == cpu ]] || further+=(--device "$DEVICE")
 	[[ -z $DENSE ]] || further+=(--dense)
 	"$PYTHON" "$program" "${further[@]}" --recipe "$recipe" --size "$SIZE" --corpus "$CORPUS" --vocab "$(wc -l <"$VOCAB")" \
 		--batch "$BATCH" --seq "$SEQ" --steps "$STEPS" --threads "$THREADS" | tail -n 1 |
@@ -123,7 +134,9 @@ if [[ -n $DENSE ]]; then
 	text=$files/corpus.txt kind="no padding"
 	awk '{ printf "%s%s", $0, NR % 1000 ? " " : "\n" }' "$CORPUS" >"$text"
 fi
-echo "batch $BATCH × $SEQ, $SIZE, $THREADS threads, $CORPUS, $kind; $ROUNDS rounds of $STEPS steps; load before" \
+machine="$THREADS threads"
+[[ $DEVICE == cpu ]] || machine=$(nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1)
+echo "batch $BATCH × $SEQ, $SIZE, $machine, $CORPUS, $kind; $ROUNDS rounds of $STEPS steps; load before" \
 	"$(cut -d ' ' -f 1 /proc/loadavg); $(date -I)"
 echo
 echo "| recipe | uer, s per step | PyTorch, s per step | uer, real tokens/s | PyTorch, real tokens/s | ratio |" \

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -174,4 +176,51 @@ func TestSeveralGPUs(t *testing.T) {
 	if said := first.said.String(); !strings.Contains(said, "uer: error: rank 4 (") {
 		t.Errorf("rank 4 is not named:\n%s", said)
 	}
+}
+
+// TestSumsOverlap: sums of gradients are over before the backward pass has begun its last kernel. The stand-in notes the order
+// in which its streams work.
+func TestSumsOverlap(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains on two GPUs")
+	}
+	var variables []string
+	for name, value := range gputest.Variables(gputest.StandIn(t)) {
+		variables = append(variables, name+"="+value)
+	}
+	trace := filepath.Join(t.TempDir(), "trace")
+	f := newFleetOn(t, append(variables, "VGPU_DEVICES=2", "VGPU_TRACE="+trace), "--layers_num", "3", "--total_steps", "4")
+	for _, zero := range []string{"0", "1"} {
+		f.startRanks(t, 2, []string{"0 1"}, "--zero", zero, "--output_model_path", f.path("model"+zero))
+		f.wait(t, 0)
+		for _, gpu := range []string{"0", "1"} {
+			begun, over := overlaps(read(t, trace), gpu)
+			if t.Logf("--zero %s, GPU %s: per step, sums begun %v and over %v before the last gradient", zero, gpu, begun, over); len(over) != 4 || slices.Max(over) == 0 {
+				t.Errorf("--zero %s, GPU %s: in no step a sum is over before the last gradient", zero, gpu)
+			}
+		}
+		if err := os.Remove(trace); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// overlaps counts, for each step of a GPU, the sums that have begun, and those that are over, when the last kernel of the
+// backward pass begins: the gradient of an embedding.
+func overlaps(trace []byte, gpu string) (begun, over []int) {
+	var b, o, lastBegun, lastOver int
+	for line := range strings.Lines(string(trace)) {
+		switch strings.TrimSpace(line) {
+		case gpu + " begins sum":
+			b++
+		case gpu + " ends sum":
+			o++
+		case gpu + " begins embedding_sums":
+			lastBegun, lastOver = b, o
+		case gpu + " begins square_partials": // of the update
+			begun, over = append(begun, lastBegun), append(over, lastOver)
+			b, o = 0, 0
+		}
+	}
+	return begun, over
 }

@@ -7,12 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"uer/internal/checkpoint"
 	"uer/internal/gloo/glootest"
 	"uer/internal/statedict"
 )
@@ -283,6 +285,53 @@ func TestLostProcess(t *testing.T) {
 	}
 }
 
+// TestHangingProcess halts each of three processes in the middle of a step. The others name it, with the step, and end within
+// --dist_timeout; it names itself when it goes on. The last checkpoint is whole.
+func TestHangingProcess(t *testing.T) {
+	t.Parallel()
+	const limit = 4 * time.Second
+	for victim, rank := range []string{"0", "1", "2"} {
+		t.Run("rank "+rank, func(t *testing.T) {
+			t.Parallel()
+			f := newFleet(t, "--total_steps", "100000", "--keep_checkpoints", "2", "--dist_timeout", fmt.Sprint(limit.Seconds()))
+			output := f.path("model")
+			f.startRanks(t, 4, []string{"0", "1", "2 3"}, "--output_model_path", output)
+			processes := f.processes
+			until(t, output+"-3.state")
+			if err := processes[victim].Process.Signal(syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+			halted := time.Now()
+			f.processes = slices.Delete(slices.Clone(processes), victim, victim+1)
+			f.wait(t, 1)
+			took := time.Since(halted)
+			if t.Logf("the others ended after %v", took); took > limit+4*time.Second {
+				t.Errorf("the others ended after %v", took)
+			}
+			if err := processes[victim].Process.Signal(syscall.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+			f.processes = []*process{processes[victim]}
+			f.wait(t, 1)
+			named := regexp.MustCompile(`(?m)^uer: error: rank ` + rank + ` \(.+\): nothing was heard of it for \d+ s, in [a-z ]+ of step \d+$`)
+			for i, p := range processes {
+				if said := p.said.String(); !named.MatchString(said) || strings.Count(said, "error:") != 1 {
+					t.Errorf("process %d does not name rank %s once:\n%s", i, rank, said)
+				}
+			}
+			saved, _ := filepath.Glob(output + "-*.state")
+			for _, state := range saved {
+				if err := checkpoint.Verify(strings.TrimSuffix(state, ".state")); err != nil {
+					t.Error(err)
+				}
+			}
+			if len(saved) == 0 {
+				t.Error("no checkpoint is left")
+			}
+		})
+	}
+}
+
 // TestStoppedProcesses sends a signal to one of the processes. All stop after the same step, with one checkpoint.
 func TestStoppedProcesses(t *testing.T) {
 	t.Parallel()
@@ -300,6 +349,9 @@ func TestStoppedProcesses(t *testing.T) {
 		}
 	}
 }
+
+var differentWeights = regexp.MustCompile(
+	`(?m)^uer: error: rank 1 \(.+\): the digest of the initial parameters is [0-9a-f]+, but [0-9a-f]+ on .+, where rank 0 is$`)
 
 // TestDifferentProcesses: what must be equal in all processes is compared before anything begins, and all are told.
 func TestDifferentProcesses(t *testing.T) {
@@ -321,6 +373,18 @@ func TestDifferentProcesses(t *testing.T) {
 			if said := p.said.String(); !strings.Contains(said, "uer: error: rank 1 (") || !strings.Contains(said, test.want) {
 				t.Errorf("no %q in\n%s", test.want, said)
 			}
+		}
+	}
+	f.start(t, "--gpu_ranks", "0", "1", "--world_size", "2")
+	f.wait(t, 0)
+	processes := []*process{
+		f.start(t, "--gpu_ranks", "0", "--world_size", "2", "--output_model_path", f.path("next"), "--pretrained_model_path", f.path("model-3")),
+		f.start(t, "--gpu_ranks", "1", "--world_size", "2", "--output_model_path", f.path("next"), "--pretrained_model_path", f.path("model-6")),
+	}
+	f.wait(t, 1)
+	for _, p := range processes {
+		if !differentWeights.MatchString(p.said.String()) {
+			t.Errorf("the weights are not refused:\n%s", &p.said)
 		}
 	}
 	busy, err := net.Listen("tcp", f.address)

@@ -67,7 +67,7 @@ func (a *assembler) setOrder() error {
 		if len(from.Ranks) > 0 || from.Instances < 0 || from.Instances > math.MaxInt64/2 {
 			return errors.New("the position in the data is not one of this order")
 		}
-		a.order = newGlobal(a.dataset.Len(), &a.Options, from.Instances)
+		a.order = newGlobal(a.dataset, &a.Options, from.Instances)
 		return nil
 	}
 	order := newBuffered(a.dataset.Len(), &a.Options, a.generator)
@@ -121,8 +121,10 @@ func (a *assembler) add(b *Batch, p place) error {
 		a.generator.Reset(maskKey(a.Seed, p.ordinal)...)
 	}
 	if err := a.adder.add(a, b, &a.instance); err != nil {
-		return fmt.Errorf("read %s: instance %d: %w", a.dataset.Path, p.number, err)
+		path, number := a.dataset.Locate(p.number)
+		return fmt.Errorf("read %s: instance %d: %w", path, number, err)
 	}
+	b.Instances = append(b.Instances, p.number)
 	return nil
 }
 
@@ -153,6 +155,7 @@ func (a *assembler) checkIDs(number int) error {
 	if !found {
 		return nil
 	}
+	path, number := a.dataset.Locate(number)
 	return console.Hint(fmt.Errorf("read %s: instance %d has token id %d, outside the vocabulary of %d tokens",
-		a.dataset.Path, number, id, size), "pass the vocabulary that the dataset was made with")
+		path, number, id, size), "pass the vocabulary that the dataset was made with")
 }

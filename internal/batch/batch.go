@@ -24,6 +24,8 @@ type Batch struct {
 
 	Sequences // what the encoder reads
 
+	Instances []int // [sequences] their numbers in the dataset
+
 	Predicted []int32 // [predicted] indices into Tokens (into Output.Tokens for seq2seq and t5)
 	Labels    []int32 // [predicted] the ids to predict there, never 0; bilm: the next tokens
 
@@ -48,6 +50,7 @@ func (s *Sequences) reset() {
 func (b *Batch) reset() {
 	b.Sequences.reset()
 	b.Output.reset()
+	b.Instances = b.Instances[:0]
 	b.Predicted, b.Labels = b.Predicted[:0], b.Labels[:0]
 	b.BackwardPredicted, b.BackwardLabels = b.BackwardPredicted[:0], b.BackwardLabels[:0]
 	b.SentenceLabels = b.SentenceLabels[:0]

@@ -181,7 +181,7 @@ func predictions(predicted, labels []int32, first int, row []int32) ([]int32, []
 // show writes what a batch holds such that empty slices look like absent ones.
 func show(b *Batch) string {
 	content := *b
-	content.After = Progress{}
+	content.After, content.Instances = Progress{}, nil // which UER-py does not know
 	return strings.ReplaceAll(fmt.Sprintf("%+v", content), " ", "\n")
 }
 

@@ -1,6 +1,9 @@
 package batch
 
-import "uer/internal/random"
+import (
+	"uer/internal/dataset"
+	"uer/internal/random"
+)
 
 // order says which instances a rank gets, and when.
 type order interface {
@@ -18,23 +21,20 @@ type place struct {
 	number  int   // in the file
 }
 
-// global is our own order. Each pass is a permutation of the whole file; the passes follow one another without a gap, and
-// the ranks get consecutive parts of them, so that every batch is full and a pass has each instance once. What a rank
-// gets is a function of the number of instances before.
+// global is our own order. Each pass over a file is a permutation of it; the passes follow one another without a gap, and
+// the ranks get consecutive parts of them, so that every batch is full and a pass has each instance once. Of a mix, each file
+// has passes of its own. What a rank gets is a function of the number of instances before.
 type global struct {
-	length      int // of the file, in instances
-	seed        int64
 	rank, world int
 	size        int // of a batch, on each rank
 	next        int64
 	ahead       int // batches that were taken from next on
-	pass        int64
-	order       permutation
+	parts       []*passes
 	batch       []place
 }
 
-func newGlobal(length int, o *Options, start int64) *global {
-	return &global{length: length, seed: o.Seed, rank: o.Rank, world: o.WorldSize, size: o.BatchSize, next: start, pass: -1}
+func newGlobal(d *dataset.Dataset, o *Options, start int64) *global {
+	return &global{rank: o.Rank, world: o.WorldSize, size: o.BatchSize, next: start, parts: partsOf(d, o.Seed)}
 }
 
 // take returns this rank's part of the batches that begin at next. If it is called again, it looks further ahead for one
@@ -44,11 +44,8 @@ func (g *global) take() []place {
 	g.ahead++
 	g.batch = g.batch[:0]
 	for ordinal := first; ordinal < first+int64(g.size); ordinal++ {
-		pass, i := ordinal/int64(g.length), int(ordinal%int64(g.length))
-		if pass != g.pass {
-			g.pass, g.order = pass, newPermutation(g.length, g.seed, pass)
-		}
-		g.batch = append(g.batch, place{ordinal, g.order.at(i)})
+		part, i := choose(g.parts, ordinal)
+		g.batch = append(g.batch, place{ordinal, part.at(i)})
 	}
 	return g.batch
 }

@@ -126,7 +126,7 @@ func servedGlobally(length, world, size int) []int {
 	served := make([]int, batches*world*size)
 	for rank := range world {
 		o := Options{Rank: rank, WorldSize: world, BatchSize: size, Seed: 3}
-		order := newGlobal(length, &o, 0)
+		order := newGlobal(&dataset.Dataset{Metadata: dataset.Metadata{Instances: int64(length)}}, &o, 0)
 		for range batches {
 			for _, p := range order.take() {
 				served[int(p.ordinal)/length*length+p.number]++

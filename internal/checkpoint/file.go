@@ -60,6 +60,11 @@ func (f *File) check() (err error) {
 	return compare("header", crc32.ChecksumIEEE(f.file.Header), sums[0])
 }
 
+// Digest identifies the content of the state file.
+func (f *File) Digest() string {
+	return fmt.Sprintf("%08x", crc32.ChecksumIEEE(f.file.Tensors[len(f.file.Tensors)-1].Raw)) // the checksums of all the rest
+}
+
 // checksums returns the checksums of the header and of each tensor but the last, which holds them.
 func (f *File) checksums() ([]uint64, error) {
 	last := len(f.file.Tensors) - 1
@@ -95,6 +100,12 @@ func Verify(path string) (err error) {
 	if err := f.verifyValues(sums[1:]); err != nil {
 		return fmt.Errorf("read %s: %w", StatePath(path), err)
 	}
+	return f.VerifyWeights()
+}
+
+// VerifyWeights checks that the weights are those that were saved together with the state file.
+func (f *File) VerifyWeights() error {
+	path := f.Path
 	weights, err := statedict.Checksums(path)
 	if err != nil {
 		return err

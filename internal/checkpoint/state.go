@@ -22,14 +22,24 @@ type State struct {
 	Settings map[string]string `json:"settings"` // all that make the run, by the names of the flags
 	Position batch.Position    `json:"position"`
 	Dataset  Dataset           `json:"dataset"`
+	Loss     *Loss             `json:"loss,omitempty"`     // nil in older files
 	HeldOut  *HeldOut          `json:"held_out,omitempty"` // nil if there are no held-out data
+	Norms    []float64         `json:"norms,omitempty"`    // of the gradients of the last updates, where outliers are skipped
 
 	VocabularySHA256       string `json:"vocabulary_sha256"`
 	TargetVocabularySHA256 string `json:"tgt_vocabulary_sha256,omitempty"`
 
+	Tokenizer Tokenizer `json:"tokenizer,omitzero"` // what made ids of the text; empty in older files
+
 	Run     string    `json:"run"`         // the same in all checkpoints of a training, resumed or not, and only there
 	Version string    `json:"uer_version"` // of the program
 	Saved   time.Time `json:"saved"`
+}
+
+// Tokenizer is what made ids of a text: its name, and what else the ids depend on, as package tokenizer describes them.
+type Tokenizer struct {
+	Name     string `json:"name"`
+	Settings string `json:"settings"`
 }
 
 // Dataset identifies a dataset wherever it lies.
@@ -41,6 +51,13 @@ type Dataset struct {
 
 // stateFormat marks a state file.
 const stateFormat = "uer training state"
+
+// Loss is the mean loss of some steps on the training data, of the first rank.
+type Loss struct {
+	Mean  float64 `json:"mean"`
+	First int     `json:"first_step"`
+	Last  int     `json:"last_step"`
+}
 
 // HeldOut is what the evaluations of a training on held-out data have found.
 type HeldOut struct {

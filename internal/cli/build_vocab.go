@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -127,15 +128,16 @@ func buildVocab(ctx context.Context, options buildVocabOptions, streams Streams)
 	}
 	fmt.Fprintf(streams.Err, "Corpus   %s: %s\n", text.Name(), console.Bytes(int64(text.Size)))
 	status := console.NewStatus(streams.Err)
-	counts, err := wordlist.Count(ctx, text, options.Source.Words(), options.Workers, func(done int) {
-		status.Update(fmt.Sprintf("Count    %2.0f%%  %s left", 100*float64(done)/float64(max(text.Size, 1)),
-			console.Duration(remaining(done, text.Size, time.Since(started)))))
-	})
-	status.Done("")
+	var read atomic.Int64
+	end := status.Show(func() string { return "Count    " + portion(read.Load(), int64(text.Size), time.Since(started)) })
+	counts, err := wordlist.Count(ctx, text, options.Source.Words(), options.Workers, func(done int) { read.Store(int64(done)) })
+	end()
 	if err != nil {
 		return err
 	}
+	end = status.ShowTime("Merge", counted(int64(len(counts)), "word"))
 	made, err := wordlist.Build(options.Source.Name, counts, options.Size, int64(options.MinCount))
+	end()
 	if err != nil {
 		return err
 	}
@@ -168,12 +170,6 @@ func (o *buildVocabOptions) checkDifferent(text *corpus.Corpus) error {
 		}
 	}
 	return nil
-}
-
-// remaining guesses the time left from the share that is done.
-func remaining(done, all int, elapsed time.Duration) time.Duration {
-	share := float64(done) / float64(max(all, 1))
-	return time.Duration(float64(elapsed) * (1 - share) / max(share, 1e-9))
 }
 
 // report reads what was written and says how much of the text it covers.

@@ -95,8 +95,11 @@ func checkCheckpoints(options pretrainOptions, resumed *checkpoint.File, status 
 
 // inputs lists the files that a training reads.
 func (o *pretrainOptions) inputs() []input {
-	inputs := []input{{"--dataset_path", o.DatasetPath}, {"--dev_path", o.HeldOut.DevPath},
-		{"--pretrained_model_path", o.PretrainedModelPath}, {"--" + config.PathFlag, o.ConfigPath}}
+	inputs := []input{{"--dev_path", o.HeldOut.DevPath}, {"--pretrained_model_path", o.PretrainedModelPath},
+		{"--" + config.PathFlag, o.ConfigPath}}
+	for _, path := range o.datasetFiles() {
+		inputs = append(inputs, input{"--dataset_path", path})
+	}
 	for _, path := range append(o.Source.Files(), o.TargetSource.Files()...) {
 		inputs = append(inputs, input{"--vocab_path", path})
 	}

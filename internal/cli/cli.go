@@ -12,12 +12,10 @@ import (
 	"fmt"
 	"io"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"uer/internal/config"
 	"uer/internal/console"
@@ -33,7 +31,7 @@ func Main(arguments []string, streams Streams) int {
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := console.NotifyContext(context.Background())
 	defer stop()
-	out, talk := console.NewOutput("standard output", streams.Out), console.NewOutput("standard error", streams.Err)
+	out, talk := console.NewOutputs(streams.Out, streams.Err)
 	err := execute(ctx, arguments, Streams{Out: out, Err: talk})
 	if errors.Is(err, context.Canceled) {
 		err = context.Cause(ctx)
@@ -98,11 +96,14 @@ func newRoot(streams Streams) *cobra.Command {
 	root.SetErr(streams.Err)
 	root.SetVersionTemplate("uer {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return config.FlagError(err) })
+	root.SetHelpFunc(help)
 	root.AddCommand(newBuildVocab(streams), newPreprocess(streams), newPretrain(streams), newEvaluate(streams),
-		newConvert(streams), newInspect(streams), newDevices(streams), newSelftest(streams))
+		newFill(streams), newGenerate(streams), newEmbed(streams), newScore(streams), newNearest(streams),
+		newConvert(streams), newInspect(streams), newPlot(streams), newDevices(streams), newSelftest(streams))
 	root.AddCommand(helpTopics()...)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
+	standAlone(root)
 	return root
 }
 
@@ -139,20 +140,7 @@ func newCommand(name, short, long string, run func(command *cobra.Command) error
 			return run(command)
 		},
 	}
+	command.ValidArgsFunction = cobra.NoFileCompletions
 	command.SetUsageFunc(groupedUsage)
 	return command
-}
-
-// completeChoices makes the shell complete the values of flags that are one of a set of names.
-func completeChoices(command *cobra.Command) {
-	command.Flags().VisitAll(func(flag *pflag.Flag) {
-		choices := config.Choices(flag)
-		if choices == nil {
-			return
-		}
-		complete := cobra.FixedCompletions(slices.Clone(choices), cobra.ShellCompDirectiveNoFileComp)
-		if err := command.RegisterFlagCompletionFunc(flag.Name, complete); err != nil {
-			panic(err) // the flag is registered twice
-		}
-	})
 }

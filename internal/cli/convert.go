@@ -20,6 +20,7 @@ import (
 	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/statedict"
+	"uer/internal/tokenizer"
 )
 
 // The values of --to.
@@ -39,10 +40,9 @@ type convertOptions struct {
 	Average         bool
 	CheckpointNames string
 	DatasetForm     string
-	VocabPath       string
+	Source          tokenizer.Source
 	ToVocabPath     string
 	TargetVocabPath string
-	Tokenizer       string
 	ConfigPath      string
 	Seed            int64
 
@@ -71,6 +71,7 @@ func newConvert(streams Streams) *cobra.Command {
 			"not exist. The settings of a model come from its state file or its config.json, or from the flags.",
 		func(command *cobra.Command) error { return options.run(command.Flags(), streams) })
 	command.Use = "convert IN ... OUT --to FORMAT"
+	command.ValidArgsFunction = nil // files
 	command.Args = func(_ *cobra.Command, arguments []string) error {
 		if len(arguments) < 2 {
 			return console.UsageError{Err: errors.New("convert needs two paths: what to convert, and where to write it")}
@@ -91,10 +92,10 @@ func (o *convertOptions) addFlags(flags *pflag.FlagSet) {
 	group.Choice(&o.CheckpointNames, "checkpoint_names", "", exchange.NameChoices,
 		"year of UER-py whose names tensors get; torch has all by default, safetensors those of 2021")
 	group.Choice(&o.DatasetForm, "dataset_form", dataset.Form2022, dataset.Forms, "year since when UER-py reads the form of uer_dataset")
-	group.Text(&o.VocabPath, "vocab_path", "", "vocabulary of the input")
+	addVocabularyFlags(group, &o.Source, "", " of the input")
+	addTokenizerFlags(group, &o.Source, "", ", for huggingface")
 	group.Text(&o.TargetVocabPath, "tgt_vocab_path", "", "vocabulary of the outputs of seq2seq")
 	group.Text(&o.ToVocabPath, "to_vocab_path", "", "vocabulary that the output shall have: rows of tables are matched by token")
-	group.Choice(&o.Tokenizer, "tokenizer", "bert", []string{"bert", "char", "space"}, "how text was split into tokens, for huggingface")
 	group.Text(&o.ConfigPath, config.PathFlag, "", "JSON, YAML or TOML file of the model's settings")
 	group.Seed(&o.Seed, "seed", 7, "seed of rows that nothing else determines")
 	group.Require("to")
@@ -108,6 +109,7 @@ func (o *convertOptions) run(flags *pflag.FlagSet, streams Streams) error {
 	if len(o.inputs) > 1 && !o.Average {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("%d models to convert", len(o.inputs)), "pass --average to write their mean")}
 	}
+	defer console.NewStatus(streams.Err).ShowTime("Convert", strings.Join(o.inputs, " "))()
 	switch o.To {
 	case toDataset, toUERDataset:
 		if o.Average {
@@ -168,7 +170,7 @@ func describeSource(s *exchange.Source, m *exchange.Model) string {
 
 // changeVocabulary gives the tables the rows of another vocabulary, and returns the path of the one that they have.
 func (o *convertOptions) changeVocabulary(source *exchange.Source, m *exchange.Model, status io.Writer) (string, error) {
-	path := o.VocabPath
+	path := o.Source.Vocabulary
 	if path == "" {
 		path = source.Vocabulary
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 
@@ -77,18 +78,18 @@ func (o *convertOptions) createDataset(d *dataset.Dataset, m dataset.Metadata) (
 
 // describe adds to the metadata what a dataset of UER-py does not say.
 func (o *convertOptions) describe(m *dataset.Metadata) error {
-	if o.VocabPath == "" {
+	if o.Source.Vocabulary == "" {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("a dataset of UER-py does not say which vocabulary it was made with"),
 			"pass --vocab_path, and for seq2seq --tgt_vocab_path")}
 	}
 	if err := checkTargetVocabulary(m.Target, tokenizer.Source{Vocabulary: o.TargetVocabPath, Prefix: "tgt_"}); err != nil {
 		return err
 	}
-	vocabulary, err := readVocabularyFile("--vocab_path", o.VocabPath)
+	vocabulary, err := readVocabularyFile("--vocab_path", o.Source.Vocabulary)
 	if err != nil {
 		return err
 	}
-	m.VocabularySHA256, m.VocabularySize, m.Tokenizer.Name = vocabulary.SHA256(), vocabulary.Size(), o.Tokenizer
+	m.VocabularySHA256, m.VocabularySize, m.Tokenizer.Name = vocabulary.SHA256(), vocabulary.Size(), cmp.Or(o.Source.Name, "bert")
 	if o.TargetVocabPath == "" {
 		return nil
 	}
@@ -96,7 +97,7 @@ func (o *convertOptions) describe(m *dataset.Metadata) error {
 	if err != nil {
 		return err
 	}
-	m.TargetVocabularySHA256, m.TargetTokenizer.Name = outputs.SHA256(), o.Tokenizer
+	m.TargetVocabularySHA256, m.TargetTokenizer.Name = outputs.SHA256(), cmp.Or(o.Source.Name, "bert")
 	m.VocabularySize = max(m.VocabularySize, outputs.Size())
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -12,10 +13,13 @@ import (
 	"uer/internal/checkpoint"
 	"uer/internal/config"
 	"uer/internal/console"
+	"uer/internal/durable"
 	"uer/internal/exchange"
 	"uer/internal/huggingface"
 	"uer/internal/model"
 	"uer/internal/statedict"
+	"uer/internal/tokenizer"
+	"uer/internal/vocab"
 )
 
 // writeHuggingFace writes a folder that Hugging Face's transformers load.
@@ -24,10 +28,8 @@ func (o *convertOptions) writeHuggingFace(flags *pflag.FlagSet, source *exchange
 	if err != nil {
 		return err
 	}
-	if vocabulary == "" {
-		return console.UsageError{Err: console.Hint(errors.New("the folder needs the vocabulary of the model"), "pass --vocab_path")}
-	}
-	words, err := readVocabularyFile("--vocab_path", vocabulary)
+	o.Source.Vocabulary = vocabulary
+	words, splits, err := o.tokenizer(state)
 	if err != nil {
 		return err
 	}
@@ -39,8 +41,9 @@ func (o *convertOptions) writeHuggingFace(flags *pflag.FlagSet, source *exchange
 	if err != nil {
 		return err
 	}
+	nameSpecialTokens(description, words)
 	folder := huggingface.Folder{
-		Config: description, Tensors: translated, Vocabulary: words, Tokenizer: o.Tokenizer,
+		Config: description, Tensors: translated, Vocabulary: words, Tokenizer: splits,
 		Card: card(settings, description, o.inputs, state),
 	}
 	if err := folder.Write(o.output); err != nil {
@@ -52,6 +55,59 @@ func (o *convertOptions) writeHuggingFace(flags *pflag.FlagSet, source *exchange
 			"         expect logits that differ by some hundredths; --layernorm standard trains models that are exact there")
 	}
 	return nil
+}
+
+// nameSpecialTokens tells the model which ids pad, and begin and end a text; transformers would take those of the first
+// vocabularies of their kinds.
+func nameSpecialTokens(c *huggingface.Config, v *vocab.Vocabulary) {
+	id := func(id int32) *int32 {
+		if id < 0 {
+			return nil
+		}
+		return &id
+	}
+	if c.Padding = id(v.Padding); c.ModelType == huggingface.GPT2 {
+		c.Begin, c.End = id(v.Class), id(v.Separator)
+	}
+}
+
+// tokenizer reads how text was split, which must be as it was for the checkpoint, as far as that says it.
+func (o *convertOptions) tokenizer(state *checkpoint.File) (*vocab.Vocabulary, huggingface.Tokenizer, error) {
+	none := huggingface.Tokenizer{}
+	if o.Source.Path() == "" {
+		return nil, none, console.UsageError{Err: console.Hint(errors.New("the folder needs the vocabulary of the model"),
+			"pass --vocab_path, or --spm_model_path for a SentencePiece model")}
+	}
+	made, err := o.Source.Read()
+	if err != nil {
+		return nil, none, hintPath(o.Source, err)
+	}
+	words := made.Vocabulary
+	if state != nil && o.ToVocabPath == "" {
+		if err := checkSameVocabulary(state.Path, "--vocab_path", o.Source.Path(), words, state.VocabularySHA256); err != nil {
+			return nil, none, err
+		}
+	}
+	file, err := durable.ReadFile(o.Source.Path(), durable.LargestText)
+	if err != nil {
+		return nil, none, err
+	}
+	switch {
+	case o.Source.SentencePiece != "":
+		t, err := huggingface.SentencePiece(words, file)
+		return words, t, err
+	case made.Name == "bpe":
+		merges, err := durable.ReadFile(o.Source.Merges, durable.LargestText)
+		return words, huggingface.Pairs(words, string(file), string(merges)), err
+	case !slices.Contains(tokenizer.Names, made.Name): // a tokenizer.json
+		return words, huggingface.Tokenizer{Files: map[string]string{"tokenizer.json": string(file)}, Class: "PreTrainedTokenizerFast"}, nil
+	}
+	var strip *bool
+	if o.Source.StripAccents != "" {
+		strips := o.Source.StripAccents == "true"
+		strip = &strips
+	}
+	return words, huggingface.Words(words, made.Name, o.Source.LowerCase != "false", strip), nil
 }
 
 // fit loads the tensors into the model that the settings describe, so that one that lacks or misshapes anything is an error.
@@ -101,6 +157,12 @@ func card(m config.Model, c *huggingface.Config, inputs []string, state *checkpo
 	line("| | |\n|---|---|")
 	line("| steps | %d |", state.Step)
 	line("| data | %s, %d instances |", state.Dataset.Path, state.Dataset.Instances)
+	if l := state.Loss; l != nil {
+		line("| loss | %.4f, the mean of steps %d to %d |", l.Mean, l.First, l.Last)
+	}
+	if h := state.HeldOut; h != nil && h.Last > 0 {
+		line("| loss on held-out data | %.4f at step %d, on %s, %d instances |", h.BestLoss, h.BestStep, h.Dataset.Path, h.Dataset.Instances)
+	}
 	for _, name := range []string{"batch_size", "accumulation_steps", "learning_rate", "optimizer", "scheduler", "warmup", "seed"} {
 		if value := state.Settings[name]; value != "" {
 			line("| %s | %s |", name, value)

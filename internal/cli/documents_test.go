@@ -69,7 +69,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 	if !found {
 		t.Fatal("docs/from-uer-py.md does not say what is not supported")
 	}
-	known := map[string]bool{"help": true, "version": true}
+	known := map[string]bool{"help": true, "version": true, "logdir": true} // the last one is TensorBoard's
 	for _, match := range flagInText.FindAllStringSubmatch(unsupported, -1) {
 		known[match[1]] = true
 	}
@@ -95,7 +95,7 @@ func TestFlagsAreDocumented(t *testing.T) {
 }
 
 // commandInText matches indented commands with their arguments.
-var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|selftest|devices)\b.*)$`)
+var commandInText = regexp.MustCompile(`(?m)^ +(?:\$ )?(?:bin/)?uer ((?:build_vocab|preprocess|pretrain|evaluate|fill|generate|embed|score|nearest|selftest|devices)\b.*)$`)
 
 // TestExamples checks that the examples in help texts and the commands in documents are valid, and that the examples fit a
 // narrow terminal.
@@ -111,6 +111,12 @@ func TestExamples(t *testing.T) {
 			if len(line) > 80 {
 				t.Errorf("%s: line of %d columns: %s", help, len(line), line)
 			}
+		}
+	}
+	texts["uer help recipes"] = recipes
+	for line := range strings.SplitSeq(recipes, "\n") {
+		if len(line) > 80 {
+			t.Errorf("uer help recipes: line of %d columns: %s", len(line), line)
 		}
 	}
 	for source, text := range texts {
@@ -154,6 +160,15 @@ func checkCommand(t *testing.T, words []string) {
 		err = o.check(flags)
 	case "devices":
 		parseFlags(t, flags, words[1:])
+	case "fill", "generate", "embed", "score", "nearest": // the settings are those of a checkpoint, or of UER-py
+		if end := slices.IndexFunc(words, func(word string) bool { return strings.ContainsAny(word, "|<>") }); end >= 0 {
+			words = words[:end]
+		}
+		command, _, err := newRoot(Streams{Out: io.Discard, Err: io.Discard}).Find(words[:1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		parseFlags(t, command.Flags(), words[1:])
 	default:
 		var o pretrainOptions
 		o.addFlags(flags)

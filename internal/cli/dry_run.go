@@ -53,8 +53,12 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 	if each != "" {
 		alone = "of one rank, without the exchange between ranks"
 	}
-	row("Time", "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
-	row("", "one step", fmt.Sprintf("%.3f s", step.Seconds()), alone)
+	section = "Time"
+	if data.dataset.Parts == nil {
+		row(section, "one pass", counted(int64(stepsPerPass(options, data)), "step"), "")
+		section = ""
+	}
+	row(section, "one step", fmt.Sprintf("%.3f s", step.Seconds()), alone)
 	steps := options.TotalSteps
 	if data.resumed != nil {
 		steps -= data.resumed.Step

@@ -112,14 +112,11 @@ func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	}
 	defer file.Close() // nothing was written
 	before := file.Settings
-	for _, name := range []string{
-		"pretrained_model_path", // which the training began with
-		"device", "threads", "world_size", "gpu_ranks", "master_ip", "backend",
-	} {
+	for _, name := range append([]string{"pretrained_model_path"}, ofMachine...) { // the one that the training began with
 		delete(before, name)
 	}
-	if _, err := config.Resume(flags, before); err != nil {
-		return fmt.Errorf("%s: %w", checkpoint.StatePath(path), err)
+	if err := takeSettings(flags, before, checkpoint.StatePath(path)); err != nil {
+		return err
 	}
 	fmt.Fprintf(status, "Settings %s: step %s of the training\n", checkpoint.StatePath(path), console.Count(file.Step))
 	return nil
@@ -158,9 +155,11 @@ func (o *evaluateOptions) check(flags *pflag.FlagSet) (err error) {
 func (o *evaluateOptions) chooseDataset(flags *pflag.FlagSet) error {
 	asked := config.SourceOf(flags.Lookup("dataset_path")) > config.File
 	switch {
+	case asked && len(o.DatasetPaths) > 1:
+		return console.UsageError{Err: console.Hint(errors.New("--dataset_path names several datasets"), "evaluate on one at a time")}
 	case asked:
 	case o.HeldOut.DevPath != "":
-		o.DatasetPath = o.HeldOut.DevPath
+		o.DatasetPaths = []string{o.HeldOut.DevPath}
 	default:
 		return console.UsageError{Err: console.Hint(errors.New("required but not set: --dataset_path"),
 			"name a dataset of text that the model was not trained on, which uer preprocess --dev_path makes")}
@@ -176,7 +175,9 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 		return err
 	}
 	defer func() { err = errors.Join(err, data.close()) }()
+	end := console.NewStatus(streams.Err).ShowTime("Load", options.PretrainedModelPath)
 	evaluators, ranks, err := newEvaluators(options, data, streams.Err)
+	end()
 	defer func() {
 		for _, r := range ranks {
 			err = cmp.Or(err, r.device.Close())
@@ -185,12 +186,14 @@ func evaluate(ctx context.Context, options evaluateOptions, streams Streams) (er
 	if err != nil {
 		return err
 	}
+	end = console.NewStatus(streams.Err).Show(func() string { return "Eval     " + evaluators[0].Describe() })
 	figures, err := trainer.Evaluate(ctx, evaluators)
+	end()
 	if err != nil {
 		return err
 	}
 	if math.IsNaN(figures.Loss) || math.IsInf(figures.Loss, 0) {
-		return fmt.Errorf("%s: the loss on %s is not finite", options.PretrainedModelPath, options.DatasetPath)
+		return fmt.Errorf("%s: the loss on %s is not finite", options.PretrainedModelPath, options.DatasetPaths[0])
 	}
 	if options.Logits != "" {
 		if err := writeLogits(options.Logits, options.Model.Target, evaluators[0]); err != nil {
@@ -223,7 +226,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 	if err != nil {
 		return nil, ranks, err
 	}
-	parameters, err := loadWhole(options, data, m, status)
+	parameters, err := loadWhole(options.pretrainOptions, data, m, status)
 	if err != nil {
 		return nil, ranks, err
 	}
@@ -243,7 +246,7 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 		}
 		evaluators = append(evaluators, e)
 	}
-	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens\n", options.DatasetPath,
+	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens\n", options.DatasetPaths[0],
 		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength)
 	fmt.Fprintf(status, "Run      %s, batch %d\n", describeDevices(ranks), options.BatchSize)
 	return evaluators, ranks, nil
@@ -251,22 +254,24 @@ func newEvaluators(options evaluateOptions, data trainingData, status io.Writer)
 
 // loadWhole reads the parameters of a model, all of which must be in its file: others would be random. The file may hold the
 // head of another target, too.
-func loadWhole(options evaluateOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
+func loadWhole(options pretrainOptions, data trainingData, m *model.Model, status io.Writer) ([]float32, error) {
 	parameters := make([]float32, m.Program.ParameterSize)
 	model.Initialize(options.Model, m.Program, parameters, options.Seed) // for tables of sinusoids
-	source, match, err := openPretrained(options.pretrainOptions, data, m, parameters)
+	source, match, err := openPretrained(options, data, m, parameters)
 	if err != nil {
 		return nil, err
 	}
 	const hint = "pass the settings that the model was trained with"
 	missing := slices.DeleteFunc(match.Missing, func(name string) bool {
-		return slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool { return p.Frozen && p.Name == name })
+		return !m.Program.Reads(name) || slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool {
+			return p.Frozen && p.Name == name
+		})
 	})
 	if len(missing) > 0 {
 		return nil, console.Hint(fmt.Errorf("%s: %d of %d parameters of the model are missing: %s", options.PretrainedModelPath,
 			len(missing), len(m.Program.Parameters), some(missing)), hint)
 	}
-	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 {
+	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 && !options.partial {
 		return nil, console.Hint(fmt.Errorf("%s: it is of another model, which has %s, too", options.PretrainedModelPath,
 			some(foreign)), hint)
 	}
@@ -315,7 +320,7 @@ type headJSON struct {
 
 func figuresOf(options evaluateOptions, figures trainer.Evaluation) figuresJSON {
 	f := figuresJSON{
-		Model: options.PretrainedModelPath, Dataset: options.DatasetPath, Target: options.Model.Target,
+		Model: options.PretrainedModelPath, Dataset: options.DatasetPaths[0], Target: options.Model.Target,
 		Instances: figures.Instances, Loss: figures.Loss,
 	}
 	for _, h := range figures.Heads {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -55,7 +56,7 @@ func (d *trainingData) openHeldOut(options pretrainOptions) (err error) {
 	if options.HeldOut.DevPath == "" {
 		return nil
 	}
-	if sameFile(options.HeldOut.DevPath, options.DatasetPath) {
+	if slices.ContainsFunc(options.datasetFiles(), func(path string) bool { return sameFile(options.HeldOut.DevPath, path) }) {
 		return console.UsageError{Err: console.Hint(
 			fmt.Errorf("--dev_path %s is the dataset that is trained on", options.HeldOut.DevPath),
 			"a model remembers what it was trained on: evaluate it on other text, which uer preprocess --dev_path makes")}

@@ -1,17 +1,48 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"uer/internal/config"
+	"uer/internal/console"
 )
 
-// columns is the width of the help.
-const columns = 110
+// helpColumns returns the width of help that is written to w: that of the terminal, within limits that can be read.
+func helpColumns(w io.Writer) int { return min(max(console.Columns(w), 40), 120) }
+
+// help prints what a command does, in the width of the terminal, and its usage.
+func help(command *cobra.Command, _ []string) {
+	out, text := command.OutOrStdout(), strings.TrimSpace(cmp.Or(command.Long, command.Short))
+	isTopic := !command.Runnable()
+	if !isTopic { // it is one paragraph
+		text = strings.Join(strings.Fields(text), " ")
+	}
+	for line := range strings.Lines(text) {
+		fmt.Fprintln(out, hang(strings.TrimRight(line, "\n"), helpColumns(out)))
+	}
+	if !isTopic {
+		fmt.Fprintln(out)
+		_ = command.Usage() // it returns an error of writing, and an Output has none
+	}
+}
+
+// hang breaks a line that is too wide, and aligns what follows with its last column: after two spaces or more.
+func hang(line string, columns int) string {
+	if len([]rune(line)) <= columns {
+		return line
+	}
+	start := 0
+	if i := strings.LastIndex(line, "  "); i >= 0 && i+2 < columns/2 {
+		start = i + 2
+	}
+	return line[:start] + strings.Join(wrap(line[start:], columns-start), "\n"+strings.Repeat(" ", start))
+}
 
 // groupedUsage prints the flags of a command by section, each with its default, and its examples.
 func groupedUsage(command *cobra.Command) error {
@@ -30,6 +61,7 @@ func groupedUsage(command *cobra.Command) error {
 		width = max(width, len(flagName(flag)))
 	})
 	out := command.OutOrStderr()
+	columns := helpColumns(command.OutOrStdout())
 	fmt.Fprintf(out, "Usage:\n  %s\n", command.UseLine())
 	for _, section := range sections {
 		fmt.Fprintln(out)
@@ -37,14 +69,23 @@ func groupedUsage(command *cobra.Command) error {
 			fmt.Fprintf(out, "%s:\n", section)
 		}
 		for _, flag := range flags[section] {
-			indent := "\n" + strings.Repeat(" ", width+4)
-			text := strings.Join(wrap(describe(flag), columns-width-4), indent)
-			fmt.Fprintf(out, "  %-*s  %s\n", width, flagName(flag), text)
+			fmt.Fprint(out, flagLine(flag, width, columns))
 		}
 	}
 	fmt.Fprintf(out, "\nExamples:\n%s\n", command.Example)
-	fmt.Fprintf(out, "\nSee also: uer help environment, uer help exit-codes\n")
+	fmt.Fprintf(out, "\nSee also: uer help recipes, uer help environment, uer help exit-codes\n")
 	return nil
+}
+
+// flagLine describes a flag beside its name, which takes a width; below it, where there is no room for both.
+func flagLine(flag *pflag.Flag, width, columns int) string {
+	const least = 30 // columns of a description beside a name
+	if columns-width-4 < least {
+		indent := "\n" + strings.Repeat(" ", 6)
+		return fmt.Sprintf("  %s%s%s\n", flagName(flag), indent, strings.Join(wrap(describe(flag), columns-6), indent))
+	}
+	indent := "\n" + strings.Repeat(" ", width+4)
+	return fmt.Sprintf("  %-*s  %s\n", width, flagName(flag), strings.Join(wrap(describe(flag), columns-width-4), indent))
 }
 
 func flagName(flag *pflag.Flag) string {
@@ -89,6 +130,11 @@ func wrap(text string, width int) []string {
 // helpTopics returns commands that have only a help text.
 func helpTopics() []*cobra.Command {
 	return []*cobra.Command{
+		{
+			Use:   "recipes",
+			Short: "The commands of RoBERTa, BERT, GPT-2, ELMo and other recipes",
+			Long:  recipes,
+		},
 		{
 			Use:   "exit-codes",
 			Short: "The exit codes of uer",

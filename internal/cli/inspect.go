@@ -39,6 +39,7 @@ func newInspect(streams Streams) *cobra.Command {
 			"from, what it holds, how it was made, and whether it is whole. The whole file is read.",
 		func(*cobra.Command) error { return options.run(streams) })
 	command.Use = "inspect FILE"
+	command.ValidArgsFunction = nil // files
 	command.Args = func(_ *cobra.Command, arguments []string) error {
 		if len(arguments) != 1 {
 			return console.UsageError{Err: errors.New("inspect needs one path")}
@@ -63,7 +64,9 @@ func (o *inspectOptions) addFlags(flags *pflag.FlagSet) {
 type inspection interface{ text(w io.Writer) }
 
 func (o *inspectOptions) run(streams Streams) error {
+	end := console.NewStatus(streams.Err).ShowTime("Read", o.path)
 	found, err := o.inspect()
+	end()
 	if err != nil {
 		return err
 	}

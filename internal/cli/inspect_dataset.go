@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"uer/internal/console"
@@ -30,8 +32,13 @@ type datasetInspection struct {
 	Masked               int64   `json:"masked,omitempty"` // tokens that are stored as hidden
 	Padding              float64 `json:"padding"`          // share of padding where it is computed
 	Unknown              float64 `json:"unknown"`          // share of tokens of the corpus that the vocabulary lacks
+	Duplicates           float64 `json:"duplicates"`       // share of documents of the corpus that were there before
 	Lengths              []bin   `json:"lengths"`
-	Whole                bool    `json:"whole"`
+
+	UnknownWords []string     `json:"unknown_words,omitempty"` // the most frequent ones
+	Labels       []labelCount `json:"labels,omitempty"`        // of targets with classes
+
+	Whole bool `json:"whole"`
 
 	Instance     *task.Instance `json:"instance,omitempty"`
 	InstanceText string         `json:"instance_text,omitempty"`
@@ -42,6 +49,27 @@ type bin struct {
 	From  int   `json:"from"`
 	To    int   `json:"to"`
 	Count int64 `json:"count"`
+}
+
+// labelCount is the number of instances with a label.
+type labelCount struct {
+	Label int32 `json:"label"`
+	Count int64 `json:"count"`
+}
+
+// mostLabels is the number of labels that are counted one by one.
+const mostLabels = 256
+
+// countLabels lists how often labels are there, in their order; nil if there are more than can be of interest.
+func countLabels(counts map[int32]int64) []labelCount {
+	if len(counts) > mostLabels {
+		return nil
+	}
+	var list []labelCount
+	for _, label := range slices.Sorted(maps.Keys(counts)) {
+		list = append(list, labelCount{label, counts[label]})
+	}
+	return list
 }
 
 // inspectDataset reads all instances, which checks them.
@@ -56,7 +84,8 @@ func inspectDataset(o inspectOptions) (inspection, error) {
 		Path: o.path, Kind: "dataset", Program: "uer", Target: m.Target, SequenceLength: m.SequenceLength,
 		TargetSequenceLength: m.TargetSequenceLength, Tokenizer: m.Tokenizer.Name, Vocabulary: m.VocabularySHA256, Seed: m.Seed,
 		Dynamic: m.Dynamic, Instances: m.Instances, Documents: m.Documents, Whole: true,
-		Unknown: float64(m.Unknown) / float64(max(cmp.Or(m.Text, m.Totals.Tokens), 1)),
+		Unknown:    float64(m.Unknown) / float64(max(cmp.Or(m.Text, m.Totals.Tokens), 1)),
+		Duplicates: m.DuplicateShare, UnknownWords: m.UnknownWords,
 	}
 	if d.Foreign {
 		i.Program = "UER-py or TencentPretrain"
@@ -65,6 +94,7 @@ func inspectDataset(o inspectOptions) (inspection, error) {
 		return nil, console.UsageError{Err: fmt.Errorf("--instance %d: %s has the instances 0 to %d", o.Instance, o.path, d.Len()-1)}
 	}
 	counts := make([]int64, m.SequenceLength+1)
+	labels := map[int32]int64{}
 	var x task.Instance
 	for k := range d.Len() {
 		if err := d.Instance(k, &x); err != nil {
@@ -74,6 +104,9 @@ func inspectDataset(o inspectOptions) (inspection, error) {
 		counts[length]++
 		i.Tokens += int64(length)
 		i.Masked += int64(len(x.Masks))
+		if len(labels) <= mostLabels && task.ByName[m.Target].Labelled {
+			labels[x.Label]++
+		}
 		if k == o.Instance {
 			if err := i.show(o, x); err != nil {
 				return nil, err
@@ -81,7 +114,7 @@ func inspectDataset(o inspectOptions) (inspection, error) {
 		}
 	}
 	i.Padding = 1 - float64(i.Tokens)/float64(i.Instances*int64(m.SequenceLength))
-	i.Lengths = bins(counts)
+	i.Lengths, i.Labels = bins(counts), countLabels(labels)
 	return i, nil
 }
 
@@ -164,6 +197,13 @@ func (i *datasetInspection) text(w io.Writer) {
 	}
 	line("Padding", "%.1f%%", 100*i.Padding)
 	line("Whole", "yes")
+	for k, label := range i.Labels {
+		name := ""
+		if k == 0 {
+			name = "Labels"
+		}
+		line(name, "%d: %s, %.1f%%", label.Label, console.Count(label.Count), 100*float64(label.Count)/float64(max(i.Instances, 1)))
+	}
 	fmt.Fprintln(w, "Lengths")
 	most := int64(1)
 	for _, b := range i.Lengths {

@@ -30,6 +30,7 @@ type modelInspection struct {
 	Step       int               `json:"step,omitempty"`
 	Updates    int               `json:"updates,omitempty"`
 	Dataset    string            `json:"dataset,omitempty"`
+	Loss       *checkpoint.Loss  `json:"loss,omitempty"`
 	Settings   map[string]string `json:"settings,omitempty"`
 	Whole      bool              `json:"whole"`
 	Problem    string            `json:"problem,omitempty"`
@@ -99,7 +100,7 @@ func (i *modelInspection) readState(path string) error {
 	defer state.Close()
 	i.Step, i.Updates, i.Settings = state.Step, state.Updates, state.Settings
 	i.Dataset = fmt.Sprintf("%s, %s", state.Dataset.Path, counted(int64(state.Dataset.Instances), "instance"))
-	i.LayerNorm = state.Settings["layernorm"]
+	i.LayerNorm, i.Loss = state.Settings["layernorm"], state.Loss
 	return nil
 }
 
@@ -124,6 +125,9 @@ func (i *modelInspection) text(w io.Writer) {
 	if i.Kind == "checkpoint" && i.Step > 0 {
 		line("Step", "%s, %s", console.Count(i.Step), counted(int64(i.Updates), "update"))
 		line("Dataset", "%s", i.Dataset)
+		if i.Loss != nil {
+			line("Loss", "%.4f, the mean of steps %d to %d", i.Loss.Mean, i.Loss.First, i.Loss.Last)
+		}
 	}
 	if i.Whole {
 		line("Whole", "yes")

@@ -31,7 +31,7 @@ const patience = 5 * time.Minute
 // localSettings are the flags that may differ between the processes of a training. Files are compared by their content.
 var localSettings = []string{
 	"dataset_path", "vocab_path", "tgt_vocab_path", "pretrained_model_path", "output_model_path", "config_path", "resume",
-	"gpu_ranks", "master_ip", "launcher", "threads", "profile", "device", "world_size",
+	"dev_path", "gpu_ranks", "master_ip", "launcher", "threads", "profile", "log_dir", "debug_batch", "device", "world_size",
 }
 
 // join meets the other processes, if there are any, and returns the connections of the ranks of this process.
@@ -141,6 +141,9 @@ func facts(options pretrainOptions, data trainingData) ([]collective.Fact, error
 	list = append(list,
 		collective.Fact{Name: "the vocabulary", Value: data.vocabulary.SHA256()},
 		collective.Fact{Name: "the dataset", Value: data.dataset.Identity()})
+	if data.heldOut != nil {
+		list = append(list, collective.Fact{Name: "the held-out dataset", Value: data.heldOut.Identity()})
+	}
 	if data.targetVocabulary != nil {
 		list = append(list, collective.Fact{Name: "the target vocabulary", Value: data.targetVocabulary.SHA256()})
 	}
@@ -153,7 +156,7 @@ func facts(options pretrainOptions, data trainingData) ([]collective.Fact, error
 	}
 	library, err := driver.FindNCCL()
 	if err != nil {
-		return nil, withHint(err)
+		return nil, withHint(err, options.Devices.WorldSize)
 	}
 	return append(list, collective.Fact{Name: "the version of NCCL", Value: library.Version}), nil
 }

@@ -106,8 +106,10 @@ func memoryOf(b budget, options pretrainOptions, data trainingData, trainers []*
 	if (options.TotalSteps-1)/options.SaveCheckpointSteps > 1 { // one may be written while training goes on
 		m.checkpoint += 4 * int64(layout.ParameterSize+layout.StateSize)
 	}
-	if info, err := os.Stat(options.DatasetPath); err == nil {
-		m.dataset = info.Size()
+	for _, path := range options.datasetFiles() {
+		if info, err := os.Stat(path); err == nil {
+			m.dataset += info.Size()
+		}
 	}
 	return m
 }

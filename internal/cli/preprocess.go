@@ -213,10 +213,10 @@ func (p *preprocessing) build(ctx context.Context, path string, settings instanc
 		return instance.Statistics{}, err
 	}
 	defer writer.Abort()
-	status, started := console.NewStatus(p.streams.Err), time.Now()
-	statistics, err := instance.Build(ctx, settings, p.text, writer.NewRows, writer.Write,
-		func(p instance.Progress) { status.Update(progressLine(p, time.Since(started))) })
-	status.Done("")
+	progress := buildProgress{began: time.Now()}
+	end := console.NewStatus(p.streams.Err).Show(progress.describe)
+	statistics, err := instance.Build(ctx, settings, p.text, writer.NewRows, writer.Write, progress.set)
+	end()
 	if err != nil || statistics.Instances == 0 {
 		return statistics, err
 	}
@@ -341,14 +341,6 @@ func addCorpusFlags(group config.Group, o *corpus.Options, badLines *string) {
 	group.Text(&o.TextField, "text_field", "",
 		`field of JSON lines that holds the text; "text" in files named .jsonl or .ndjson`)
 	group.Choice(badLines, "bad_lines", "fail", []string{"fail", "skip"}, "what to do with a line that is not in the encoding, or not JSON")
-}
-
-func progressLine(p instance.Progress, elapsed time.Duration) string {
-	share := float64(p.Done) / float64(max(p.Total, 1))
-	left := time.Duration(float64(elapsed) * (1 - share) / max(share, 1e-9))
-	speed := int64(float64(p.Done) / max(elapsed.Seconds(), 1e-9))
-	return fmt.Sprintf("Build    %2.0f%%  %s documents  %s instances  %s/s  %s left", 100*share,
-		console.Count(p.Documents), console.Count(p.Instances), console.Bytes(speed), console.Duration(left))
 }
 
 // summarize prints what is in the finished dataset.

@@ -20,7 +20,7 @@ import (
 )
 
 type pretrainOptions struct {
-	DatasetPath         string
+	DatasetPaths        []string
 	Source              tokenizer.Source
 	TargetSource        tokenizer.Source // of the outputs of seq2seq
 	PretrainedModelPath string
@@ -45,6 +45,9 @@ type pretrainOptions struct {
 	Overwrite           bool
 	AccumulationSteps   int
 	ReportSteps         int
+	LogDir              string
+	DebugBatch          string
+	ReplayBatch         string
 	Profile             string
 
 	Optimizer    string
@@ -56,12 +59,14 @@ type pretrainOptions struct {
 	Beta2        float64
 	WeightDecay  float64
 	ClipGradNorm float64
+	SkipOutliers float64
 
 	HeldOut heldOutOptions
 	Devices deviceOptions
 	DryRun  bool
 
 	settings map[string]string // all that make the run, by the names of the flags
+	partial  bool              // the file of the model may hold more layers
 }
 
 // Default decay rates of AdamW's moments.
@@ -131,7 +136,9 @@ func newPretrain(streams Streams) *cobra.Command {
 
 func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	paths := config.NewGroup(flags, "Paths")
-	paths.Text(&o.DatasetPath, "dataset_path", "dataset.pt", "dataset to train on")
+	o.DatasetPaths = []string{"dataset.pt"}
+	paths.Texts(&o.DatasetPaths, "dataset_path",
+		"dataset to train on, or several, each with its share of the tokens: a.pt:0.7 b.pt:0.3")
 	addVocabularyFlags(paths, &o.Source, "", "")
 	addVocabularyFlags(paths, &o.TargetSource, "tgt_", " of the outputs of seq2seq")
 	paths.Text(&o.OutputModelPath, "output_model_path", "", "path prefix of checkpoints; a dash and the step are appended")
@@ -173,17 +180,26 @@ func (o *pretrainOptions) addFlags(flags *pflag.FlagSet) {
 	update.Float(&o.LearningRate, "learning_rate", 2e-5, 0, math.MaxFloat32, "peak learning rate")
 	update.Float(&o.Warmup, "warmup", 0.1, 0, 1, "fraction of total_steps in which the learning rate grows")
 	update.Int(&o.DecaySteps, "decay_steps", 0, 1, "number of the last batches in which the rate of wsd falls; a tenth of total_steps by default")
-	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay rate of the first moment of adamw and stableadamw")
-	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay rate of the second moment of adamw and stableadamw")
+	update.Float(&o.Beta1, "beta1", beta1, 0, 1, "decay rate of the first moment of adamw, stableadamw and, where it uses adamw, muon")
+	update.Float(&o.Beta2, "beta2", beta2, 0, 1, "decay rate of the second moment of adamw, stableadamw and, where it uses adamw, muon")
 	update.Float(&o.WeightDecay, "weight_decay", 0.01, 0, 1, "weight decay, except for biases and layer norms")
 	update.Float(&o.ClipGradNorm, "clip_grad_norm", 0, 0, math.MaxFloat32,
 		"maximum norm of the gradients; unlimited by default")
+	update.Float(&o.Model.ZLoss, "z_loss", 0, 0, 1,
+		"weight of the squared logarithm of the softmax's denominator in the loss of tokens, such as 1e-4; none by default")
+	update.Float(&o.SkipOutliers, "skip_outliers", 0, 0, math.MaxFloat32,
+		"skip updates whose gradients have a norm of a z-score above this, among the last 128; none by default")
 
 	o.HeldOut.addFlags(flags)
 	o.Devices.addFlags(flags)
 
 	log := config.NewGroup(flags, "Log")
 	log.Int(&o.ReportSteps, "report_steps", 100, 1, "batches between reports")
+	log.Text(&o.LogDir, "log_dir", "",
+		"folder for the figures of all reports and what happens: log.jsonl, and event files of TensorBoard")
+	log.Text(&o.DebugBatch, "debug_batch", "",
+		"file for the batch of the first value that is not finite, with the parameters; names the tensor and the operation")
+	log.Text(&o.ReplayBatch, "replay_batch", "", "train once on a batch that --debug_batch saved, say where its first value is that is not finite, and stop")
 	log.Text(&o.Profile, "profile", "", "write a Go CPU profile to this file, and print the time of each kind of operation")
 }
 
@@ -219,7 +235,7 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 	if min(o.Beta1, o.Beta2) == 0 || max(o.Beta1, o.Beta2) == 1 {
 		return console.UsageError{Err: errors.New("--beta1 and --beta2 must be above 0 and below 1")}
 	}
-	if o.Optimizer != "adamw" && o.Optimizer != "stableadamw" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
+	if o.Optimizer == "adafactor" && (o.Beta1 != beta1 || o.Beta2 != beta2) {
 		return console.UsageError{Err: fmt.Errorf("--beta1 and --beta2 have no effect with --optimizer %s", o.Optimizer)}
 	}
 	if err := checkTargetVocabulary(o.Model.Target, o.TargetSource); err != nil {
@@ -232,6 +248,9 @@ func (o *pretrainOptions) check(flags *pflag.FlagSet, resumed *checkpoint.File) 
 		return err
 	}
 	if err := o.Devices.check(flags); err != nil {
+		return err
+	}
+	if err := o.checkDebugging(); err != nil {
 		return err
 	}
 	if o.DryRun {

@@ -37,6 +37,14 @@ func (d trainingData) bufferSize(options pretrainOptions) int {
 	return options.InstancesBufferSize
 }
 
+// resumedPath returns the path of the checkpoint that training continues from, "" if there is none.
+func (d trainingData) resumedPath() string {
+	if d.resumed == nil {
+		return ""
+	}
+	return d.resumed.Path
+}
+
 // newMasker returns a masker for one loader, nil if the dataset is masked already.
 func (d trainingData) newMasker() (*masking.Masker, error) {
 	if !d.dataset.Metadata.Dynamic {
@@ -60,7 +68,7 @@ func openData(options pretrainOptions, resumed *checkpoint.File, w io.Writer) (d
 	if data.masking, err = options.Masking.read(data.vocabulary); err != nil {
 		return data, err
 	}
-	if data.dataset, err = dataset.Open(options.DatasetPath); err != nil {
+	if data.dataset, err = openDatasets(options.DatasetPaths); err != nil {
 		return data, moved(err, "--dataset_path", resumed)
 	}
 	if err := cmp.Or(data.check(options), data.openHeldOut(options)); err != nil {
@@ -74,6 +82,16 @@ func (d trainingData) check(options pretrainOptions) error {
 		if err := checkResumed(d.resumed, d, options); err != nil {
 			return err
 		}
+	}
+	for _, part := range d.dataset.Parts {
+		one := d
+		one.dataset, one.resumed = part.Dataset, nil
+		if err := one.check(options); err != nil {
+			return err
+		}
+	}
+	if d.dataset.Parts != nil {
+		return d.checkMix(options)
 	}
 	set, m, made := d.dataset, options.Model, &d.dataset.Metadata
 	if err := set.CheckTarget(m.Target); err != nil {
@@ -98,6 +116,15 @@ func (d trainingData) check(options pretrainOptions) error {
 	}
 	if t := task.ByName[m.Target]; t.Labelled && t.Classes == 0 {
 		return set.CheckLabels(m.LabelsNumber)
+	}
+	return nil
+}
+
+// checkMix refuses settings that a mix of datasets cannot have.
+func (d trainingData) checkMix(options pretrainOptions) error {
+	if options.InstancesBufferSize > 0 {
+		return console.UsageError{Err: console.Hint(errors.New("--instances_buffer_size shuffles one dataset, as UER-py does, and not a mix"),
+			"leave it out")}
 	}
 	return nil
 }

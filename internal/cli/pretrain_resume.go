@@ -25,14 +25,14 @@ import (
 var mayChange = []string{
 	"dataset_path", "vocab_path", "tgt_vocab_path", "spm_model_path", "tgt_spm_model_path", "merges_path", "tgt_merges_path",
 	"output_model_path",
-	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps",
+	"total_steps", "batch_size", "accumulation_steps", "save_checkpoint_steps", "keep_checkpoints", "report_steps", "log_dir", "debug_batch",
 	"dev_path", "eval_steps", "patience",
-	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm",
+	"checkpoint_names", "scheduler", "learning_rate", "warmup", "decay_steps", "beta1", "beta2", "weight_decay", "clip_grad_norm", "skip_outliers", "z_loss",
 	"device", "precision", "threads", "world_size", "gpu_ranks", "master_ip", "backend", "zero", "recompute",
 }
 
 // notSettings lists the flags that say what to do this time.
-var notSettings = []string{config.ResumeFlag, config.PathFlag, "dry_run", "profile", "overwrite", "launcher", "dist_timeout"}
+var notSettings = []string{config.ResumeFlag, config.PathFlag, "dry_run", "replay_batch", "profile", "overwrite", "launcher", "dist_timeout"}
 
 // load reads the settings: those of the checkpoint to resume, if there is one, with what differs this time. It returns the
 // open checkpoint, nil if there is none.
@@ -102,10 +102,12 @@ func refusal(path, what string) error {
 
 // origin returns what the state of a checkpoint says of this run.
 func origin(options pretrainOptions, data trainingData) checkpoint.State {
+	made := data.dataset.Metadata.Tokenizer
 	state := checkpoint.State{
 		Settings:         options.settings,
 		Dataset:          datasetOf(data.dataset),
 		VocabularySHA256: data.vocabulary.SHA256(),
+		Tokenizer:        checkpoint.Tokenizer{Name: made.Name, Settings: made.Settings},
 		Version:          version(),
 		Run:              rand.Text(),
 	}

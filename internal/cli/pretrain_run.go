@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,7 +33,9 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	} else {
 		options.Profile = ""
 	}
+	end := console.NewStatus(streams.Err).ShowTime("Read", strings.Join(options.DatasetPaths, " "))
 	data, err := openData(options, resumed, streams.Err)
+	end()
 	if err != nil {
 		return err
 	}
@@ -49,15 +52,24 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if !speaks && !options.DryRun {
 		streams.Err = io.Discard
 	}
+	end = console.NewStatus(streams.Err).ShowTime("Open", counted(int64(len(connections)), "device"))
 	ranks, err := openRanks(options, data, connections, others.hosts())
+	end()
 	if err != nil {
 		return err
 	}
 	// Closing a device that failed fails too, for the same reason.
 	defer func() { err = cmp.Or(err, closeRanks(ranks, others.failed())) }()
+	limits, err := ranks[0].device.Limits()
+	if err != nil {
+		return err
+	}
 	trainers, err := prepare(options, data, ranks, streams)
 	if err != nil {
 		return adviseMemory(err)
+	}
+	if err := others.compare(trainers[0], data); err != nil {
+		return err
 	}
 	needed := memoryOf(had, options, data, trainers, ranks)
 	if err := had.check(needed); err != nil {
@@ -70,15 +82,21 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	}
 	announce(options, data, needed, ranks, streams.Err)
 	announceRanks(options, data, streams.Err)
-	if err := printDetails(ranks[0].device, streams.Err); err != nil {
+	trainers[0].Limits = limits
+	if err := printDetails(ranks[0].device, limits, streams.Err); err != nil {
 		return err
 	}
 	settle()
 	return profile(options.Profile, trainers[0], streams.Err, func() error {
+		if options.ReplayBatch != "" {
+			return replay(options, data, trainers[0], streams.Out)
+		}
 		if options.DryRun {
 			return dryRun(ctx, options, data, trainers, needed, streams.Out)
 		}
-		return runRanks(ctx, trainers, streams.Err)
+		return withRecords(options, data, trainers[0], ranks, streams.Err, func() error {
+			return runRanks(ctx, trainers, streams.Err)
+		})
 	})
 }
 
@@ -112,12 +130,20 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 	if err := setForward(options, data, ranks); err != nil {
 		return nil, err
 	}
+	if options.Optimizer == "muon" && !optimizer.HasHiddenMatrices(m.Program.Layout) {
+		return nil, console.UsageError{Err: console.Hint(
+			fmt.Errorf("--optimizer muon has no effect on --encoder %s: it is for matrices between hidden layers", options.Model.Encoder),
+			"leave it out: adamw would update all parameters")}
+	}
 	fmt.Fprintf(streams.Err, "Model    %s, %s %d x %d, %s: %s parameters\n", options.Model.Embedding, options.Model.Encoder,
 		options.Model.LayersNumber, options.Model.HiddenSize, options.Model.Target, console.Count(m.Program.Trained()))
+	end := console.NewStatus(streams.Err).ShowTime("Load", cmp.Or(data.resumedPath(), options.PretrainedModelPath, "random parameters"))
 	parameters, err := initialParameters(options, data, m, streams.Err)
+	end()
 	if err != nil {
 		return nil, err
 	}
+	defer console.NewStatus(streams.Err).ShowTime("Load", counted(int64(len(ranks)), "device"))()
 	deadline := jobEnd(streams.Err)
 	state := origin(options, data)
 	trainers := make([]*trainer.Trainer, len(ranks))
@@ -125,9 +151,9 @@ func prepare(options pretrainOptions, data trainingData, ranks []rank, streams S
 		if trainers[i], err = newTrainer(options, data.resumed, m, parameters, r); err != nil {
 			return nil, err
 		}
-		trainers[i].Deadline, trainers[i].Origin = deadline, state
+		trainers[i].Deadline, trainers[i].Origin, trainers[i].DebugBatch = deadline, state, options.DebugBatch
 	}
-	trainers[0].Lines, trainers[0].Status = streams.Out, streams.Err
+	trainers[0].Lines, trainers[0].Status, trainers[0].Live = streams.Out, streams.Err, console.NewStatus(streams.Err)
 	return trainers, nil
 }
 
@@ -165,7 +191,7 @@ func newTrainer(options pretrainOptions, resumed *checkpoint.File, m *model.Mode
 			TotalSteps: options.TotalSteps, AccumulationSteps: options.AccumulationSteps, ReportSteps: options.ReportSteps,
 			SaveCheckpointSteps: options.SaveCheckpointSteps, BatchSize: options.BatchSize, Seed: options.Seed,
 			OutputModelPath: options.OutputModelPath, Overwrite: options.Overwrite, KeepCheckpoints: options.KeepCheckpoints,
-			Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
+			SkipOutliers: options.SkipOutliers, Naming: exchange.Naming{Versions: options.CheckpointNames, Target: options.Model.Target},
 		},
 		Model: m, Batches: r.batches, Collective: r.connection, HeldOut: r.heldOut,
 	}
@@ -220,18 +246,24 @@ func announce(options pretrainOptions, data trainingData, needed memory, ranks [
 	if data.bufferSize(options) > 0 {
 		passes = float64(options.TotalSteps) / float64(stepsPerPass(options, data))
 	}
-	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens; %s per pass\n", options.DatasetPath,
-		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength,
-		counted(int64(stepsPerPass(options, data)), "step"))
+	perPass, inAll := fmt.Sprintf("; %s per pass", counted(int64(stepsPerPass(options, data)), "step")), fmt.Sprintf(" = %.1f passes", passes)
+	if data.dataset.Parts != nil {
+		perPass, inAll = "", "" // each dataset has passes of its own
+	}
+	fmt.Fprintf(status, "Data     %s: %s of up to %d tokens%s\n", data.dataset.Path,
+		counted(int64(data.dataset.Len()), "instance"), data.dataset.Metadata.SequenceLength, perPass)
+	announceMix(options, data, status)
 	announceHeldOut(options, data, status)
-	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s = %.1f passes; up to %s of memory\n",
-		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), passes,
+	fmt.Fprintf(status, "Run      %s, batch %d x %d; %s%s; up to %s of memory\n",
+		describeDevices(ranks), batch, options.AccumulationSteps, counted(int64(options.TotalSteps), "step"), inAll,
 		console.Bytes(needed.peak()))
 	if left := options.TotalSteps % options.AccumulationSteps; left > 0 {
 		fmt.Fprintf(status, "         The last update is after %s: --total_steps is no multiple of --accumulation_steps %d\n",
 			counted(int64(left), "step"), options.AccumulationSteps)
 	}
-	for _, warning := range data.dataset.Metadata.Warnings {
-		fmt.Fprintf(status, "Warning  %s: %s\n", options.DatasetPath, warning)
+	for _, set := range data.dataset.Files() {
+		for _, warning := range set.Metadata.Warnings {
+			fmt.Fprintf(status, "Warning  %s: %s\n", set.Path, warning)
+		}
 	}
 }

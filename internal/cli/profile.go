@@ -34,6 +34,7 @@ func profile(path string, first *trainer.Trainer, status io.Writer, run func() e
 		return fmt.Errorf("profiling: %w", err)
 	}
 	first.Profile = device.NewProfile()
+	first.Profile.Limits = first.Limits
 	err = run()
 	pprof.StopCPUProfile()
 	return errors.Join(err, file.Commit(), first.Profile.Write(status))

@@ -95,7 +95,7 @@ func openDevice(o deviceOptions, connection *collective.Local, number int, hosts
 		}
 		gpu, err := cuda.New(settings)
 		if err != nil {
-			return nil, withHint(err)
+			return nil, withHint(err, o.placement.world)
 		}
 		return gpu, nil
 	}
@@ -122,7 +122,7 @@ func groupID(connection *collective.Local) (id driver.GroupID, err error) {
 		own = id[:]
 	}
 	if err != nil {
-		return id, withHint(err)
+		return id, withHint(err, connection.Size())
 	}
 	all, err := connection.Gather(own)
 	if err == nil {
@@ -131,13 +131,17 @@ func groupID(connection *collective.Local) (id driver.GroupID, err error) {
 	return id, err
 }
 
-// withHint adds to the error of a GPU that cannot be used what to do about it.
-func withHint(err error) error {
+// withHint adds to the error of a GPU that cannot be used what to do about it without changing what is trained.
+func withHint(err error, ranks int) error {
 	var unavailable *driver.Unavailable
-	if errors.As(err, &unavailable) {
-		return console.Hint(err, unavailable.Hint+"; --device cpu trains on the CPU, with the same batches")
+	if !errors.As(err, &unavailable) {
+		return err
 	}
-	return err
+	hint := unavailable.Hint + "; --device cpu trains on the CPU, with the same batches"
+	if ranks > 1 {
+		hint += fmt.Sprintf(" of all %d ranks (without --world_size and --gpu_ranks, a batch would be 1/%d of that)", ranks, ranks)
+	}
+	return console.Hint(err, hint)
 }
 
 // onThisMachine returns the number of ranks that share the machine of a rank, and its number among them.
@@ -207,7 +211,7 @@ func describeDevices(ranks []rank) string {
 }
 
 // printDetails prints the memory and the software of a GPU, and what is missing there.
-func printDetails(d device.Device, status io.Writer) error {
+func printDetails(d device.Device, limits device.Limits, status io.Writer) error {
 	gpu, ok := d.(*cuda.Device)
 	if !ok {
 		return nil
@@ -222,6 +226,8 @@ func printDetails(d device.Device, status io.Writer) error {
 	}
 	fmt.Fprintf(status, "         %s of GPU memory, %s free; driver %s; %s\n",
 		console.Bytes(details.Memory), console.Bytes(details.Free), details.Driver, blas)
+	fmt.Fprintf(status, "         at most %.3g TFLOP/s in products and %.3g TB/s in copies, as measured now\n",
+		limits.Products/1e12, limits.Bandwidth/1e12)
 	if details.NoBLAS != nil {
 		fmt.Fprintf(status, "         Products of matrices are slow: %v\n         hint: %s\n", details.NoBLAS, driver.Hint(details.NoBLAS))
 	}

@@ -100,7 +100,11 @@ func selftestIn(ctx context.Context, options selftestOptions, streams Streams) (
 		}
 	}()
 	fmt.Fprintf(streams.Err, "Test     %s\n", d.Name())
-	if err := printDetails(d, streams.Err); err != nil {
+	limits, err := d.Limits()
+	if err != nil {
+		return err
+	}
+	if err := printDetails(d, limits, streams.Err); err != nil {
 		return err
 	}
 	return runTrials(ctx, d, streams.Out)

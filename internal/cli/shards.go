@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"uer/internal/config"
@@ -325,9 +326,12 @@ func (p *preprocessing) merge(ctx context.Context) error {
 		return err
 	}
 	defer writer.Abort()
-	status := console.NewStatus(p.streams.Err)
+	var merged atomic.Int64
+	defer console.NewStatus(p.streams.Err).Show(func() string {
+		return fmt.Sprintf("Merge    %2d%%  %d of %d shards", 100*merged.Load()/int64(len(parts)), merged.Load(), len(parts))
+	})()
 	for number, made := range parts {
-		status.Update(fmt.Sprintf("Merge    %2d%%  shard %d of %d", 100*number/len(parts), number, len(parts)))
+		merged.Store(int64(number))
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -337,7 +341,6 @@ func (p *preprocessing) merge(ctx context.Context) error {
 			}
 		}
 	}
-	status.Done("")
 	if err := writer.Close(said); err != nil {
 		return err
 	}

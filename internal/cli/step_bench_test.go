@@ -68,7 +68,7 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 		b.Fatal(err)
 	}
 	defer limit.Close()
-	t := newBenchTrainer(b, d, strings.Fields(flags+" --precision "+precision), len(lengths), slices.Max(lengths))
+	t := newBenchTrainer(b, d, strings.Fields(flags+" --device cpu --precision "+precision), len(lengths), slices.Max(lengths))
 	inputs, tokens := synthetic(t, lengths)
 	var times, evaluations, limits []float64
 	step := func(profile *device.Profile) {
@@ -115,12 +115,12 @@ func median(values []float64) float64 {
 }
 
 // newBenchTrainer returns a trainer for the flags of uer pretrain.
-func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequences, length int) *trainer.Trainer {
+func newBenchTrainer(b *testing.B, d device.Device, flagsOfModel []string, sequences, length int) *trainer.Trainer {
 	b.Helper()
 	var options pretrainOptions
 	flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
 	options.addFlags(flags)
-	arguments = append(arguments, "--device", "cpu", "--vocab_path", "none", "--output_model_path", b.TempDir()+"/model")
+	arguments := append(flagsOfModel, "--vocab_path", "none", "--output_model_path", b.TempDir()+"/model")
 	if err := flags.Parse(arguments); err != nil {
 		b.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func newBenchTrainer(b *testing.B, d device.Device, arguments []string, sequence
 	if err := options.check(flags, nil); err != nil {
 		b.Fatal(err)
 	}
-	limits := model.Limits{Sequences: sequences, Length: length}
+	limits := model.Limits{Sequences: sequences, Length: length, Activations: d.Activations()}
 	m, err := model.New(options.Model, benchVocabulary, limits)
 	if err != nil {
 		b.Fatal(err)
@@ -156,13 +156,14 @@ func synthetic(t *trainer.Trainer, lengths []int) (list device.Inputs, tokens in
 	random := rand.New(rand.NewPCG(7, 7))
 	inputs := map[string][]int32{"starts": {0}}
 	add := func(name string, value int) { inputs[name] = append(inputs[name], int32(value)) }
+	longest := slices.Max(lengths)
 	masked := len(t.Model.Heads) == 1 && t.Model.Heads[0].Name == "mlm"
 	for sequence, length := range lengths {
 		for position := range length {
 			add("tokens", 1+random.IntN(benchVocabulary-1))
 			add("positions", position)
 			add("segments", 1)
-			add("rows", sequence*benchLength+position)
+			add("rows", sequence*longest+position)
 			label := 1 + random.IntN(benchVocabulary-1)
 			if masked && position%7 == 1 || !masked && position < length-1 {
 				add("predicted", tokens)

@@ -11,8 +11,14 @@ func version() string {
 	return fmt.Sprintf("%s, %s, %s/%s", versionName(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
+// release is the version that scripts/release.sh sets.
+var release string
+
 // versionName is the version of this build or, if it has none, its revision.
 func versionName() string {
+	if release != "" {
+		return release
+	}
 	name := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		name = info.Main.Version

@@ -25,9 +25,14 @@ type Collective interface {
 	Gather(own []byte) ([][]byte, error)
 	// At notes where in the training this rank is, for the messages about ranks that hang or are lost.
 	At(at At)
+	// Busy returns what each rank has last said in At.Busy, by rank. Only rank 0 knows it.
+	Busy() []float64
 	// AllReduce replaces the values by their sums over all ranks. The order of addition is fixed, and all ranks get the
 	// same bits. The values must not be used until the call returns.
 	AllReduce(values []float32) error
+	// Reduce replaces the values of one rank by the sums over all ranks, which have the bits of AllReduce. Those of the other
+	// ranks stay as they are. The values must not be used until the call returns.
+	Reduce(values []float32, root int) error
 	// AllGather replaces the values by those of their ranks: those from bounds[r] to bounds[r+1] are of rank r. The values
 	// must not be used until the call returns.
 	AllGather(values []float32, bounds []int) error

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -13,6 +14,7 @@ import (
 const (
 	beatInterval = time.Second
 	silenceLimit = 10 * time.Second // after which a process that sends no beats counts as lost
+	stall        = 3 * beatInterval // between two beats: this process itself was stopped
 	joinLimit    = 10 * time.Second // for the first message of a connection
 	farewell     = 5 * time.Second  // for the others to leave, at the end
 )
@@ -34,6 +36,9 @@ type hub struct {
 	voted   int  // ranks that have voted
 	values  map[string][]byte
 	waiting map[string][]*peer // for values
+	ticked  time.Time          // when it last said that it lives
+	mutex   sync.Mutex         // of busy, which the process reads
+	busy    []float64          // seconds of work that a step takes each rank; 0 if it is not known
 	moved   time.Time          // when a rank was last seen to get ahead; before the start, when the hub began
 }
 
@@ -57,8 +62,8 @@ type peer struct {
 
 func newHub(o Options) *hub {
 	return &hub{
-		o: o, moved: time.Now(), events: make(chan event), owners: make([]*peer, o.WorldSize), ended: make(chan struct{}),
-		values: map[string][]byte{}, waiting: map[string][]*peer{},
+		o: o, moved: time.Now(), ticked: time.Now(), events: make(chan event), owners: make([]*peer, o.WorldSize), ended: make(chan struct{}),
+		busy: make([]float64, o.WorldSize), values: map[string][]byte{}, waiting: map[string][]*peer{},
 	}
 }
 
@@ -185,8 +190,8 @@ func (h *hub) join(p *peer, j join) {
 		h.fail(*refuse("--world_size is %d, but %d on %s, where rank 0 is", j.WorldSize, h.o.WorldSize, first.Name))
 		return
 	}
-	if name, other, differs := difference(h.o.Facts, j.Facts); differs != "" {
-		h.fail(*refuse("%s is %s, but %s on %s, where rank 0 is", name, other, differs, first.Name))
+	if name, other, here := difference(h.o.Facts, j.Facts); name != "" {
+		h.fail(*refuse("%s", differs(name, other, here, first.Name)))
 		return
 	}
 	for _, rank := range p.host.Ranks {
@@ -286,7 +291,10 @@ func isLoopback(a net.Addr) bool {
 
 // beat stores where the ranks of a process are.
 func (h *hub) beat(p *peer, at []At) {
+	h.mutex.Lock()
+	defer h.mutex.Unlock()
 	for i := range min(len(at), len(p.at)) {
+		h.busy[p.host.Ranks[i]] = at[i].Busy
 		if p.at[i] != at[i] {
 			p.at[i], h.moved = at[i], time.Now()
 		}
@@ -306,6 +314,9 @@ func (h *hub) vote(p *peer, v vote) {
 		return
 	}
 	result := h.votes
+	if p := h.owners[0]; p != nil {
+		result.At = slices.Clone(p.at[:1])
+	}
 	h.votes, h.voted = vote{Round: h.votes.Round + 1}, 0
 	h.tell(message{Vote: &result})
 }
@@ -330,7 +341,7 @@ func (h *hub) get(p *peer, key string) {
 func (h *hub) lose(p *peer) {
 	h.remove(p)
 	if h.started {
-		h.fail(Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: "its connection ended" + p.where()})
+		h.fail(Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: "its connection ended" + where(p.at)})
 	}
 }
 
@@ -362,11 +373,22 @@ func (h *hub) abort(p *peer, f *Failure) {
 
 // tick says that the hub lives, and looks for processes that do not.
 func (h *hub) tick() {
-	h.tell(message{Living: true})
+	slept := time.Since(h.ticked) > stall
+	if h.ticked = time.Now(); slept { // what others have said meanwhile is still to be read
+		h.moved = h.ticked
+	}
+	at := At{}
+	if p := h.owners[0]; p != nil {
+		at = p.at[0]
+	}
+	h.tell(message{Living: &at})
 	for p := range h.peers() {
-		if silent := time.Since(p.heard); silent > silenceLimit {
-			h.remove(p)
-			h.fail(Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: fmt.Sprintf("nothing was heard of it for %.0f s%s", silent.Seconds(), p.where())})
+		if slept {
+			p.heard = h.ticked
+		}
+		if silent := time.Since(p.heard); silent > h.o.silence() {
+			h.fail(Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: fmt.Sprintf("nothing was heard of it for %.0f s%s", silent.Seconds(), where(p.at))})
+			h.remove(p) // it is told, too, in case that it goes on
 		}
 	}
 	if !h.started && h.failed == nil && time.Since(h.moved) > h.o.Patience {

@@ -37,6 +37,7 @@ type team struct {
 	mutex      sync.Mutex
 	changed    sync.Cond
 	duplicates []*group
+	busy       []float64     // of each rank, if all are here
 	err        error         // of the rank that failed first
 	over       chan struct{} // closed when a rank has failed
 }
@@ -80,7 +81,7 @@ func (t *team) fail(err error) {
 }
 
 func connect(t *team) []*Local {
-	t.changed.L, t.over = &t.mutex, make(chan struct{})
+	t.changed.L, t.over, t.busy = &t.mutex, make(chan struct{}), make([]float64, len(t.ranks))
 	g := t.newGroup()
 	ranks := make([]*Local, len(t.ranks))
 	for i := range ranks {
@@ -122,17 +123,40 @@ func (l *Local) AllReduce(values []float32) error {
 	if l.member != nil {
 		return l.meet(l.sumSpread)
 	}
+	return l.sumHere(l.values)
+}
+
+// Reduce divides the work as AllReduce does, but only the root gets the sums.
+func (l *Local) Reduce(values []float32, root int) error {
+	l.values[l.index] = values
+	if l.member != nil {
+		return l.meet(func() error { return l.reduceSpread(root) })
+	}
+	return l.sumHere(l.values[root : root+1])
+}
+
+// sumHere sums one shard of the values of all ranks, which are all of this process, into some of them.
+func (l *Local) sumHere(to [][]float32) error {
 	if err := l.meet(nil); err != nil {
 		return err
 	}
-	for rank, other := range l.values {
-		if len(other) != len(l.values[0]) {
-			return fmt.Errorf("all-reduce of %d values on rank %d, but of %d on rank 0", len(other), rank, len(l.values[0]))
+	if err := l.checkLengths(); err != nil {
+		return err
+	}
+	start, end := shard(len(l.values[0]), l.index, len(l.values))
+	sum(to, l.values, start, end)
+	return l.meet(nil)
+}
+
+// checkLengths checks that all ranks of this process give as many values.
+func (g *group) checkLengths() error {
+	n := len(g.values[0])
+	for i, other := range g.values {
+		if len(other) != n {
+			return fmt.Errorf("a sum of %d values on rank %d, but of %d on rank %d", len(other), g.ranks[i], n, g.ranks[0])
 		}
 	}
-	start, end := shard(len(values), l.index, len(l.values))
-	sum(l.values, start, end)
-	return l.meet(nil)
+	return nil
 }
 
 // AllGather copies the values of each rank to all. All ranks must give as many values, and the same bounds.
@@ -189,7 +213,21 @@ func (l *Local) Gather(own []byte) ([][]byte, error) {
 func (l *Local) At(at At) {
 	if l.member != nil {
 		l.member.At(l.index, at)
+		return
 	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.busy[l.index] = at.Busy
+}
+
+// Busy returns how long a step takes each rank.
+func (l *Local) Busy() []float64 {
+	if l.member != nil {
+		return l.member.busy()
+	}
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return slices.Clone(l.busy)
 }
 
 // Abort ends the group.
@@ -249,17 +287,17 @@ func shard(n, rank, size int) (start, end int) {
 	return min(rank*length, n), min((rank+1)*length, n)
 }
 
-// sum replaces elements start to end of all values by their sums, in chunks that stay in the cache.
-func sum(values [][]float32, start, end int) {
-	const chunk = 4096
-	for ; start < end; start += chunk {
-		last := min(start+chunk, end)
-		total := values[0][start:last]
+// sum writes the sums of elements start to end of all values to some of them, in chunks that stay in the cache.
+func sum(to, values [][]float32, start, end int) {
+	var total [4096]float32
+	for ; start < end; start += len(total) {
+		last := min(start+len(total), end)
+		chunk := total[:copy(total[:], values[0][start:last])]
 		for _, other := range values[1:] {
-			add(total, other[start:last])
+			add(chunk, other[start:last])
 		}
-		for _, other := range values[1:] {
-			copy(other[start:last], total)
+		for _, other := range to {
+			copy(other[start:last], chunk)
 		}
 	}
 }

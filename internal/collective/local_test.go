@@ -24,7 +24,8 @@ func together(ranks []*Local, f func(l *Local) error) []error {
 	return errs
 }
 
-// TestAllReduce checks that all ranks get the bits of a sum in the order of the ranks, in every call.
+// TestAllReduce checks that all ranks get the bits of a sum in the order of the ranks, in every call, and that with Reduce
+// one of them does, while the others keep what they have.
 func TestAllReduce(t *testing.T) {
 	for _, size := range []int{1, 2, 3, 5} {
 		ranks := NewLocal(size)
@@ -43,12 +44,27 @@ func TestAllReduce(t *testing.T) {
 					}
 				}
 			}
-			for rank, err := range together(ranks, func(l *Local) error { return l.AllReduce(values[l.Rank()]) }) {
+			root, kept := size/2, make([][]float32, size)
+			given := make([][]float32, size)
+			for rank := range values {
+				given[rank] = slices.Clone(values[rank])
+			}
+			for rank, err := range together(ranks, func(l *Local) error {
+				own := slices.Clone(values[l.Rank()])
+				if err := l.Reduce(own, root); err != nil {
+					return err
+				}
+				kept[l.Rank()] = own
+				return l.AllReduce(values[l.Rank()])
+			}) {
 				if err != nil {
 					t.Fatalf("%d ranks, %d values: %v", size, length, err)
 				}
 				if !slices.Equal(values[rank], want) {
 					t.Errorf("%d ranks, %d values: rank %d has other sums", size, length, rank)
+				}
+				if given[root] = want; !slices.Equal(kept[rank], given[rank]) {
+					t.Errorf("%d ranks, %d values: rank %d has other values after a reduction to %d", size, length, rank, root)
 				}
 			}
 		}
@@ -76,7 +92,7 @@ func TestShards(t *testing.T) {
 
 func TestUnequalLengths(t *testing.T) {
 	for rank, err := range together(NewLocal(3), func(l *Local) error { return l.AllReduce(make([]float32, 4-l.Rank()/2)) }) {
-		if err == nil || err.Error() != "all-reduce of 3 values on rank 2, but of 4 on rank 0" {
+		if err == nil || err.Error() != "a sum of 3 values on rank 2, but of 4 on rank 0" {
 			t.Errorf("rank %d: error %v", rank, err)
 		}
 	}
@@ -115,6 +131,7 @@ func TestAbort(t *testing.T) {
 	cause := errors.New("no more data")
 	for name, wait := range map[string]func(l *Local) error{
 		"all-reduce": func(l *Local) error { return l.AllReduce(make([]float32, 100)) },
+		"reduce":     func(l *Local) error { return l.Reduce(make([]float32, 100), 1) },
 		"agree":      func(l *Local) error { _, err := l.Agree(1); return err },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package collective
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -23,6 +24,7 @@ type Member struct {
 	changed sync.Cond
 	hosts   []Host // of all processes, once they are there
 	at      []At
+	zero    [1]At // where rank 0 was last
 	round   int   // of the next vote
 	result  *vote // of the last vote
 	values  map[string][]byte
@@ -143,27 +145,31 @@ func (m *Member) speak(living context.Context, connection net.Conn) error {
 // lost ends the training if it had begun.
 func (m *Member) lost() {
 	m.mutex.Lock()
-	begun, host := m.hosts != nil, m.rankZero()
+	begun, host, at := m.hosts != nil, m.rankZero(), where(m.zero[:])
 	m.mutex.Unlock()
 	if begun {
-		m.end(&Failure{Rank: 0, Host: host, Text: "its connection ended"})
+		m.end(&Failure{Rank: 0, Host: host, Text: "its connection ended" + at})
 	}
 }
 
 // rankZero returns the machine of rank 0. m.mutex must be locked.
-func (m *Member) rankZero() string {
+func (m *Member) rankZero() string { return cmp.Or(m.hostOf(0), m.o.Network.String()) }
+
+// hostOf returns the machine of a rank, "" before the start.
+func (m *Member) hostOf(rank int) string {
 	for _, h := range m.hosts {
-		if slices.Contains(h.Ranks, 0) {
+		if slices.Contains(h.Ranks, rank) {
 			return h.Name
 		}
 	}
-	return m.o.Network.String()
+	return ""
 }
 
 // beat tells the hub every second where the ranks are, and notices when the hub is silent.
 func (m *Member) beat(out *outbox, done chan struct{}) {
 	ticker := time.NewTicker(beatInterval)
 	defer ticker.Stop()
+	last := time.Now()
 	for {
 		select {
 		case <-ticker.C:
@@ -172,15 +178,22 @@ func (m *Member) beat(out *outbox, done chan struct{}) {
 		}
 		m.mutex.Lock()
 		out.put(message{Beat: slices.Clone(m.at)})
-		silent, begun, host := time.Since(m.heard), m.hosts != nil, m.rankZero()
+		if time.Since(last) > stall { // what the hub has said meanwhile is still to be read
+			m.heard = time.Now()
+		}
+		last = time.Now()
+		silent, begun, host, at := time.Since(m.heard), m.hosts != nil, m.rankZero(), where(m.zero[:])
 		m.mutex.Unlock()
-		if silent <= silenceLimit {
+		if silent <= m.o.silence() {
 			continue
 		}
 		if begun {
-			m.end(&Failure{Rank: 0, Host: host, Text: fmt.Sprintf("nothing was heard of it for %.0f s", silent.Seconds())})
+			f := &Failure{Rank: 0, Host: host, Text: fmt.Sprintf("nothing was heard of it for %.0f s%s", silent.Seconds(), at)}
+			out.put(message{Abort: f}) // for rank 0, if it goes on
+			m.end(f)
+			return
 		}
-		_ = out.connection.Close() // before the start, to connect again
+		_ = out.connection.Close() // to connect again
 	}
 }
 
@@ -193,10 +206,13 @@ func (m *Member) handle(received message) {
 		m.hosts = received.Start
 	case received.Vote != nil:
 		m.result = received.Vote
+		copy(m.zero[:], received.Vote.At)
 	case received.Value != nil:
 		m.values[received.Value.Key] = received.Value.Value
 	case received.Abort != nil:
 		m.fail(received.Abort)
+	case received.Living != nil:
+		m.zero[0] = *received.Living
 	}
 	m.changed.Broadcast()
 }
@@ -265,6 +281,16 @@ func (m *Member) At(rank int, at At) {
 	m.at[rank] = at
 }
 
+// busy returns how long a step takes each rank, if rank 0 is here.
+func (m *Member) busy() []float64 {
+	if m.hub == nil {
+		return nil
+	}
+	m.hub.mutex.Lock()
+	defer m.hub.mutex.Unlock()
+	return slices.Clone(m.hub.busy)
+}
+
 // Agree waits until all processes have voted and returns the greatest vote. One goroutine of each process must call it.
 func (m *Member) Agree(value int) (int, error) {
 	m.mutex.Lock()
@@ -324,6 +350,37 @@ func (m *Member) gather(own [][]byte) ([][]byte, error) {
 	return all, err
 }
 
+// Compare compares further facts once all processes know theirs. One goroutine of each process must call it. If some differ from
+// those of rank 0, the training must end, and all get an error that names a rank with another one.
+func (m *Member) Compare(facts []Fact) error {
+	own, err := json.Marshal(facts)
+	if err != nil {
+		return err
+	}
+	all, err := m.gather(slices.Repeat([][]byte{own}, len(m.o.Ranks)))
+	if err != nil {
+		return err
+	}
+	lists := make([][]Fact, len(all))
+	for rank, data := range all {
+		if err := json.Unmarshal(data, &lists[rank]); err != nil {
+			return err
+		}
+	}
+	first := m.hostOf(0)
+	for rank, list := range lists {
+		if name, other, here := difference(lists[0], list); name != "" {
+			return &Failure{Rank: rank, Host: m.hostOf(rank), Text: differs(name, other, here, first)}
+		}
+	}
+	return nil
+}
+
+// differs says that a fact is another one than where rank 0 is.
+func differs(name, there, here, first string) string {
+	return fmt.Sprintf("%s is %s, but %s on %s, where rank 0 is", name, there, here, first)
+}
+
 // Abort ends the training because a rank of this process has failed. It returns the error that all processes get, which
 // is the first one.
 func (m *Member) Abort(rank int, err error) error {
@@ -333,7 +390,10 @@ func (m *Member) Abort(rank int, err error) error {
 		case <-time.After(2 * beatInterval):
 		}
 	}
-	own := &Failure{Rank: rank, Host: m.o.Name, Text: err.Error()}
+	var own *Failure // of another rank, if this process has found it
+	if !errors.As(err, &own) {
+		own = &Failure{Rank: rank, Host: m.o.Name, Text: err.Error()}
+	}
 	m.outbox.put(message{Abort: own})
 	late := time.AfterFunc(2*beatInterval, func() { m.end(own) })
 	defer late.Stop()

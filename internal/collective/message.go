@@ -8,7 +8,7 @@ import (
 )
 
 // protocol numbers the messages of the control connection. Other versions are refused.
-const protocol = 1
+const protocol = 2
 
 // maxMessage bounds the memory that a stranger on the network can make a process use.
 const maxMessage = 8 << 20
@@ -24,7 +24,7 @@ type message struct {
 	Abort  *Failure `json:",omitempty"` // member: it has failed; hub: somebody has
 	Leave  bool     `json:",omitempty"` // member: it has finished
 	Start  []Host   `json:",omitempty"` // hub: all ranks are there
-	Living bool     `json:",omitempty"` // hub, once a second: it is still there
+	Living *At      `json:",omitempty"` // hub, once a second: it is still there, and where rank 0 is
 }
 
 // join introduces a process.
@@ -53,9 +53,11 @@ type At struct {
 	Step  int
 	Phase string
 	Waits bool // for other ranks
+	// Busy is how many seconds of work a step has taken the rank lately, without waiting for others; 0 if it is not known.
+	Busy float64 `json:",omitempty"`
 }
 
-// vote is also a beat of the process, so that the hub knows where the ranks are.
+// vote is also a beat of the process, so that the hub knows where the ranks are, and the members where rank 0 is.
 type vote struct {
 	Round, Value int
 	At           []At `json:",omitempty"`

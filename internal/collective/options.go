@@ -34,6 +34,9 @@ type Network interface {
 
 func (o *Options) host() Host { return Host{Name: o.Name, PID: o.PID, Ranks: o.Ranks} }
 
+// silence is how long a process may say nothing before it counts as lost.
+func (o *Options) silence() time.Duration { return min(silenceLimit, max(o.Timeout, 3*beatInterval)) }
+
 func (o *Options) lineInterval() time.Duration { return 10 * time.Second }
 
 // Failure is the error that ended a training with several processes: the first one, wherever it happened.

@@ -121,7 +121,7 @@ func (s *simulation) train(ctx context.Context, process int, slow func() time.Du
 		}
 	}
 	for step := 1; step <= s.steps; step++ {
-		at(At{step, "data", false})
+		at(At{Step: step, Phase: "data", Waits: false})
 		time.Sleep(slow())
 		if ctx.Err() != nil {
 			return outcome{err: ctx.Err()}
@@ -138,7 +138,7 @@ func (s *simulation) train(ctx context.Context, process int, slow func() time.Du
 				return o
 			}
 		}
-		at(At{step, "gradient sum", true})
+		at(At{Step: step, Phase: "gradient sum", Waits: true})
 		result, err := m.Agree(step * (1 + process))
 		if err != nil {
 			o.err = err

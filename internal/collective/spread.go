@@ -1,6 +1,9 @@
 package collective
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Engine exchanges values between processes. One goroutine at a time uses it. Its errors are secondary: when another
 // process ends, so does the exchange.
@@ -25,16 +28,48 @@ type spread struct {
 // sumSpread replaces the values of all ranks of all processes by their sums: each process gets one shard of all ranks,
 // adds it up in the order of the ranks, and gives it to all. The bits are those of the sum within one process.
 func (g *group) sumSpread() error {
-	n := len(g.values[0])
-	for i, other := range g.values {
-		if len(other) != n {
-			return fmt.Errorf("all-reduce of %d values on rank %d, but of %d on rank %d", len(other), g.ranks[i], n, g.ranks[0])
+	sums, err := g.sumShards()
+	if err != nil {
+		return err
+	}
+	if err := g.during(func() error { return g.engine.Gather(sums, g.values[0], g.spread.lengths) }); err != nil {
+		return err
+	}
+	for _, other := range g.values[1:] {
+		copy(other, g.values[0])
+	}
+	return nil
+}
+
+// reduceSpread gives the sums of the shards to one rank only.
+func (g *group) reduceSpread(root int) error {
+	sums, err := g.sumShards()
+	if err != nil {
+		return err
+	}
+	s := &g.spread
+	for p, h := range g.member.hosts {
+		s.sent[p], s.received[p] = 0, 0
+		if slices.Contains(h.Ranks, root) {
+			s.sent[p] = len(sums)
 		}
 	}
-	hosts, s := g.member.hosts, &g.spread
-	own := g.member.Process()
+	var to []float32
+	if i := slices.Index(g.ranks, root); i >= 0 {
+		to = g.values[i]
+		copy(s.received, s.lengths)
+	}
+	return g.during(func() error { return g.engine.Exchange(sums, s.sent, to, s.received) })
+}
+
+// sumShards gives each process one shard of the values of all ranks, and returns the sums of this process's shard.
+func (g *group) sumShards() (sums []float32, err error) {
+	if err := g.checkLengths(); err != nil {
+		return nil, err
+	}
+	n, hosts, s := len(g.values[0]), g.member.hosts, &g.spread
+	start, end := shard(n, g.member.Process(), len(hosts))
 	s.lengths, s.sent, s.received = s.lengths[:0], s.sent[:0], s.received[:0]
-	start, end := shard(n, own, len(hosts))
 	total := 0
 	for p, h := range hosts {
 		from, to := shard(n, p, len(hosts))
@@ -52,9 +87,9 @@ func (g *group) sumSpread() error {
 		}
 	}
 	if err := g.during(func() error { return g.engine.Exchange(s.out, s.sent, s.in, s.received) }); err != nil {
-		return err
+		return nil, err
 	}
-	sums := g.values[0][start:end]
+	sums = s.out[:end-start] // no longer used, and not where anything is received
 	for rank, at := range s.places(hosts, g.world) {
 		values := s.in[at*(end-start) : (at+1)*(end-start)]
 		if rank == 0 {
@@ -63,14 +98,7 @@ func (g *group) sumSpread() error {
 			add(sums, values)
 		}
 	}
-	copy(s.out, sums) // what is sent must not be where all is received
-	if err := g.during(func() error { return g.engine.Gather(s.out[:end-start], g.values[0], s.lengths) }); err != nil {
-		return err
-	}
-	for _, other := range g.values[1:] {
-		copy(other, g.values[0])
-	}
-	return nil
+	return sums, nil
 }
 
 // gatherSpread copies the values of each rank of all processes to all, piece by piece. The bounds are those of AllGather.

@@ -98,6 +98,10 @@ func TestSpread(t *testing.T) {
 				}
 				want[rank] = slices.Clone(values[rank])
 			}
+			given := make([][]float32, world)
+			for rank := range world {
+				given[rank] = slices.Clone(values[rank])
+			}
 			for _, err := range together(NewLocal(world), func(l *Local) error { return l.AllReduce(want[l.Rank()]) }) {
 				if err != nil {
 					t.Fatal(err)
@@ -121,7 +125,20 @@ func TestSpread(t *testing.T) {
 						}
 					}
 				}
-				return l.AllReduce(slices.Clone(values[l.Rank()])) // with the buffers of the first
+				for root := range world { // with the buffers of the sum
+					own := slices.Clone(given[l.Rank()])
+					if err := l.Reduce(own, root); err != nil {
+						return err
+					}
+					expected := given[l.Rank()]
+					if l.Rank() == root {
+						expected = want[root]
+					}
+					if !slices.Equal(own, expected) {
+						return fmt.Errorf("rank %d: other values after a reduction to %d", l.Rank(), root)
+					}
+				}
+				return nil
 			}) {
 				if err != nil {
 					t.Fatalf("%v: %v", split, err)
@@ -139,28 +156,46 @@ func TestSpread(t *testing.T) {
 // spreadOut runs a function on the ranks of several processes at the same time.
 func spreadOut(t *testing.T, split [][]int, f func(l *Local) error) []error {
 	t.Helper()
-	network, between := TCP{freeAddress(t, "127.0.0.1")}, newExchange(len(split))
+	between := newExchange(len(split))
+	var mutex sync.Mutex
+	var all []error
+	for _, err := range spreadMembers(t, split, func(m *Member) error {
+		errs := together(NewSpread(m, copies{m.Process(), between}), f)
+		mutex.Lock()
+		defer mutex.Unlock()
+		all = append(all, errs...)
+		return nil
+	}) {
+		if err != nil {
+			return []error{err}
+		}
+	}
+	return all
+}
+
+// spreadMembers runs a function on several processes, of the ranks given.
+func spreadMembers(t *testing.T, split [][]int, f func(m *Member) error) []error {
+	t.Helper()
+	network := TCP{freeAddress(t, "127.0.0.1")}
 	world := len(slices.Concat(split...))
-	results := make(chan []error)
+	errs := make([]error, len(split))
+	var all sync.WaitGroup
 	for number, ranks := range split {
-		go func() {
+		all.Go(func() {
 			m, err := Join(t.Context(), Options{
 				WorldSize: world, Ranks: ranks, Name: fmt.Sprintf("host%d", number), Network: network, PID: number,
 				Patience: time.Minute, Timeout: time.Minute,
 			})
 			if err != nil {
-				results <- []error{err}
+				errs[number] = err
 				return
 			}
 			defer m.Close()
-			results <- together(NewSpread(m, copies{m.Process(), between}), f)
-		}()
+			errs[number] = f(m)
+		})
 	}
-	var all []error
-	for range split {
-		all = append(all, <-results...)
-	}
-	return all
+	all.Wait()
+	return errs
 }
 
 // TestSpreadAbort: a rank that fails ends those that wait for it, in its process and in the others.
@@ -168,6 +203,7 @@ func TestSpreadAbort(t *testing.T) {
 	cause := errors.New("no more data")
 	for name, wait := range map[string]func(l *Local) error{
 		"all-reduce": func(l *Local) error { return l.AllReduce(make([]float32, 100)) },
+		"reduce":     func(l *Local) error { return l.Reduce(make([]float32, 100), 3) },
 		"agree":      func(l *Local) error { _, err := l.Agree(1); return err },
 	} {
 		for _, err := range spreadOut(t, [][]int{{0, 1}, {2, 3}}, func(l *Local) error {

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// where says where in the training a process was last seen.
-func (p *peer) where() string {
-	if len(p.at) == 0 || p.at[0] == (At{}) {
+// where says where in the training the first of some ranks was last seen.
+func where(at []At) string {
+	if len(at) == 0 || at[0] == (At{}) {
 		return ""
 	}
-	return fmt.Sprintf(", in %s of step %d", p.at[0].Phase, p.at[0].Step)
+	return fmt.Sprintf(", in %s of step %d", at[0].Phase, at[0].Step)
 }
 
 // process names a process for the user.

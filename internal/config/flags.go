@@ -96,6 +96,13 @@ func (g Group) Require(names ...string) {
 	}
 }
 
+// Optional makes flags of the group optional that were required.
+func (g Group) Optional(names ...string) {
+	for _, name := range names {
+		delete(g.flags.Lookup(name).Annotations, requiredKey)
+	}
+}
+
 // RequireEither requires a flag of the group unless another flag is set.
 func (g Group) RequireEither(name, other string) {
 	g.flags.Lookup(name).Annotations[requiredKey] = []string{"true", other}

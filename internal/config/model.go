@@ -12,6 +12,7 @@ type Model struct {
 	MaxSequenceLength int // max_seq_length: rows of the position table
 	HiddenActivation  string
 	Dropout           float64
+	ZLoss             float64 // z_loss: weight of the square of log Σ exp(logits) in the loss of tokens; 0 for none
 
 	Embedding            string
 	TargetEmbedding      string // tgt_embedding: the decoder's

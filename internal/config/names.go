@@ -33,16 +33,27 @@ func suggestion(flags *pflag.FlagSet, name, prefix string) string {
 	if slices.Contains(uerNames, name) {
 		return "UER-py has it, but this command does not"
 	}
-	closest, smallest := "", 3 // names further apart than 2 are not a typing error
+	var names []string
 	flags.VisitAll(func(flag *pflag.Flag) {
-		if d := distance(name, flag.Name); d < smallest && GroupOf(flag) != "" {
-			closest, smallest = flag.Name, d
+		if GroupOf(flag) != "" {
+			names = append(names, flag.Name)
 		}
 	})
-	if closest == "" {
-		return ""
+	if found := closest(name, names); found != "" {
+		return "did you mean " + prefix + found + "?"
 	}
-	return "did you mean " + prefix + closest + "?"
+	return ""
+}
+
+// closest returns the name that was probably meant, "" if none is close.
+func closest(typed string, names []string) string {
+	found, smallest := "", 3 // names further apart than 2 are not a typing error
+	for _, name := range names {
+		if d := distance(typed, name); d < smallest && d < len(typed) {
+			found, smallest = name, d
+		}
+	}
+	return found
 }
 
 // distance is the Levenshtein distance: the number of bytes to insert, delete or replace to turn a into b.

@@ -27,11 +27,11 @@ func Resume(flags *pflag.FlagSet, before map[string]string) ([]Change, error) {
 	var err error
 	flags.VisitAll(func(flag *pflag.Flag) {
 		value, known := before[flag.Name]
-		now := flag.Value.String()
+		now := stored(flag)
 		switch {
 		case !known || value == now:
 		case SourceOf(flag) != Default:
-			changes = append(changes, Change{flag.Name, value, now})
+			changes = append(changes, Change{flag.Name, strings.ReplaceAll(value, "\n", " "), flag.Value.String()})
 		default:
 			if failed := flag.Value.Set(value); failed != nil && err == nil {
 				err = fmt.Errorf("the run has --%s %s: %w", flag.Name, value, failed)
@@ -50,10 +50,18 @@ func Settings(flags *pflag.FlagSet, without ...string) map[string]string {
 	values := map[string]string{}
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if GroupOf(flag) != "" && !slices.Contains(without, flag.Name) {
-			values[flag.Name] = flag.Value.String()
+			values[flag.Name] = stored(flag)
 		}
 	})
 	return values
+}
+
+// stored returns the value of a flag as Set takes it.
+func stored(flag *pflag.Flag) string {
+	if list, ok := flag.Value.(texts); ok {
+		return strings.Join(*list.to, list.separator())
+	}
+	return flag.Value.String()
 }
 
 // variable returns the name of the environment variable of a flag.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"uer/internal/console"
 )
 
 // integer is an integer with a minimum.
@@ -104,7 +106,11 @@ func (v *choice) choices() []string { return v.names }
 
 func (v *choice) Set(text string) error {
 	if !slices.Contains(v.names, text) {
-		return fmt.Errorf("%q is not one of %s", text, strings.Join(v.names, ", "))
+		err := fmt.Errorf("%q is not one of %s", text, strings.Join(v.names, ", "))
+		if name := closest(text, v.names); name != "" {
+			return console.Hint(err, "did you mean "+name+"?")
+		}
+		return err
 	}
 	*v.to = text
 	return nil

@@ -87,25 +87,111 @@ func TestNotifyContext(t *testing.T) {
 	}
 }
 
-// clock is a time that advances only when the test says so.
-type clock struct{ now time.Time }
+// manual is the time of a status line that advances only when the test says so.
+type manual struct {
+	now   time.Time
+	ticks chan time.Time
+}
 
-func (c *clock) time() time.Time { return c.now }
+func (m *manual) drive(s *Status) {
+	m.ticks = make(chan time.Time)
+	s.now = func() time.Time { return m.now }
+	s.ticks = func(time.Duration) (<-chan time.Time, func()) { return m.ticks, func() {} }
+}
 
+// advance lets time pass and the status line see it.
+func (m *manual) advance(d time.Duration) {
+	m.now = m.now.Add(d)
+	m.ticks <- m.now
+}
+
+// TestStatusWithoutATerminal: something is said after ten seconds of silence, and not again while nothing changes.
 func TestStatusWithoutATerminal(t *testing.T) {
+	var stdout, stderr strings.Builder
+	out, talk := NewOutputs(&stdout, &stderr)
+	s := NewStatus(talk)
+	c := &manual{now: time.Now()}
+	c.drive(s)
+	share := 0
+	end := s.Show(func() string { return fmt.Sprintf("Build    %d%%", share) })
+	for range 25 { // seconds
+		if c.now.Sub(out.spoke()) > 15*time.Second {
+			share = 46
+		}
+		c.advance(time.Second)
+	}
+	end()
+	lines := strings.Split(strings.TrimRight(stderr.String(), "\n"), "\n")
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], " Build    0%") || !strings.HasSuffix(lines[1], " Build    46%") {
+		t.Errorf("said %q", lines)
+	}
+
+	stderr.Reset()
+	c.now = time.Now()
+	end = s.Show(func() string { return "Train    " + c.now.String() })
+	for range 8 {
+		c.advance(time.Second)
+	}
+	out.mu.Lock()
+	out.last = c.now // a report
+	out.mu.Unlock()
+	for range 9 {
+		c.advance(time.Second)
+	}
+	end()
+	if stderr.String() != "" {
+		t.Errorf("said %q although a report was written", stderr.String())
+	}
+}
+
+// TestStatusOfPhases: what began last is shown, and then again what it was in.
+func TestStatusOfPhases(t *testing.T) {
 	var printed strings.Builder
 	s := NewStatus(&printed)
-	c := &clock{time.Date(2026, 11, 22, 19, 25, 35, 0, time.UTC)}
-	s.now, s.last = c.time, c.now
-	for range 25 { // a line after 10 seconds and one after 20
-		c.now = c.now.Add(time.Second)
-		s.Update("Build    46%")
+	c := &manual{now: time.Now()}
+	c.drive(s)
+	endOuter := s.Show(func() string { return "Train" })
+	c.advance(time.Minute)
+	endInner := s.ShowTime("Save", "m.bin")
+	c.advance(time.Minute)
+	c.advance(0) // the goroutine is done with the tick before
+	endInner()
+	endInner() // which does nothing
+	s.out.mu.Lock()
+	s.out.last = time.Time{}
+	s.out.mu.Unlock()
+	c.advance(time.Minute)
+	endOuter()
+	want := []string{"Train", "Save     m.bin  1m 00s", "Train"}
+	for i, line := range strings.Split(strings.TrimSpace(printed.String()), "\n") {
+		if i >= len(want) || line[len("19:25:45 "):] != want[i] {
+			t.Errorf("line %d is %q", i, line)
+		}
 	}
-	s.Done("Dataset  dataset.pt")
-	s.Done("")
-	want := "19:25:45 Build    46%\n19:25:55 Build    46%\nDataset  dataset.pt\n"
-	if printed.String() != want {
-		t.Errorf("got %q, want %q", printed.String(), want)
+}
+
+// TestFold: lines that people read fit the terminal, and nothing is lost.
+func TestFold(t *testing.T) {
+	report := "|      100/    5000 steps| 41234.11 tokens/s| loss    3.12| loss_mlm: 2.911| acc_mlm: 0.512| lr 4.00e-06| norm 1.31\n"
+	for _, test := range []struct {
+		columns    int
+		text, want string
+	}{
+		{200, report, report},
+		{80, report, "|      100/    5000 steps| 41234.11 tokens/s| loss    3.12| loss_mlm: 2.911\n  | acc_mlm: 0.512| lr 4.00e-06| norm 1.31\n"},
+		{40, report, "|      100/    5000 steps\n  | 41234.11 tokens/s| loss    3.12\n  | loss_mlm: 2.911| acc_mlm: 0.512\n" +
+			"  | lr 4.00e-06| norm 1.31\n"},
+		{40, "Run      CPU (avx512, fp32, 2 threads), batch 8 x 1\n", "Run      CPU (avx512, fp32, 2 threads),\n         batch 8 x 1\n"},
+		{30, "Corpus   书评书评书评书评书评 书评书评\nx", "Corpus   书评书评书评书评书评\n         书评书评\nx"},
+		{24, "uer: error: models/x.txt:7: empty\n     hint: remove the line\n",
+			"uer: error:\n     models/x.txt:7:\n     empty\n     hint: remove the\n     line\n"},
+		{20, "Go on    uer pretrain --resume models/m.bin-9\n", "Go on    uer pretrain --resume models/m.bin-9\n"},
+		{20, "Saved    /a/long/path/that/cannot/break\n", "Saved    /a/long/path/that/cannot/break\n"},
+		{20, "no label, but a long line of text\n", "no label, but a long line of text\n"},
+	} {
+		if got := fold(test.text, test.columns); got != test.want {
+			t.Errorf("%q in %d columns is\n%q, want\n%q", test.text, test.columns, got, test.want)
+		}
 	}
 }
 
@@ -143,6 +229,7 @@ func TestCut(t *testing.T) {
 		want    string
 	}{
 		{"Build", 5, "Build"}, {"Build", 4, "Buil"}, {"书评.txt", 4, "书评"}, {"书评.txt", 3, "书"}, {"x", 0, ""},
+		{"Train  50%  loss 3.12  4m left", 20, "Train  50%"}, {"Train  50%  loss 3.12  4m left", 22, "Train  50%  loss 3.12"},
 	} {
 		if got := cut(test.text, test.columns); got != test.want {
 			t.Errorf("cut(%q, %d) is %q, want %q", test.text, test.columns, got, test.want)

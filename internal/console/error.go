@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 )
 
 // Exit codes of uer. A command stopped by a signal exits with 128 plus the signal's number.
@@ -47,6 +48,10 @@ func Report(w io.Writer, err error) int {
 	if err == nil {
 		return ExitDone
 	}
+	var output OutputError
+	if errors.As(err, &output) && output.readerGone() {
+		return 128 + int(syscall.SIGPIPE)
+	}
 	red, cyan, reset := "", "", ""
 	if colored(w) {
 		red, cyan, reset = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
@@ -64,10 +69,6 @@ func Report(w io.Writer, err error) int {
 	var usage UsageError
 	if errors.As(err, &usage) {
 		return ExitUsage
-	}
-	var output OutputError
-	if errors.As(err, &output) {
-		return output.exitCode()
 	}
 	return ExitFailed
 }

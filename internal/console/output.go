@@ -6,30 +6,69 @@ import (
 	"io"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Output is a stream that never fails its writers: once it cannot be written, because its reader has gone or its disk is
-// full, what is written is dropped, so that a lost reader ends no training. Err says so afterwards. It is safe for
-// concurrent use.
+// full, what is written is dropped, so that a lost reader ends no training. Err says so afterwards. On a terminal, lines that
+// are too wide are folded, and a status line stays below what is written. It is safe for concurrent use.
 type Output struct {
-	name string
-	w    io.Writer
+	name   string
+	w      io.Writer
+	screen *screen // nil if w is not a terminal
+	other  *Output // the other stream of the command
 
-	mu  sync.Mutex
-	err error
+	mu   sync.Mutex
+	err  error
+	last time.Time // of the last write, or when it was opened
 }
 
-// NewOutput returns an output that writes to w, under a name for errors.
-func NewOutput(name string, w io.Writer) *Output { return &Output{name: name, w: w} }
+// NewOutputs returns the standard output and the standard error of a command, which write to two streams.
+func NewOutputs(stdout, stderr io.Writer) (out, talk *Output) {
+	out = &Output{name: "standard output", w: stdout, last: time.Now()}
+	talk = &Output{name: "standard error", w: stderr, last: time.Now()}
+	out.other, talk.other = talk, out
+	if file := terminal(stderr); file != nil {
+		talk.screen = &screen{file: file}
+	}
+	if file := terminal(stdout); file != nil {
+		if out.screen = talk.screen; out.screen == nil {
+			out.screen = &screen{file: file}
+		}
+	}
+	return out, talk
+}
 
 // Write writes, or drops, all of data. It never returns an error.
 func (o *Output) Write(data []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.err == nil {
+	o.last = time.Now()
+	switch {
+	case o.err != nil:
+	case o.screen != nil:
+		o.err = o.screen.write(o.w, data)
+	default:
 		_, o.err = o.w.Write(data)
 	}
 	return len(data), nil
+}
+
+// spoke returns when the command wrote last, to either of its streams.
+func (o *Output) spoke() time.Time {
+	last := o.lastWrite()
+	if other := o.other.lastWrite(); other.After(last) {
+		return other
+	}
+	return last
+}
+
+func (o *Output) lastWrite() time.Time {
+	if !o.mu.TryLock() {
+		return time.Now() // it is being written
+	}
+	defer o.mu.Unlock()
+	return o.last
 }
 
 // Err returns an [OutputError] if something was dropped.
@@ -42,8 +81,8 @@ func (o *Output) Err() error {
 	return OutputError{o.name, o.err}
 }
 
-// OutputError means that a part of the output of a command was lost. If the reader has gone away, the exit code is that
-// of a process killed by SIGPIPE.
+// OutputError means that a part of the output of a command was lost. If the reader has gone away, as head does when it has
+// seen enough, that is not worth a word, and the exit code is that of a process killed by SIGPIPE.
 type OutputError struct {
 	Name string
 	Err  error
@@ -60,9 +99,5 @@ func (e OutputError) Error() string {
 
 func (e OutputError) Unwrap() error { return e.Err }
 
-func (e OutputError) exitCode() int {
-	if errors.Is(e.Err, syscall.EPIPE) {
-		return 128 + int(syscall.SIGPIPE)
-	}
-	return ExitFailed
-}
+// readerGone reports whether nobody reads the output any more.
+func (e OutputError) readerGone() bool { return errors.Is(e.Err, syscall.EPIPE) }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,22 +36,39 @@ func openTerminal(t *testing.T, columns uint16) (screen, tty *os.File) {
 
 func TestStatusOnATerminal(t *testing.T) {
 	t.Setenv("TERM", "xterm")
-	screen, tty := openTerminal(t, 10)
-	s := NewStatus(tty)
-	c := &clock{time.Date(2026, 11, 22, 19, 25, 35, 0, time.UTC)}
-	s.now = c.time
-	for _, text := range []string{"Build 1%", "too early", "Build 书评语料 2%"} {
-		s.Update(text)
-		c.now = c.now.Add(60 * time.Millisecond)
+	screen, tty := openTerminal(t, 30)
+	out, talk := NewOutputs(tty, tty)
+	s := NewStatus(talk)
+	c := &manual{now: time.Now()}
+	c.drive(s)
+	text := "Build  1%"
+	end := s.Show(func() string { return text })
+	c.advance(patience - time.Millisecond) // too early
+	c.advance(time.Millisecond)
+	c.advance(0)
+	text = "Build  书评语料书评语料书评语料  2%"
+	c.advance(terminalInterval)
+	c.advance(0)
+	if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 13}); err != nil {
+		t.Fatal(err)
 	}
-	s.Done("Dataset  x")
-	s.Update("Next")
-	s.Done("")
-	want := "\rBuild 1%\x1b[K" + "\rBuild 书\x1b[K" + "\r\x1b[KDataset  x\r\n" + "\rNext\x1b[K" + "\r\x1b[K"
+	c.advance(terminalInterval)
+	c.advance(0)
+	fmt.Fprint(talk, "Dataset  x\n")
+	fmt.Fprint(out, "half ") // of a line, which the status does not disturb
+	c.advance(0)
+	c.advance(0)
+	fmt.Fprint(out, "a line\n")
+	c.advance(0)
+	c.advance(0)
+	end()
+	frames := func(text string, times int) string { return strings.Repeat("\r"+text+"\x1b[K", times) }
+	want := frames("Build  1%", 2) + frames("Build  书评语料书评语料书评语", 2) + frames("Build  书评", 2) +
+		"\r\x1b[KDataset  x\r\n" + "half a line\r\n" + frames("Build  书评", 2) + "\r\x1b[K"
 	fmt.Fprint(tty, "$") // marks the end: a read returns whatever the terminal has so far
 	got, err := bufio.NewReader(screen).ReadString('$')
 	if err != nil || got != want+"$" {
-		t.Errorf("got %q, %v, want %q", got, err, want+"$")
+		t.Errorf("got  %q, %v\nwant %q", got, err, want+"$")
 	}
 }
 

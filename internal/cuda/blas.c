@@ -8,7 +8,7 @@
 enum { TRANSPOSE_A = 3, TRANSPOSE_B = 4, EPILOGUE = 7, BIAS_POINTER = 8, BIAS_TYPE = 26 };
 
 // Attributes of a layout.
-enum { ROWS = 2, COLUMNS = 3 };
+enum { ROWS = 2, COLUMNS = 3, BATCH = 5, BATCH_OFFSET = 6 };
 
 // Attributes of a preference.
 enum { WORKSPACE_BYTES = 1, REDUCTION_SCHEMES = 3, ALIGNMENT_A = 5, ALIGNMENT_B, ALIGNMENT_C, ALIGNMENT_D };
@@ -81,6 +81,13 @@ static int describe(const struct blas *blas, const struct class *class, struct p
 	return status;
 }
 
+static int repeat(const struct blas *blas, void *layout, int32_t batch, int64_t next)
+{
+	int status = blas->layout_set(layout, BATCH, &batch, sizeof batch);
+	THEN(blas->layout_set(layout, BATCH_OFFSET, &next, sizeof next));
+	return status;
+}
+
 static int lay_out(const struct blas *blas, const struct class *class, struct plan *plan)
 {
 	int64_t m = class->m, n = class->n, k = class->k;
@@ -89,15 +96,30 @@ static int lay_out(const struct blas *blas, const struct class *class, struct pl
 	THEN(blas->layout_create(&plan->b, class->type_ab, class->transpose_b ? n : k, class->transpose_b ? k : n,
 		class->stride_b));
 	THEN(blas->layout_create(&plan->d, class->type_cd, m, n, class->stride_d));
-	if (class->stride_c == class->stride_d)
+	if (class->stride_c == class->stride_d && class->next_c == class->next_d)
 		plan->c = plan->d;
 	else
 		THEN(blas->layout_create(&plan->c, class->type_cd, m, n, class->stride_c));
+	if (class->batch > 1) {
+		THEN(repeat(blas, plan->a, class->batch, class->next_a));
+		THEN(repeat(blas, plan->b, class->batch, class->next_b));
+		THEN(repeat(blas, plan->d, class->batch, class->next_d));
+		if (plan->c != plan->d)
+			THEN(repeat(blas, plan->c, class->batch, class->next_c));
+	}
 	return status;
 }
 
-static int choose(const struct blas *blas, void *handle, const struct class *class, size_t workspace_bytes,
-	struct plan *plan)
+int plan_make(const struct blas *blas, struct class class, struct plan *plan)
+{
+	*plan = (struct plan){.class = class};
+	int status = describe(blas, &class, plan);
+	THEN(lay_out(blas, &class, plan));
+	return status;
+}
+
+int plan_choices(const struct blas *blas, void *handle, const struct plan *plan, size_t workspace_bytes,
+	algorithm *algorithms, int wanted, int *found)
 {
 	struct {
 		algorithm algorithm;
@@ -105,34 +127,27 @@ static int choose(const struct blas *blas, void *handle, const struct class *cla
 		int status;
 		float waves;
 		int reserved[4];
-	} result;
+	} results[MOST_CHOICES];
+	const struct class *class = &plan->class;
 	void *preference = NULL;
 	uint32_t schemes = REDUCE_COMPUTE_TYPE;
-	int found = 0, status = blas->preference_create(&preference);
+	int count = 0, status = blas->preference_create(&preference);
 	THEN(blas->preference_set(preference, WORKSPACE_BYTES, &workspace_bytes, sizeof workspace_bytes));
 	THEN(blas->preference_set(preference, REDUCTION_SCHEMES, &schemes, sizeof schemes));
 	THEN(blas->preference_set(preference, ALIGNMENT_A, &class->align_a, sizeof class->align_a));
 	THEN(blas->preference_set(preference, ALIGNMENT_B, &class->align_b, sizeof class->align_b));
 	THEN(blas->preference_set(preference, ALIGNMENT_C, &class->align_c, sizeof class->align_c));
 	THEN(blas->preference_set(preference, ALIGNMENT_D, &class->align_d, sizeof class->align_d));
-	THEN(blas->choose(handle, plan->description, plan->a, plan->b, plan->c, plan->d, preference, 1, &result, &found));
+	THEN(blas->choose(handle, plan->description, plan->a, plan->b, plan->c, plan->d, preference,
+		wanted < MOST_CHOICES ? wanted : MOST_CHOICES, results, &count));
 	if (preference != NULL)
 		blas->preference_destroy(preference);
-	if (status == 0)
-		status = found > 0 ? result.status : STATUS_NOT_SUPPORTED;
-	if (status == 0)
-		plan->algorithm = result.algorithm;
-	return status;
-}
-
-int plan_make(const struct blas *blas, void *handle, struct class class, size_t workspace_bytes, struct plan *plan)
-{
-	*plan = (struct plan){.class = class};
-	int status = describe(blas, &class, plan);
-	THEN(lay_out(blas, &class, plan));
-	THEN(choose(blas, handle, &class, workspace_bytes, plan));
-	if (status != 0)
-		plan_free(blas, plan);
+	*found = 0;
+	for (int i = 0; status == 0 && i < count; i++)
+		if (results[i].status == 0)
+			algorithms[(*found)++] = results[i].algorithm;
+	if (status == 0 && *found == 0)
+		status = count > 0 ? results[0].status : STATUS_NOT_SUPPORTED;
 	return status;
 }
 

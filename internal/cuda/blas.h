@@ -48,6 +48,8 @@ struct class {
 	int32_t compute;          // cublasComputeType_t
 	int32_t bias;             // whether there is one
 	uint32_t align_a, align_b, align_c, align_d, align_bias; // bytes that divide the addresses
+	int32_t batch;                                           // number of products; the matrices of the next one are
+	int64_t next_a, next_b, next_c, next_d;                  // so many elements further
 };
 
 // How products of a class are computed.
@@ -64,8 +66,15 @@ struct operands {
 	float beta;
 };
 
-// Chooses an algorithm that needs no more than so much workspace.
-int plan_make(const struct blas *blas, void *handle, struct class class, size_t workspace_bytes, struct plan *plan);
+// Describes a class. The algorithm is left to be set. plan_free is due even if this fails.
+int plan_make(const struct blas *blas, struct class class, struct plan *plan);
+
+enum { MOST_CHOICES = 8 };
+
+// The algorithms that the library proposes, the one first that it takes for the fastest; at most so many, and none that
+// needs more workspace.
+int plan_choices(const struct blas *blas, void *handle, const struct plan *plan, size_t workspace_bytes,
+	algorithm *algorithms, int wanted, int *found);
 
 void plan_free(const struct blas *blas, struct plan *plan);
 

@@ -14,6 +14,7 @@ type Matrix struct {
 	At         Pointer
 	Stride     int  // elements from one row to the next, as it is stored; 0 if rows are adjacent
 	Transposed bool // it is stored as its transpose; for factors only
+	Next       int  // elements from a matrix to the next one of a batch; 0 if all products of a batch have the same one
 }
 
 // Product is a matrix product, D = A·B + Beta·C + Bias, summed in float32 and rounded once.
@@ -24,6 +25,8 @@ type Product struct {
 	C       Matrix  // [M, N], the zero Matrix for D itself; not read if Beta is 0
 	Beta    float32 // factor of C
 	Bias    Pointer // [N], added to every row, or none
+
+	Batch int // how many products there are of matrices of these sizes; 0 is one. Several have no Bias
 
 	Factors Format // of A and B
 	Result  Format // of C, D and Bias

@@ -34,6 +34,7 @@ const char *nccl_find(struct nccl *nccl, void *library)
 		{(void **)&nccl->group_end, "ncclGroupEnd"},
 		{(void **)&nccl->broadcast, "ncclBroadcast"},
 		{(void **)&nccl->all_reduce, "ncclAllReduce"},
+		{(void **)&nccl->reduce, "ncclReduce"},
 	};
 	for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
 		*functions[i].function = dlsym(library, functions[i].name);
@@ -73,6 +74,12 @@ int nccl_all_reduce(const struct nccl *nccl, void *communicator, uint64_t values
 {
 	void *at = (void *)values;
 	return nccl->all_reduce(at, at, count, FLOAT32, SUM, communicator, stream);
+}
+
+int nccl_reduce(const struct nccl *nccl, void *communicator, uint64_t values, size_t count, int root, void *stream)
+{
+	void *at = (void *)values;
+	return nccl->reduce(at, at, count, FLOAT32, SUM, root, communicator, stream);
 }
 
 int nccl_broadcast(const struct nccl *nccl, void *communicator, uint64_t from, uint64_t to, size_t count, int root,

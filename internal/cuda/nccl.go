@@ -196,13 +196,20 @@ func (g *Group) Sum(at Pointer, n int) error {
 	})
 }
 
+// SumTo begins to replace n floats of one rank by their sums over all ranks. Those of the others stay as they are.
+func (g *Group) SumTo(rank int, at Pointer, n int) error {
+	return g.begin("summing gradients", func(stream unsafe.Pointer) C.int {
+		return C.nccl_reduce(&g.nccl.functions, g.communicator, C.uint64_t(at), C.size_t(n), C.int(rank), stream)
+	})
+}
+
 // Gather begins to copy floats between all ranks: those from bounds[r] to bounds[r+1] from rank r to the others.
 func (g *Group) Gather(at Pointer, bounds []int) error {
 	sizes := make([]C.size_t, len(bounds))
 	for i, bound := range bounds {
 		sizes[i] = C.size_t(bound)
 	}
-	return g.begin("sharing parameters", func(stream unsafe.Pointer) C.int {
+	return g.begin("sharing values", func(stream unsafe.Pointer) C.int {
 		return C.nccl_all_gather(&g.nccl.functions, g.communicator, C.uint64_t(at), &sizes[0], C.int(len(bounds)-1), stream)
 	})
 }

@@ -23,6 +23,7 @@ struct nccl {
 	int (*group_end)(void);
 	int (*broadcast)(const void *send, void *receive, size_t count, int type, int root, void *communicator, void *stream);
 	int (*all_reduce)(const void *send, void *receive, size_t count, int type, int op, void *communicator, void *stream);
+	int (*reduce)(const void *send, void *receive, size_t count, int type, int op, int root, void *communicator, void *stream);
 };
 
 // Looks the functions up. Returns the name of one that the library lacks, or NULL.
@@ -42,6 +43,9 @@ int nccl_abort(const struct nccl *nccl, void *communicator);
 
 // Begins to sum floats in place.
 int nccl_all_reduce(const struct nccl *nccl, void *communicator, uint64_t values, size_t count, void *stream);
+
+// Begins to sum floats of all ranks in place of those of one.
+int nccl_reduce(const struct nccl *nccl, void *communicator, uint64_t values, size_t count, int root, void *stream);
 
 // Begins to copy floats from one rank to all, also to itself; the others need not have where they come from.
 int nccl_broadcast(const struct nccl *nccl, void *communicator, uint64_t from, uint64_t to, size_t count, int root,

@@ -30,13 +30,19 @@ type Device struct {
 // Open returns an error: this build has no GPU support.
 func Open(number int) (*Device, error) { return nil, errNone }
 
-func (d *Device) Close() error                                    { return errNone }
-func (d *Device) FreeMemory() (int64, error)                      { return 0, errNone }
-func (d *Device) Allocate(bytes int64) (*Buffer, error)           { return nil, errNone }
-func (d *Device) NewEvent() (*Event, error)                       { return nil, errNone }
-func (d *Device) NewTimedEvent() (*Event, error)                  { return nil, errNone }
-func (d *Device) Load(name string, image []byte) (*Module, error) { return nil, errNone }
-func (d *Device) NewProducts(s *Stream) (*Products, error)        { return nil, errNone }
+func (d *Device) Close() error                                               { return errNone }
+func (d *Device) FreeMemory() (int64, error)                                 { return 0, errNone }
+func (d *Device) Allocate(bytes int64) (*Buffer, error)                      { return nil, errNone }
+func (d *Device) NewEvent() (*Event, error)                                  { return nil, errNone }
+func (d *Device) NewTimedEvent() (*Event, error)                             { return nil, errNone }
+func (d *Device) Load(name string, image []byte) (*Module, error)            { return nil, errNone }
+func (d *Device) NewProducts(s *Stream, choices *Choices) (*Products, error) { return nil, errNone }
+
+// Choices are never made: this build has no GPU support.
+type Choices struct{}
+
+// OpenChoices returns an error: this build has no GPU support.
+func OpenChoices(path string) (*Choices, error) { return nil, errNone }
 
 // Stream is never made: this build has no GPU support.
 type Stream struct{}
@@ -129,6 +135,7 @@ func (d *Device) Join(id GroupID, ranks, rank int, over <-chan struct{}) (*Group
 }
 
 func (g *Group) Sum(at Pointer, n int) error                   { return errNone }
+func (g *Group) SumTo(rank int, at Pointer, n int) error       { return errNone }
 func (g *Group) Gather(at Pointer, bounds []int) error         { return errNone }
 func (g *Group) Broadcast(from, to Pointer, n, rank int) error { return errNone }
 func (g *Group) Err() error                                    { return errNone }

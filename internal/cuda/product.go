@@ -20,23 +20,25 @@ const workspaceBytes = 64 << 20
 // Products computes matrix products in one stream by cuBLASLt.
 //
 // An algorithm is chosen once for a class of products and then kept, so products of one shape give the same bits
-// throughout a run. The choice takes a fraction of a millisecond, and the number of tokens differs from batch to batch:
-// classes have it rounded up to a multiple of 128.
+// throughout a run, and in later ones with the same [Choices]. Choosing takes milliseconds, and the number of tokens differs
+// from batch to batch: classes have it rounded up, to a multiple of 128 or by an eighth at most.
 type Products struct {
 	stream    *Stream
 	blas      *blas
 	handle    unsafe.Pointer
 	workspace *Buffer
+	choices   *Choices // nil if algorithms are not measured
 	plans     map[C.struct_class]*C.struct_plan
 }
 
-// NewProducts opens cuBLASLt, and allocates 64 MiB.
-func (d *Device) NewProducts(s *Stream) (*Products, error) {
+// NewProducts opens cuBLASLt, and allocates 64 MiB. With choices, algorithms that these do not have are measured, or else the
+// first one is taken that the library proposes.
+func (d *Device) NewProducts(s *Stream, choices *Choices) (*Products, error) {
 	library, err := openBLAS(d.Driver)
 	if err != nil {
 		return nil, err
 	}
-	p := &Products{stream: s, blas: library, plans: map[C.struct_class]*C.struct_plan{}}
+	p := &Products{stream: s, blas: library, choices: choices, plans: map[C.struct_class]*C.struct_plan{}}
 	if p.workspace, err = d.Allocate(workspaceBytes); err != nil {
 		return nil, err
 	}
@@ -115,6 +117,11 @@ func (p *Products) begin(class C.struct_class, product *Product) (status C.int, 
 	if err != nil {
 		return 0, err
 	}
+	return p.run(plan, product), nil
+}
+
+// run begins a product by a plan.
+func (p *Products) run(plan *C.struct_plan, product *Product) C.int {
 	operands := C.struct_operands{ // row-major matrices are the transposes of column-major ones: Dᵀ = Bᵀ·Aᵀ
 		m: C.int64_t(product.N), n: C.int64_t(product.M), k: C.int64_t(product.K),
 		a: C.uint64_t(product.B.At), b: C.uint64_t(product.A.At),
@@ -122,8 +129,7 @@ func (p *Products) begin(class C.struct_class, product *Product) (status C.int, 
 		bias: C.uint64_t(product.Bias), beta: C.float(product.Beta),
 	}
 	stream := *(*unsafe.Pointer)(unsafe.Pointer(&p.stream.handle)) // cu.Stream is that handle
-	status = C.plan_run(&p.blas.functions, p.handle, plan, operands, C.uint64_t(p.workspace.At), workspaceBytes, stream)
-	return status, nil
+	return C.plan_run(&p.blas.functions, p.handle, plan, operands, C.uint64_t(p.workspace.At), workspaceBytes, stream)
 }
 
 // complete sets the strides that were left out, and checks the rest.
@@ -134,6 +140,7 @@ func (p *Product) complete() error {
 	a, b := p.A.stride(p.M, p.K), p.B.stride(p.K, p.N)
 	p.A.Stride, p.B.Stride = cmp.Or(p.A.Stride, a), cmp.Or(p.B.Stride, b)
 	p.C.Stride, p.D.Stride = cmp.Or(p.C.Stride, p.N), cmp.Or(p.D.Stride, p.N)
+	p.Batch = cmp.Or(p.Batch, 1)
 	switch {
 	case p.M < 0 || p.N < 0 || p.K < 0:
 		return p.invalid("a size is negative")
@@ -141,6 +148,8 @@ func (p *Product) complete() error {
 		return p.invalid("a stride is less than a row")
 	case p.C.Transposed || p.D.Transposed:
 		return p.invalid("the result is transposed")
+	case p.Batch > 1 && p.Bias != 0:
+		return p.invalid("a batch has no bias")
 	}
 	return nil
 }
@@ -167,7 +176,13 @@ func (p *Products) empty(product *Product) error {
 	case product.Bias != 0 || product.D.Stride != product.N:
 		return product.invalid("only rows that are adjacent and without bias can be cleared")
 	case product.Beta == 0:
-		return p.stream.Fill8(product.D.At, 0, int64(product.M)*int64(product.N)*elementBytes)
+		for i := range product.Batch {
+			at := product.D.At + Pointer(int64(i)*int64(product.D.Next)*elementBytes)
+			if err := p.stream.Fill8(at, 0, int64(product.M)*int64(product.N)*elementBytes); err != nil {
+				return err
+			}
+		}
+		return nil
 	case product.Beta == 1 && product.C == product.D:
 		return nil
 	default:
@@ -189,7 +204,11 @@ func classOf(p *Product) C.struct_class {
 	// A size that counts rows in both the matrices that have it, as they are stored, may be a number of tokens.
 	roundUp := func(n int, countsRows bool) C.int64_t {
 		if countsRows {
-			n = (n + 127) / 128 * 128
+			step := 128
+			for n > 16*step {
+				step *= 2
+			}
+			n = (n + step - 1) / step * step
 		}
 		return C.int64_t(n)
 	}
@@ -198,8 +217,11 @@ func classOf(p *Product) C.struct_class {
 		stride_a: C.int64_t(p.B.Stride), stride_b: C.int64_t(p.A.Stride),
 		stride_c: C.int64_t(p.C.Stride), stride_d: C.int64_t(p.D.Stride),
 		type_ab: dataTypes[p.Factors], type_cd: dataTypes[p.Result], compute: computeFloat32,
-		align_a: alignment(p.B.At), align_b: alignment(p.A.At), align_c: alignment(p.C.At), align_d: alignment(p.D.At),
+		batch: C.int32_t(p.Batch), next_a: C.int64_t(p.B.Next), next_b: C.int64_t(p.A.Next),
+		next_c: C.int64_t(p.C.Next), next_d: C.int64_t(p.D.Next),
 	}
+	class.align_a, class.align_b = alignmentOf(&p.B, p.Factors), alignmentOf(&p.A, p.Factors)
+	class.align_c, class.align_d = alignmentOf(&p.C, p.Result), alignmentOf(&p.D, p.Result)
 	if p.B.Transposed {
 		class.transpose_a = 1
 	}
@@ -213,6 +235,12 @@ func classOf(p *Product) C.struct_class {
 		class.bias, class.align_bias = 1, alignment(p.Bias)
 	}
 	return class
+}
+
+// alignmentOf is that of all matrices of a batch.
+func alignmentOf(m *Matrix, format Format) C.uint32_t {
+	elementBytes := map[Format]Pointer{F32: 4, BF16: 2}[format]
+	return alignment(m.At | Pointer(m.Next)*elementBytes)
 }
 
 // alignment is a power of two that divides an address. Few of them keep classes few; no access is wider than 16 bytes.
@@ -232,9 +260,15 @@ func (p *Products) plan(class C.struct_class, product *Product) (*C.struct_plan,
 		return plan, nil
 	}
 	plan := new(C.struct_plan)
-	status := C.plan_make(&p.blas.functions, p.handle, class, workspaceBytes, plan)
-	if status != 0 {
-		return nil, p.failure(status, "choosing an algorithm for", product)
+	var err error
+	if status := C.plan_make(&p.blas.functions, class, plan); status != 0 {
+		err = p.failure(status, "describing", product)
+	} else {
+		err = p.choose(plan, product)
+	}
+	if err != nil {
+		C.plan_free(&p.blas.functions, plan)
+		return nil, err
 	}
 	p.plans[class] = plan
 	return plan, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 func products(t testing.TB, d *Device) *Products {
 	t.Helper()
-	p, err := d.NewProducts(d.Compute)
+	p, err := d.NewProducts(d.Compute, nil)
 	if unavailable := (*Unavailable)(nil); errors.As(err, &unavailable) {
 		t.Skip(err)
 	}
@@ -316,6 +317,108 @@ func TestDescriptors(t *testing.T) {
 			_, err := p.plan(classOf(&product), &product)
 			if want := "CUBLAS_STATUS_NOT_INITIALIZED"; err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: error is %v, want %s", fmt.Sprintf("%+v", product), err, want)
+			}
+		}
+	}
+}
+
+// TestBatch multiplies the columns of one matrix with another one, to results that lie apart, in one batch and one by one.
+func TestBatch(t *testing.T) {
+	d := open(t)
+	p := products(t, d)
+	const batch, m, n, k, apart = 3, 24, 16, 40, 24*16 + 16
+	random := rand.New(rand.NewPCG(1, 2))
+	a := newOperand(t, d, batch*m, k, true, BF16, random) // stored as [k, batch·m]
+	b := newOperand(t, d, k, n, false, BF16, random)
+	for _, beta := range []float32{0, 1} {
+		var results [2][]float32
+		for i := range results {
+			to := newOperand(t, d, 1, batch*apart-gap, false, F32, rand.New(rand.NewPCG(3, 4)))
+			product := Product{
+				M: m, N: n, K: k, A: a.Matrix, B: b.Matrix, D: Matrix{At: to.At}, Beta: beta, Factors: BF16,
+			}
+			if i == 0 {
+				product.Batch, product.A.Next, product.D.Next = batch, m, apart
+				check(t, p.Multiply(product))
+			} else {
+				for range batch {
+					check(t, p.Multiply(product))
+					product.A.At, product.D.At = product.A.At+2*m, product.D.At+4*apart
+				}
+			}
+			check(t, d.Compute.Synchronize())
+			results[i] = to.read(t, d)
+		}
+		for i, got := range results[0] {
+			if want := results[1][i]; math.Abs(float64(got-want)) > 1e-4 {
+				t.Fatalf("beta %v: element %d is %v in a batch, %v alone", beta, i, got, want)
+			}
+		}
+	}
+	product := Product{Batch: 2, M: m, N: n, K: k, A: a.Matrix, B: b.Matrix, D: a.Matrix, Bias: b.At}
+	if err := p.Multiply(product); err == nil {
+		t.Error("a batch with a bias")
+	}
+}
+
+// BenchmarkAlgorithms shows for the products of RoBERTa base what the first algorithm that cuBLASLt proposes takes, and the
+// fastest of all.
+func BenchmarkAlgorithms(b *testing.B) {
+	d := open(b)
+	if strings.HasPrefix(d.Name, "vgpu") {
+		b.Skip("a stand-in has no speed")
+	}
+	p := products(b, d)
+	var err error
+	p.choices, err = OpenChoices(filepath.Join(b.TempDir(), "products"))
+	check(b, err)
+	const hidden, forward, words = 768, 3072, 21128
+	for _, tokens := range []int{1280, 4096, 10240, 32768, 131072} {
+		for _, c := range []struct {
+			name    string
+			product Product
+		}{
+			{"y 768x768", Product{M: tokens, N: hidden, K: hidden, B: Matrix{Transposed: true}, Bias: 1, Result: BF16}},
+			{"y 2304x768", Product{M: tokens, N: 3 * hidden, K: hidden, B: Matrix{Transposed: true}, Bias: 1, Result: BF16}},
+			{"y 3072x768", Product{M: tokens, N: forward, K: hidden, B: Matrix{Transposed: true}, Bias: 1, Result: BF16}},
+			{"y 768x3072", Product{M: tokens, N: hidden, K: forward, B: Matrix{Transposed: true}, Bias: 1, Result: BF16}},
+			{"dx 768x768", Product{M: tokens, N: hidden, K: hidden, Beta: 1, Result: BF16}},
+			{"dx 2304x768", Product{M: tokens, N: hidden, K: 3 * hidden, Beta: 1, Result: BF16}},
+			{"dx 3072x768", Product{M: tokens, N: hidden, K: forward, Beta: 1, Result: BF16}},
+			{"dx 768x3072", Product{M: tokens, N: forward, K: hidden, Result: BF16}},
+			{"dW 768x768", Product{M: hidden, N: hidden, K: tokens, A: Matrix{Transposed: true}}},
+			{"dW 2304x768", Product{M: 3 * hidden, N: hidden, K: tokens, A: Matrix{Transposed: true}}},
+			{"dW 3072x768", Product{M: forward, N: hidden, K: tokens, A: Matrix{Transposed: true}}},
+			{"dW 768x3072", Product{M: hidden, N: forward, K: tokens, A: Matrix{Transposed: true}}},
+			{"logits", Product{M: tokens * 15 / 100, N: words, K: hidden, B: Matrix{Transposed: true}, Bias: 1, Result: BF16}},
+			{"dh", Product{M: tokens * 15 / 100, N: hidden, K: words, Result: BF16}},
+			{"dW words", Product{M: words, N: hidden, K: tokens * 15 / 100, A: Matrix{Transposed: true}, Beta: 1}},
+		} {
+			c.product.Factors = BF16
+			buffers := [4]*Buffer{}
+			for i, elements := range []int{c.product.M * c.product.K, c.product.K * c.product.N, 2 * c.product.M * c.product.N, c.product.N} {
+				var err error
+				buffers[i], err = d.Allocate(2 * int64(elements))
+				check(b, err)
+				check(b, d.Compute.Fill32(buffers[i].At, 0x3c003c00, buffers[i].Bytes/4))
+			}
+			c.product.A.At, c.product.B.At, c.product.D.At = buffers[0].At, buffers[1].At, buffers[2].At
+			if c.product.Bias != 0 {
+				c.product.Bias = buffers[3].At
+			}
+			check(b, c.product.complete())
+			plan, err := p.plan(classOf(&c.product), &c.product)
+			check(b, err)
+			proposed, err := p.proposals(plan, &c.product)
+			check(b, err)
+			times, err := p.times(plan, c.product, proposed)
+			check(b, err)
+			best := slices.Min(times)
+			fmt.Printf("%-12s %6d tokens: first %6d us, best of %d is number %d: %6d us, %4.0f TFLOP/s, %.2f of the first\n", c.name, tokens,
+				times[0].Microseconds(), len(times), slices.Index(times, best), best.Microseconds(),
+				2*float64(c.product.M)*float64(c.product.N)*float64(c.product.K)/best.Seconds()/1e12, best.Seconds()/times[0].Seconds())
+			for _, buffer := range buffers {
+				check(b, buffer.Close())
 			}
 		}
 	}

@@ -30,6 +30,10 @@ type Dataset struct {
 	Path     string
 	Foreign  bool // written by UER-py: the vocabulary is unknown
 
+	// Parts are the datasets of a mix; nil for any other.
+	Parts  []Part
+	starts []int // the number of the first instance of each part
+
 	targets []string // that it can train
 	source  source
 	mapping *durable.Mapping
@@ -98,6 +102,14 @@ func (d *Dataset) Instance(i int, into *task.Instance) (err error) {
 
 // Intact returns an error if another program has shortened the file since it was opened. What was read then may be zeros.
 func (d *Dataset) Intact() error {
+	for _, p := range d.Parts {
+		if err := p.Intact(); err != nil {
+			return err
+		}
+	}
+	if d.Parts != nil {
+		return nil
+	}
 	return console.Hint(d.mapping.Shortened(), "leave the dataset alone while a training reads it; "+remake)
 }
 

@@ -11,12 +11,12 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"syscall"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/endian"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
-	"golang.org/x/sys/unix"
 
 	"uer/internal/console"
 	"uer/internal/durable"
@@ -241,7 +241,7 @@ func hinted(err error) error {
 		return console.Hint(err, "choose another --dataset_path, or move the file away")
 	case errors.As(err, &missing):
 		return console.Hint(err, "make the folder first: mkdir -p "+missing.Folder)
-	case errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT):
+	case errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT):
 		return console.Hint(err, "make room on this disk, or choose another --dataset_path; nothing of the file is left")
 	}
 	return err

@@ -12,6 +12,7 @@ package device
 
 import (
 	"fmt"
+	"time"
 
 	"uer/internal/console"
 	"uer/internal/graph"
@@ -29,6 +30,8 @@ type Device interface {
 	// Load prepares a program to run on a memory whose layout includes that of the program. If the device lacks an
 	// operation, the error names it.
 	Load(*graph.Program, Memory) (Executable, error)
+	// Limits measures what the device reaches at most. It takes memory for the moment.
+	Limits() (Limits, error)
 	// Close releases the device. Its memories and executables must not be used afterwards.
 	Close() error
 }
@@ -40,8 +43,9 @@ type Memory interface {
 	// Write copies elements to a flat buffer, from an offset on.
 	Write(p graph.Place, offset int, from []float32) error
 	// Sum begins to sum the gradients from start to end over all ranks, which must call it in the same order. The next run
-	// waits for the sums. With a single rank it does nothing.
-	Sum(start, end int)
+	// waits for the sums. Unless shares is nil, each rank gets only those that [Pieces] gives it, and has any values elsewhere.
+	// With a single rank it does nothing.
+	Sum(start, end int, shares []int)
 	// Share begins to copy the parameters of each rank to all others: those from bounds[r] to bounds[r+1] are of rank r. The
 	// next run waits for them. With a single rank it does nothing.
 	Share(bounds []int)
@@ -105,8 +109,12 @@ type Update struct {
 	Scale  float64 // multiplies the gradients: 1 over the number of batches that they are summed over
 }
 
-// Figures are the outputs of one run, in the order of the program's outputs.
-type Figures struct{ Outputs []float64 }
+// Figures are what is known of a run that has ended.
+type Figures struct {
+	Outputs []float64     // in the order of the program's outputs
+	Took    time.Duration // to compute it
+	FLOPs   int64         // of its matrix products; recomputed ones do not count
+}
 
 // MemoryError means that a device lacks the memory for a program.
 type MemoryError struct {

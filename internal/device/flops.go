@@ -5,10 +5,11 @@ import (
 	"uer/internal/op"
 )
 
-// Operand is what FLOPs needs to know about an operand.
+// Operand is what FLOPs and Traffic need to know about an operand.
 type Operand struct {
-	Shape    graph.Shape // in this run; nil for an output that nothing reads
-	Integers []int32     // the data of an input
+	Shape        graph.Shape // in this run; nil for an output that nothing reads
+	Integers     []int32     // the data of an input
+	ElementBytes int         // that one element takes
 }
 
 // FLOPs returns the number of floating-point operations in the matrix products of an operation, two for each multiplication
@@ -32,6 +33,10 @@ func FLOPs(o graph.Op, in, out []Operand) int64 {
 		return 2 * rowCount(in[0]) * (elements(in[1]) + elements(in[4]))
 	case op.GatedConvolutionGradient:
 		return (1 + wanted(out[:1])) * 2 * rowCount(in[2]) * (elements(in[3]) + elements(in[6]))
+	case op.Muon:
+		rows, columns := int64(in[0].Shape[0]), int64(in[0].Shape[1])
+		side := min(rows, columns)
+		return op.MuonSteps * 2 * side * side * (2*max(rows, columns) + side)
 	case op.CrossEntropy:
 		return 3 * 2 * rowCount(in[0]) * elements(in[1])
 	}

@@ -94,11 +94,18 @@ func (t *Table[B, C]) Add(r Row[B, C]) {
 // Operations returns the types of the operations in the table.
 func (t *Table[B, C]) Operations() iter.Seq[reflect.Type] { return maps.Keys(t.bindings) }
 
+// MissingKernelError means that a device lacks an operation.
+type MissingKernelError struct{ Device, Operation string }
+
+func (e *MissingKernelError) Error() string {
+	return fmt.Sprintf("%s has no kernel for %s", e.Device, e.Operation)
+}
+
 // Find returns the binding of an operation.
 func (t *Table[B, C]) Find(o graph.Op) (Binding[B, C], error) {
 	b, ok := t.bindings[reflect.TypeOf(o)]
 	if !ok {
-		return b, fmt.Errorf("%s has no kernel for %s", t.device, o.Name())
+		return b, &MissingKernelError{t.device, o.Name()}
 	}
 	return b, nil
 }

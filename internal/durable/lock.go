@@ -7,8 +7,6 @@ import (
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Lock keeps other processes from an output for the whole of a run. It is a file beside the output, which names the
@@ -43,7 +41,7 @@ func Acquire(path string) (*Lock, error) {
 	}
 	name := path + ".uer-lock"
 	for range lockTries {
-		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o666)
+		file, err := openHere(name, os.O_RDWR|os.O_CREATE, 0o666)
 		if err != nil {
 			return nil, named("lock", path, fmt.Errorf("%s: %w", name, bare(err)))
 		}
@@ -75,7 +73,7 @@ func (l *Lock) take(path, name string) error {
 	}
 	holder := strings.TrimSpace(strings.TrimPrefix(string(content), lockMark))
 	err = lock(l.file)
-	if errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, errNoLocks) && runsHere(holder) {
+	if errors.Is(err, errLocked) || errors.Is(err, errNoLocks) && runsHere(holder) {
 		if holder == "" {
 			holder = "another process"
 		}
@@ -123,5 +121,5 @@ func runsHere(description string) bool {
 		return false
 	}
 	here, err := os.Hostname()
-	return err == nil && here == host && unix.Kill(pid, 0) != unix.ESRCH
+	return err == nil && here == host && isRunning(pid)
 }

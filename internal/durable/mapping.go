@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"sync"
 	"unsafe"
-
-	"golang.org/x/sys/unix"
 )
 
 // Mapping is the content of a file in read-only memory, read from disk on first access. Files written by this package are
@@ -26,7 +24,7 @@ type Mapping struct {
 // Map maps the regular file at path. The Bytes of an empty file are empty.
 func Map(path string) (*Mapping, error) {
 	// A pipe that nobody writes to would block the opening.
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	file, err := openAtOnce(path)
 	if err != nil {
 		return nil, named("open", path, err)
 	}
@@ -50,7 +48,7 @@ func Map(path string) (*Mapping, error) {
 	if int64(int(size)) != size {
 		return nil, named("map", path, errors.New("the file is too large for a 32-bit address space"))
 	}
-	data, err := unix.Mmap(int(file.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	data, err := mapFile(file, int(size))
 	if err != nil {
 		return nil, named("map", path, err)
 	}
@@ -94,8 +92,7 @@ func (m *Mapping) Watch() error {
 // Shortened returns an error if another program has made the file shorter since it was mapped.
 func (m *Mapping) Shortened() error {
 	if m.watched != nil {
-		var now unix.Stat_t
-		if err := unix.Fstat(int(m.watched.Fd()), &now); err == nil && now.Size < m.info.Size() {
+		if size, err := sizeOf(m.watched); err == nil && size < m.info.Size() {
 			return named("read", m.path, errShortened)
 		}
 		return nil
@@ -126,7 +123,7 @@ func (m *Mapping) Drop(start, end int) {
 		end = end / page * page
 	}
 	if start < end {
-		_ = unix.Madvise(m.Bytes[start:end], unix.MADV_DONTNEED) // only advice
+		dropPages(m.Bytes[start:end])
 	}
 }
 
@@ -138,7 +135,7 @@ func (m *Mapping) Close() error {
 	mappings.Delete(m)
 	data := m.Bytes
 	m.Bytes = nil
-	err := unix.Munmap(data)
+	err := unmapFile(data)
 	if m.watched != nil {
 		err = errors.Join(err, m.watched.Close())
 	}

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 )
 
 // A Rule says whether an existing regular file may be replaced: it returns nil if so, and otherwise what the file is
@@ -86,11 +84,11 @@ func Try(path string) error {
 
 // Free returns how many bytes there is room for in the folder of path.
 func Free(path string) (int64, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(filepath.Dir(path), &s); err != nil {
+	free, err := freeSpace(filepath.Dir(path))
+	if err != nil {
 		return 0, named("find the free space for", path, err)
 	}
-	return int64(s.Bavail) * int64(s.Bsize), nil
+	return free, nil
 }
 
 // resolve returns the path to rename to. A symbolic link is followed, so that its target is replaced and not the link;
@@ -150,8 +148,7 @@ func syncFolder(path string) error {
 		return named("sync folder", path, err)
 	}
 	defer folder.Close()
-	// Some file systems cannot sync a folder and say so with EINVAL or ENOTSUP.
-	if err := folder.Sync(); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOTSUP) {
+	if err := folder.Sync(); err != nil && !cannotSync(err) {
 		return named("sync folder", path, err)
 	}
 	return nil

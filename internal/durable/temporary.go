@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-
-	"golang.org/x/sys/unix"
 )
 
 // Temporary files are named NAME.uer-0123456789abcdef.partial, with random digits: a name that nobody else's file has.
@@ -31,7 +29,7 @@ func createTemporary(path string) (*os.File, error) {
 			return nil, err
 		}
 		// O_EXCL neither opens what is there nor follows a link.
-		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
+		file, err := openHere(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o666)
 		if err != nil {
 			return nil, err
 		}
@@ -67,7 +65,7 @@ func removeLeftovers(path string) (removed []string) {
 
 // removeDead removes a temporary file unless its writer holds it.
 func removeDead(name string) bool {
-	file, err := os.OpenFile(name, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	file, err := openHere(name, os.O_RDWR, 0)
 	if err != nil {
 		return false
 	}
@@ -90,15 +88,8 @@ const lockTries = 100
 
 var errLost = errors.New("its temporary file vanishes again and again")
 
+// errLocked is the error of a file that another process has locked.
+var errLocked = errors.New("another process has locked it")
+
 // errNoLocks is the error of a file system without locks, as some network file systems are.
 var errNoLocks = errors.New("the file system has no locks")
-
-// lock locks a file for this process, until it is closed or the process ends. If another process has it, the error is
-// EWOULDBLOCK.
-func lock(file *os.File) error {
-	err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.ENOTSUP) || errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.ENOSYS) {
-		return errNoLocks
-	}
-	return err
-}

@@ -24,6 +24,12 @@ type Encoder struct {
 	// Blocks returns the number of blocks that Build puts on the graph, whose activations Recompute computes again.
 	Blocks func(m config.Model) int
 
+	// Remembers reports whether Build can use a layer.Memory, so that a text is encoded token by token; nil if it cannot.
+	Remembers func(m config.Model) bool
+
+	// Reach returns the number of tokens, up to itself, that the encoding of a token depends on; nil if it has no limit.
+	Reach func(m config.Model) int
+
 	Needs []string // settings that it cannot do without, besides emb_size, hidden_size and layers_num
 	Uses  []string // optional settings that change it
 

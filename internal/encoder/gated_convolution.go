@@ -18,6 +18,7 @@ var gatedConvolution = Encoder{
 	Blocks: func(m config.Model) int { // the first layer, then block_size layers each
 		return 1 + (m.LayersNumber-1+m.BlockSize-1)/m.BlockSize
 	},
+	Reach: func(m config.Model) int { return 1 + m.LayersNumber*(m.KernelSize-1) },
 	Needs: []string{"kernel_size", "block_size"},
 }
 

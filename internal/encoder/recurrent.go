@@ -21,8 +21,9 @@ func recurrent(cell op.Cell) Encoder {
 			}
 			return task.Past
 		},
-		Blocks: layers,
-		Uses:   []string{"bidirectional"},
+		Blocks:    layers,
+		Remembers: func(m config.Model) bool { return !m.Bidirectional },
+		Uses:      []string{"bidirectional"},
 	}
 }
 
@@ -38,7 +39,10 @@ func buildRecurrent(s graph.Scope, cell op.Cell, m config.Model, batch layer.Bat
 				x = layer.Dropout(s.Builder, batch, m.Dropout, x)
 			}
 			forward := layer.NewRecurrent(scope, cell, i, width, hidden)
-			if !m.Bidirectional {
+			switch {
+			case batch.Memory != nil:
+				return forward.Continue(s.Builder, batch, x) // [tokens, hidden_size]
+			case !m.Bidirectional:
 				return forward.Apply(s.Builder, batch, x) // [tokens, hidden_size]
 			}
 			reverse := layer.NewReverseRecurrent(scope, cell, i, width, hidden)

@@ -25,7 +25,9 @@ var transformer = Encoder{
 	Build:   buildTransformer,
 	Context: func(m config.Model) task.Context { return Masks[m.Mask] },
 	Blocks:  layers,
-	Needs:   layer.TransformerNeeds,
+	// A position bias counts from the first query.
+	Remembers: func(m config.Model) bool { return !m.RelativePositionEmbedding && Masks[m.Mask] == task.Past },
+	Needs:     layer.TransformerNeeds,
 	Uses: slices.Concat([]string{"mask", "parameter_sharing", "factorized_embedding_parameterization"},
 		layer.TransformerUses),
 	SameWidth: true,

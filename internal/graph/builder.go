@@ -31,6 +31,7 @@ type Builder struct {
 	graph      *gorgonia.ExprGraph
 	inputs     []*Node
 	parameters []*Node
+	states     []*Node // that a program reads
 	byName     map[string]*Node
 	aliases    map[string]string // from further names of parameters to their first names
 	frozen     map[*Node]bool

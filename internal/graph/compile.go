@@ -127,6 +127,10 @@ func (c *compiler) placeLeaves(b *Builder) {
 		parameter = p.Parameters[len(p.Parameters)-1]
 		c.value[n] = c.add(Value{Name: n.Name(), Shape: parameter.Shape, Place: InParameters, Offset: parameter.Offset})
 	}
+	for _, n := range b.states {
+		state := p.AddState(n.Name(), Dimensions(n).Elements())
+		c.value[n] = c.add(Value{Name: n.Name(), Shape: Dimensions(n), Place: InState, Offset: state.Offset})
+	}
 }
 
 // order returns the nodes that the outputs and gradients depend on, in the order in which they were put on the graph. So

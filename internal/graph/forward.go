@@ -1,31 +1,33 @@
 package graph
 
-import (
-	"maps"
-	"slices"
-)
+// Kept is an array that a forward program leaves in its state, where the host can read it.
+type Kept struct {
+	Name string // of the state
+	Node *Node
+	Add  bool // added to what the state holds, instead of replacing it
+}
+
+// State adds an array that a program reads from the state of that name, for [Builder.CompileForward]. A node that is kept
+// under the same name is what the next run reads.
+func (b *Builder) State(name string, shape ...int) *Node {
+	n := b.leaf(name, Float32, shape)
+	b.states = append(b.states, n)
+	return n
+}
 
 // CompileForward returns the program that computes the outputs and nothing else: no gradients, and no guard, so that it
 // changes nothing that training knows. Its parameters have the places that they have in the program of [Builder.Compile].
-// The kept nodes, which are arrays, are written to the state of those names, where the host can read them.
-func (b *Builder) CompileForward(outputs []*Node, kept map[string]*Node) (*Program, error) {
+// The kept nodes are written to the program's state, in the order given, after what [Builder.State] has placed there.
+func (b *Builder) CompileForward(outputs []*Node, kept ...Kept) (*Program, error) {
 	if err := b.ready(); err != nil {
 		return nil, err
 	}
 	c := newCompiler(b.Activations)
 	c.placeLeaves(b)
-	names := slices.Sorted(maps.Keys(kept))
-	roots := slices.Clone(outputs)
-	for _, name := range names {
-		n := kept[name]
-		state := c.program.AddState(name, Dimensions(n).Elements())
-		v := c.add(Value{Name: name, Shape: Dimensions(n), Place: InState, Offset: state.Offset})
-		if c.typeOf(n) == Float32 {
-			c.into[n] = v
-		} else {
-			c.copies[n] = append(c.copies[n], v)
-		}
-		roots = append(roots, n)
+	roots := append([]*Node{}, outputs...)
+	for _, k := range kept {
+		c.keep(k)
+		roots = append(roots, k.Node)
 	}
 	if err := c.emit(c.order(roots, nil)); err != nil {
 		return nil, err
@@ -33,4 +35,20 @@ func (b *Builder) CompileForward(outputs []*Node, kept map[string]*Node) (*Progr
 	c.setOutputs(outputs)
 	c.dropUnusedInputs()
 	return c.program, b.err
+}
+
+// keep gives a node its place in the state.
+func (c *compiler) keep(k Kept) {
+	shape := Dimensions(k.Node)
+	state, found := c.program.FindState(k.Name)
+	if !found {
+		state = c.program.AddState(k.Name, shape.Elements())
+	}
+	value := c.add(Value{Name: k.Name, Shape: shape, Place: InState, Offset: state.Offset})
+	c.started[value] = k.Add
+	if c.typeOf(k.Node) == Float32 {
+		c.into[k.Node] = value
+	} else {
+		c.copies[k.Node] = append(c.copies[k.Node], value)
+	}
 }

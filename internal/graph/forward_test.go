@@ -24,7 +24,7 @@ func TestCompileForward(t *testing.T) {
 	}
 	b := NewBuilder()
 	loss, middle := buildForward(b)
-	p, err := b.CompileForward([]*Node{loss}, map[string]*Node{"middle": middle})
+	p, err := b.CompileForward([]*Node{loss}, Kept{Name: "middle", Node: middle})
 	if err != nil {
 		t.Fatal(err)
 	}

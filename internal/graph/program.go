@@ -37,6 +37,18 @@ type Instruction struct {
 	Recomputed bool   // repeats a forward instruction whose results were not kept
 }
 
+// Reads reports whether an instruction reads the parameter of that name.
+func (p *Program) Reads(name string) bool {
+	for _, instruction := range p.Instructions {
+		for _, v := range instruction.In {
+			if value := p.Values[v]; value.Place == InParameters && value.Name == name {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // None stands for an output that nothing reads.
 const None = -1
 
@@ -95,6 +107,16 @@ func (l *Layout) AddState(name string, size int) State {
 	l.State = append(l.State[:len(l.State):len(l.State)], s)
 	l.StateSize += align(size)
 	return s
+}
+
+// FindState returns the place of a part of the state, and whether there is one of that name.
+func (l *Layout) FindState(name string) (State, bool) {
+	for _, s := range l.State {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return State{}, false
 }
 
 // Trained returns the number of elements of all trained parameters.

@@ -10,6 +10,7 @@ type CrossEntropy struct {
 	Hidden, Weight, Bias    []float32 // [rows, width], [classes, width], [classes]; nil Bias: none
 	Labels                  []int32   // [rows]
 	DHidden, DWeight, DBias Output    // gradients of the loss, as their operands; nil To: not wanted
+	ZLoss                   float32   // weight of (log Σ exp(logits))² in the loss of a row (Chowdhery et al. 2022, PaLM); 0: none
 	Scratch                 []float32 // CrossEntropyScratch elements
 	Precision               Precision // of the factors of the products
 }
@@ -121,9 +122,41 @@ func (c *CPU) softmaxRows(p *CrossEntropy, logits, sums, results []float32, labe
 			Scale:   1 / float32(p.Rows),
 			Results: results[2*i : 2*j],
 		}
+		var dbias []float32
 		if p.DBias.To != nil {
-			t.DBias = sums[tile*p.Classes : (tile+1)*p.Classes]
+			dbias = sums[tile*p.Classes : (tile+1)*p.Classes]
 		}
-		c.table.CrossEntropy(t)
+		if p.ZLoss == 0 {
+			t.DBias = dbias
+			c.table.CrossEntropy(t)
+			return
+		}
+		c.zLossRows(t, p.ZLoss, dbias)
 	})
+}
+
+// zLossRows is the cross-entropy of a tile with z-loss. With z = log Σ exp(logits), which is the loss of a row plus the label's
+// logit, it adds weight z² to the loss, and to the gradient of the logits 2 weight z softmax(logits): it multiplies the
+// gradient of the cross-entropy, softmax(logits) - onehot(label), by 1 + 2 weight z, and gives the label the rest.
+func (c *CPU) zLossRows(t routine.CrossEntropy, weight float32, dbias []float32) {
+	classes := len(t.Logits) / len(t.Labels)
+	label := func(r int) *float32 { return &t.Logits[r*classes+int(t.Labels[r])] }
+	partitions := make([]float32, len(t.Labels)) // z of each row
+	for r := range partitions {
+		partitions[r] = *label(r)
+	}
+	c.table.CrossEntropy(t)
+	clear(dbias)
+	for r, z := range partitions {
+		z += t.Results[2*r]
+		t.Results[2*r] += weight * z * z
+		row := t.Logits[r*classes : (r+1)*classes]
+		for j := range row {
+			row[j] *= 1 + 2*weight*z
+		}
+		*label(r) += 2 * weight * z * t.Scale
+		for j := range dbias {
+			dbias[j] += row[j]
+		}
+	}
 }

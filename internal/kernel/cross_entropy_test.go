@@ -39,12 +39,13 @@ func slowCrossEntropy(p *CrossEntropy) (loss float64, correct int, dhidden, dwei
 		for _, v := range logits {
 			sum += math.Exp(v - logits[best])
 		}
-		loss += (math.Log(sum) + logits[best] - logits[label]) / float64(p.Rows)
+		z := math.Log(sum) + logits[best]
+		loss += (z - logits[label] + float64(p.ZLoss)*z*z) / float64(p.Rows)
 		if best == int(label) {
 			correct++
 		}
 		for k, v := range logits {
-			d := math.Exp(v-logits[best]) / sum
+			d := math.Exp(v-logits[best]) / sum * (1 + 2*float64(p.ZLoss)*z)
 			if k == int(label) {
 				d--
 			}
@@ -62,21 +63,28 @@ func slowCrossEntropy(p *CrossEntropy) (loss float64, correct int, dhidden, dwei
 func TestCrossEntropyIsItsDefinition(t *testing.T) {
 	for _, size := range [][3]int{{1, 3, 1}, {1, 5, 2}, {33, 17, 2}, {9, 16, 63}, {65, 8, 1025}, {5, 2, 70_000}} {
 		for _, bias := range []bool{false, true} {
-			want := newCrossEntropy(size[0], size[1], size[2], bias)
-			loss, correct, dhidden, dweight, dbias := slowCrossEntropy(want)
-			for _, set := range testedSets() {
-				p := newCrossEntropy(size[0], size[1], size[2], bias)
-				name := fmt.Sprint(set, " ", size, " bias ", bias, " ")
-				got, gotCorrect := newTestCPU(t, set, 2).CrossEntropy(p)
-				if math.Abs(float64(got)-loss) > 1e-6*max(1, loss) || gotCorrect != correct {
-					t.Errorf("%sloss %v, %d correct; want %v, %d", name, got, gotCorrect, loss, correct)
-				}
-				requireNear(t, name+"dhidden", p.DHidden.To, dhidden, 2e-6)
-				requireNear(t, name+"dweight", p.DWeight.To, dweight, 2e-6)
-				if bias {
-					requireNear(t, name+"dbias", p.DBias.To, dbias, 2e-6)
-				}
-			}
+			testDefinition(t, size, bias, 0)
+			testDefinition(t, size, bias, 0.125)
+		}
+	}
+}
+
+func testDefinition(t *testing.T, size [3]int, bias bool, zLoss float32) {
+	want := newCrossEntropy(size[0], size[1], size[2], bias)
+	want.ZLoss = zLoss
+	loss, correct, dhidden, dweight, dbias := slowCrossEntropy(want)
+	for _, set := range testedSets() {
+		p := newCrossEntropy(size[0], size[1], size[2], bias)
+		p.ZLoss = zLoss
+		name := fmt.Sprint(set, " ", size, " bias ", bias, " z-loss ", zLoss, " ")
+		got, gotCorrect := newTestCPU(t, set, 2).CrossEntropy(p)
+		if math.Abs(float64(got)-loss) > 1e-6*max(1, loss) || gotCorrect != correct {
+			t.Errorf("%sloss %v, %d correct; want %v, %d", name, got, gotCorrect, loss, correct)
+		}
+		requireNear(t, name+"dhidden", p.DHidden.To, dhidden, 2e-6)
+		requireNear(t, name+"dweight", p.DWeight.To, dweight, 2e-6)
+		if bias {
+			requireNear(t, name+"dbias", p.DBias.To, dbias, 2e-6)
 		}
 	}
 }

@@ -32,6 +32,8 @@ type Recurrent struct {
 
 	Weights []RecurrentWeights // of the directions, one or two
 
+	State []float32 // [states, hidden] of the only sequence before its first token, and afterwards after its last; nil for zeros
+
 	X       []float32
 	Y       []float32 // [tokens, directions*hidden], the states of the directions side by side
 	Saved   []float32 // RecurrentSaved elements, for the gradient
@@ -81,14 +83,32 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 	c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackForward))
 	tiles, step := unitTiles(directions, c.table.Recurrent.Forward)
 	order := c.order.sort(r.Starts)
+	r.restore(directions)
 	for i, alive := range order.alive {
 		for d := range directions {
 			t := &directions[d]
-			t.Tokens, t.Start = order.tokens[d][:alive], i == 0
+			t.Tokens, t.Start = order.tokens[d][:alive], i == 0 && r.State == nil
 			t.Before, t.After = t.After, t.Before
 		}
 		c.parallelWorker(tiles, step)
 		order.advance(1)
+	}
+	r.remember(directions)
+}
+
+// restore makes the first step begin with State.
+func (r *Recurrent) restore(directions []routine.RecurrentStep) {
+	if r.State != nil {
+		copy(directions[0].After, r.State[:r.Hidden])
+		copy(directions[0].Memory, r.State[r.Hidden:])
+	}
+}
+
+// remember sets State to what the last step has left.
+func (r *Recurrent) remember(directions []routine.RecurrentStep) {
+	if r.State != nil {
+		copy(r.State[:r.Hidden], directions[0].After)
+		copy(r.State[r.Hidden:], directions[0].Memory)
 	}
 }
 
@@ -160,6 +180,14 @@ func (r *Recurrent) shared() int {
 		return 2
 	}
 	return r.Cell.Gates()
+}
+
+// states is the number of vectors that a cell passes on: h and, of an LSTM, c.
+func (r *Recurrent) states() int {
+	if r.Cell == LSTMCell {
+		return 2
+	}
+	return 1
 }
 
 // shift copies the state from which each token starts.
@@ -253,6 +281,11 @@ func (r *Recurrent) check() {
 	width := r.Cell.Gates() * r.Hidden
 	requireLength("X", len(r.X), r.tokens()*r.inputWidth())
 	requireLength("Y", len(r.Y), r.tokens()*len(r.Weights)*r.Hidden)
+	if r.State != nil {
+		requireLength("State", len(r.State), r.states()*r.Hidden)
+		requireLength("Starts", len(r.Starts), 2)
+		requireLength("Weights", len(r.Weights), 1)
+	}
 	requireAtLeast("Saved", r.Saved, RecurrentSaved(r.Cell, r.tokens(), len(r.Weights)*r.Hidden))
 	for _, w := range r.Weights {
 		requireLength("WeightIH", len(w.WeightIH), width*r.Input)

@@ -54,18 +54,16 @@ func elementBlocks(n int) (blocks, step int) {
 	return routine.CeilDivide(n, step), step
 }
 
-// SumSquares is Σ x².
-func (c *CPU) SumSquares(x []float32) float64 {
-	var sums [maxBlocks]float64
-	blocks, step := elementBlocks(len(x))
-	c.parallel(blocks, func(block int) {
-		sums[block] = c.table.SumSquares(x[block*step : min((block+1)*step, len(x))])
+// SquareBlocks returns how many blocks the sum of the squares of n elements is taken in, and their length.
+func SquareBlocks(n int) (blocks, length int) { return elementBlocks(n) }
+
+// SumSquares writes Σ x² of some blocks of x, from the first-th on. Their sum is that over x.
+func (c *CPU) SumSquares(sums []float64, x []float32, first int) {
+	_, step := elementBlocks(len(x))
+	c.parallel(len(sums), func(i int) {
+		block := first + i
+		sums[i] = c.table.SumSquares(x[block*step : min((block+1)*step, len(x))])
 	})
-	total := 0.0
-	for _, s := range sums[:blocks] {
-		total += s
-	}
-	return total
 }
 
 // AllFinite reports whether x holds neither infinities nor NaN.

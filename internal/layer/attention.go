@@ -45,5 +45,8 @@ func (a Attention) apply(b *graph.Builder, batch Batch, x, memory *graph.Node, o
 	inputs.Value = a.value.Apply(b, memory, op.Identity) // [keys, heads·size]
 	inputs.Starts, inputs.Rows = batch.Starts, batch.Rows
 	attention.Site, attention.MaxLength = b.Site(), batch.Length
+	if batch.Memory != nil {
+		batch.Memory.attend(b, &attention, &inputs)
+	}
 	return branch{b.Apply(attention, inputs.List(attention)...), a.final} // [tokens, heads·size]
 }

@@ -1,6 +1,10 @@
 package layer
 
-import "uer/internal/graph"
+import (
+	"cmp"
+
+	"uer/internal/graph"
+)
 
 // Batch is the ragged batch on the graph: all real tokens of all sequences, one sequence after another.
 type Batch struct {
@@ -15,28 +19,39 @@ type Batch struct {
 	Lengths   *graph.Node // [sequences] real tokens; fewer than all only where padding is processed
 	Length    int         // the longest sequence
 	Size      int         // the most sequences
+	Predicted int         // the most predictions
+	Memory    *Memory     // what the encoder remembers from run to run; nil if it does not
 	Output    *Batch      // the sequences that a decoder reads; nil without decoder
 }
 
-// NewBatch declares the inputs that models have, of up to size sequences of up to length tokens; a model uses those that
-// it needs. A decoder reads sequences of up to outputLength tokens, 0 if there is none.
-func NewBatch(b *graph.Builder, size, length, outputLength int) Batch {
-	batch := newSequences(b, "", size, length)
-	batch.First = b.Input("first", graph.Int32, size)
-	batch.Last = b.Input("last", graph.Int32, size)
-	batch.Prefix = b.Input("prefix", graph.Int32, size)
-	batch.Lengths = b.Input("lengths", graph.Int32, size)
-	if outputLength > 0 {
-		output := newSequences(b, "output_", size, outputLength)
+// Sizes are those of the largest batch.
+type Sizes struct {
+	Sequences, Length int // tokens in a sequence
+	Output            int // tokens in a sequence of the decoder; 0 without a decoder
+	Tokens            int // in all sequences together; 0 if all may have the full length
+	Predictions       int // 0 if every token may be predicted
+}
+
+// NewBatch declares the inputs that models have; a model uses those that it needs.
+func NewBatch(b *graph.Builder, s Sizes) Batch {
+	tokens := cmp.Or(s.Tokens, s.Sequences*s.Length)
+	batch := newSequences(b, "", s.Sequences, s.Length, tokens)
+	batch.First = b.Input("first", graph.Int32, s.Sequences)
+	batch.Last = b.Input("last", graph.Int32, s.Sequences)
+	batch.Prefix = b.Input("prefix", graph.Int32, s.Sequences)
+	batch.Lengths = b.Input("lengths", graph.Int32, s.Sequences)
+	batch.Predicted = cmp.Or(s.Predictions, tokens)
+	if s.Output > 0 {
+		output := newSequences(b, "output_", s.Sequences, s.Output, s.Sequences*s.Output)
 		// Attention between both numbers the keys of either.
-		batch.Length, output.Length = max(length, outputLength), max(length, outputLength)
+		batch.Length, output.Length = max(s.Length, s.Output), max(s.Length, s.Output)
+		output.Predicted = s.Sequences * output.Length
 		batch.Output = &output
 	}
 	return batch
 }
 
-func newSequences(b *graph.Builder, prefix string, size, length int) Batch {
-	tokens := size * length
+func newSequences(b *graph.Builder, prefix string, size, length, tokens int) Batch {
 	return Batch{
 		Tokens:    b.Input(prefix+"tokens", graph.Int32, tokens),
 		Positions: b.Input(prefix+"positions", graph.Int32, tokens),

@@ -41,6 +41,13 @@ func (r Recurrent) Apply(b *graph.Builder, batch Batch, x *graph.Node) *graph.No
 	return applyRecurrent(b, op.Recurrent{}, batch, x, r)
 }
 
+// Continue is Apply for the new tokens of a text whose earlier ones are in the batch's memory.
+func (r Recurrent) Continue(b *graph.Builder, batch Batch, x *graph.Node) *graph.Node {
+	return batch.Memory.recur(b, r.cell, []*graph.Node{
+		x, r.weightInput, r.weightState, r.biasInput, r.biasState, batch.Starts,
+	})
+}
+
 // ApplyBoth maps x [tokens, in] to [tokens, 2·hidden]: the states of r, from the first token to the last, beside those of
 // reverse, from the last to the first.
 func (r Recurrent) ApplyBoth(b *graph.Builder, batch Batch, x *graph.Node, reverse Recurrent) *graph.Node {

@@ -165,6 +165,28 @@ func checkRefusal(t *testing.T, name string, m config.Model, want string) {
 	}
 }
 
+// probe runs the last batch again: where all is well, no instruction writes a value that is not finite, with which a search for
+// the first one would end too early.
+func (r *training) probe(t *testing.T, name string) {
+	t.Helper()
+	prober, ok := r.pass.(device.Prober)
+	if !ok {
+		return
+	}
+	if err := r.pass.Feed(r.inputs); err != nil {
+		t.Fatal(err)
+	}
+	err := r.pass.Run(device.Run{Seed: 7, Step: 3, After: func(i int) {
+		at, err := prober.NotFinite(i)
+		if err != nil || at.Index >= 0 {
+			t.Errorf("%s: instruction %d, %s, writes %+v, %v", name, i, r.model.Program.Instructions[i].Op.Name(), at, err)
+		}
+	}})
+	if _, ends := r.pass.Figures(true); err != nil || ends != nil {
+		t.Fatal(err, ends)
+	}
+}
+
 // train trains a model for two steps. The loss must be finite and every parameter must move. Then it evaluates the last
 // batch.
 func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
@@ -184,6 +206,7 @@ func (d *demo) train(t *testing.T, on processor, name string, m config.Model) {
 			t.Errorf("%s: step %d has loss %v", name, step+1, loss)
 		}
 	}
+	r.probe(t, name)
 	end := r.parameters(t)
 	for _, p := range r.model.Program.Parameters {
 		from, to := p.Offset, p.Offset+p.Shape.Elements()

@@ -30,6 +30,8 @@ type Limits struct {
 	OutputVocabulary int // size of the vocabulary that the target predicts; 0 if it is that of the encoder
 
 	Activations graph.Type // that of the device
+	Tokens      int        // in all sequences together; 0 if all may have the full length
+	Predictions int        // tokens that are predicted; 0 if all may be
 }
 
 // Model is a compiled model.
@@ -91,15 +93,26 @@ func build(m config.Model, vocabularySize int, limits Limits) (*graph.Builder, t
 	}
 	b := graph.NewBuilder()
 	b.Recompute, b.Activations = m.Recompute, limits.Activations
-	batch := layer.NewBatch(b, limits.Sequences, limits.Length, limits.Output)
-	s := b.Scope()
-	x := embedding.ByName[m.Embedding].Build(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
-	x = encoder.ByName[m.Encoder].Build(s.In("encoder"), m, batch, x)                     // [tokens, hidden_size]
-	losses := target.ByName[m.Target].Build(s.In("target"), m, predicted, batch, x)
+	batch := newBatch(b, limits)
+	losses := target.ByName[m.Target].Build(b.Scope().In("target"), m, predicted, batch, encode(b, m, vocabularySize, batch))
 	if err := b.Err(); err != nil {
 		return nil, losses, fmt.Errorf("building the model: %w", err)
 	}
 	return b, losses, nil
+}
+
+func newBatch(b *graph.Builder, limits Limits) layer.Batch {
+	return layer.NewBatch(b, layer.Sizes{
+		Sequences: limits.Sequences, Length: limits.Length, Output: limits.Output,
+		Tokens: limits.Tokens, Predictions: limits.Predictions,
+	})
+}
+
+// encode puts embedding and encoder on the graph and returns the encoded tokens, [tokens, hidden_size].
+func encode(b *graph.Builder, m config.Model, vocabularySize int, batch layer.Batch) *graph.Node {
+	s := b.Scope()
+	x := embedding.ByName[m.Embedding].Build(s.In("embedding"), m, vocabularySize, batch) // [tokens, emb_size]
+	return encoder.ByName[m.Encoder].Build(s.In("encoder"), m, batch, x)                  // [tokens, hidden_size]
 }
 
 // isNormGain reports whether a parameter multiplies normalised values. Such parameters start at 1.

@@ -57,6 +57,7 @@ func variants(m config.Model) []setting {
 		flag("decoder_layers_num", m.DecoderLayers > 0),
 		choice("pooling", m.Pooling, "first"),
 		flag("labels_num", m.LabelsNumber > 0),
+		flag("z_loss", m.ZLoss > 0),
 	}
 }
 

@@ -10,9 +10,20 @@ import "uer/internal/graph"
 //	p = p − Rate m/(√v + ε)
 //	p = p − Rate WeightDecay p
 //
+// It updates the elements of Ranges, the last line only where they decay.
+//
 // Inputs: the gradients [size], the factor (float64 scalar), the flag of graph.Guard. Outputs, updated in place:
 // parameters p, first moment m, second moment v, all [size]. It does nothing if the flag is set.
-type AdamW struct{ Beta1, Beta2, Epsilon, WeightDecay float64 }
+type AdamW struct {
+	Beta1, Beta2, Epsilon, WeightDecay float64
+	Ranges                             []Range // in ascending order
+}
+
+// Range is elements of a part of the flat buffers that are updated alike. It begins at a multiple of graph.Alignment.
+type Range struct {
+	Start, End int
+	Decays     bool // whether weight decay applies
+}
 
 // Name implements graph.Op.
 func (AdamW) Name() string { return "adamw" }

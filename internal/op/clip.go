@@ -3,7 +3,12 @@ package op
 import "uer/internal/graph"
 
 // SumSquares is Σ x² over a flat buffer, in float64. Input: x [size]. Output: a float64 scalar.
-type SumSquares struct{}
+type SumSquares struct {
+	// Shares say who has what of x, if ranks divide it: rank r the elements from Shares[r] to Shares[r+1]. The ranks add up
+	// theirs, and exchange the sums of blocks, so that all get the bits that one of them would. Rank is this one.
+	Shares []int
+	Rank   int
+}
 
 // Name implements graph.Op.
 func (SumSquares) Name() string { return "sum squares" }

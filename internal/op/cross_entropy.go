@@ -11,7 +11,13 @@ import (
 // Inputs: those of [CrossEntropyInputs].
 // Outputs: the loss, the number of rows whose largest logit is that of the label, dh [rows, width], dW [classes, width],
 // and db [classes] if Bias.
-type CrossEntropy struct{ Bias bool }
+//
+// ZLoss adds that weight times (log Σ exp(h Wᵀ + b))² to the loss of each row, which keeps the logits near 0 (Chowdhery et al.
+// 2022, PaLM, section 5).
+type CrossEntropy struct {
+	Bias  bool
+	ZLoss float64
+}
 
 // CrossEntropyInputs are the inputs of CrossEntropy.
 type CrossEntropyInputs[T any] struct {

@@ -8,8 +8,7 @@ import (
 // adafactor keeps the mean squares of a matrix's gradients by row and by column, and those of a vector by element. The
 // moments of all tensors follow one another. Ranks divide it between tensors.
 func adafactor(s Settings, u *update) {
-	bounds := tensorBounds(u.parameters, u.ranks)
-	u.division.Parameters = bounds
+	bounds := u.division.Parameters
 	rows, columns := make([]int, u.ranks), make([]int, u.ranks)
 	for rank := range u.ranks {
 		for _, p := range between(u.parameters, bounds[rank], bounds[rank+1]) {

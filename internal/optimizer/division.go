@@ -7,8 +7,8 @@ import (
 	"uer/internal/graph"
 )
 
-// Division says which rank updates which parameters, and has the optimizer state of them (ZeRO-1; Rajbhandari, Rasley,
-// Ruwase, He 2020).
+// Division says which rank gets the sums of which gradients, updates their parameters, and has the optimizer state of them
+// (ZeRO-1; Rajbhandari, Rasley, Ruwase, He 2020).
 type Division struct {
 	Rank int // this one
 	// Parameters are the offsets at which the ranges of the ranks begin, and the end of the last one: rank r updates the
@@ -54,18 +54,27 @@ func (u *update) addState(name string, sizes []int) int {
 
 // moments gives each rank the two moments of the elements of its range of parameters, at their offsets in it. It returns the
 // offsets of this rank's moments, and where its range starts and ends.
-func (u *update) moments(bounds []int) (first, second, start, end int) {
-	u.division.Parameters = bounds
+func (u *update) moments() (first, second, start, end int) {
 	sizes := make([]int, u.ranks)
 	for rank := range sizes {
-		sizes[rank] = bounds[rank+1] - bounds[rank]
+		sizes[rank] = u.division.Parameters[rank+1] - u.division.Parameters[rank]
 	}
 	first, second = u.addState("first_moment", sizes), u.addState("second_moment", sizes)
-	return first, second, bounds[u.rank], bounds[u.rank+1]
+	start, end = u.own()
+	return first, second, start, end
 }
 
-// equalBounds divides size elements into ranges of one length, but for the last ones.
-func equalBounds(size, ranks int) []int {
+// own returns where the range of this rank starts and ends.
+func (u *update) own() (start, end int) {
+	return u.division.Parameters[u.rank], u.division.Parameters[u.rank+1]
+}
+
+// bounds divide parameters into ranges, one for each rank.
+type bounds func(parameters []graph.Parameter, ranks int) []int
+
+// equalBounds divides them into ranges of one length, but for the last ones.
+func equalBounds(parameters []graph.Parameter, ranks int) []int {
+	size := end(parameters[len(parameters)-1])
 	length := (size + ranks - 1) / ranks
 	length = (length + graph.Alignment - 1) / graph.Alignment * graph.Alignment
 	bounds := make([]int, ranks+1)

@@ -52,19 +52,23 @@ const (
 	Halted        // 1 once a loss or a norm has not been finite: nothing is updated from then on
 )
 
-// method adds the instructions of one optimizer to an update.
-type method func(s Settings, u *update)
+// method is one optimizer: how ranks may divide its update, and what adds its instructions to an update.
+type method struct {
+	divide bounds
+	add    func(s Settings, u *update)
+}
 
 // ByName holds the optimizers by name, UER-py's where it has them.
 var ByName = map[string]method{
-	"adamw":       adamW,
-	"adafactor":   adafactor,
-	"stableadamw": stableAdamW,
+	"adamw":       {equalBounds, adamW},
+	"adafactor":   {tensorBounds, adafactor},
+	"muon":        {tensorBounds, muon},
+	"stableadamw": {tensorBounds, stableAdamW},
 }
 
 // New returns an optimizer for the parameters of a layout. Between the gradients, the flat buffer must hold zeros.
 func New(s Settings, layout graph.Layout) (*Optimizer, error) {
-	build, err := registry.Find(ByName, "optimizer", s.Name)
+	method, err := registry.Find(ByName, "optimizer", s.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +80,8 @@ func New(s Settings, layout graph.Layout) (*Optimizer, error) {
 	if len(parameters) == 0 {
 		return nil, errors.New("the model has no trained parameters")
 	}
-	u := newUpdate(layout, parameters, s)
-	build(s, u)
+	u := newUpdate(layout, parameters, s, method.divide)
+	method.add(s, u)
 	program, err := u.Program(u.norm, u.halted)
 	if err != nil {
 		return nil, fmt.Errorf("assembling the update: %w", err)
@@ -87,6 +91,30 @@ func New(s Settings, layout graph.Layout) (*Optimizer, error) {
 		o.Division, u.division.Rank = &u.division, s.Rank
 	}
 	return o, nil
+}
+
+// NewNorm returns a program that computes the norm of the gradients, as an update does before it clips them. Its output is
+// that norm.
+func (o *Optimizer) NewNorm(layout graph.Layout) (*graph.Program, error) {
+	a := graph.NewAssembler(layout)
+	var squares op.SumSquares
+	if d := o.Division; d != nil {
+		squares = op.SumSquares{Shares: d.Parameters, Rank: d.Rank}
+	}
+	norm, _ := addNorm(a, trained(layout), squares, 0)
+	return a.Program(norm)
+}
+
+// addNorm adds the norm of the scaled gradients and the factor that limits it; 0 for no limit. squareSums says how their
+// squares are added up.
+func addNorm(a *graph.Assembler, parameters []graph.Parameter, squareSums op.SumSquares, limit float64) (norm, factor int) {
+	size := end(parameters[len(parameters)-1])
+	gradients := a.Value(graph.Value{Shape: graph.Shape{size}, Place: graph.InGradients})
+	squares := a.Value(graph.Value{Type: graph.Float64})
+	norm, factor = a.Value(graph.Value{Type: graph.Float64}), a.Value(graph.Value{Type: graph.Float64})
+	a.Do(squareSums, []int{gradients}, squares)
+	a.Do(op.Clip{Limit: limit}, []int{squares}, norm, factor)
+	return norm, factor
 }
 
 // Next counts an update and returns its number, from 1, and its learning rate.
@@ -111,8 +139,8 @@ type update struct {
 }
 
 // newUpdate begins an update with the norm of the gradients. It limits the update, and stops it if it is not finite. The
-// gradients are those of all parameters, so the norm has the same bits on all ranks.
-func newUpdate(layout graph.Layout, parameters []graph.Parameter, s Settings) *update {
+// gradients are those of all parameters, so the norm has the same bits on all ranks, and however they divide it.
+func newUpdate(layout graph.Layout, parameters []graph.Parameter, s Settings, divide bounds) *update {
 	u := &update{
 		Assembler: graph.NewAssembler(layout), parameters: parameters, rank: s.Rank, ranks: max(s.Ranks, 1), whole: layout,
 	}
@@ -120,13 +148,13 @@ func newUpdate(layout graph.Layout, parameters []graph.Parameter, s Settings) *u
 		u.division.State = append(u.division.State, Part{Size: flag.Size, Whole: flag.Offset, Own: flag.Offset})
 	}
 	u.layout = u.Layout()
-	size := end(parameters[len(parameters)-1])
-	gradients := u.Value(graph.Value{Shape: graph.Shape{size}, Place: graph.InGradients})
-	squares := u.Value(graph.Value{Type: graph.Float64})
-	u.norm, u.factor = u.Value(graph.Value{Type: graph.Float64}), u.Value(graph.Value{Type: graph.Float64})
+	u.division.Parameters = divide(parameters, u.ranks)
+	var squareSums op.SumSquares
+	if u.ranks > 1 {
+		squareSums = op.SumSquares{Shares: u.division.Parameters, Rank: u.rank}
+	}
+	u.norm, u.factor = addNorm(u.Assembler, parameters, squareSums, s.ClipNorm)
 	u.halted = u.Value(graph.Halted())
-	u.Do(op.SumSquares{}, []int{gradients}, squares)
-	u.Do(op.Clip{Limit: s.ClipNorm}, []int{squares}, u.norm, u.factor)
 	u.Do(graph.Guard{}, []int{u.norm}, u.halted)
 	return u
 }

@@ -12,6 +12,7 @@ import (
 	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/graph"
+	"uer/internal/op"
 )
 
 // training is an optimizer whose updates the CPU computes.
@@ -107,14 +108,21 @@ func shapeOf(value any) []int {
 	return append([]int{len(list)}, shapeOf(list[0])...)
 }
 
-// TestSteps compares with four updates of UER-py's optimizers, without and with weight decay.
+// TestSteps compares with four updates of UER-py's optimizers, without and with weight decay, and of torch.optim.Muon, which
+// computed in float64.
 func TestSteps(t *testing.T) {
+	testSteps(t, "steps.json", "tensor.%d.weight", 1e-6)
+	testSteps(t, "muon.json", "encoder.%d.weight", 5e-6)
+}
+
+func testSteps(t *testing.T, file, name string, tolerance float64) {
 	type run struct{ Init, Grads, Params []any }
 	var cases struct {
 		Rate float64 `json:"lr"`
 		Runs map[string]run
 	}
-	readJSON(t, "steps.json", &cases)
+	readJSON(t, file, &cases)
+	parameter := name
 	for name, test := range cases.Runs {
 		settings := Settings{LearningRate: cases.Rate}
 		if _, err := fmt.Sscanf(strings.Replace(name, "_wd", " ", 1), "%s %g", &settings.Name, &settings.WeightDecay); err != nil {
@@ -122,7 +130,7 @@ func TestSteps(t *testing.T) {
 		}
 		layout := graph.NewLayout()
 		for i, tensor := range test.Init {
-			layout.AddParameter(graph.Parameter{Name: fmt.Sprintf("tensor.%d.weight", i), Shape: shapeOf(tensor)})
+			layout.AddParameter(graph.Parameter{Name: fmt.Sprintf(parameter, i), Shape: shapeOf(tensor)})
 		}
 		// place copies tensors to their places in the layout.
 		place := func(tensors any) []float32 {
@@ -141,7 +149,7 @@ func TestSteps(t *testing.T) {
 			r.step(t, 1)
 			got := r.read(t, graph.InParameters)
 			for i, want := range place(test.Params[step]) {
-				if math.Abs(float64(got[i]-want)) > 1e-6*(1+math.Abs(float64(want))) {
+				if math.Abs(float64(got[i]-want)) > tolerance*(1+math.Abs(float64(want))) {
 					t.Errorf("%s, step %d: value %d is %v, want %v", name, step, i, got[i], want)
 				}
 			}
@@ -240,7 +248,7 @@ func TestRanges(t *testing.T) {
 		{Name: "f.weight", Shape: graph.Shape{2}, Offset: 80},
 		{Name: "g.weight", Shape: graph.Shape{2}, Offset: 112}, // after a gap that does more than align
 	})
-	want := []parameterRange{{0, 26, true}, {32, 66, false}, {80, 82, true}, {112, 114, true}}
+	want := []op.Range{{End: 26, Decays: true}, {Start: 32, End: 66}, {Start: 80, End: 82, Decays: true}, {Start: 112, End: 114, Decays: true}}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
@@ -254,6 +262,9 @@ func model(seed uint64) (layout graph.Layout, parameters, gradients []float32) {
 		p := graph.Parameter{Name: fmt.Sprintf("layer.%d.weight", i), Shape: graph.Shape{size}}
 		if i%2 == 0 {
 			p.Name = fmt.Sprintf("layer.%d.bias", i)
+		}
+		if size == 2000 {
+			p.Name = "encoder.weight" // which muon orthogonalises
 		}
 		if size%100 == 0 {
 			p.Shape = graph.Shape{size / 100, 100}

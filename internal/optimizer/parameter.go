@@ -4,13 +4,8 @@ import (
 	"strings"
 
 	"uer/internal/graph"
+	"uer/internal/op"
 )
-
-// parameterRange is a range of the flat buffers that one instruction updates.
-type parameterRange struct {
-	start, end int
-	decays     bool
-}
 
 // trained returns the parameters that are trained, by offset.
 func trained(layout graph.Layout) []graph.Parameter {
@@ -28,12 +23,12 @@ func end(p graph.Parameter) int { return p.Offset + p.Shape.Elements() }
 
 // ranges joins neighbouring parameters that decay alike. A range includes the gaps that align them: they hold zeros among
 // parameters and gradients alike, so an update does not change them.
-func ranges(parameters []graph.Parameter) []parameterRange {
-	var joined []parameterRange
+func ranges(parameters []graph.Parameter) []op.Range {
+	var joined []op.Range
 	for _, p := range parameters {
-		next := parameterRange{p.Offset, end(p), decays(p.Name)}
-		if n := len(joined); n > 0 && p.Offset-joined[n-1].end < graph.Alignment && joined[n-1].decays == next.decays {
-			joined[n-1].end = next.end
+		next := op.Range{Start: p.Offset, End: end(p), Decays: decays(p.Name)}
+		if n := len(joined); n > 0 && p.Offset-joined[n-1].End < graph.Alignment && joined[n-1].Decays == next.Decays {
+			joined[n-1].End = next.End
 		} else {
 			joined = append(joined, next)
 		}

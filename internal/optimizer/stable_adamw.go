@@ -8,7 +8,7 @@ import (
 // stableAdamW keeps two moments of each parameter, at the offsets of the parameters. Each tensor has an instruction, as its
 // step is clipped by itself. Ranks divide it between tensors.
 func stableAdamW(s Settings, u *update) {
-	first, second, own, ownEnd := u.moments(tensorBounds(u.parameters, u.ranks))
+	first, second, own, ownEnd := u.moments()
 	for _, p := range between(u.parameters, own, ownEnd) {
 		o := op.StableAdamW{Beta1: s.Beta1, Beta2: s.Beta2, Epsilon: epsilon}
 		if decays(p.Name) {

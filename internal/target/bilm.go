@@ -24,12 +24,12 @@ func buildBidirectionalLanguageModel(
 	backward := s.Apply(op.Columns{From: half, Count: half}, x) // [tokens, hidden/2]
 
 	picked, labels := predicted(s, batch, forward)
-	first := classify(s, "forward", picked, weight, bias, labels)
+	first := predictTokens(s, m, "forward", picked, weight, bias, labels)
 
-	maximum := batch.Size * batch.Length
+	maximum := batch.Predicted
 	index := s.Input("backward_predicted", graph.Int32, maximum)
 	labels = s.Input("backward_labels", graph.Int32, maximum)
 	picked = s.Apply(op.Gather{}, backward, index, batch.Rows) // [predicted, hidden/2]
-	second := classify(s, "backward", picked, weight, bias, labels)
+	second := predictTokens(s, m, "backward", picked, weight, bias, labels)
 	return Losses{Total: s.Apply(op.Total{}, first.Loss, second.Loss), Heads: []Head{first, second}}
 }

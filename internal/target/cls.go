@@ -44,7 +44,6 @@ func buildClassification(s graph.Scope, m config.Model, _ int, batch layer.Batch
 
 	pooled := first.Apply(s.Builder, Poolings[m.Pooling].Build(s, batch, x), op.Tanh) // [sequences, hidden]
 	labels := s.Input("sentence_labels", graph.Int32, batch.Size)
-	head := classify(s, "cls", pooled, weight, bias, labels)
-	head.Tokens = false
+	head := classify(s, op.CrossEntropy{}, "cls", pooled, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}
 }

@@ -15,35 +15,42 @@ func hiddenSize(m config.Model) int { return m.HiddenSize }
 func buildLanguageModel(s graph.Scope, m config.Model, vocabularySize int, batch layer.Batch, x *graph.Node) Losses {
 	weight, bias := outputLayer(s, m, vocabularySize, m.HiddenSize)
 	x, labels := predicted(s, batch, x) // [predicted, hidden], [predicted]
-	head := classify(s, "lm", x, weight, bias, labels)
+	head := predictTokens(s, m, "lm", x, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}
 }
 
 // predicted declares the inputs that say which tokens are predicted and where, and returns the rows of x
 // [predicted, width] that predict them and their ids [predicted].
 func predicted(s graph.Scope, batch layer.Batch, x *graph.Node) (rows, labels *graph.Node) {
-	maximum := batch.Size * batch.Length
+	maximum := batch.Predicted
 	index := s.Input("predicted", graph.Int32, maximum)
 	labels = s.Input("labels", graph.Int32, maximum)
 	return s.Apply(op.Gather{}, x, index, batch.Rows), labels
 }
 
-// classify adds a softmax over x Wᵀ + b and its cross-entropy to the graph; bias may be nil. The classes are tokens.
-func classify(s graph.Scope, name string, x, weight, bias, labels *graph.Node) Head {
-	entropy := op.CrossEntropy{Bias: bias != nil}
+// predictTokens is classify where the classes are tokens.
+func predictTokens(s graph.Scope, m config.Model, name string, x, weight, bias, labels *graph.Node) Head {
+	head := classify(s, op.CrossEntropy{ZLoss: m.ZLoss}, name, x, weight, bias, labels)
+	head.Tokens = true
+	return head
+}
+
+// classify adds a softmax over x Wᵀ + b and its cross-entropy to the graph; bias may be nil.
+func classify(s graph.Scope, entropy op.CrossEntropy, name string, x, weight, bias, labels *graph.Node) Head {
+	entropy.Bias = bias != nil
 	inputs := op.CrossEntropyInputs[*graph.Node]{Hidden: x, Weight: weight, Bias: bias, Labels: labels}
 	outs := s.ApplyAll(entropy, inputs.List(entropy)...)
 	if outs == nil {
 		return Head{}
 	}
 	return Head{
-		Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name(), Tokens: true,
+		Name: name, Loss: outs[0], Correct: outs[1], Labels: labels.Name(),
 		hidden: x, weight: weight, bias: bias,
 	}
 }
 
 // outputLayerUses are the optional settings that outputLayer uses.
-var outputLayerUses = []string{"tie_weights", "has_lmtarget_bias"}
+var outputLayerUses = []string{"tie_weights", "has_lmtarget_bias", "z_loss"}
 
 // outputLayer declares the layer that scores the vocabulary: its weight [vocabulary, width] and its bias [vocabulary],
 // which is nil unless has_lmtarget_bias is set.

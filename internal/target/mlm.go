@@ -19,7 +19,7 @@ func buildMaskedLanguageModel(s graph.Scope, m config.Model, vocabularySize int,
 // The settings that maskedHead cannot do without, and the optional ones that it uses.
 var (
 	maskedHeadNeeds = []string{"hidden_act"}
-	maskedHeadUses  = []string{"tie_weights", "factorized_embedding_parameterization"}
+	maskedHeadUses  = []string{"tie_weights", "factorized_embedding_parameterization", "z_loss"}
 )
 
 // maskedHeadWidth is hidden_size, or emb_size where the embedding is factorized.
@@ -47,5 +47,5 @@ func maskedHead(s graph.Scope, m config.Model, vocabularySize int, batch layer.B
 	x, labels := predicted(s, batch, x)        // [predicted, hidden], [predicted]
 	x = linear.Apply(s.Builder, x, activation) // [predicted, width]
 	x = norm.Apply(s.Builder, x)               // [predicted, width]
-	return classify(s, "mlm", x, weight, bias, labels)
+	return predictTokens(s, m, "mlm", x, weight, bias, labels)
 }

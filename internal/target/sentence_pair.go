@@ -30,7 +30,6 @@ func sentencePairHead(s graph.Scope, prefix string, m config.Model, batch layer.
 	labels := s.Input("sentence_labels", graph.Int32, batch.Size)
 	pooled := s.Apply(op.Gather{}, x, batch.First, batch.Rows) // [sequences, hidden]
 	pooled = first.Apply(s.Builder, pooled, op.Tanh)           // [sequences, hidden]
-	head := classify(s, "sp", pooled, weight, bias, labels)
-	head.Tokens = false
+	head := classify(s, op.CrossEntropy{}, "sp", pooled, weight, bias, labels)
 	return head
 }

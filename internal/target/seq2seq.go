@@ -48,7 +48,7 @@ func buildSequenceToSequence(
 	y = decode(s.In("decoder"), m, output, batch, y, x)      // [output tokens, hidden]
 
 	picked, labels := predicted(s, output, y)
-	head := classify(s, "lm", picked, weight, bias, labels)
+	head := predictTokens(s, m, "lm", picked, weight, bias, labels)
 	return Losses{Total: head.Loss, Heads: []Head{head}}
 }
 

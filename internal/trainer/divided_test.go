@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,7 +86,7 @@ func savedAt(t *testing.T, path string) outcome {
 // TestDivided: ranks that divide the update save what ranks do that each do all of it, to the bit, and go on from
 // the checkpoint of either.
 func TestDivided(t *testing.T) {
-	for _, name := range []string{"adamw", "adafactor"} {
+	for _, name := range []string{"adamw", "adafactor", "muon", "stableadamw"} {
 		for _, size := range []int{1, 2, 3, 4} {
 			t.Run(fmt.Sprint(name, size), func(t *testing.T) {
 				want, prefix := trained(t, name, size, false, 7, "")
@@ -237,4 +239,103 @@ func expectOutcome(t *testing.T, how string, got, want outcome) {
 			t.Errorf("%s: another %s", how, name)
 		}
 	}
+}
+
+// TestDividedSums: a rank gets the sums of the gradients that it updates with and few others, and yet the norm of all of them,
+// to the bit.
+func TestDividedSums(t *testing.T) {
+	layout := graph.NewLayout()
+	layout.AddParameter(graph.Parameter{Name: "weight", Shape: graph.Shape{300, 1000}})
+	layout.AddParameter(graph.Parameter{Name: "table", Shape: graph.Shape{100, 1000}})
+	layout.AddParameter(graph.Parameter{Name: "bias", Shape: graph.Shape{1001}})
+	const size = 3
+	for _, name := range []string{"adamw", "adafactor"} {
+		var want [][]float32 // gradients of each rank, and the norm
+		var norm float64
+		for _, divided := range []bool{false, true} {
+			got, norms := make([][]float32, size), make([]float64, size)
+			var all sync.WaitGroup
+			var bounds []int
+			for rank, connection := range collective.NewLocal(size) {
+				settings := optimizer.Settings{Name: name, Schedule: func(int) float64 { return 1 }}
+				if divided {
+					settings.Rank, settings.Ranks = rank, size
+				}
+				o, err := optimizer.New(settings, layout)
+				if err != nil {
+					t.Fatal(err)
+				}
+				d, err := cpu.New(cpu.Options{Threads: 1, Ranks: connection.Duplicate()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { d.Close() })
+				var shares []int
+				if divided {
+					shares = o.Division.Parameters
+					bounds = shares
+				}
+				all.Go(func() {
+					got[rank], norms[rank] = summed(t, d, o, shares, rank)
+				})
+			}
+			all.Wait()
+			if !divided {
+				want, norm = got, norms[0]
+				continue
+			}
+			for rank := range size {
+				if norms[rank] != norm {
+					t.Errorf("%s, rank %d: norm %v, not %v", name, rank, norms[rank], norm)
+				}
+				start, end := bounds[rank], bounds[rank+1]
+				if !slices.Equal(got[rank][start:end], want[rank][start:end]) {
+					t.Errorf("%s, rank %d lacks sums of its share", name, rank)
+				}
+				others := 0
+				for i, value := range got[rank] {
+					if value == want[rank][i] && (i < start || i >= end) {
+						others++
+					}
+				}
+				if others > layout.ParameterSize/8 {
+					t.Errorf("%s, rank %d has %d sums that it does not need", name, rank, others)
+				}
+			}
+		}
+	}
+}
+
+// summed sums gradients that a rank makes up, in two buckets, and returns what it has then, with their norm.
+func summed(t *testing.T, d device.Device, o *optimizer.Optimizer, shares []int, rank int) (gradients []float32, norm float64) {
+	m, err := d.Allocate(o.Program.Layout)
+	if err != nil {
+		t.Error(err)
+		return nil, 0
+	}
+	random := rand.New(rand.NewPCG(1, uint64(rank)))
+	gradients = make([]float32, o.Program.ParameterSize)
+	for _, p := range o.Program.Parameters {
+		for i := range p.Shape.Elements() {
+			gradients[p.Offset+i] = float32(random.NormFloat64())
+		}
+	}
+	update, err := d.Load(o.Program, m)
+	if err == nil {
+		err = m.Write(graph.InGradients, 0, gradients)
+	}
+	if err == nil {
+		m.Sum(len(gradients)/2, len(gradients), shares)
+		m.Sum(0, len(gradients)/2, shares)
+		err = m.Read(graph.InGradients, 0, gradients)
+	}
+	if err == nil {
+		err = update.Run(device.Run{Update: device.Update{Number: 1, Scale: 1}})
+	}
+	if err != nil {
+		t.Error(err)
+		return gradients, 0
+	}
+	figures, _ := update.Figures(true)
+	return gradients, figures[0].Outputs[optimizer.Norm]
 }

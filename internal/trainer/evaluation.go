@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"uer/internal/record"
 )
 
 // Evaluation holds the figures of a model over a whole dataset, weighted by predictions.
@@ -42,6 +44,26 @@ func (e *Evaluation) Lines(intro, note string) string {
 		fmt.Fprintf(&lines, "         %s: loss %.4f%s\n", head.Name, head.Loss, head.fields())
 	}
 	return lines.String()
+}
+
+// figures lists the figures for the records. best says whether the model is the best one so far.
+func (e *Evaluation) figures(best bool) []record.Figure {
+	list := []record.Figure{{Name: "loss", Value: e.Loss}}
+	for _, h := range e.Heads {
+		suffix := ""
+		if len(e.Heads) > 1 {
+			suffix = "_" + h.Name
+			list = append(list, record.Figure{Name: "loss" + suffix, Value: h.Loss})
+		}
+		list = append(list, record.Figure{Name: "acc" + suffix, Value: h.Accuracy()})
+		if h.Tokens {
+			list = append(list, record.Figure{Name: "perplexity" + suffix, Value: h.Perplexity()})
+		}
+	}
+	if best {
+		list = append(list, record.Figure{Name: "best_loss", Value: e.Loss})
+	}
+	return list
 }
 
 // fields formats the figures besides the loss.

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"uer/internal/batch"
 	"uer/internal/collective"
+	"uer/internal/console"
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/model"
@@ -25,8 +27,9 @@ type Evaluator struct {
 
 	memory device.Memory
 	inputs device.Inputs
-	issued []int     // batches whose outputs are not known yet, oldest first
-	table  []float32 // [batches, heads, 3]: loss, correct predictions, predictions
+	begun  atomic.Int64 // batches of all ranks that have begun, about
+	issued []int        // batches whose outputs are not known yet, oldest first
+	table  []float32    // [batches, heads, 3]: loss, correct predictions, predictions
 }
 
 // Load loads the program on a device, with a memory of its own that holds the given parameters.
@@ -45,6 +48,12 @@ func (e *Evaluator) share(d device.Device, memory device.Memory) (err error) {
 	e.memory = memory
 	e.Program, err = d.Load(e.Model.Program, memory)
 	return err
+}
+
+// Describe says how far a run has got, for a status line.
+func (e *Evaluator) Describe() string {
+	begun, all := e.begun.Load(), int64(e.Batches.Len())
+	return fmt.Sprintf("%2d%%  batch %s of %s", 100*begun/max(all, 1), console.Count(begun), console.Count(all))
 }
 
 // columns of the table for each batch and head.
@@ -70,6 +79,7 @@ func (e *Evaluator) Run(stops func() bool) (figures Evaluation, stopped bool, er
 			e.table[last] = 1
 			break
 		}
+		e.begun.Store(int64(i))
 		if err := e.evaluate(i); err != nil {
 			return figures, false, err
 		}

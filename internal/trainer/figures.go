@@ -20,17 +20,22 @@ type figures struct {
 // stepFigures are the figures of one step.
 type stepFigures struct {
 	step        int
-	tokens      int       // number of real tokens, on this rank
-	length      int       // nominal length of the sequences
-	predictions []int     // number of predictions of each head
-	rate        float64   // learning rate
-	issued      time.Time // when the host had begun all of its work
-	outputs     []float64 // of the program
-	known       bool      // whether the outputs are set
+	tokens      int           // number of real tokens, on this rank
+	length      int           // nominal length of the sequences
+	predictions []int         // number of predictions of each head
+	rate        float64       // learning rate
+	issued      time.Time     // when the host had begun all of its work
+	outputs     []float64     // of the program
+	flops       int64         // of its matrix products, on this rank
+	computed    bool          // whether the outputs are set
+	took        time.Duration // to get the batch, and for the pass
+	updates     bool          // whether an update follows the step
+	norm        float64       // of the gradients of the update
+	normed      bool          // whether the norm is set
 }
 
-// beginStep records a step that is about to run.
-func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs, step int) {
+// beginStep records a step that is about to run, how long it took to get its batch, and whether an update follows it.
+func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs, step int, took time.Duration, updates bool) {
 	n := len(f.steps)
 	if n < cap(f.steps) {
 		f.steps = f.steps[:n+1]
@@ -39,7 +44,8 @@ func (f *figures) beginStep(m *model.Model, b *batch.Batch, inputs device.Inputs
 	}
 	s := &f.steps[n]
 	f.latest = step
-	s.step, s.tokens, s.length, s.known = step, len(b.Tokens), b.SequenceLength, false
+	s.step, s.tokens, s.length, s.computed, s.updates, s.normed = step, len(b.Tokens), b.SequenceLength, false, updates, false
+	s.took = took
 	s.predictions = s.predictions[:0]
 	for _, head := range m.Heads {
 		s.predictions = append(s.predictions, len(inputs.Find(head.Labels)))
@@ -52,11 +58,12 @@ func (f *figures) last() *stepFigures { return &f.steps[len(f.steps)-1] }
 // endPass records the outputs of the oldest step that has none. It returns that step, and whether its loss is finite.
 func (f *figures) endPass(outputs device.Figures) (step int, finite bool) {
 	i := 0
-	for f.steps[i].known {
+	for f.steps[i].computed {
 		i++
 	}
 	s := &f.steps[i]
-	s.known, s.outputs = true, append(s.outputs[:0], outputs.Outputs...)
+	s.took += outputs.Took
+	s.computed, s.outputs, s.flops = true, append(s.outputs[:0], outputs.Outputs...), outputs.FLOPs
 	return s.step, isFinite(s.outputs[0])
 }
 
@@ -68,14 +75,25 @@ func (f *figures) beginUpdate(step int) { f.updates = append(f.updates, step) }
 func (f *figures) endUpdate(outputs device.Figures) (step int, finite bool) {
 	step = f.updates[0]
 	f.updates = f.updates[:copy(f.updates, f.updates[1:])]
-	return step, isFinite(outputs.Outputs[optimizer.Norm]) && outputs.Outputs[optimizer.Halted] == 0
+	norm := outputs.Outputs[optimizer.Norm]
+	f.setNorm(step, norm)
+	return step, isFinite(norm) && outputs.Outputs[optimizer.Halted] == 0
 }
 
-// next removes the oldest step and returns it, or nil if its outputs are not known yet. It is valid until the next
+// setNorm sets the norm of the gradients of the update after a step.
+func (f *figures) setNorm(step int, norm float64) {
+	for i := range f.steps {
+		if s := &f.steps[i]; s.step == step {
+			s.norm, s.normed = norm, true
+		}
+	}
+}
+
+// next removes the oldest step and returns it, or nil if its figures are not known yet. It is valid until the next
 // beginStep.
 func (f *figures) next() *stepFigures {
 	n := len(f.steps)
-	if n == 0 || !f.steps[0].known {
+	if n == 0 || !f.steps[0].computed || f.steps[0].updates && !f.steps[0].normed {
 		return nil
 	}
 	oldest := f.steps[0]

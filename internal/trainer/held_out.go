@@ -7,6 +7,7 @@ import (
 
 	"uer/internal/checkpoint"
 	"uer/internal/console"
+	"uer/internal/record"
 )
 
 // HeldOut is the evaluation of a training on held-out data.
@@ -68,7 +69,11 @@ func (t *Trainer) resumeHeldOut(ctx context.Context, report *report) (ends bool,
 func (t *Trainer) evaluate(ctx context.Context, step int, report *report) error {
 	started := time.Now()
 	defer func() { report.pause(time.Since(started)) }()
+	end := t.pauseFor(func() string {
+		return fmt.Sprintf("Eval     step %s of %s  %s", console.Count(step), console.Count(t.TotalSteps), t.HeldOut.Describe())
+	})
 	figures, stopped, err := t.HeldOut.Run(func() bool { return t.stops(ctx) })
+	end()
 	if err != nil {
 		return fmt.Errorf("step %d: %w", step, err)
 	}
@@ -82,6 +87,7 @@ func (t *Trainer) evaluate(ctx context.Context, step int, report *report) error 
 			note = ", best"
 		}
 		fmt.Fprint(t.Lines, figures.Lines(fmt.Sprintf("step %s: ", console.Count(step)), note))
+		t.Records.Figures(record.Evaluation, step, figures.figures(best))
 	}
 	if !best {
 		return nil

@@ -16,6 +16,7 @@ func Measure(ctx context.Context, ranks []*Trainer) (time.Duration, error) {
 		for i, t := range ranks {
 			rank := *t
 			rank.TotalSteps, rank.OutputModelPath, rank.Lines, rank.HeldOut = rank.start+steps, "", io.Discard, nil
+			rank.Live = nil
 			silent[i] = &rank
 		}
 		return RunRanks(ctx, silent)

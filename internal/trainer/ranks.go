@@ -45,7 +45,7 @@ func RunRanks(ctx context.Context, ranks []*Trainer) error {
 
 // runRank trains one of several ranks. If it fails, it ends the others.
 func (t *Trainer) runRank(ctx context.Context) (err error) {
-	t.buckets = newBuckets(t.Model.Program, t.Memory)
+	t.buckets = newBuckets(t.Model.Program, t.Memory, t.Optimizer.Division)
 	defer func() {
 		if value := recover(); value != nil {
 			err = fmt.Errorf("panic: %v\n\n%s", value, debug.Stack())
@@ -124,6 +124,6 @@ func (why leaving) cause(ctx context.Context) error {
 // at notes where in the training this rank is, for the others.
 func (t *Trainer) at(step int, phase string, waits bool) {
 	if t.Collective != nil {
-		t.Collective.At(collective.At{Step: step, Phase: phase, Waits: waits})
+		t.Collective.At(collective.At{Step: step, Phase: phase, Waits: waits, Busy: t.busy})
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"uer/internal/collective"
 	"uer/internal/config"
 	"uer/internal/dataset"
+	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/graph"
 	"uer/internal/model"
@@ -312,7 +313,7 @@ func TestStopWithRanks(t *testing.T) {
 // TestBucketsComplete checks that most gradients can be summed before the backward pass ends.
 func TestBucketsComplete(t *testing.T) {
 	r := newRanks(t, 1, 1, 0)[0]
-	buckets := newBuckets(r.Model.Program, r.Memory)
+	buckets := newBuckets(r.Model.Program, r.Memory, nil)
 	early := 0
 	for _, bucket := range buckets.list {
 		if bucket.Instruction < len(r.Model.Program.Instructions)-4 { // the last ones are those of the embeddings, and the guard
@@ -334,4 +335,59 @@ func TestSpeedOfRanks(t *testing.T) {
 			t.Errorf("%d ranks: line %s, want %s", size, line, want)
 		}
 	}
+}
+
+func TestSlowest(t *testing.T) {
+	for _, test := range []struct {
+		busy []float64
+		want string
+	}{
+		{[]float64{1, 1.04, 1}, ""},
+		{[]float64{1, 1, 1.08, 1}, "| slowest rank 2, +8 %"},
+		{[]float64{3, 2}, "| slowest rank 0, +50 %"},
+		{[]float64{1, 2, 0}, ""},
+		{[]float64{1, 9, 1.01, 2, 1.02}, "| slowest rank 1, +782 %"},
+		{[]float64{0.001, 0.0019}, ""},
+	} {
+		if got := slowest(test.busy, 100); got != test.want {
+			t.Errorf("%v: %q, want %q", test.busy, got, test.want)
+		}
+	}
+}
+
+// TestSlowRank: the report names the rank that takes longer, which it does not when all are alike.
+func TestSlowRank(t *testing.T) {
+	for _, slow := range []int{-1, 0, 2} {
+		ranks := newRanks(t, 3, 6, 0)
+		var last string
+		ranks[0].Lines = writer(func(line string) { last = line })
+		for i, r := range ranks {
+			r.ReportSteps = 2
+			took := time.Second
+			if i == slow {
+				took = 1250 * time.Millisecond
+			}
+			r.Pass = &timed{r.Pass, took}
+		}
+		if err := RunRanks(t.Context(), ranks); err != nil {
+			t.Fatal(err)
+		}
+		if named := strings.Contains(last, fmt.Sprintf("| slowest rank %d, +", slow)); named != (slow >= 0) || slow < 0 && strings.Contains(last, "slowest") {
+			t.Errorf("rank %d is slow: %s", slow, last)
+		}
+	}
+}
+
+// timed says how long the runs of an executable take.
+type timed struct {
+	device.Executable
+	took time.Duration
+}
+
+func (d *timed) Figures(wait bool) ([]device.Figures, error) {
+	figures, err := d.Executable.Figures(wait)
+	for i := range figures {
+		figures[i].Took = d.took
+	}
+	return figures, err
 }

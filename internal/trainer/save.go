@@ -10,6 +10,7 @@ import (
 	"uer/internal/checkpoint"
 	"uer/internal/console"
 	"uer/internal/graph"
+	"uer/internal/record"
 )
 
 // saves is what the trainer knows of its checkpoints.
@@ -20,6 +21,8 @@ type saves struct {
 	took    time.Duration // to save one
 	failed  bool          // the last one could not be saved
 	writing chan written  // the result of the one that is being written; nil if none is
+	path    string        // of that one
+	began   time.Time     // when its writing began
 }
 
 // written is the result of writing a checkpoint.
@@ -107,7 +110,8 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 		return nil
 	}
 	state := t.Origin
-	state.Step, state.Updates, state.Position, state.Saved = at.Step, at.Updates, at.Position, time.Now()
+	state.Step, state.Updates, state.Position, state.Saved, state.Norms = at.Step, at.Updates, at.Position, time.Now(), at.Norms
+	state.Loss = t.recent.state()
 	if t.HeldOut != nil {
 		found := t.HeldOut.Found
 		state.HeldOut = &found
@@ -124,7 +128,7 @@ func (t *Trainer) write(path string, step int, at checkpoint.State, now bool) er
 		memory = copied
 	}
 	result := make(chan written, 1)
-	t.saves.writing = result
+	t.saves.writing, t.saves.path, t.saves.began = result, path, time.Now()
 	go func() {
 		started := time.Now()
 		err := t.writeAgain(path, memory, &state)
@@ -157,7 +161,9 @@ func (t *Trainer) settle(wait bool) error {
 	}
 	var result written
 	if wait {
+		end := t.pauseFor(t.describeSave)
 		result = <-t.saves.writing
+		end()
 	} else {
 		select {
 		case result = <-t.saves.writing:
@@ -171,6 +177,8 @@ func (t *Trainer) settle(wait bool) error {
 	}
 	t.saves.last = result.path
 	fmt.Fprintf(t.Status, "Saved    %s (%.1f s)\n", t.saves.last, t.saves.took.Seconds())
+	t.Records.Event(record.Checkpoint, result.step, record.Field{Name: "path", Value: result.path},
+		record.Field{Name: "seconds", Value: result.took.Seconds()})
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"uer/internal/batch"
@@ -24,6 +25,7 @@ import (
 	"uer/internal/graph"
 	"uer/internal/model"
 	"uer/internal/optimizer"
+	"uer/internal/record"
 )
 
 // Settings are the settings of the loop. A step is one batch, as in UER-py; several of them may make one update.
@@ -36,7 +38,8 @@ type Settings struct {
 	Overwrite           bool // replace checkpoints of an earlier training instead of moving them aside
 	BatchSize           int
 	Seed                int64
-	OutputModelPath     string // prefix of the names of checkpoints; if it is empty, nothing is saved
+	SkipOutliers        float64 // z-score of the gradients' norm above which an update is skipped; 0: none is
+	OutputModelPath     string  // prefix of the names of checkpoints; if it is empty, nothing is saved
 	Naming              exchange.Naming
 }
 
@@ -50,25 +53,37 @@ type Trainer struct {
 	Update     device.Executable // the optimizer's program
 	Batches    *batch.Loader
 	Optimizer  *optimizer.Optimizer
-	Collective collective.Collective // the connection to the other ranks; nil if there are none
-	Lines      io.Writer             // for the report lines
-	Status     io.Writer             // for all other messages
-	Profile    *device.Profile       // unless nil, records the time of operations
-	HeldOut    *HeldOut              // the evaluation on held-out data; nil if there is none
+	Collective collective.Collective  // the connection to the other ranks; nil if there are none
+	Lines      io.Writer              // for the report lines
+	Status     io.Writer              // for all other messages
+	Live       *console.Status        // shows how far the training has got; nil for nothing
+	Records    *record.Log            // keeps the figures and what happens; nil for nothing
+	MemoryUsed func() []record.Figure // what the records say of the memory; nil for nothing
+	Profile    *device.Profile        // unless nil, records the time of operations
+	Limits     device.Limits          // of the device; if they are known, reports say what share of its products' rate is used
+	HeldOut    *HeldOut               // the evaluation on held-out data; nil if there is none
 
+	// DebugBatch is where the batch of the first value that is not finite is saved, with the parameters; "" for nowhere.
+	DebugBatch string
 	// Origin is what the state of a checkpoint says of the run itself: settings, dataset, vocabularies, version.
 	Origin checkpoint.State
 	// Deadline is when the process will be killed; the zero time if it is not known. The training saves and stops before.
 	Deadline time.Time
 
-	inputs  device.Inputs
-	figures figures
-	buckets *buckets // nil if there are no other ranks
-	start   int      // the step that was resumed after; 0 at the beginning
-	resumed checkpoint.State
-	learnt  learnt
-	saves   saves
-	pace    pace
+	inputs   device.Inputs
+	kept     []keptBatch // since the last update that is known to be good, if DebugBatch is set
+	progress *progress
+	outliers outliers
+	figures  figures
+	buckets  *buckets // nil if there are no other ranks
+	start    int      // the step that was resumed after; 0 at the beginning
+	resumed  checkpoint.State
+	learnt   learnt
+	saves    saves
+	pace     pace
+	recent   recentLoss
+	loading  time.Duration // of the last batch
+	busy     float64       // seconds of work a step, between the last two lines of the report
 }
 
 // learnt says what the parameters have learnt from: the batches up to the last update. If an update takes several batches,
@@ -76,11 +91,12 @@ type Trainer struct {
 type learnt struct {
 	step, updates int
 	after         batch.Progress
+	norms         []float64 // of the last updates, if outliers are skipped
 }
 
 // state says the same in a checkpoint, given the position of all ranks.
 func (l *learnt) state(position batch.Position) checkpoint.State {
-	return checkpoint.State{Step: l.step, Updates: l.updates, Position: position}
+	return checkpoint.State{Step: l.step, Updates: l.updates, Position: position, Norms: l.norms}
 }
 
 // Load loads the model and the update on a device. The replica starts from the given parameters.
@@ -94,11 +110,17 @@ func (t *Trainer) Load(d device.Device, parameters []float32) (err error) {
 	if t.Pass, err = d.Load(t.Model.Program, t.Memory); err != nil {
 		return err
 	}
-	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil || t.HeldOut == nil {
+	if t.Update, err = d.Load(t.Optimizer.Program, t.Memory); err != nil {
+		return err
+	}
+	if err := t.outliers.load(t, d); err != nil || t.HeldOut == nil {
 		return err
 	}
 	return t.HeldOut.share(d, t.Memory)
 }
+
+// Step returns the last step that the parameters have learnt from.
+func (t *Trainer) Step() int { return max(t.start, t.learnt.step) }
 
 // Updates returns the number of updates in a number of steps. Schedules of the learning rate count updates.
 func Updates(totalSteps, accumulationSteps int) int {
@@ -110,6 +132,9 @@ func Updates(totalSteps, accumulationSteps int) int {
 func (t *Trainer) Resume(f *checkpoint.File) error {
 	t.start, t.Optimizer.Updates = f.Step, f.Updates
 	t.saves.last, t.resumed = f.Path, f.State
+	if t.outliers.limit > 0 {
+		t.outliers.norms = slices.Clone(f.Norms[max(0, len(f.Norms)-window):])
+	}
 	t.HeldOut.resume(f)
 	return f.Restore(&t.Optimizer.Whole, t.whole())
 }
@@ -138,7 +163,8 @@ func isStop(ctx context.Context, err error) bool {
 
 func (t *Trainer) train(ctx context.Context) error {
 	report := newReport(t)
-	t.figures, t.learnt, t.pace = figures{}, learnt{}, pace{}
+	t.figures, t.learnt, t.pace, t.recent = figures{}, learnt{}, pace{}, recentLoss{}
+	defer t.show()()
 	if ends, err := t.resumeHeldOut(ctx, report); ends || err != nil || t.start >= t.TotalSteps {
 		return err
 	}
@@ -171,7 +197,7 @@ func (t *Trainer) train(ctx context.Context) error {
 			if report.rate, err = t.update(step, pending); err != nil {
 				return err
 			}
-			t.learnt = learnt{step, t.Optimizer.Updates, after}
+			t.learnt = learnt{step, t.Optimizer.Updates, after, slices.Clone(t.outliers.norms)}
 		}
 		saves := step%t.SaveCheckpointSteps == 0 || step == t.TotalSteps
 		evaluates := updates && t.HeldOut.due(step, pending, t.TotalSteps)
@@ -207,7 +233,9 @@ func (t *Trainer) train(ctx context.Context) error {
 // next returns the batch of a step.
 func (t *Trainer) next(step int) (*batch.Batch, error) {
 	t.at(step, "data", false)
+	began := time.Now()
 	b, err := t.Batches.Next()
+	t.loading = time.Since(began)
 	if err != nil {
 		return nil, fmt.Errorf("step %d: %w", step, err)
 	}
@@ -245,7 +273,8 @@ func (t *Trainer) forwardBackward(b *batch.Batch, step int, accumulate, updates 
 	if err := t.Pass.Feed(t.inputs); err != nil {
 		return failed(step, err)
 	}
-	t.figures.beginStep(t.Model, b, t.inputs, step)
+	t.figures.beginStep(t.Model, b, t.inputs, step, t.loading, updates)
+	t.keep(b, step)
 	run := device.Run{Seed: uint64(t.Seed), Step: uint64(step), Accumulate: accumulate, Profile: t.Profile}
 	if updates {
 		run.After = t.buckets.start()
@@ -264,6 +293,9 @@ func (t *Trainer) update(step, batches int) (rate float64, err error) {
 	scale := float64(1 / float32(batches*t.size()))
 	run := device.Run{
 		Step: uint64(step), Update: device.Update{Number: number, Rate: rate, Scale: scale}, Profile: t.Profile,
+	}
+	if skipped, err := t.skips(step, run); skipped || err != nil {
+		return rate, err
 	}
 	if err := t.Update.Run(run); err != nil {
 		return rate, failed(step, err)
@@ -292,9 +324,11 @@ func (t *Trainer) take(wait bool) error {
 		return failed(t.figures.latest, err)
 	}
 	for _, f := range updates {
-		if step, finite := t.figures.endUpdate(f); !finite {
+		step, finite := t.figures.endUpdate(f)
+		if !finite {
 			return t.stop(step, errors.New("the gradients are not finite"))
 		}
+		t.forget(step)
 	}
 	return nil
 }
@@ -313,6 +347,11 @@ func (t *Trainer) report(report *report, wait bool) error {
 	}
 	for s := t.figures.next(); s != nil; s = t.figures.next() {
 		report.add(s)
+		t.recent.add(s, t.ReportSteps)
+		if s.step%t.ReportSteps == 0 {
+			t.busy = report.busy()
+		}
+		t.progress.add(s, t.BatchSize*t.size())
 		if t.rank() == 0 {
 			report.step(s)
 		}
@@ -331,10 +370,14 @@ func failed(step int, err error) error {
 // stop returns the error that ends training, with the last good checkpoint and what to try.
 func (t *Trainer) stop(step int, err error) error {
 	saving := t.settle(true) // the last one may be being written
+	err = t.diagnose(step, err)
 	kept := "no checkpoint was saved yet"
 	if t.saves.last != "" {
 		kept = "the last good checkpoint is " + t.saves.last
 	}
-	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving),
-		kept+"; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1")
+	try := "; try a lower --learning_rate, a longer --warmup or --clip_grad_norm 1"
+	if t.DebugBatch == "" {
+		try += "; --debug_batch FILE names the tensor where it begins"
+	}
+	return console.Hint(errors.Join(fmt.Errorf("step %d: %w", step, err), saving), kept+try)
 }

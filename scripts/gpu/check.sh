@@ -34,7 +34,7 @@ tar -xf testdata.tar
 export UER_LIBCUDA=libcuda.so.1 # tests use a stand-in otherwise
 # Some machines have CUDA's libraries in Python packages only.
 UER_CUDA_LIB=${UER_CUDA_LIB:-$(python3 -c 'import glob, os, sys
-print(":".join(sorted({os.path.dirname(p) for d in sys.path for p in glob.glob(d + "/nvidia/*/lib/libcublasLt.so*")})))' 2>/dev/null)}
+print(":".join(sorted({os.path.dirname(p) for d in sys.path for p in glob.glob(d + "/nvidia/*/lib/lib*") if "libcublasLt.so" in p or "libnccl.so" in p})))' 2>/dev/null)}
 export UER_CUDA_LIB
 
 train() { # DATASET STEPS FLAGS...
@@ -45,7 +45,7 @@ train() { # DATASET STEPS FLAGS...
 }
 export -f train
 
-stage machine 20 8 bash -c 'nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; nproc; bin/uer --version'
+stage machine 20 8 bash -c 'nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; grep -m1 "model name" /proc/cpuinfo; grep -o "amx[a-z0-9_]*" /proc/cpuinfo | sort -u | xargs; nproc; bin/uer --version'
 stage selftest 60 6 bash -c 'bin/uer devices; bin/uer selftest --device cuda'
 # verbose keeps of a verbose test what tells whether it ran.
 verbose() { (cd "$1" && "$2" -test.v -test.run "$3") | grep -E '^(---|PASS|FAIL|panic)|--- (FAIL|SKIP)'; }
@@ -56,7 +56,12 @@ stage operations 90 12 bash -c 'verbose . ./bin/device_cuda.test TestOps'
 stage golden 120 12 bash -c 'verbose internal/model ../../bin/model.test "GPUGradients|GPUUpdates"'
 stage steps 120 12 bash -c 'verbose internal/model ../../bin/model.test GPUSteps'
 stage driver 60 12 bash -c 'cd internal/cuda && ../../bin/cuda.test -test.skip BuildsExport'
+stage nccl 30 6 bash -c 'cd internal/cuda && ../../bin/cuda.test -test.v -test.run GroupOfOne'
 stage kernels 90 60 bin/device_cuda_kernels.test -gpu -test.skip 'Generated|PTX|Assemble|Lint' -test.bench .
+# Whole steps in the same process, the most telling ones first.
+mkdir -p internal/cli
+stage whole_steps 150 240 bash -c 'cd internal/cli && ../../bin/cli.test -test.run "^$" -test.bench GPUStep -test.benchtime 1s'
+stage algorithms 60 90 bash -c 'cd internal/cuda && ../../bin/cuda.test -test.run "^$" -test.bench Algorithms -test.benchtime 1x'
 roberta="--config_path bert/base_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 1e-4"
 stage roberta_ragged 60 6 bash -c "train ragged.pt 400 $roberta"
 stage roberta_dense 60 6 bash -c "train dense.pt 100 $roberta"

@@ -16,10 +16,10 @@ strip -o "$to/bin/uer" bin/uer
 # The flags that make compiles with.
 flags=$(make --silent --no-print-directory gpu-flags)
 eval "$flags"
-for package in cuda device/cuda device/cuda/kernels model; do
+for package in cuda device/cuda device/cuda/kernels model cli; do
 	go test -c -tags gpu -ldflags '-s -w' -o "$to/bin/${package//\//_}.test" "./internal/$package"
 done
-tar -cf "$to/testdata.tar" internal/model/testdata internal/cuda/testdata models/demo_vocab.txt corpora
+tar -cf "$to/testdata.tar" internal/model/testdata internal/cuda/testdata models/demo_vocab.txt models/bert models/*_config.json corpora
 cp "$vocab" "$to/vocab.txt"
 cp -r models/bert models/gpt2 models/rnn models/cnn models/albert "$to/"
 cp models/*_config.json "$to/"

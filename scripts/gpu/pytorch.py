@@ -1,12 +1,18 @@
 """Trains the models of the recipes in PyTorch and prints how fast: what `uer pretrain` is compared with on a GPU.
 
     python3 pytorch.py [--seconds 120] [--device cuda]
+    python3 pytorch.py --recipe roberta --corpus FILE [--bf16 | --tf32]        for scripts/compare_pytorch.sh
 
 Each line is one model in one format: TF32 rounds the factors of float32 products, bf16 is autocast. Batches have no padding
 and lie on the GPU; AdamW is the fused one. The most telling lines come first, and no line is begun after so many seconds.
+
+With --recipe, texts are as long as the lines of a corpus, of which each character is a token, and short ones are padded. The
+model is compiled. Attention has no mask for the padding, so that PyTorch takes its fastest kernel.
 """
 
 import argparse
+import json
+import random
 import statistics
 import time
 
@@ -45,10 +51,10 @@ class Layer(nn.Module):
 class Transformer(nn.Module):
     """RoBERTa, which predicts 15 % of the tokens, or GPT-2, which predicts each from those before."""
 
-    def __init__(self, causal, layers=12, hidden=768):
+    def __init__(self, causal, layers=12, hidden=768, positions=512):
         super().__init__()
         self.causal = causal
-        self.words, self.positions = nn.Embedding(VOCABULARY, hidden), nn.Embedding(512, hidden)
+        self.words, self.positions = nn.Embedding(VOCABULARY, hidden), nn.Embedding(positions, hidden)
         self.layers = nn.Sequential(*(Layer(hidden, causal) for _ in range(layers)))
         self.norm, self.dropout = nn.LayerNorm(hidden), nn.Dropout(0.1)
         self.classes = nn.Linear(hidden, VOCABULARY, bias=not causal)
@@ -69,11 +75,11 @@ class Transformer(nn.Module):
 class Recurrent(nn.Module):
     """An LSTM of two layers that predicts the next token, or ELMo's two, of which one predicts the token before."""
 
-    def __init__(self, both, hidden):
+    def __init__(self, both, hidden, cell=nn.LSTM):
         super().__init__()
         self.words, self.norm, self.dropout = nn.Embedding(VOCABULARY, 512), nn.LayerNorm(512), nn.Dropout(0.1)
         self.directions = nn.ModuleList(
-            nn.LSTM(512, hidden, 2, dropout=0.1, batch_first=True) for _ in range(2 if both else 1)
+            cell(512, hidden, 2, dropout=0.1, batch_first=True) for _ in range(2 if both else 1)
         )
         self.classes = nn.Linear(hidden, VOCABULARY)
 
@@ -107,9 +113,10 @@ class GatedConvolutions(nn.Module):
 
 
 MODELS = {
-    "roberta": lambda: Transformer(causal=False),
-    "gpt2": lambda: Transformer(causal=True),
+    "roberta": lambda **sizes: Transformer(causal=False, **sizes),
+    "gpt2": lambda **sizes: Transformer(causal=True, **sizes),
     "lstm": lambda: Recurrent(both=False, hidden=512),
+    "gru": lambda: Recurrent(both=False, hidden=512, cell=nn.GRU),
     "elmo": lambda: Recurrent(both=True, hidden=768),
     "gatedcnn": GatedConvolutions,
     "tiny": lambda: Transformer(causal=False, layers=1, hidden=96),  # to try this program without a GPU
@@ -122,52 +129,105 @@ def runs():
         yield "roberta", 32, 128, form, False
     yield "roberta", 32, 128, "bf16", True
     yield "roberta", 256, 128, "bf16", True
-    for model in ("gpt2", "lstm", "elmo", "gatedcnn"):
+    for model in ("gpt2", "lstm", "gru", "elmo", "gatedcnn"):
         for form in ("fp32", "bf16"):
             yield model, 32, 128, form, False
     yield "roberta", 32, 128, "fp32", True
     yield "roberta", 32, 128, "tf32", True
     yield "roberta", 256, 512, "bf16", True
-    for model in ("gpt2", "gatedcnn", "lstm", "elmo"):
+    yield "gpt2", 16, 1024, "bf16", True
+    for model in ("gpt2", "gatedcnn", "lstm", "gru", "elmo"):
         yield model, 32, 128, "bf16", True
+
+
+class Training:
+    """A model, its optimizer, and a batch of tokens on the device, of which those at the chosen places are predicted."""
+
+    def __init__(self, device, model, form, compiled, tokens, chosen, sizes):
+        torch.manual_seed(7)
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = form == "tf32"
+        net = MODELS[model](**sizes).to(device)
+        self.device, self.form, self.tokens, self.chosen = device, form, tokens, chosen
+        self.optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, fused=device != "cpu")
+        self.loss_of = torch.compile(net) if compiled else net
+
+    def step(self):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.form == "bf16"):
+            loss = self.loss_of(self.tokens, self.chosen)
+        loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach()
+
+    def timed(self, steps):
+        """The time of a step in seconds, and the loss."""
+        began = time.perf_counter()
+        for _ in range(steps):
+            loss = self.step()
+        loss = loss.item()  # waits for the GPU
+        return (time.perf_counter() - began) / steps, loss
 
 
 def measure(device, model, batch, length, form, compiled):
     """The median time of a step in seconds, and the loss."""
-    torch.manual_seed(7)
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = form == "tf32"
-    net = MODELS[model]().to(device)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, fused=device != "cpu")
-    loss_of = torch.compile(net) if compiled else net
-    tokens = torch.randint(1000, VOCABULARY, (batch, length), device=device)
+    tokens = torch.randint(5, VOCABULARY, (batch, length), device=device)
     chosen = torch.randperm(batch * length, device=device)[: batch * length * 15 // 100]
+    sizes = {"positions": length} if length > 512 else {}
+    training = Training(device, model, form, compiled, tokens, chosen, sizes)
+    training.timed(3)
+    times = [training.timed(4)[0] for _ in range(4)]
+    return statistics.median(times), training.timed(1)[1]
 
-    def step():
-        with torch.autocast(device, torch.bfloat16, enabled=form == "bf16"):
-            loss = loss_of(tokens, chosen)
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        return loss.detach()
 
-    def timed(steps):
-        began = time.perf_counter()
-        for _ in range(steps):
-            loss = step()
-        loss = loss.item()  # waits for the GPU
-        return (time.perf_counter() - began) / steps, loss
-
-    timed(3)
-    times = [timed(4)[0] for _ in range(4)]
-    return statistics.median(times), timed(1)[1]
+def compare(arguments):
+    """Trains one recipe on texts of the lengths of a corpus, and prints its figures as JSON."""
+    device, batch, length = arguments.device, arguments.batch, arguments.seq
+    lengths = [length] * batch
+    if not arguments.dense:
+        with open(arguments.corpus, encoding="utf-8") as corpus:
+            texts = [min(len("".join(line.split())) + 2, length) for line in corpus if not line.isspace()]
+        random.seed(7)
+        # As much padding as there is on average: every so many of the texts, in the order of their lengths.
+        texts.sort()
+        lengths = [texts[(2 * i + 1) * len(texts) // (2 * batch)] for i in range(batch)]
+    tokens = torch.randint(5, VOCABULARY, (batch, length), device=device)
+    real = [row * length + place for row, count in enumerate(lengths) for place in range(count)]
+    chosen = torch.tensor(random.sample(real, len(real) * 15 // 100), device=device)
+    form = "bf16" if arguments.bf16 else "tf32" if arguments.tf32 else "fp32"
+    training = Training(device, arguments.recipe, form, device != "cpu", tokens, chosen, {})
+    training.timed(3)
+    times = sorted(training.timed(4)[0] for _ in range(max(arguments.steps // 4, 1)))
+    seconds = statistics.median(times)
+    peak = torch.cuda.max_memory_allocated() / 1e6 if device == "cuda" else 0
+    figures = {
+        "step_s_min": times[0],
+        "step_s_median": seconds,
+        "padded_tokens_per_s": batch * length / seconds,
+        "real_tokens_per_s": len(real) / seconds,
+        "peak_rss_mb": round(peak),
+        "loss": training.timed(1)[1],
+    }
+    print(json.dumps(figures))
 
 
 def main():
+    global VOCABULARY
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--model", choices=MODELS, help="this one only")
+    parser.add_argument("--recipe", choices=MODELS)
+    parser.add_argument("--corpus")
+    for name, value in (("batch", 32), ("seq", 128), ("steps", 20), ("threads", 0), ("vocab", VOCABULARY)):
+        parser.add_argument("--" + name, type=int, default=value)
+    parser.add_argument("--size", choices=["base"], default="base")
+    for name in ("dense", "bf16", "tf32"):
+        parser.add_argument("--" + name, action="store_true")
     arguments = parser.parse_args()
+    if arguments.recipe:
+        VOCABULARY = arguments.vocab
+        compare(arguments)
+        return
     began = time.perf_counter()
     name = torch.cuda.get_device_name() if arguments.device == "cuda" else arguments.device
     print(f"PyTorch {torch.__version__}, CUDA {torch.version.cuda}, {name}", flush=True)
@@ -179,7 +239,7 @@ def main():
         if time.perf_counter() - began > arguments.seconds:
             print("no time for the rest")
             break
-        how = f"{model:9s} {batch:3d} x {length:3d}  {form} {'compiled' if compiled else 'eager   '}"
+        how = f"{model:9s} {batch:3d} x {length:4d}  {form} {'compiled' if compiled else 'eager   '}"
         try:
             seconds, loss = measure(arguments.device, model, batch, length, form, compiled)
             print(f"{how} {1000 * seconds:8.1f} ms {batch * length / seconds:10.0f} tokens/s  loss {loss:.2f}", flush=True)

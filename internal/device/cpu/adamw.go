@@ -12,9 +12,15 @@ func adamWKernel(d *Device, o op.AdamW) compute {
 		if halted != 0 {
 			return
 		}
-		d.kernel.AdamW(kernel.AdamW{
-			Rate: run.Update.Rate, Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, WeightDecay: o.WeightDecay,
-			GradientScale: factor,
-		}, out[0].Floats, gradients, out[1].Floats, out[2].Floats)
+		parameters, first, second := out[0].Floats, out[1].Floats, out[2].Floats
+		for _, r := range o.Ranges {
+			a := kernel.AdamW{
+				Rate: run.Update.Rate, Beta1: o.Beta1, Beta2: o.Beta2, Epsilon: o.Epsilon, GradientScale: factor,
+			}
+			if r.Decays {
+				a.WeightDecay = o.WeightDecay
+			}
+			d.kernel.AdamW(a, parameters[r.Start:r.End], gradients[r.Start:r.End], first[r.Start:r.End], second[r.Start:r.End])
+		}
 	}
 }

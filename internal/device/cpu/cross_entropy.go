@@ -15,6 +15,7 @@ func crossEntropyKernel(d *Device, o op.CrossEntropy) compute {
 			Rows: c.Hidden.Shape[0], Width: c.Hidden.Shape[1], Classes: c.Weight.Shape[0],
 			Hidden: c.Hidden.Floats, Weight: c.Weight.Floats, Labels: c.Labels.Integers,
 			DHidden: out[2].output(accumulate[2]), DWeight: out[3].output(accumulate[3]), Precision: d.precision,
+			ZLoss: float32(o.ZLoss),
 		}
 		if o.Bias {
 			p.Bias, p.DBias = c.Bias.Floats, out[4].output(accumulate[4])

@@ -28,6 +28,7 @@ type Device struct {
 	precision kernel.Precision
 	name      string
 	ranks     collective.Collective // nil if there are no other ranks
+	failure   error                 // of an exchange with the other ranks in the middle of a run
 	scratch   []float32
 	memories  []*memory
 	free      int64 // memory of the machine that is neither used nor promised; -1 if that is not known
@@ -103,6 +104,9 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 	}
 	return load(d, p, own)
 }
+
+// Limits implements device.Device. They are not measured.
+func (d *Device) Limits() (device.Limits, error) { return device.Limits{}, nil }
 
 // Close stops the threads, once the sums of gradients are done. No run may be in progress.
 func (d *Device) Close() error {

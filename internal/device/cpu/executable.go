@@ -38,6 +38,8 @@ type executable struct {
 	shapes   *device.Shapes
 	steps    []step
 	weights  []*sharedWeight
+	flops    int64 // of the matrix products of the present run
+	changes  bool  // it writes parameters
 	results  device.Results
 }
 
@@ -48,6 +50,7 @@ type step struct {
 	compute    compute
 	in, out    []operand
 	accumulate []bool
+	described  [2][]device.Operand // in and out, to count work
 }
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
@@ -68,7 +71,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	e.weights = d.shareWeights(e.program, e.operands)
+	e.weights, e.changes = d.shareWeights(e.program, e.operands), writesParameters(e.program)
 	return e, nil
 }
 
@@ -94,6 +97,7 @@ func (e *executable) bind(origin []int) error {
 			in:          make([]operand, len(instruction.In)),
 			out:         make([]operand, len(instruction.Out)),
 			accumulate:  make([]bool, len(instruction.Out)),
+			described:   [2][]device.Operand{make([]device.Operand, len(instruction.In)), make([]device.Operand, len(instruction.Out))},
 		})
 	}
 	return nil
@@ -156,8 +160,12 @@ func (e *executable) Run(run device.Run) error {
 	if err := e.memory.wait(); err != nil {
 		return err
 	}
+	began := time.Now()
+	if e.changes {
+		e.memory.version++
+	}
 	for _, w := range e.weights {
-		w.invalidate()
+		w.invalidate(e.memory.version)
 	}
 	for i := range e.steps {
 		s := &e.steps[i]
@@ -165,12 +173,14 @@ func (e *executable) Run(run device.Run) error {
 			return err
 		}
 		e.bindOperands(s, &run)
-		e.execute(s, &run)
+		if e.execute(s, &run); e.device.failure != nil {
+			return e.device.failure
+		}
 		if run.After != nil && (i+1 == len(e.steps) || e.steps[i+1].number != s.number) {
 			run.After(s.number)
 		}
 	}
-	e.keepOutputs()
+	e.keepOutputs(time.Since(began))
 	return nil
 }
 
@@ -196,30 +206,41 @@ func (e *executable) bindOperands(s *step, run *device.Run) {
 
 // execute computes one step, and times it if there is a profile.
 func (e *executable) execute(s *step, run *device.Run) {
+	work := s.work()
+	if !s.Recomputed {
+		e.flops += work.FLOPs
+	}
 	if run.Profile == nil {
 		s.compute(run, s.out, s.in, s.accumulate)
 		return
 	}
 	started := time.Now()
 	s.compute(run, s.out, s.in, s.accumulate)
-	elapsed := time.Since(started)
-	run.Profile.Add(s.Op.Name(), elapsed, device.FLOPs(s.Op, flopOperands(s.in, true), flopOperands(s.out, false)), s.Recomputed)
+	run.Profile.Add(s.Op.Name(), time.Since(started), work, s.Recomputed)
 }
 
-// flopOperands describes operands to device.FLOPs. Outputs that nothing reads have no shape there, inputs always have one.
-func flopOperands(operands []operand, inputs bool) []device.Operand {
-	list := make([]device.Operand, len(operands))
-	for i, o := range operands {
-		if inputs || o.wanted() {
-			list[i] = device.Operand{Shape: o.Shape, Integers: o.Integers}
+// work is what the step has to do in the present run. Outputs that nothing reads have no shape there, inputs always have one.
+func (s *step) work() device.Work {
+	for i, o := range s.in {
+		s.described[0][i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: 4}
+	}
+	for i, o := range s.out {
+		s.described[1][i] = device.Operand{ElementBytes: 4}
+		if o.wanted() {
+			s.described[1][i].Shape = o.Shape
 		}
 	}
-	return list
+	return device.Work{
+		FLOPs: device.FLOPs(s.Op, s.described[0], s.described[1]),
+		Bytes: device.Traffic(s.Op, s.described[0], s.described[1], s.accumulate),
+	}
 }
 
-// keepOutputs records the outputs of a run.
-func (e *executable) keepOutputs() {
+// keepOutputs records the outputs of a run, and how long it took.
+func (e *executable) keepOutputs(took time.Duration) {
 	figures := e.results.Add()
+	figures.FLOPs, e.flops = e.flops, 0
+	figures.Took = took
 	for _, v := range e.program.Outputs {
 		if o := e.operands[v]; o.Doubles != nil {
 			figures.Outputs = append(figures.Outputs, o.Doubles[0])

@@ -12,6 +12,8 @@ type memory struct {
 	layout                       graph.Layout
 	parameters, gradients, state []float32
 
+	version int // of the parameters: it grows whenever they may have changed
+
 	ranks  collective.Collective
 	begun  chan func() error // exchanges with the other ranks; nil while there are none
 	result chan error        // of the goroutine that does them, when begun is closed
@@ -52,6 +54,9 @@ func (m *memory) Read(p graph.Place, offset int, to []float32) error {
 func (m *memory) Write(p graph.Place, offset int, from []float32) error {
 	to, err := m.slice(p, offset, len(from))
 	copy(to, from)
+	if p == graph.InParameters {
+		m.version++
+	}
 	return err
 }
 
@@ -67,12 +72,31 @@ func (m *memory) slice(p graph.Place, offset, size int) ([]float32, error) {
 }
 
 // Sum hands a range of gradients to a goroutine that sums ranges in turn while the backward pass goes on.
-func (m *memory) Sum(start, end int) {
-	m.begin(func() error { return m.ranks.AllReduce(m.gradients[start:end]) })
+func (m *memory) Sum(start, end int, shares []int) {
+	if shares == nil {
+		m.begin(func() error { return m.ranks.AllReduce(m.gradients[start:end]) })
+		return
+	}
+	m.begin(func() error {
+		_, block := kernel.SquareBlocks(shares[len(shares)-1])
+		for _, p := range device.Pieces(start, end, shares, block) {
+			var err error
+			if gradients := m.gradients[p.Start:p.End]; p.Rank == graph.None {
+				err = m.ranks.AllReduce(gradients)
+			} else {
+				err = m.ranks.Reduce(gradients, p.Rank)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Share has the parameters copied in the background.
 func (m *memory) Share(bounds []int) {
+	m.version++
 	m.begin(func() error { return m.ranks.AllGather(m.parameters[:bounds[len(bounds)-1]], bounds) })
 }
 

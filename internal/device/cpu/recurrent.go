@@ -17,6 +17,18 @@ func recurrentKernel(d *Device, o op.Recurrent) compute {
 	}
 }
 
+func recurrentFromKernel(d *Device, o op.RecurrentFrom) compute {
+	var r kernel.Recurrent
+	return func(_ *device.Run, out, in []operand, _ []bool) {
+		last := len(in) - 1
+		r = recurrent(op.Recurrent{Cell: o.Cell}, in[:last], r.Weights[:0], d.precision)
+		copy(out[1].Floats, in[last].Floats) // one place, where a program keeps the state
+		r.State, r.Y, r.Saved = out[1].Floats, out[0].Floats, out[2].Floats
+		r.Scratch = d.floats(r.ScratchSize())
+		d.kernel.RecurrentForward(&r)
+	}
+}
+
 func recurrentGradientKernel(d *Device, o op.RecurrentGradient) compute {
 	var g kernel.RecurrentGradient
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
@@ -63,6 +75,14 @@ func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
 func recurrentScratch(d *Device, o op.Recurrent, in []graph.Shape) int {
 	r := recurrentOf(d, o, in)
 	return r.ScratchSize()
+}
+
+func recurrentFromScratch(d *Device, o op.RecurrentFrom, in []graph.Shape) int {
+	return recurrentScratch(d, op.Recurrent{Cell: o.Cell, Directions: 1}, in[:len(in)-1])
+}
+
+func recurrentFromSaved(o op.RecurrentFrom, in []graph.Shape) int {
+	return recurrentSaved(op.Recurrent{Cell: o.Cell, Directions: 1}, in)
 }
 
 func recurrentGradientScratch(d *Device, o op.RecurrentGradient, in []graph.Shape) int {

@@ -6,11 +6,17 @@ import (
 	"uer/internal/op"
 )
 
-// sharedWeight holds a weight W [out, in] that several linear layers share, packed in the layouts that matrix products
-// read. In each run the first layer that needs it packs it, and the others reuse that.
+// sharedWeight holds a weight W [out, in] that is packed once for several products, in the layouts that they read: those of
+// layers that share it, in each run anew, or those of many runs, each of so few rows that packing would take longer than the
+// product.
 type sharedWeight struct {
 	forward, backward packedWeight // Wᵀ of y = x Wᵀ, W of dx = dy W
+	lasting           bool         // until the parameters change
+	version           int          // of the parameters that were packed
 }
+
+// fewRows is the most rows of a product whose weight stays packed.
+const fewRows = 8
 
 // packedWeight is a packed matrix and its memory. It is valid once the current run has packed it.
 type packedWeight struct {
@@ -19,15 +25,18 @@ type packedWeight struct {
 	valid  bool
 }
 
-// shareWeights finds the weights of several layers and gives their operands memory for packing. A layer whose forward pass
-// occurs twice, to save memory, is one layer.
+// shareWeights finds the weights of several layers, and those of products of few rows, and gives their operands memory for
+// packing. A layer whose forward pass occurs twice, to save memory, is one layer.
 func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sharedWeight {
 	layers, gradients := make([]int, len(program.Values)), make([]int, len(program.Values))
+	rows := make([]int, len(program.Values)) // of the largest product
 	for _, instruction := range program.Instructions {
 		switch o := instruction.Op.(type) {
 		case op.Linear:
+			l := op.LinearInputsOf(o, instruction.In)
+			rows[l.Weight] = max(rows[l.Weight], program.Values[l.X].Shape[0])
 			if !instruction.Recomputed {
-				layers[op.LinearInputsOf(o, instruction.In).Weight]++
+				layers[l.Weight]++
 			}
 		case op.LinearGradient:
 			gradients[op.LinearGradientInputsOf(o, instruction.In).Weight]++
@@ -35,11 +44,12 @@ func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sha
 	}
 	var weights []*sharedWeight
 	for i, v := range program.Values {
-		if layers[i] < 2 || v.Place != graph.InParameters {
+		lasting := layers[i] > 0 && gradients[i] == 0 && rows[i] <= fewRows
+		if layers[i] < 2 && !lasting || v.Place != graph.InParameters {
 			continue
 		}
 		out, in := v.Shape[0], v.Shape[1]
-		w := &sharedWeight{forward: packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(in, out, d.precision))}}
+		w := &sharedWeight{lasting: lasting, forward: packedWeight{memory: kernel.Allocate(d.kernel.PackedSize(in, out, d.precision))}}
 		if gradients[i] > 0 {
 			w.backward.memory = kernel.Allocate(d.kernel.PackedSize(out, in, d.precision))
 		}
@@ -49,8 +59,25 @@ func (d *Device) shareWeights(program *graph.Program, operands []operand) []*sha
 	return weights
 }
 
-// invalidate makes the next run pack the weight again, as the parameters may have changed.
-func (w *sharedWeight) invalidate() { w.forward.valid, w.backward.valid = false, false }
+// invalidate makes the next run pack the weight again, unless the parameters are known to be those that were packed.
+func (w *sharedWeight) invalidate(version int) {
+	if w.lasting && w.version == version {
+		return
+	}
+	w.forward.valid, w.backward.valid, w.version = false, false, version
+}
+
+// writesParameters reports whether a program changes parameters.
+func writesParameters(program *graph.Program) bool {
+	for _, instruction := range program.Instructions {
+		for _, v := range instruction.Out {
+			if v != graph.None && program.Values[v].Place == graph.InParameters {
+				return true
+			}
+		}
+	}
+	return false
+}
 
 // size returns the number of elements of the packed copies.
 func (w *sharedWeight) size() int { return len(w.forward.memory) + len(w.backward.memory) }

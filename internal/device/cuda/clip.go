@@ -2,18 +2,32 @@ package cuda
 
 import (
 	driver "uer/internal/cuda"
+	"uer/internal/device"
 	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
 
-func bindSumSquares(b *binder, _ op.SumSquares) compute {
+func bindSumSquares(b *binder, o op.SumSquares) compute {
 	partials, total := b.kernel("square_partials"), b.kernel("total_partials")
 	return func(r *run, out, in []operand, _ []bool) {
 		n := in[0].Shape.Elements()
 		blocks, block := kernels.ElementBlocks(n)
 		sums := r.scratch(8 * blocks) // float64 [blocks]
-		r.launch(partials, driver.Dim{blocks, 1, 1}, pointer(sums), at(in[0]), elements(n), elements(block))
+		first, last := 0, blocks
+		var bounds []int
+		if o.Shares != nil && r.device.group != nil {
+			bounds = device.BlockShares(o.Shares, block)
+			first, last = bounds[o.Rank], bounds[o.Rank+1]
+		}
+		if first < last {
+			start := first * block
+			r.launch(partials, driver.Dim{last - first, 1, 1}, pointer(sums+driver.Pointer(8*first)),
+				pointer(in[0].At+driver.Pointer(4*start)), elements(min(last*block, n)-start), elements(block))
+		}
+		if bounds != nil {
+			r.gather(sums, bounds)
+		}
 		r.launch(total, over(1, 1), at(out[0]), pointer(sums), count(blocks))
 	}
 }

@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"errors"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
@@ -11,6 +13,9 @@ import (
 const maxLogits = 64 << 20
 
 func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
+	if o.ZLoss != 0 {
+		b.keep(errors.New("the GPU does not compute --z_loss"))
+	}
 	kernel, totals, sums := b.stored("cross_entropy"), b.kernel("cross_entropy_totals"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		c := op.CrossEntropyInputsOf(o, in)

@@ -7,31 +7,34 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
 
 	"uer/internal/console"
 	driver "uer/internal/cuda"
 	"uer/internal/device"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 	"uer/internal/registry"
 )
 
 // Device is one GPU. It implements device.Device.
 type Device struct {
-	gpu                     *driver.Device
-	activations             graph.Type       // how they are stored; products read their factors in the same type
-	tf32                    bool             // products round float32 factors
-	products                *driver.Products // nil without cuBLASLt: then kernels of ours multiply
-	product, productToFloat *function        // with factors as activations are stored: to activations, and to float32
-	halve, columns          *function        // make the bfloat16 copies of parameters
-	modules                 map[string]*driver.Module
-	functions               map[string]*function
-	scratch                 *driver.Buffer // of one operation at a time; all run in one stream
-	trail                   *trail
-	group                   *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
-	rank                    int           // its number among them
-	name                    string
-	kind                    string
+	gpu            *driver.Device
+	activations    graph.Type       // how they are stored; products read their factors in the same type
+	tf32           bool             // products round float32 factors
+	products       *driver.Products // nil without cuBLASLt: then kernels of ours multiply
+	product        [3]*function     // by the destination
+	halve, columns *function        // make the bfloat16 copies of parameters
+	modules        map[string]*module
+	functions      map[string]*function
+	unsettled      []*function    // those whose modules may still be being loaded
+	scratch        *driver.Buffer // of one operation at a time; all run in one stream
+	trail          *trail
+	group          *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
+	rank           int           // its number among them
+	name           string
+	kind           string
 }
 
 // Options of a device.
@@ -82,7 +85,7 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{
 		gpu: gpu, activations: computes.activations, tf32: computes.tf32,
-		modules: map[string]*driver.Module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
+		modules: map[string]*module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
 	}
 	var slow string
 	if d.trail, err = newTrail(gpu); err == nil {
@@ -93,11 +96,15 @@ func New(o Options) (*Device, error) {
 			d.columns, err = d.function("columns_bf16")
 		}
 	}
+	if err == nil {
+		err = d.settle()
+	}
 	if err == nil && o.Ranks != nil {
 		d.rank = o.Ranks.Rank
 		d.group, err = gpu.Join(o.Ranks.ID, o.Ranks.Size, o.Ranks.Rank, o.Ranks.Over)
 	}
 	if err != nil {
+		d.wait()
 		gpu.Close()
 		return nil, advised(err, "see in nvidia-smi what takes the memory")
 	}
@@ -107,14 +114,17 @@ func New(o Options) (*Device, error) {
 
 // openProducts opens cuBLASLt. Where it is missing, products are right and slow, which the device's name says.
 func (d *Device) openProducts() (slow string, err error) {
-	d.products, err = d.gpu.NewProducts(d.gpu.Compute)
+	d.products, err = d.gpu.NewProducts(d.gpu.Compute, openChoices())
 	var missing *driver.Unavailable
 	if errors.As(err, &missing) {
 		d.products = nil
-		if d.product, err = d.function("product" + suffixes[d.activations]); err == nil {
-			d.productToFloat = d.product
-			if d.activations == graph.BFloat16 {
-				d.productToFloat, err = d.function("product_float_bf16")
+		names := [...]string{toActivations: "product_float", toFloat: "product_float", allFloat: "product_float"}
+		if d.activations == graph.BFloat16 {
+			names[toActivations], names[toFloat] = "product_bf16", "product_float_bf16"
+		}
+		for to, name := range names {
+			if d.product[to], err = d.function(name); err != nil {
+				break
 			}
 		}
 		return ", without cuBLASLt", err
@@ -124,6 +134,20 @@ func (d *Device) openProducts() (slow string, err error) {
 	}
 	return "", nil
 }
+
+// openChoices opens the file of the fastest algorithms in the user's cache, once a process. Without one, nothing is measured,
+// since another training would choose otherwise and round otherwise.
+var openChoices = sync.OnceValue(func() *driver.Choices {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return nil
+	}
+	choices, err := driver.OpenChoices(filepath.Join(folder, "uer", "products"))
+	if err != nil {
+		return nil
+	}
+	return choices
+})
 
 // hinted adds what can be done about an error of the driver.
 func hinted(err error) error { return advised(err, "pass a smaller --batch_size, or --recompute") }
@@ -177,6 +201,9 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 		return nil, errors.New("the memory belongs to another device")
 	}
 	e, err := load(d, p, own)
+	if err == nil {
+		err = d.settle()
+	}
 	if err != nil {
 		return nil, hinted(err)
 	}
@@ -185,6 +212,7 @@ func (d *Device) Load(p *graph.Program, m device.Memory) (device.Executable, err
 
 // Close waits for the GPU and frees what was allocated on it.
 func (d *Device) Close() error {
+	d.wait()
 	var err error
 	if d.group != nil {
 		err = d.group.Close()
@@ -219,39 +247,4 @@ func (d *Device) scratchBytes() int64 {
 		bytes += d.products.WorkspaceBytes()
 	}
 	return bytes
-}
-
-// function is a kernel with the size of its blocks.
-type function struct {
-	*driver.Function
-	block  driver.Dim
-	shared int // bytes of dynamic shared memory
-}
-
-// function finds a kernel, and loads its module if no other kernel has.
-func (d *Device) function(name string) (*function, error) {
-	if f := d.functions[name]; f != nil {
-		return f, nil
-	}
-	k, err := kernels.Find(name)
-	if err != nil {
-		return nil, err
-	}
-	m := d.modules[k.Module]
-	if m == nil {
-		text, err := kernels.Module(k.Module)
-		if err != nil {
-			return nil, err
-		}
-		if m, err = d.gpu.Load(k.Module, []byte(text)); err != nil {
-			return nil, err
-		}
-		d.modules[k.Module] = m
-	}
-	f, err := m.Function(name)
-	if err != nil {
-		return nil, err
-	}
-	d.functions[name] = &function{Function: f, block: driver.Dim{k.Threads, 1, 1}, shared: k.Shared()}
-	return d.functions[name], nil
 }

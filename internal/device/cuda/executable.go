@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"time"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -51,6 +52,8 @@ type step struct {
 	size       int    // and how many elements
 	in, out    []operand
 	accumulate []bool
+	described  [2][]device.Operand // in and out, to count work
+	worked     device.Work         // in the present run
 }
 
 // alignment of what lies in the arena, in bytes.
@@ -66,6 +69,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 		return nil, err
 	}
 	e.program, origin = device.WithCopies(p, bindings.CanAdd)
+	e.program, origin = device.WithoutCopies(e.program, origin)
 	if err := e.join(); err != nil {
 		return nil, err
 	}
@@ -106,6 +110,7 @@ func (e *executable) bind(origin []int) error {
 			Instruction: instruction, number: origin[i], compute: binding.Bind(b, instruction.Op),
 			in: make([]operand, len(instruction.In)), out: make([]operand, len(instruction.Out)),
 			accumulate: make([]bool, len(instruction.Out)),
+			described:  [2][]device.Operand{make([]device.Operand, len(instruction.In)), make([]device.Operand, len(instruction.Out))},
 		}
 		if s.derive, s.size = b.derive, b.size; s.derive != nil {
 			s.derived = e.inputs.reserve(s.size)
@@ -144,10 +149,11 @@ func (e *executable) Feed(list device.Inputs) error {
 
 // Run begins a run.
 func (e *executable) Run(with device.Run) error {
+	began := time.Now()
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
-	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot()}
+	r := &run{Run: with, device: e.device, memory: e.memory, slot: e.inputs.slot(), began: began}
 	if err := e.prepare(r); err != nil {
 		return e.device.explained(err)
 	}
@@ -160,6 +166,9 @@ func (e *executable) Run(with device.Run) error {
 // begin begins all work of a run.
 func (e *executable) begin(r *run) error {
 	trail, compute := e.device.trail, e.device.gpu.Compute
+	if err := e.results.start(compute); err != nil {
+		return err
+	}
 	if e.inputs.size > 0 {
 		if err := e.inputs.upload(e.device.gpu); err != nil {
 			return err
@@ -195,7 +204,11 @@ func (e *executable) begin(r *run) error {
 	if err := trail.mark(compute, stretch{step: r.Step, other: "copying figures"}); err != nil {
 		return err
 	}
-	return e.timers.report(e, r.Profile)
+	if r.Profile == nil {
+		return nil
+	}
+	r.Profile.AddHost(time.Since(r.began))
+	return e.timers.report(r.Profile)
 }
 
 // prepare gives all operands their present shapes, and derives what the host makes of inputs.
@@ -245,6 +258,10 @@ func (e *executable) operand(v int) operand {
 // execute begins one step, and times it if there is a profile.
 func (e *executable) execute(s *step, r *run) error {
 	r.begin(s)
+	s.worked = s.work()
+	if !s.Recomputed {
+		r.flops += s.worked.FLOPs
+	}
 	if r.Profile == nil {
 		s.compute(r, s.out, s.in, s.accumulate)
 		return r.err

@@ -23,6 +23,9 @@ type join struct {
 // first is the instruction that computes for all.
 func (j *join) first() int { return slices.Min(j.instructions) }
 
+// number is the place of that instruction's columns among those of all maps.
+func (j *join) number() int { return slices.Index(j.instructions, j.first()) }
+
 // uses lists the instructions that write and read each value.
 type uses struct {
 	program          *graph.Program
@@ -147,12 +150,26 @@ func (u uses) gradients(values []int, of *join) *join {
 		if l.X != x || instruction.Out[0] != dx || l.Weight != of.weights[i] {
 			return nil
 		}
+		adds := u.program.Instructions[u.readers[values[0]][0]].Accumulate[1:]
+		if !slices.Equal(instruction.Accumulate[1:], adds) || !u.isGradient(instruction.Out[1], of.weights[i]) ||
+			o.Bias && !u.isGradient(instruction.Out[2], of.biases[i]) {
+			return nil
+		}
 		j.instructions = append(j.instructions, number)
 	}
 	if slices.Max(j.instructions)-slices.Min(j.instructions) != len(values)-1 {
 		return nil
 	}
 	return j
+}
+
+// isGradient tells whether a value is the gradient of a parameter, in the place of both.
+func (u uses) isGradient(value, parameter int) bool {
+	if value == graph.None {
+		return false
+	}
+	v := u.program.Values[value]
+	return v.Place == graph.InGradients && v.Offset == u.program.Values[parameter].Offset
 }
 
 // prepare lets products find the parameters of all maps in one place.

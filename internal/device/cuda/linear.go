@@ -61,43 +61,79 @@ func joinedLinear(j *join, leads bool) compute {
 }
 
 func bindLinearGradient(b *binder, o op.LinearGradient) compute {
-	activation, sums, joined, leads := b.stored("activation_gradient"), newColumnSums(b), b.join, b.leads
+	if b.join != nil {
+		return joinedLinearGradient(b, o)
+	}
+	activation, sums := b.stored("activation_gradient"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		l := op.LinearGradientInputsOf(o, in)
 		tokens, width, size := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0]
 		blocks, rows := kernels.RowBlocks(tokens)
 		wantsBias := o.Bias && out[2].wanted()
-		dy, partials := driver.Matrix{At: l.DY.At, Stride: l.DY.Stride}, driver.Pointer(0) // [tokens, out], [blocks, out]
+		dy, partials := l.DY.At, driver.Pointer(0) // [tokens, out], [blocks, out]
 		if wantsBias {
 			partials = r.floats(blocks * size)
 		}
 		if o.Activation != op.Identity {
-			dy = driver.Matrix{At: r.activations(tokens * size), Stride: size}
+			dy = r.activations(tokens * size)
 			if tokens > 0 {
-				r.launch(activation, r.strips(size, blocks), pointer(dy.At), pointer(partials), at(l.DY),
+				r.launch(activation, r.strips(size, blocks), pointer(dy), pointer(partials), at(l.DY),
 					at(l.PreActivation), count(tokens), count(size), count(rows), count(int(o.Activation)))
 			}
 		} else if wantsBias {
-			sums.first(r, partials, dy.At, tokens, size, dy.Stride)
+			sums.first(r, partials, dy, tokens, size, size)
 		}
-		if out[0].wanted() && (joined == nil || leads) { // dx = dy W
-			product := driver.Product{
-				M: tokens, N: width, K: size, A: dy, B: driver.Matrix{At: r.weight(l.Weight)},
+		if out[0].wanted() { // dx = dy W
+			r.multiply(toActivations, driver.Product{
+				M: tokens, N: width, K: size, A: driver.Matrix{At: dy}, B: driver.Matrix{At: r.weight(l.Weight)},
 				D: driver.Matrix{At: out[0].At}, Beta: beta(accumulate[0]),
-			}
-			if leads {
-				product.K, product.A.At, product.B.At = l.DY.Stride, l.DY.matrix, joined.packedWeights.At
-			}
-			r.multiply(toActivations, product)
+			})
 		}
 		if out[1].wanted() { // dW = dyᵀ x
 			r.multiply(toFloat, driver.Product{
-				M: size, N: width, K: tokens, A: driver.Matrix{At: dy.At, Stride: dy.Stride, Transposed: true}, B: driver.Matrix{At: l.X.At},
+				M: size, N: width, K: tokens, A: driver.Matrix{At: dy, Transposed: true}, B: driver.Matrix{At: l.X.At},
 				D: driver.Matrix{At: out[1].At}, Beta: beta(accumulate[1]),
 			})
 		}
 		if wantsBias {
 			sums.second(r, out[2].At, partials, blocks, size, size, accumulate[2])
+		}
+	}
+}
+
+// joinedLinearGradient computes the gradients of all maps of a join in its first operation. Those of parameters lie as far
+// apart as the parameters do.
+func joinedLinearGradient(b *binder, o op.LinearGradient) compute {
+	j, leads, sums := b.join, b.leads, newColumnSums(b)
+	return func(r *run, out, in []operand, accumulate []bool) {
+		if !leads {
+			return
+		}
+		l := op.LinearGradientInputsOf(o, in)
+		tokens, width, size, columns := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0], l.DY.Stride
+		if out[0].wanted() { // dx = Σ dy W
+			r.multiply(toActivations, driver.Product{
+				M: tokens, N: width, K: columns, A: driver.Matrix{At: l.DY.matrix}, B: driver.Matrix{At: j.packedWeights.At},
+				D: driver.Matrix{At: out[0].At}, Beta: beta(accumulate[0]),
+			})
+		}
+		first := func(gradient operand, parameters *packed) driver.Pointer { // of the maps
+			return gradient.At - driver.Pointer(4*j.number()*parameters.spacing)
+		}
+		r.multiply(toFloat, driver.Product{ // dW = dyᵀ x, of each map
+			Batch: len(j.columns), M: size, N: width, K: tokens, B: driver.Matrix{At: l.X.At},
+			A: driver.Matrix{At: l.DY.matrix, Stride: columns, Transposed: true, Next: size},
+			D: driver.Matrix{At: first(out[1], j.packedWeights), Next: j.packedWeights.spacing}, Beta: beta(accumulate[1]),
+		})
+		if !o.Bias {
+			return
+		}
+		blocks, _ := kernels.RowBlocks(tokens)
+		partials := r.floats(blocks * columns) // [blocks, maps·out]
+		sums.first(r, partials, l.DY.matrix, tokens, columns, columns)
+		for i := range j.columns {
+			to := first(out[2], j.packedBiases) + driver.Pointer(4*i*j.packedBiases.spacing)
+			sums.second(r, to, partials+driver.Pointer(4*i*size), blocks, size, columns, accumulate[2])
 		}
 	}
 }

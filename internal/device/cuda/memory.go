@@ -5,6 +5,7 @@ import (
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
+	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 )
 
@@ -164,8 +165,25 @@ func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
 }
 
 // Sum begins to sum a range of gradients over the ranks, behind what computes them and beside what follows.
-func (m *memory) Sum(start, end int) {
-	m.sums.begin(m.device, func(g *driver.Group) error { return g.Sum(m.gradients.At+driver.Pointer(4*start), end-start) })
+func (m *memory) Sum(start, end int, shares []int) {
+	at := func(offset int) driver.Pointer { return m.gradients.At + driver.Pointer(4*offset) }
+	m.sums.begin(m.device, func(g *driver.Group) (err error) {
+		if shares == nil {
+			return g.Sum(at(start), end-start)
+		}
+		_, block := kernels.ElementBlocks(shares[len(shares)-1])
+		for _, p := range device.Pieces(start, end, shares, block) {
+			if p.Rank == graph.None {
+				err = g.Sum(at(p.Start), p.End-p.Start)
+			} else {
+				err = g.SumTo(p.Rank, at(p.Start), p.End-p.Start)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // Share begins to copy the parameters of each rank to the others, behind the update.

@@ -20,6 +20,11 @@ type paddedConvolution struct {
 // padded rounds a number of elements up to a multiple of 16 bytes.
 func padded(n int) int { return (n + 7) / 8 * 8 }
 
+// columnBlocks is a grid of threads that have a column of eight rows each.
+func columnBlocks(width, rows int) driver.Dim {
+	return driver.Dim{over(width, 256)[0], (rows + 7) / 8, 1}
+}
+
 // paddedKernels make windows and weights.
 type paddedKernels struct{ windows, weights *function }
 
@@ -61,7 +66,7 @@ func bindPaddedConvolution(b *binder, o op.GatedConvolution) compute {
 			M: c.tokens, N: 2 * c.columns, K: c.row, A: driver.Matrix{At: c.window},
 			B: driver.Matrix{At: c.weights, Transposed: true}, D: driver.Matrix{At: sums},
 		})
-		r.launch(gate, r.cells(c.tokens, c.output), append([]driver.Argument{at(out[0]), pointer(sums)}, c.gate()...)...)
+		r.launch(gate, columnBlocks(c.output, c.tokens), append([]driver.Argument{at(out[0]), pointer(sums)}, c.gate()...)...)
 	}
 }
 
@@ -73,14 +78,14 @@ func bindPaddedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) com
 		c := factors.convolution(r, op.GatedConvolution(o), in[2:])
 		to := filtersOf(out[1:])
 		dsums := r.activations(2 * c.tokens * c.columns)
-		r.launch(gate, r.cells(c.tokens, c.output), append([]driver.Argument{pointer(dsums), at(dy), at(sums)}, c.gate()...)...)
+		r.launch(gate, columnBlocks(c.columns, c.tokens), append([]driver.Argument{pointer(dsums), at(dy), at(sums)}, c.gate()...)...)
 		if to[0].weight.wanted() || to[1].weight.wanted() {
 			dweights := r.floats(2 * c.columns * c.row)
 			r.multiply(toFloat, driver.Product{
 				M: 2 * c.columns, N: c.row, K: c.tokens, A: driver.Matrix{At: dsums, Transposed: true},
 				B: driver.Matrix{At: c.window}, D: driver.Matrix{At: dweights},
 			})
-			r.launch(weights, cells(2*c.columns, c.row), at(to[0].weight), at(to[1].weight), pointer(dweights), count(c.output),
+			r.launch(weights, driver.Dim{over(c.Taps*c.input, 256)[0], 2 * c.output, 1}, at(to[0].weight), at(to[1].weight), pointer(dweights), count(c.output),
 				count(c.columns), count(c.input), count(c.stride), count(c.Taps), flag(c.TapsLast), flag(accumulate[1]), flag(accumulate[4]))
 		}
 		blocks, _ := kernels.RowBlocks(c.tokens)
@@ -99,7 +104,7 @@ func bindPaddedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) com
 				M: c.tokens, N: c.row, K: 2 * c.columns, A: driver.Matrix{At: dsums}, B: driver.Matrix{At: c.weights},
 				D: driver.Matrix{At: dwindows},
 			})
-			r.launch(back, r.cells(c.tokens, c.input), at(out[0]), pointer(dwindows), at(c.starts), count(c.sequences),
+			r.launch(back, columnBlocks(c.input, c.tokens), at(out[0]), pointer(dwindows), at(c.starts), count(c.sequences),
 				count(c.tokens), count(c.input), count(c.stride), count(c.Taps), flag(accumulate[0]))
 		}
 	}

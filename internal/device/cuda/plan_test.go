@@ -16,7 +16,7 @@ func (d *Device) planned(t *testing.T, p *graph.Program, layout graph.Layout) in
 	t.Helper()
 	somewhere := &driver.Buffer{At: 1 << 40}
 	e := &executable{device: d, program: p, values: somewhere, memory: &memory{
-		device: d, layout: layout, parameters: somewhere, gradients: somewhere, state: somewhere, halves: somewhere, packs: map[int]*packed{},
+		device: d, layout: layout, parameters: &driver.Buffer{At: somewhere.At, Bytes: 1 << 40}, gradients: somewhere, state: somewhere, halves: somewhere, packs: map[int]*packed{},
 	}}
 	if err := e.join(); err != nil {
 		t.Fatal(err)

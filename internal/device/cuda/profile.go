@@ -34,11 +34,8 @@ func (t *timers) stop(s *step) error {
 	return t.pairs[len(t.steps)-1][1].Record(t.device.Compute)
 }
 
-// report waits for the run and adds its steps to the profile, if there is one.
-func (t *timers) report(e *executable, profile *device.Profile) error {
-	if t == nil || profile == nil {
-		return nil
-	}
+// report waits for the run and adds its steps to the profile.
+func (t *timers) report(profile *device.Profile) error {
 	if err := t.device.Compute.Synchronize(); err != nil {
 		return err
 	}
@@ -47,19 +44,28 @@ func (t *timers) report(e *executable, profile *device.Profile) error {
 		if err != nil {
 			return err
 		}
-		profile.Add(s.Op.Name(), elapsed, device.FLOPs(s.Op, described(s.in), described(s.out)), s.Recomputed)
+		profile.Add(s.Op.Name(), elapsed, s.worked, s.Recomputed)
 	}
 	t.steps = t.steps[:0]
 	return nil
 }
 
-// described are operands as counting operations sees them.
-func described(operands []operand) []device.Operand {
-	list := make([]device.Operand, len(operands))
+// describe sets operands as those see them that count work, who take an output that nobody reads from its lack of a shape.
+func describe(operands []operand, to []device.Operand) {
 	for i, o := range operands {
+		to[i] = device.Operand{}
 		if o.wanted() {
-			list[i] = device.Operand{Shape: o.Shape, Integers: o.Integers}
+			to[i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: o.Type.Bytes()}
 		}
 	}
-	return list
+}
+
+// work is what the step has to do in the present run.
+func (s *step) work() device.Work {
+	describe(s.in, s.described[0])
+	describe(s.out, s.described[1])
+	return device.Work{
+		FLOPs: device.FLOPs(s.Op, s.described[0], s.described[1]),
+		Bytes: device.Traffic(s.Op, s.described[0], s.described[1], s.accumulate),
+	}
 }

@@ -87,7 +87,7 @@ func (b *binder) recurrentKernel(cell op.Cell, hidden int, backward bool) recurr
 	} else {
 		k.function = b.kernel("recurrent_" + stem + "_float")
 	}
-	if b.err == nil {
+	if b.keep(b.device.settle()); b.err == nil {
 		var err error
 		k.most, err = k.MostTogether(k.block[0], 0)
 		b.keep(err)

@@ -20,7 +20,9 @@ type results struct {
 // result is the outputs of one run on their way.
 type result struct {
 	host    *driver.Pinned[float64] // [outputs]
+	began   *driver.Event           // the work of the run
 	arrived *driver.Event
+	flops   int64 // of the run
 }
 
 // allocate makes room for the outputs of a program, which lie at these places.
@@ -40,20 +42,27 @@ func (r *results) allocate(d *Device, p *graph.Program, at []driver.Pointer) (er
 		if r.ring[i].host, err = driver.AllocatePinned[float64](d.gpu, len(r.outputs)); err != nil {
 			return err
 		}
-		if r.ring[i].arrived, err = d.gpu.NewEvent(); err != nil {
-			return err
+		for _, event := range []**driver.Event{&r.ring[i].began, &r.ring[i].arrived} {
+			if *event, err = d.gpu.NewTimedEvent(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// begin copies the outputs of a run, behind its work.
-func (r *results) begin(run *run) error {
+// start notes where the work of a run begins.
+func (r *results) start(compute *driver.Stream) error {
 	if r.count == len(r.ring) {
 		if err := r.finish(); err != nil {
 			return err
 		}
 	}
+	return r.ring[(r.first+r.count)%len(r.ring)].began.Record(compute)
+}
+
+// begin copies the outputs of a run, behind its work.
+func (r *results) begin(run *run) error {
 	for i, v := range r.outputs {
 		f := r.figureFloat
 		if v.Type == graph.Float64 {
@@ -68,6 +77,7 @@ func (r *results) begin(run *run) error {
 	if err := driver.Download(compute, x.host.Data, r.gathered.At); err != nil {
 		return err
 	}
+	x.flops = run.flops
 	r.count++
 	return x.arrived.Record(compute)
 }
@@ -79,7 +89,12 @@ func (r *results) finish() error {
 		return err
 	}
 	r.first, r.count = (r.first+1)%len(r.ring), r.count-1
+	took, err := x.arrived.Since(x.began)
+	if err != nil {
+		return err
+	}
 	figures := r.arrived.Add()
+	figures.Took, figures.FLOPs = took, x.flops
 	figures.Outputs = append(figures.Outputs, x.host.Data...)
 	return nil
 }

@@ -1,6 +1,9 @@
 package cuda
 
 import (
+	"errors"
+	"time"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/graph"
@@ -16,6 +19,8 @@ type run struct {
 	planning bool           // nothing is launched: the shapes are the largest ones, and the host has no inputs
 	used     int64          // bytes of scratch memory of the present step
 	largest  int64          // of any step
+	began    time.Time      // when the host turned to the run
+	flops    int64          // of its matrix products
 	err      error
 }
 
@@ -77,6 +82,9 @@ func (r *run) weight(parameter operand) driver.Pointer {
 	if parameter.At == 0 || r.device.activations == graph.Float32 {
 		return parameter.At
 	}
+	if from := r.memory.parameters; r.err == nil && (parameter.At < from.At || parameter.At >= from.At+driver.Pointer(from.Bytes)) {
+		r.err = errors.New("a weight is no parameter, so that it has no copy in bfloat16")
+	}
 	return r.memory.half(parameter.At)
 }
 
@@ -88,12 +96,13 @@ func (r *run) half(parameter operand) driver.Argument {
 	return pointer(r.memory.half(parameter.At))
 }
 
-// destination is how the result of a product is stored. Its factors are stored as activations are.
-type destination bool
+// destination is how the result of a product is stored. Its factors are stored as activations are, but for allFloat.
+type destination int
 
 const (
-	toActivations destination = false // as activations are, which it is, or a gradient of them
-	toFloat       destination = true  // in float32: gradients of parameters, and what is not rounded yet
+	toActivations destination = iota // as activations are, which it is, or a gradient of them
+	toFloat                          // in float32: gradients of parameters, and what is not rounded yet
+	allFloat                         // in float32, as the factors are: what an optimizer computes
 )
 
 // multiply begins a matrix product.
@@ -101,7 +110,7 @@ func (r *run) multiply(to destination, p driver.Product) {
 	if r.err != nil || r.planning {
 		return
 	}
-	if r.device.activations == graph.BFloat16 {
+	if r.device.activations == graph.BFloat16 && to != allFloat {
 		p.Factors = driver.BF16
 		if to == toActivations {
 			p.Result = driver.BF16
@@ -112,10 +121,7 @@ func (r *run) multiply(to destination, p driver.Product) {
 		r.err = r.device.products.Multiply(p)
 		return
 	}
-	kernel := r.device.product
-	if to == toFloat {
-		kernel = r.device.productToFloat
-	}
+	kernel := r.device.product[to]
 	stride := func(m driver.Matrix, rows, columns int) driver.Argument {
 		switch {
 		case m.Stride > 0:
@@ -125,10 +131,28 @@ func (r *run) multiply(to destination, p driver.Product) {
 		}
 		return count(columns)
 	}
-	r.launch(kernel, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
-		pointer(p.D.At), pointer(p.A.At), pointer(p.B.At), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
-		stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
-		flag(p.Beta == 1))
+	next := func(m driver.Matrix, f driver.Format, i int) driver.Argument {
+		return pointer(m.At + driver.Pointer(i*m.Next*map[driver.Format]int{driver.F32: 4, driver.BF16: 2}[f]))
+	}
+	for i := range max(p.Batch, 1) {
+		r.launch(kernel, driver.Dim{(p.N + 63) / 64, (p.M + 63) / 64, 1},
+			next(p.D, p.Result, i), next(p.A, p.Factors, i), next(p.B, p.Factors, i), pointer(p.Bias), count(p.M), count(p.N), count(p.K),
+			stride(p.D, p.M, p.N), stride(p.A, p.M, p.K), stride(p.B, p.K, p.N), flag(p.A.Transposed), flag(p.B.Transposed),
+			flag(p.Beta == 1))
+	}
+}
+
+// gather begins to copy values of float64 of all ranks to all: those from bounds[r] to bounds[r+1] from rank r.
+func (r *run) gather(values driver.Pointer, bounds []int) {
+	if r.err != nil || r.planning {
+		return
+	}
+	halves := make([]int, len(bounds)) // ranks exchange values of four bytes
+	for i, bound := range bounds {
+		halves[i] = 2 * bound
+	}
+	r.memory.sums.begin(r.device, func(g *driver.Group) error { return g.Gather(values, halves) })
+	r.err = r.memory.sums.join(r.device)
 }
 
 // zero begins to clear n floats.

@@ -100,6 +100,7 @@ var bindings = device.NewTable[*binder, compute]("the GPU",
 	device.BindingOf(bindAdamW),
 	device.BindingOf(bindStableAdamW),
 	device.BindingOf(bindAdafactor),
+	device.BindingOf(bindMuon),
 )
 
 // Arguments of kernels, by the types of their parameters.

@@ -16,7 +16,8 @@ func updates() ([]Trial, error) {
 	for _, name := range registry.Names(optimizer.ByName) {
 		layout := graph.NewLayout()
 		for _, p := range []graph.Parameter{
-			{Name: "weight", Shape: graph.Shape{40, 70}}, {Name: "bias", Shape: graph.Shape{40}}, {Name: "filter", Shape: graph.Shape{4, 1, 2, 3}},
+			{Name: "encoder.weight", Shape: graph.Shape{40, 70}}, {Name: "bias", Shape: graph.Shape{40}},
+			{Name: "filter", Shape: graph.Shape{4, 1, 2, 3}}, {Name: "encoder.tall", Shape: graph.Shape{50, 20}},
 		} {
 			layout.AddParameter(p)
 		}

@@ -5,13 +5,18 @@
 //   m = beta1 m + rest1 g
 //   v = beta2 v + rest2 g²
 //   p = p - rate m/(√v + epsilon), and then p = p - decay p
-// and half is p rounded to bfloat16; half may be null. p, m, v, half, gradients [n]; factor, halted scalars. rest1 and
-// rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64. Grid: ⌈n/1024⌉.
+// and half is p rounded to bfloat16; half may be null. rules has two bits for each 16 elements, the lowest for the first
+// ones: 0 leaves them as they are, 1 updates them without decay, 3 with it. p, m, v, half, gradients [n]; rules [⌈n/256⌉];
+// factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64.
+// Grid: ⌈n/1024⌉.
 KERNEL_OF(THREADS, adamw, float *parameters, float *first, float *second, bf16 *half, const float *gradients,
-	const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, float rest2,
-	float epsilon, float rate, float decay) {
+	const int *rules, const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2,
+	float rest2, float epsilon, float rate, float decay) {
 	Span s = span_of(n);
 	if (!s.left || *halted != 0) return;
+	unsigned rule = (unsigned)rules[s.at >> 8] >> (s.at >> 4 & 15) * 2 & 3;
+	if (!rule) return;
+	if (rule == 1) decay = 0;
 	float scale = (float)*factor;
 	Four p = read4(parameters + s.at, s.left), m = read4(first + s.at, s.left), v = read4(second + s.at, s.left);
 	Four g = read4(gradients + s.at, s.left);

@@ -7,7 +7,10 @@
 #include "elements.h"
 #include "sequences.h"
 
-const int EIGHT = 8; // neighbouring elements that a thread has: 16 bytes
+const int EIGHT = 8; // neighbouring elements that a thread has, of rows that are aligned: 16 bytes
+const int ROWS = 8;  // of a thread that has one column of rows that are not
+
+DEVFN int column_of_thread() { return blockIdx.x * THREADS + threadIdx.x; }
 
 // windows[t] = x[t-taps+1] … x[t], with 0 for tokens before the sequence's first. windows [tokens, taps·stride]; x
 // [tokens, width]; starts [sequences+1]. Grid: ⌈tokens·taps·stride/8/256⌉.
@@ -23,24 +26,24 @@ KERNEL_OF(THREADS, convolution_windows_bf16, bf16 *windows, const bf16 *x, const
 }
 
 // dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width];
-// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 KERNEL_OF(THREADS, convolution_windows_gradient_bf16, bf16 *dx, const bf16 *dwindows, const int *starts, int sequences,
 	int tokens, int width, int stride, int taps, int accumulate) {
-	Cell c = cell_of<EIGHT>(tokens, width);
-	if (!c.left) return;
-	int last = starts[sequence_of(starts, sequences, c.row) + 1];
-	Elements<EIGHT> sum = all_of<EIGHT>(0);
-	for (int tap = 0; tap < taps; tap++) {
-		int token = c.row + (taps - 1) - tap;
-		if (token >= last) continue;
-		Elements<EIGHT> e;
-		load(e, dwindows + ((size_t)token * taps + tap) * stride + c.column);
-		for (int j = 0; j < EIGHT; j++) sum.at[j] += e.at[j];
+	int column = column_of_thread(), row = blockIdx.y * ROWS, end = smaller(row + ROWS, tokens);
+	if (column >= width) return;
+	for (; row < end; row++) {
+		int last = starts[sequence_of(starts, sequences, row) + 1];
+		float sum = 0;
+		for (int tap = 0; tap < taps; tap++) {
+			int token = row + (taps - 1) - tap;
+			if (token < last) sum += load_element(dwindows + ((size_t)token * taps + tap) * stride + column);
+		}
+		bf16 *to = dx + (size_t)row * width + column;
+		store_element(to, accumulate ? load_element(to) + sum : sum);
 	}
-	put(dx + c.at, sum, c.left, accumulate);
 }
 
-// Place is where a weight's element is, in the order of the weights: [in, taps] if taps_last and else [taps, in].
+// weight_at is where a weight's element is, in the order of the weights: [in, taps] if taps_last and else [taps, in].
 DEVFN size_t weight_at(int output, int tap, int channel, int width, int taps, int taps_last) {
 	return ((size_t)output * taps + (taps_last ? 0 : tap)) * width + (taps_last ? channel * taps + tap : channel);
 }
@@ -60,59 +63,57 @@ KERNEL_OF(THREADS, convolution_weights_bf16, bf16 *copy, const bf16 *weight0, co
 }
 
 // dweight0 and dweight1 [outputs, taps·width] are what gradient [2 columns, taps·stride] has of them, or += it; either may
-// be null. Grid: ⌈2 columns·taps·stride/4/256⌉.
+// be null. Grid: (⌈taps·width/256⌉, 2 outputs).
 KERNEL_OF(THREADS, convolution_weights_gradient, float *dweight0, float *dweight1, const float *gradient, int outputs,
 	int columns, int width, int stride, int taps, int taps_last, int accumulate0, int accumulate1) {
-	Cell c = cell_of(2 * columns, taps * stride);
-	if (!c.left) return;
-	float *to = c.row < columns ? dweight0 : dweight1;
-	int accumulate = c.row < columns ? accumulate0 : accumulate1;
-	int output = c.row % columns, tap = c.column / stride, channel = c.column % stride;
-	if (to == 0 || output >= outputs) return;
-	Four f = load4(gradient + c.at);
-	for (int j = 0; j < 4; j++) {
-		if (channel + j >= width) continue;
-		float *at = to + weight_at(output, tap, channel + j, width, taps, taps_last);
-		*at = accumulate ? *at + f.at[j] : f.at[j];
-	}
+	int element = column_of_thread(), filter = blockIdx.y / outputs, output = blockIdx.y % outputs;
+	float *to = filter == 0 ? dweight0 : dweight1;
+	if (to == 0 || element >= taps * width) return;
+	int tap = taps_last ? element % taps : element / width, channel = taps_last ? element / taps : element % width;
+	float d = gradient[((size_t)filter * columns + output) * taps * stride + tap * stride + channel];
+	to += (size_t)output * taps * width + element;
+	*to = (filter == 0 ? accumulate0 : accumulate1) ? *to + d : d;
 }
 
-// add_biases adds the first `left` elements of both biases.
-DEVFN void add_biases(Elements<EIGHT> &sums, const float *bias, const float *second, int left) {
-	for (int j = 0; j < EIGHT; j++)
-		if (j < left) sums.at[j] += bias[j] + second[j];
+// Biases are the sums of both biases of an output of the convolution and of the gate.
+struct Biases {
+	float a, g;
+};
+DEVFN Biases biases_of(int column, const float *a0, const float *a1, const float *g0, const float *g1) {
+	Biases b = {a0[column] + a1[column], g0[column] + g1[column]};
+	return b;
 }
 
 // y = a σ(g), with a and g the sums with their biases. y [tokens, width]; sums [tokens, 2 columns]; biases [width], two of
-// a and two of g. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+// a and two of g. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 KERNEL_OF(THREADS, convolution_gate_bf16, bf16 *y, const bf16 *sums, const float *a0, const float *a1, const float *g0,
 	const float *g1, int tokens, int width, int columns) {
-	Cell c = cell_of<EIGHT>(tokens, width);
-	if (!c.left) return;
-	const bf16 *row = sums + (size_t)c.row * 2 * columns + c.column;
-	Elements<EIGHT> a, g;
-	load(a, row), load(g, row + columns);
-	add_biases(a, a0 + c.column, a1 + c.column, c.left);
-	add_biases(g, g0 + c.column, g1 + c.column, c.left);
-	for (int j = 0; j < EIGHT; j++) a.at[j] *= sigmoid_fast(g.at[j]);
-	write(y + c.at, a, c.left);
+	int column = column_of_thread(), row = blockIdx.y * ROWS, end = smaller(row + ROWS, tokens);
+	if (column >= width) return;
+	Biases bias = biases_of(column, a0, a1, g0, g1);
+	for (; row < end; row++) {
+		const bf16 *at = sums + (size_t)row * 2 * columns + column;
+		float a = load_element(at) + bias.a, g = load_element(at + columns) + bias.g;
+		store_element(y + (size_t)row * width + column, a * sigmoid_fast(g));
+	}
 }
 
 // da = dy σ(g) and dg = dy a σ'(g), side by side in dsums, as convolution_gate_bf16 has them. dsums, sums
-// [tokens, 2 columns]; dy [tokens, width]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+// [tokens, 2 columns]; dy [tokens, width]. Grid: (⌈columns/256⌉, ⌈tokens/8⌉).
 KERNEL_OF(THREADS, convolution_gate_gradient_bf16, bf16 *dsums, const bf16 *dy, const bf16 *sums, const float *a0,
 	const float *a1, const float *g0, const float *g1, int tokens, int width, int columns) {
-	Cell c = cell_of<EIGHT>(tokens, width);
-	if (!c.left) return;
-	size_t at = (size_t)c.row * 2 * columns + c.column;
-	Elements<EIGHT> d = read<EIGHT>(dy + c.at, c.left), a, g;
-	load(a, sums + at), load(g, sums + at + columns);
-	add_biases(a, a0 + c.column, a1 + c.column, c.left);
-	add_biases(g, g0 + c.column, g1 + c.column, c.left);
-	for (int j = 0; j < EIGHT; j++) {
-		float s = sigmoid_fast(g.at[j]);
-		g.at[j] = j < c.left ? d.at[j] * a.at[j] * s * (1.0f - s) : 0;
-		a.at[j] = j < c.left ? d.at[j] * s : 0;
+	int column = column_of_thread(), row = blockIdx.y * ROWS, end = smaller(row + ROWS, tokens);
+	if (column >= columns) return;
+	bool present = column < width;
+	Biases bias = present ? biases_of(column, a0, a1, g0, g1) : Biases();
+	for (; row < end; row++) {
+		size_t at = (size_t)row * 2 * columns + column;
+		float da = 0, dg = 0;
+		if (present) {
+			float d = load_element(dy + (size_t)row * width + column), a = load_element(sums + at) + bias.a;
+			float s = sigmoid_fast(load_element(sums + at + columns) + bias.g);
+			da = d * s, dg = d * a * s * (1.0f - s);
+		}
+		store_element(dsums + at, da), store_element(dsums + at + columns, dg);
 	}
-	store(dsums + at, a), store(dsums + at + columns, g);
 }

@@ -97,6 +97,7 @@ func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, t
 	tokens, stride, columns := int(starts[sequences]), 8*ceilDivide(input, 8), 8*ceilDivide(output, 8)
 	window, width := taps*stride, 2*columns
 	cells := func(rows, width int) grid { return grid{ceilDivide(rows*ceilDivide(width, 8), 256)} }
+	columnsOf := func(width, rows int) grid { return grid{ceilDivide(width, 256), rows} }
 	multiply := func(m, n, k int, a, b []uint16, strideA, strideB int, transposeA, transposeB bool) []float32 {
 		c := unset(m * n)
 		launch(t, "product_float", grid{ceilDivide(n, 64), ceilDivide(m, 64)}, c, wholes(a), wholes(b), nil, m, n, k,
@@ -117,20 +118,20 @@ func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, t
 		output, columns, input, stride, taps, tapsLast)
 	sums := halves(multiply(tokens, width, window, windows, weights, window, window, false, true))
 	biases := []any{g.Convolution.Bias, g.Convolution.SecondBias, g.Gate.Bias, g.Gate.SecondBias}
-	launch(t, "convolution_gate_bf16", cells(tokens, output),
+	launch(t, "convolution_gate_bf16", columnsOf(output, ceilDivide(tokens, 8)),
 		slices.Concat([]any{y, sums}, biases, []any{tokens, output, columns})...)
 	compare("y", wholes(y), g.Y)
 
 	dsums, dx := unsetHalves(tokens*width), halves(random(5, tokens*input))
-	launch(t, "convolution_gate_gradient_bf16", cells(tokens, output),
+	launch(t, "convolution_gate_gradient_bf16", columnsOf(columns, ceilDivide(tokens, 8)),
 		slices.Concat([]any{dsums, halves(want.DY), sums}, biases, []any{tokens, output, columns})...)
 	dwindows := halves(multiply(tokens, window, width, dsums, weights, width, window, false, false))
-	launch(t, "convolution_windows_gradient_bf16", cells(tokens, input), dx, dwindows, starts, sequences, tokens, input, stride, taps, true)
+	launch(t, "convolution_windows_gradient_bf16", columnsOf(input, ceilDivide(tokens, 8)), dx, dwindows, starts, sequences, tokens, input, stride, taps, true)
 	compare("gradient of x", wholes(dx), want.DX.To)
 	padded := multiply(width, window, tokens, dsums, windows, width, window, true, false)
 	dweights := [2][]float32{random(6, output*taps*input), unset(output * taps * input)}
 	more := slices.Clone(dweights[0])
-	launch(t, "convolution_weights_gradient", cellGrid(width, window), dweights[0], dweights[1], padded, output, columns,
+	launch(t, "convolution_weights_gradient", columnsOf(taps*input, 2*output), dweights[0], dweights[1], padded, output, columns,
 		input, stride, taps, tapsLast, true, false)
 	for i := range more {
 		more[i] += want.DConvolution.Weight.To[i]
@@ -138,7 +139,7 @@ func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, t
 	compare("gradient of a weight", dweights[0], more)
 	compare("gradient of a weight", dweights[1], want.DGate.Weight.To)
 	again := slices.Clone(dweights[1])
-	launch(t, "convolution_weights_gradient", cellGrid(width, window), nil, again, padded, output, columns,
+	launch(t, "convolution_weights_gradient", columnsOf(taps*input, 2*output), nil, again, padded, output, columns,
 		input, stride, taps, tapsLast, false, false)
 	if !slices.Equal(again, dweights[1]) {
 		t.Error("the gradient of the second weight depends on whether that of the first is wanted")

@@ -53,6 +53,10 @@ DEVFN void load(Elements<4> &e, const bf16 *p) {
 	Words2 v = *words2_at(p);
 	for (int j = 0; j < 2; j++) e.at[2 * j] = low_half(v[j]), e.at[2 * j + 1] = high_half(v[j]);
 }
+DEVFN Words4 forgotten(Words4 v) {
+	for (int i = 0; i < 4; i++) v[i] = forgotten(v[i]);
+	return v;
+}
 DEVFN Elements<8> unpack(const Words4 &v) {
 	Elements<8> e;
 	for (int j = 0; j < 4; j++) e.at[2 * j] = low_half(v[j]), e.at[2 * j + 1] = high_half(v[j]);
@@ -82,6 +86,15 @@ template <int N, class T> DEVFN Elements<N> loaded(const T *p) {
 	load(e, p);
 	return e;
 }
+
+// packed is what loaded unpacks: it takes fewer registers to keep.
+template <int N> DEVFN Elements<N> packed(const float *p) { return loaded<N>(p); }
+template <int N> DEVFN auto packed(const bf16 *p) {
+	if constexpr (N == 8) return *words4_at(p);
+	else return loaded<N>(p);
+}
+template <int N> DEVFN Elements<N> unpack(const Elements<N> &e) { return e; }
+
 DEVFN Four load4(const float *p) {
 	Four f;
 	load(f, p);

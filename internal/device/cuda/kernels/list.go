@@ -59,12 +59,14 @@ var Kernels = []Kernel{
 	//	v = beta2 v + rest2 g²
 	//	p = p - rate m/(√v + epsilon), and then p = p - decay p
 	//
-	// and half is p rounded to bfloat16; half may be null. p, m, v, half, gradients [n]; factor, halted scalars. rest1 and
-	// rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64. Grid: ⌈n/1024⌉.
+	// and half is p rounded to bfloat16; half may be null. rules has two bits for each 16 elements, the lowest for the first
+	// ones: 0 leaves them as they are, 1 updates them without decay, 3 with it. p, m, v, half, gradients [n]; rules [⌈n/256⌉];
+	// factor, halted scalars. rest1 and rest2 are 1-β, and decay is the rate times the weight decay, all computed in float64.
+	// Grid: ⌈n/1024⌉.
 	{"adamw", "adamw", 256,
 		"float *parameters, float *first, float *second, bf16 *half, const float *gradients, " +
-			"const double *factor, const float *halted, size_t n, float beta1, float rest1, float beta2, " +
-			"float rest2, float epsilon, float rate, float decay"},
+			"const int *rules, const double *factor, const float *halted, size_t n, float beta1, float rest1, " +
+			"float beta2, float rest2, float epsilon, float rate, float decay"},
 	// The first half of StableAdamW on one tensor. Unless halted is set, with g = factor gradient, m and v as above, and the
 	// first stage of the sum of g²/max(v, epsilon²): total_partials is the second. m, v, gradients [n]; partials
 	// [⌈n/1024⌉]; factor, halted scalars. Grid: ⌈n/1024⌉.
@@ -271,7 +273,7 @@ var Kernels = []Kernel{
 		"bf16 *windows, const bf16 *x, const int *starts, int sequences, int tokens, int width, int stride, " +
 			"int taps"},
 	// dx[t] = Σ_tap dwindows[t+taps-1-tap] at that tap, over the tokens of the sequence, or += it. dx [tokens, width];
-	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// dwindows [tokens, taps·stride]; starts [sequences+1]. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_windows_gradient_bf16", 256,
 		"bf16 *dx, const bf16 *dwindows, const int *starts, int sequences, int tokens, int width, " +
 			"int stride, int taps, int accumulate"},
@@ -280,17 +282,17 @@ var Kernels = []Kernel{
 		"bf16 *copy, const bf16 *weight0, const bf16 *weight1, int outputs, int columns, int width, " +
 			"int stride, int taps, int taps_last"},
 	// dweight0 and dweight1 [outputs, taps·width] are what gradient [2 columns, taps·stride] has of them, or += it; either may
-	// be null. Grid: ⌈2 columns·taps·stride/4/256⌉.
+	// be null. Grid: (⌈taps·width/256⌉, 2 outputs).
 	{"convolution_bf16", "convolution_weights_gradient", 256,
 		"float *dweight0, float *dweight1, const float *gradient, int outputs, int columns, int width, " +
 			"int stride, int taps, int taps_last, int accumulate0, int accumulate1"},
 	// y = a σ(g), with a and g the sums with their biases. y [tokens, width]; sums [tokens, 2 columns]; biases [width], two of
-	// a and two of g. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// a and two of g. Grid: (⌈width/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_gate_bf16", 256,
 		"bf16 *y, const bf16 *sums, const float *a0, const float *a1, const float *g0, const float *g1, " +
 			"int tokens, int width, int columns"},
 	// da = dy σ(g) and dg = dy a σ'(g), side by side in dsums, as convolution_gate_bf16 has them. dsums, sums
-	// [tokens, 2 columns]; dy [tokens, width]. Grid: ⌈tokens·⌈width/8⌉/256⌉.
+	// [tokens, 2 columns]; dy [tokens, width]. Grid: (⌈columns/256⌉, ⌈tokens/8⌉).
 	{"convolution_bf16", "convolution_gate_gradient_bf16", 256,
 		"bf16 *dsums, const bf16 *dy, const bf16 *sums, const float *a0, const float *a1, const float *g0, " +
 			"const float *g1, int tokens, int width, int columns"},
@@ -439,11 +441,31 @@ var Kernels = []Kernel{
 	{"loss", "cross_entropy_totals", 256,
 		"float *loss, float *correct, const float *losses, const float *hits, int rows"},
 
-	// Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, which it reads twice.
+	// Softmax and cross-entropy of rows of logits in bfloat16. A block works through a row, of which its threads keep the first
+	// 28,672 logits in registers, and read others a second time.
 
 	// As cross_entropy_float. Grid: rows.
 	{"loss_bf16", "cross_entropy_bf16", 512,
 		"bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
+
+	// What Muon, as package op has it, does besides matrix products.
+
+	// With g = factor gradient, momentum = beta momentum + rest g, unless halted is set, and x = beta momentum + rest g. x,
+	// momentum, gradient [n]; factor, halted scalars. rest is 1-β, computed in float64. Grid: ⌈n/1024⌉.
+	{"muon", "muon_momentum", 256,
+		"float *x, float *momentum, const float *gradient, const double *factor, const float *halted, " +
+			"size_t n, float beta, float rest"},
+	// x = x/max(√squares, epsilon). x [n]; squares scalar. Grid: ⌈n/1024⌉.
+	{"muon", "muon_normalize", 256,
+		"float *x, const double *squares, size_t n, double epsilon"},
+	// x = a x + b y. x, y [n]. Grid: ⌈n/1024⌉.
+	{"muon", "muon_combine", 256,
+		"float *x, const float *y, size_t n, float a, float b"},
+	// p = p - decay p - rate x, unless halted is set, and half is p rounded to bfloat16; half may be null. p, half, x [n]; halted
+	// scalar. Grid: ⌈n/1024⌉.
+	{"muon", "muon_update", 256,
+		"float *parameters, bf16 *half, const float *x, const float *halted, size_t n, float rate, " +
+			"float decay"},
 
 	// Normalisation of rows, with dropout and residual. A warp works through a row.
 
@@ -479,18 +501,22 @@ var Kernels = []Kernel{
 		"float *partials, const float *dy, const float *sum, const float *stats, int count, int width, " +
 			"int rows_of_block, int kind, float epsilon"},
 
-	// Normalisation of rows with activations in bfloat16: norm.cu says what. A warp keeps its row in registers if that is not
-	// too long, and reads it again from memory if it is.
+	// Normalisation of rows with activations in bfloat16: norm.cu says what. Rows are kept in registers between the sums over
+	// them, by a warp or by several, unless they are very long.
 
 	// As norm_float. Grid: ⌈count/8⌉.
 	{"norm_bf16", "norm_bf16", 256,
 		"bf16 *y, bf16 *sum, float *stats, const bf16 *x, const bf16 *residual, const int *rows, " +
 			"const float *gamma, const float *beta, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale"},
+
+	// The gradient of a normalisation of rows with activations in bfloat16: norm.cu says what. A lane has one group of the
+	// columns for all rows of its team, so that it can add up the gradients of γ and β on the way.
+
 	// The gradient of norm_bf16, as norm_gradient_float has it, and the first stage of the gradients of γ and β, as
 	// norm_parameter_partials_float has it, unless partials is null. partials [blocks, 2, width], blocks and rows_of_block
 	// from NormBlocks. Grid: blocks.
-	{"norm_bf16", "norm_gradient_bf16", 384,
+	{"norm_gradient_bf16", "norm_gradient_bf16", 384,
 		"bf16 *dx, bf16 *dresidual, float *partials, const bf16 *dy, const bf16 *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind, " +
 			"float epsilon, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, " +
@@ -604,6 +630,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_768_bf16", 256,
+		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
+			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, " +
 			"const bf16 *weight1, const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -617,6 +649,12 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_gru_bf16", "recurrent_gru_gradient_512_bf16", 256,
+		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
+			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
+			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
+			"int directions, int direction, int begin, int end"},
+	// As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_gru_bf16", "recurrent_gru_gradient_768_bf16", 256,
 		"bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, " +
 			"const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, " +
 			"const int *starts, const int *order, int rows, int sequences, int tokens, int hidden, " +
@@ -644,6 +682,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_768_bf16", 256,
+		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_1024_bf16", 256,
 		"bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -657,6 +701,11 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_512_bf16", 256,
+		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
+			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
+			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_lstm_bf16", "recurrent_lstm_gradient_768_bf16", 256,
 		"bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, " +
 			"const bf16 *weight0, const bf16 *weight1, const int *starts, const int *order, int rows, " +
 			"int sequences, int tokens, int hidden, int directions, int direction, int begin, int end"},
@@ -681,6 +730,12 @@ var Kernels = []Kernel{
 			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},
 	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_768_bf16", 256,
+		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
+			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
+			"const float *state_bias1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_1024_bf16", 256,
 		"bf16 *y, const float *gates, int *arrived, const bf16 *weight0, const bf16 *weight1, " +
 			"const float *input_bias0, const float *state_bias0, const float *input_bias1, " +
@@ -694,6 +749,11 @@ var Kernels = []Kernel{
 			"int hidden, int directions, int direction, int begin, int end"},
 	// dgates is the gradient of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
 	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_512_bf16", 256,
+		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
+			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
+			"int hidden, int directions, int direction, int begin, int end"},
+	// As recurrent_tanh_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+	{"recurrent_tanh_bf16", "recurrent_tanh_gradient_768_bf16", 256,
 		"bf16 *dgates, int *arrived, const bf16 *dy, const bf16 *y, const bf16 *weight0, " +
 			"const bf16 *weight1, const int *starts, const int *order, int rows, int sequences, int tokens, " +
 			"int hidden, int directions, int direction, int begin, int end"},

@@ -64,10 +64,17 @@ func normalise(kind op.NormKind, sum, gamma, beta, dy []float32, width int) norm
 	return n
 }
 
+// TestNormOfTeams has rows that several warps share, and warps that come to more than 32 rows. These launches are recorded.
+func TestNormOfTeams(t *testing.T) {
+	for _, size := range [][2]int{{19, 2056}, {70, 1600}, {21, 264}} {
+		testNorm(t, storages[1], op.NormUER, size[0], size[1], 0.3)
+	}
+}
+
 func TestNorm(t *testing.T) {
 	forStorages(t, func(t *testing.T, s storage) {
-		// Also rows of one warp and of several, more rows than those share out at first, and too many columns for them.
-		for _, size := range append(slices.Clone(matrixSizes), [2]int{20, 128}, [2]int{3, 768}, [2]int{37, 776}, [2]int{70, 1600}, [2]int{3, 3080}) {
+		// Also rows of one warp, of several, and too long ones.
+		for _, size := range append(slices.Clone(matrixSizes), [2]int{20, 128}, [2]int{3, 768}, [2]int{37, 776}, [2]int{6, 1600}, [2]int{3, 3080}, [2]int{2, 4104}) {
 			for kind, name := range map[op.NormKind]string{op.NormUER: "uer", op.NormRMS: "rms", op.NormStandard: "standard"} {
 				for _, probability := range []float32{0, 0.3} {
 					t.Run(fmt.Sprintf("%s of %v, dropout %v", name, size, probability), func(t *testing.T) {

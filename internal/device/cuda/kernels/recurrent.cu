@@ -7,7 +7,9 @@ template <int GATES> struct StateProducts {
 	static const int ROWS = FLOAT_ROWS, UNITS = FLOAT_UNITS;
 	const float *weight;
 	float *tile_of_states, *tile_of_weights;
-	int hidden;
+	int hidden, tokens[COPIES];
+	Four rows[COPIES], gates[GATES];
+	float sums[GATES];
 
 	METHOD StateProducts(const float *weight, float *states, float *weights)
 		: weight(weight), tile_of_states(states), tile_of_weights(weights) {}
@@ -28,13 +30,15 @@ template <int GATES> struct StateProducts {
 		}
 	}
 
-	// add reads what comes next while products are computed.
-	METHOD void add(float (&sums)[GATES], const float *y, int width, const Rows &r, int step, int tile) {
-		int tokens[COPIES];
-		Four rows[COPIES], gates[GATES];
+	METHOD void fetch(const float *y, int width, const Rows &r, int step, int tile) {
 		find_tokens(tokens, r, tile, step - 1, step + 1);
 		fetch_rows(rows, y, tokens, width, 0, hidden);
 		fetch_gates(gates, 0);
+	}
+
+	// multiply reads what comes next while products are computed.
+	METHOD void multiply(const float *y, int width, const Rows &, int, int) {
+		for (int i = 0; i < GATES; i++) sums[i] = 0;
 		for (int from = 0; from < hidden; from += DEPTH) {
 #pragma unroll
 			for (int i = 0; i < COPIES; i++) store4(tile_of_states + copy_line(i) * LINE + copy_column(i), rows[i]);
@@ -50,8 +54,9 @@ template <int GATES> struct StateProducts {
 				tile_of_weights + threadIdx.x / ROWS * LINE, UNITS * LINE, smaller(DEPTH, hidden - from));
 			__syncthreads();
 		}
-		hand_over(sums, tile_of_states);
 	}
+
+	METHOD void sum(float (&to)[GATES]) { hand_over(to, sums, tile_of_states); }
 };
 
 // y = h; gates hold a. Grid: (⌈hidden/4⌉, groups of rows, directions).

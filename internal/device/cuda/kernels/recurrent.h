@@ -114,7 +114,9 @@ template <int CELL, class T> DEVFN void next_state(
 	}
 }
 
-// recurrent computes all steps of a layer. Products has the size of a block's tiles, and gives W h of the state before.
+// recurrent computes all steps of a layer. Products has the size of a block's tiles and
+// gives W h of the state before: fetch begins to read what a tile needs, multiply computes, and sum gives each thread what
+// belongs to it.
 template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *gates, float *extra, float *carry,
 	const float *input_bias, const float *state_bias, const Layer &l, Products &products, int *table) {
 	const int GATES = gates_of<CELL>(), ROWS = Products::ROWS, UNITS = Products::UNITS;
@@ -136,8 +138,8 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 	}
 	products.begin(hidden);
 
-	State<CELL> v;
-	auto fetch = [&](int step, int tile) {
+	State<CELL> v, next; // of the present tile, and of the next one, which is read ahead
+	auto fetch = [&](State<CELL> &v, int step, int tile) {
 		int row = tile * ROWS + line;
 		v.alive = unit < hidden && rows.length[row] > step;
 		if (!v.alive) return;
@@ -148,7 +150,7 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 		if (CELL == LSTM_CELL && step > 0) v.memory = extra[(v.token - rows.sign) * hidden];
 		if (CELL == GRU_CELL && step > 0) v.memory = carry[v.row * hidden];
 	};
-	auto save = [&] { // what other blocks do not wait for
+	auto save = [&](const State<CELL> &v) { // what other blocks do not wait for
 		if (!v.alive || CELL == TANH_CELL) return;
 #pragma unroll
 		for (int i = 0; i < GATES; i++) gates[(v.token * GATES + i) * hidden] = v.gates[i];
@@ -156,32 +158,37 @@ template <int CELL, class T, class Products> DEVFN void recurrent(T *y, float *g
 		if (CELL == GRU_CELL) carry[v.row * hidden] = v.h;
 	};
 	int end = smaller(l.end, rows.length[0]);
-	if (l.begin < end) fetch(l.begin, 0);
+	if (l.begin < end) fetch(v, l.begin, 0);
 	for (int step = l.begin; step < end; step++) {
 		if (step > l.begin) {
 			if (threadIdx.x == 0) await_blocks(arrived, (step - l.begin) * gridDim.x);
 			__syncthreads();
 		}
-		for (int tile = 0; tile < rows.tiles && rows.length[tile * ROWS] > step; tile++) {
-			if (tile > 0) {
-				save();
-				fetch(step, tile);
-				__syncthreads(); // the sums of the tile before have been read
-			}
+		if (step > 0) products.fetch(y, width, rows, step, 0);
+		for (int tile = 0;; tile++) {
+			bool more = tile + 1 < rows.tiles && rows.length[(tile + 1) * ROWS] > step;
 			float sums[GATES] = {};
-			if (step > 0) products.add(sums, y, width, rows, step, tile);
-			if (!v.alive) continue;
+			if (step > 0) products.multiply(y, width, rows, step, tile);
+			if (more) fetch(next, step, tile + 1);
+			if (more && step > 0) products.fetch(y, width, rows, step, tile + 1);
+			if (step > 0) products.sum(sums);
+			if (v.alive) {
 #pragma unroll
-			for (int i = 0; i < GATES; i++) v.gates[i] += bias[i];
-			next_state(v, sums, new_state_bias, step == 0, y);
-			store_element(y + v.token * width + unit, v.h);
+				for (int i = 0; i < GATES; i++) v.gates[i] += bias[i];
+				next_state(v, sums, new_state_bias, step == 0, y);
+				store_element(y + v.token * width + unit, v.h);
+			}
+			if (!more) break;
+			save(v);
+			v = next;
+			__syncthreads(); // the sums have been read
 		}
 		if (step + 1 < end) {
 			__syncthreads();
 			if (threadIdx.x == 0) signal_blocks(arrived);
 		}
-		save();
-		if (step + 1 < end) fetch(step + 1, 0);
+		save(v);
+		if (step + 1 < end) fetch(v, step + 1, 0);
 	}
 }
 
@@ -216,7 +223,8 @@ template <int CELL, class T> DEVFN void slopes(Slope<CELL> &v, const T *type) {
 	}
 }
 
-// recurrent_gradient computes all steps of a layer, backwards. Products gives Wᵀ ds of the step after.
+// recurrent_gradient computes all steps of a layer, backwards. Products gives Wᵀ ds of the
+// step after.
 template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dgates, T *dextra, float *carry,
 	const T *dy, const T *y, const float *gates, const float *extra, const Layer &l, Products &products, int *table) {
 	const int GATES = gates_of<CELL>(), ROWS = Products::ROWS, UNITS = Products::UNITS;
@@ -230,8 +238,8 @@ template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dg
 	carry += (size_t)direction * l.sequences * hidden + unit;
 	products.begin(hidden);
 
-	Slope<CELL> v;
-	auto fetch = [&](int step, int tile) {
+	Slope<CELL> v, next; // of the present tile, and of the next one, which is read ahead
+	auto fetch = [&](Slope<CELL> &v, int step, int tile) {
 		int row = tile * ROWS + line;
 		v.alive = unit < hidden && rows.length[row] > step, v.carried = rows.length[row] > step + 1;
 		if (!v.alive) return;
@@ -249,36 +257,42 @@ template <int CELL, class T, class Products> DEVFN void recurrent_gradient(T *dg
 		v.before = step == 0 ? 0 : CELL == LSTM_CELL ? extra[before * hidden] : load_element(y + before * width + column);
 		v.carry = v.carried ? carry[v.row * hidden] : 0;
 	};
-	auto save = [&] {
+	auto save = [&](const Slope<CELL> &v) {
 		if (v.alive && CELL != TANH_CELL) carry[v.row * hidden] = v.carry;
 	};
 	int last = smaller(l.end, rows.length[0]) - 1;
-	if (last >= l.begin) fetch(last, 0);
+	if (last >= l.begin) fetch(v, last, 0);
 	for (int step = last; step >= l.begin; step--) {
 		if (step < last) {
 			if (threadIdx.x == 0) await_blocks(arrived, (last - step) * gridDim.x);
 			__syncthreads();
 		}
-		for (int tile = 0; tile < rows.tiles && rows.length[tile * ROWS] > step; tile++) {
-			if (tile > 0) {
-				save();
-				fetch(step, tile);
-				__syncthreads(); // the sums of the tile before have been read
-			}
+		auto follows = [&](int tile) { return tile < rows.tiles && rows.length[tile * ROWS] > step + 1; };
+		if (follows(0)) products.fetch(dgates, dextra, rows, step, 0);
+		for (int tile = 0;; tile++) {
+			bool more = tile + 1 < rows.tiles && rows.length[(tile + 1) * ROWS] > step, product = follows(tile);
 			float sum = 0;
-			if (rows.length[tile * ROWS] > step + 1) products.add(sum, dgates, dextra, rows, step, tile);
-			if (!v.alive) continue;
-			if (v.carried) v.dh = sum + v.dh;
-			slopes(v, dy);
+			if (product) products.multiply(dgates, dextra, rows, step, tile);
+			if (more) fetch(next, step, tile + 1);
+			if (follows(tile + 1)) products.fetch(dgates, dextra, rows, step, tile + 1);
+			if (product) products.sum(sum);
+			if (v.alive) {
+				if (v.carried) v.dh = sum + v.dh;
+				slopes(v, dy);
 #pragma unroll
-			for (int i = 0; i < GATES; i++) store_element(dgates + (v.token * GATES + i) * hidden + unit, v.gates[i]);
-			if (CELL == GRU_CELL) store_element(dextra + v.token * hidden + unit, v.extra);
+				for (int i = 0; i < GATES; i++) store_element(dgates + (v.token * GATES + i) * hidden + unit, v.gates[i]);
+				if (CELL == GRU_CELL) store_element(dextra + v.token * hidden + unit, v.extra);
+			}
+			if (!more) break;
+			save(v);
+			v = next;
+			__syncthreads(); // the sums have been read
 		}
 		if (step > l.begin) {
 			__syncthreads();
 			if (threadIdx.x == 0) signal_blocks(arrived);
 		}
-		save();
-		if (step > l.begin) fetch(step - 1, 0);
+		save(v);
+		if (step > l.begin) fetch(v, step - 1, 0);
 	}
 }

@@ -8,6 +8,7 @@
 
 const int TENSOR_ROWS = 16, TENSOR_UNITS = 16;
 const int WARPS = THREADS / 32;
+#define TENSOR_BLOCK THREADS, 1 // one block on a multiprocessor is enough, rather than spilled registers for more
 const int PART = 32; // elements that a warp takes at a time
 
 // read_words reads eight elements, of which the first `left` exist; others are 0.
@@ -61,7 +62,8 @@ template <int GATES, int HELD> struct StateProducts {
 	static const int ROWS = TENSOR_ROWS, UNITS = TENSOR_UNITS, N = GATES * 2;
 	const bf16 *weight; // [GATES·hidden, hidden]
 	float *shared;
-	Words4 held[HELD > 0 ? HELD : 1][N];
+	static const int PARTS = HELD > 0 ? HELD : 1;
+	Words4 held[PARTS][N], states[PARTS][2];
 	int hidden, k; // k is the lane's first element
 
 	METHOD StateProducts(const bf16 *weight, float *shared) : weight(weight), shared(shared) {}
@@ -85,34 +87,44 @@ template <int GATES, int HELD> struct StateProducts {
 			if (takes(part, hidden)) weights<true>(held[part], part);
 	}
 
-	METHOD void add(
-		float (&sums)[GATES], const bf16 *y, int width, const Rows &rows, int step, int tile) {
-		const bf16 *x[2];
+	// rows_of finds the lane's rows of the states before a step.
+	METHOD void rows_of(const bf16 *(&x)[2], const bf16 *y, int width, const Rows &rows, int step, int tile) {
 #pragma unroll
 		for (int i = 0; i < 2; i++) {
 			int row = tile * ROWS + i * 8 + threadIdx.x % 32 / 4;
 			if (rows.length[row] <= step) row = tile * ROWS; // whatever it is: nobody reads the sum
 			x[i] = y + (size_t)rows.token(row, step - 1) * width + k;
 		}
+	}
+
+	METHOD void fetch(const bf16 *y, int width, const Rows &rows, int step, int tile) {
+		if (HELD == 0) return;
+		const bf16 *x[2];
+		rows_of(x, y, width, rows, step, tile);
+#pragma unroll
+		for (int part = 0; part < HELD; part++)
+			if (takes(part, hidden))
+				for (int i = 0; i < 2; i++) states[part][i] = *words4_at(x[i] + part * WARPS * PART);
+	}
+
+	METHOD void multiply(const bf16 *y, int width, const Rows &rows, int step, int tile) {
 		Sums<N> own = {};
-		if (HELD > 0) {
-			Words4 states[HELD > 0 ? HELD : 1][2];
 #pragma unroll
-			for (int part = 0; part < HELD; part++)
-				if (takes(part, hidden))
-					for (int i = 0; i < 2; i++) states[part][i] = *words4_at(x[i] + part * WARPS * PART);
-#pragma unroll
-			for (int part = 0; part < HELD; part++)
-				if (takes(part, hidden)) multiply_part(own, states[part], held[part]);
-		} else {
+		for (int part = 0; part < HELD; part++)
+			if (takes(part, hidden)) multiply_part(own, states[part], held[part]);
+		if (HELD == 0) {
+			const bf16 *x[2];
+			rows_of(x, y, width, rows, step, tile);
 			for (int from = 0; from < hidden; from += WARPS * PART) {
-				Words4 states[2];
-				for (int i = 0; i < 2; i++) states[i] = read_words(x[i] + from, hidden - k - from);
+				for (int i = 0; i < 2; i++) states[0][i] = read_words(x[i] + from, hidden - k - from);
 				weights<false>(held[0], from / (WARPS * PART));
-				multiply_part(own, states, held[0]);
+				multiply_part(own, states[0], held[0]);
 			}
 		}
 		share_sums(shared, own);
+	}
+
+	METHOD void sum(float (&sums)[GATES]) {
 		__syncthreads();
 #pragma unroll
 		for (int w = 0; w < WARPS; w++) {
@@ -132,7 +144,10 @@ template <int CELL, int HELD> struct GradientProducts {
 	static const int ROWS = TENSOR_ROWS, UNITS = TENSOR_UNITS, N = 2, GATES = gates_of<CELL>();
 	const bf16 *weight;
 	float *shared;
-	Words4 held[GATES][HELD > 0 ? HELD : 1][N];
+	static const int PARTS = HELD > 0 ? HELD : 1;
+	static const int AHEAD = HELD == 0 || HELD > 3 ? 0 : HELD == 3 ? 1 : GATES; // gates whose slopes are read ahead
+	static const int SLOPES = AHEAD > 0 ? AHEAD : 1;
+	Words4 held[GATES][PARTS][N], slopes[SLOPES][PARTS][2];
 	const bf16 *lines; // the lane's first line of W, at its first column
 	int hidden, k;
 
@@ -164,42 +179,56 @@ template <int CELL, int HELD> struct GradientProducts {
 				if (takes(part, hidden)) weights<true>(held[gate][part], gate, part);
 	}
 
-	METHOD void add(
-		float &sum, const bf16 *dgates, const bf16 *dextra, const Rows &rows, int step, int tile) {
-		size_t tokens[2];
+	// rows_of finds the lane's rows of a gate's slopes of the step after.
+	METHOD void rows_of(const bf16 *(&x)[2], const bf16 *dgates, const bf16 *dextra, const Rows &rows, int step, int tile, int gate) {
 #pragma unroll
 		for (int i = 0; i < 2; i++) {
 			int row = tile * ROWS + i * 8 + threadIdx.x % 32 / 4;
 			if (rows.length[row] <= step + 1) row = tile * ROWS; // whatever it is: nobody reads the sum
-			tokens[i] = rows.token(row, step + 1);
+			size_t token = rows.token(row, step + 1);
+			if (CELL == GRU_CELL && gate == 2) x[i] = dextra + token * hidden + k;
+			else x[i] = dgates + (token * GATES + gate) * hidden + k;
 		}
+	}
+
+	METHOD void read(Words4 (&slopes)[PARTS][2], const bf16 *dgates, const bf16 *dextra, const Rows &rows, int step, int tile, int gate) {
+		const bf16 *x[2];
+		rows_of(x, dgates, dextra, rows, step, tile, gate);
+#pragma unroll
+		for (int part = 0; part < HELD; part++)
+			if (takes(part, hidden))
+				for (int i = 0; i < 2; i++) slopes[part][i] = *words4_at(x[i] + part * WARPS * PART);
+	}
+
+	METHOD void fetch(const bf16 *dgates, const bf16 *dextra, const Rows &rows, int step, int tile) {
+#pragma unroll
+		for (int gate = 0; gate < AHEAD; gate++) read(slopes[gate], dgates, dextra, rows, step, tile, gate);
+	}
+
+	METHOD void multiply(const bf16 *dgates, const bf16 *dextra, const Rows &rows, int step, int tile) {
 		Sums<N> own = {};
 #pragma unroll
 		for (int gate = 0; gate < GATES; gate++) {
-			const bf16 *x[2];
-			for (int i = 0; i < 2; i++) {
-				if (CELL == GRU_CELL && gate == 2) x[i] = dextra + tokens[i] * hidden + k;
-				else x[i] = dgates + (tokens[i] * GATES + gate) * hidden + k;
-			}
-			if (HELD > 0) {
-				Words4 slopes[HELD > 0 ? HELD : 1][2];
-#pragma unroll
-				for (int part = 0; part < HELD; part++)
-					if (takes(part, hidden))
-						for (int i = 0; i < 2; i++) slopes[part][i] = *words4_at(x[i] + part * WARPS * PART);
-#pragma unroll
-				for (int part = 0; part < HELD; part++)
-					if (takes(part, hidden)) multiply_part(own, slopes[part], held[gate][part]);
-			} else {
+			if (HELD == 0) {
+				const bf16 *x[2];
+				rows_of(x, dgates, dextra, rows, step, tile, gate);
 				for (int from = 0; from < hidden; from += WARPS * PART) {
-					Words4 slopes[2];
-					for (int i = 0; i < 2; i++) slopes[i] = read_words(x[i] + from, hidden - k - from);
+					for (int i = 0; i < 2; i++) slopes[0][0][i] = read_words(x[i] + from, hidden - k - from);
 					weights<false>(held[gate][0], gate, from / (WARPS * PART));
-					multiply_part(own, slopes, held[gate][0]);
+					multiply_part(own, slopes[0][0], held[gate][0]);
 				}
+				continue;
 			}
+			Words4 late[PARTS][2];
+			if (gate >= AHEAD) read(late, dgates, dextra, rows, step, tile, gate);
+#pragma unroll
+			for (int part = 0; part < HELD; part++)
+				if (takes(part, hidden)) multiply_part(own, gate < AHEAD ? slopes[gate % SLOPES][part] : late[part], held[gate][part]);
 		}
 		share_sums(shared, own);
+	}
+
+	METHOD void sum(float &sum) {
 		__syncthreads();
 #pragma unroll
 		for (int w = 0; w < WARPS; w++)

@@ -64,7 +64,7 @@ DEVFN void fetch_rows(
 
 // hand_over gives sums to the threads that have the same row and unit in the rest of the kernel. Shared memory [N·units,
 // rows+1] is free, and in use until the next barrier.
-template <int N> DEVFN void hand_over(float (&sums)[N], float *shared) {
+template <int N> DEVFN void hand_over(float (&to)[N], const float (&sums)[N], float *shared) {
 	const int ROW = FLOAT_ROWS + 1;
 #pragma unroll
 	for (int i = 0; i < N; i++)
@@ -72,5 +72,5 @@ template <int N> DEVFN void hand_over(float (&sums)[N], float *shared) {
 	__syncthreads();
 #pragma unroll
 	for (int i = 0; i < N; i++)
-		sums[i] = shared[(i * FLOAT_UNITS + threadIdx.x % FLOAT_UNITS) * ROW + threadIdx.x / FLOAT_UNITS];
+		to[i] = shared[(i * FLOAT_UNITS + threadIdx.x % FLOAT_UNITS) * ROW + threadIdx.x / FLOAT_UNITS];
 }

@@ -6,7 +6,9 @@ template <int CELL> struct GradientProducts {
 	static const int ROWS = FLOAT_ROWS, UNITS = FLOAT_UNITS, GATES = gates_of<CELL>();
 	const float *weight;
 	float *tile_of_slopes, *tile_of_weights;
-	int hidden;
+	int hidden, tokens[COPIES];
+	Four fetched[COPIES], lines;
+	float sums[1];
 
 	METHOD GradientProducts(const float *weight, float *slopes, float *tile)
 		: weight(weight), tile_of_slopes(slopes), tile_of_weights(tile) {}
@@ -21,34 +23,38 @@ template <int CELL> struct GradientProducts {
 		return read4(weight + ((size_t)gate * hidden + line) * hidden + unit, hidden - unit);
 	}
 
-	// add reads what comes next while products are computed.
-	METHOD void add(float &to, const float *dgates, const float *dextra, const Rows &r, int step, int tile) {
-		int tokens[COPIES], parts = (hidden + DEPTH - 1) / DEPTH; // of each gate
-		Four fetched[COPIES], lines = all_four(0);
+	// read reads a part of a gate's slopes, and of its weights.
+	METHOD void read(const float *dgates, const float *dextra, int gate, int from) {
+		if (CELL == GRU_CELL && gate == 2) fetch_rows(fetched, dextra, tokens, hidden, from, hidden);
+		else fetch_rows(fetched, dgates + gate * hidden, tokens, GATES * hidden, from, hidden);
+		lines = fetch_weights(gate, from);
+	}
+
+	METHOD void fetch(const float *dgates, const float *dextra, const Rows &r, int step, int tile) {
 		find_tokens(tokens, r, tile, step + 1, step + 2);
-		float sum[1] = {0};
-		for (int i = -1; i < GATES * parts; i++) {
-			if (i >= 0) {
+		read(dgates, dextra, 0, 0);
+	}
+
+	// multiply reads what comes next while products are computed.
+	METHOD void multiply(const float *dgates, const float *dextra, const Rows &, int, int) {
+		int parts = (hidden + DEPTH - 1) / DEPTH; // of each gate
+		sums[0] = 0;
+		for (int i = 0; i < GATES * parts; i++) {
 #pragma unroll
-				for (int c = 0; c < COPIES; c++)
-					store4(tile_of_slopes + copy_line(c) * LINE + copy_column(c), fetched[c]);
-				for (int j = 0; j < UNITS; j++) tile_of_weights[j * LINE + threadIdx.x] = lines.at[j];
-				__syncthreads();
-			}
-			int gate = (i + 1) / parts, from = (i + 1) % parts * DEPTH;
-			if (gate < GATES) {
-				if (CELL == GRU_CELL && gate == 2) fetch_rows(fetched, dextra, tokens, hidden, from, hidden);
-				else fetch_rows(fetched, dgates + gate * hidden, tokens, GATES * hidden, from, hidden);
-				lines = fetch_weights(gate, from);
-			}
-			if (i >= 0) {
-				add_products(sum, tile_of_slopes + threadIdx.x % ROWS * LINE,
-					tile_of_weights + threadIdx.x / ROWS * LINE, 0, DEPTH);
-				__syncthreads();
-			}
+			for (int c = 0; c < COPIES; c++)
+				store4(tile_of_slopes + copy_line(c) * LINE + copy_column(c), fetched[c]);
+			for (int j = 0; j < UNITS; j++) tile_of_weights[j * LINE + threadIdx.x] = lines.at[j];
+			__syncthreads();
+			if (i + 1 < GATES * parts) read(dgates, dextra, (i + 1) / parts, (i + 1) % parts * DEPTH);
+			add_products(sums, tile_of_slopes + threadIdx.x % ROWS * LINE, tile_of_weights + threadIdx.x / ROWS * LINE, 0, DEPTH);
+			__syncthreads();
 		}
-		hand_over(sum, tile_of_slopes);
-		to = sum[0];
+	}
+
+	METHOD void sum(float &to) {
+		float own[1];
+		hand_over(own, sums, tile_of_slopes);
+		to = own[0];
 	}
 };
 

@@ -3,7 +3,7 @@
 #include "recurrent_bf16.h"
 
 // y = h; gates hold a and become the gates' values, extra becomes b. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_512_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_512_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -12,7 +12,16 @@ KERNEL_OF(THREADS, recurrent_gru_512_bf16, bf16 *y, float *gates, float *extra, 
 }
 
 // As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_1024_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_768_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+	SHARED_SUMS(3);
+	SHARED_ROWS;
+	Layer l = LAYER_OF;
+	StateProducts<3, 3> products(of_direction(l, weight0, weight1), sums);
+	recurrent<GRU_CELL>(y, gates, extra, carry, BIASES_OF, l, products, table);
+}
+
+// As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_1024_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -21,7 +30,7 @@ KERNEL_OF(THREADS, recurrent_gru_1024_bf16, bf16 *y, float *gates, float *extra,
 }
 
 // As recurrent_gru_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_bf16, bf16 *y, float *gates, float *extra, float *carry, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(3);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -30,7 +39,7 @@ KERNEL_OF(THREADS, recurrent_gru_bf16, bf16 *y, float *gates, float *extra, floa
 }
 
 // dgates are the gradients of a, dextra is that of b. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_gradient_512_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_gradient_512_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -39,7 +48,16 @@ KERNEL_OF(THREADS, recurrent_gru_gradient_512_bf16, bf16 *dgates, bf16 *dextra, 
 }
 
 // As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_gradient_1024_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_gradient_768_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+	SHARED_SUMS(1);
+	SHARED_ROWS;
+	Layer l = LAYER_OF;
+	GradientProducts<GRU_CELL, 3> products(of_direction(l, weight0, weight1), sums);
+	recurrent_gradient<GRU_CELL>(dgates, dextra, carry, dy, y, gates, extra, l, products, table);
+}
+
+// As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_gradient_1024_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -48,7 +66,7 @@ KERNEL_OF(THREADS, recurrent_gru_gradient_1024_bf16, bf16 *dgates, bf16 *dextra,
 }
 
 // As recurrent_gru_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_gru_gradient_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_gru_gradient_bf16, bf16 *dgates, bf16 *dextra, float *carry, int *arrived, const bf16 *dy, const bf16 *y, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;

@@ -20,7 +20,7 @@ const mostRecurrentRows = 1024
 // RecurrentKernel is the name of the kernel in bfloat16 for layers of a cell, whose stem is "lstm" or, for its gradient,
 // "lstm_gradient": the fast ones take as many units as they can keep the weights of, in multiples of 32.
 func RecurrentKernel(stem string, hidden int) string {
-	for _, most := range []int{512, 1024} {
+	for _, most := range []int{512, 768, 1024} {
 		if hidden%32 == 0 && hidden <= most {
 			return fmt.Sprintf("recurrent_%s_%d_bf16", stem, most)
 		}

@@ -3,7 +3,7 @@
 #include "recurrent_bf16.h"
 
 // y = h; gates hold a and become the gates' values, extra becomes c. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_512_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_512_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -12,7 +12,16 @@ KERNEL_OF(THREADS, recurrent_lstm_512_bf16, bf16 *y, float *gates, float *extra,
 }
 
 // As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_1024_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_768_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+	SHARED_SUMS(4);
+	SHARED_ROWS;
+	Layer l = LAYER_OF;
+	StateProducts<4, 3> products(of_direction(l, weight0, weight1), sums);
+	recurrent<LSTM_CELL>(y, gates, extra, 0, BIASES_OF, l, products, table);
+}
+
+// As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_1024_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -21,7 +30,7 @@ KERNEL_OF(THREADS, recurrent_lstm_1024_bf16, bf16 *y, float *gates, float *extra
 }
 
 // As recurrent_lstm_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_bf16, bf16 *y, float *gates, float *extra, int *arrived, const bf16 *weight0, const bf16 *weight1, BIASES, LAYER) {
 	SHARED_SUMS(4);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -30,7 +39,7 @@ KERNEL_OF(THREADS, recurrent_lstm_bf16, bf16 *y, float *gates, float *extra, int
 }
 
 // dgates are the gradients of a. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_gradient_512_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_gradient_512_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -39,7 +48,16 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_512_bf16, bf16 *dgates, float *carry,
 }
 
 // As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_gradient_1024_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_gradient_768_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+	SHARED_SUMS(1);
+	SHARED_ROWS;
+	Layer l = LAYER_OF;
+	GradientProducts<LSTM_CELL, 3> products(of_direction(l, weight0, weight1), sums);
+	recurrent_gradient<LSTM_CELL>(dgates, (bf16 *)0, carry, dy, (const bf16 *)0, gates, extra, l, products, table);
+}
+
+// As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_gradient_1024_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;
@@ -48,7 +66,7 @@ KERNEL_OF(THREADS, recurrent_lstm_gradient_1024_bf16, bf16 *dgates, float *carry
 }
 
 // As recurrent_lstm_gradient_512_bf16. Grid: (⌈hidden/16⌉, groups of rows, directions).
-KERNEL_OF(THREADS, recurrent_lstm_gradient_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
+KERNEL_OF(TENSOR_BLOCK, recurrent_lstm_gradient_bf16, bf16 *dgates, float *carry, int *arrived, const bf16 *dy, const float *gates, const float *extra, const bf16 *weight0, const bf16 *weight1, LAYER) {
 	SHARED_SUMS(1);
 	SHARED_ROWS;
 	Layer l = LAYER_OF;

@@ -8,10 +8,20 @@ DEVFN void column_partials(float *partials, const T *x, int rows, int width, int
 	Strip s = strip_of<N>(rows, width, rows_of_block);
 	each_group<N>(s.left, stride % N == 0 && all_aligned(x), [&](auto count, int j) {
 		auto sum = all_of<count.n>(0);
-#pragma unroll 4
-		for (int row = s.first; row < s.last; row += WARPS) {
-			auto f = loaded<count.n>(x + (size_t)row * stride + s.column + j);
-			for (int i = 0; i < count.n; i++) sum.at[i] += f.at[i];
+#pragma unroll 1
+		for (int first = s.first; first < s.last; first += N * WARPS) { // N rows at once, however many are left
+			decltype(packed<count.n>(x)) f[N];
+#pragma unroll
+			for (int k = 0; k < N; k++) {
+				int row = first + k * WARPS;
+				if (row < s.last) f[k] = packed<count.n>(x + (size_t)row * stride + s.column + j);
+			}
+#pragma unroll
+			for (int k = 0; k < N; k++) {
+				if (first + k * WARPS >= s.last) continue;
+				auto added = unpack(f[k]);
+				for (int i = 0; i < count.n; i++) sum.at[i] += added.at[i];
+			}
 		}
 		keep_sums(shared, sum, j);
 	});

@@ -22,7 +22,7 @@ func TestAdamW(t *testing.T) {
 		wantP, wantM, wantV := slices.Clone(p), slices.Clone(m), slices.Clone(v)
 		c.AdamW(a, wantP, g, wantM, wantV)
 		for _, halted := range []float32{0, 1} { // once it is set nothing moves
-			launch(t, "adamw", flatGrid(n), p, m, v, half, g, []float64{a.GradientScale}, []float32{halted}, n,
+			launch(t, "adamw", flatGrid(n), p, m, v, half, g, allDecay(n), []float64{a.GradientScale}, []float32{halted}, n,
 				float32(a.Beta1), float32(1-a.Beta1), float32(a.Beta2), float32(1-a.Beta2), float32(a.Epsilon),
 				float32(a.Rate), float32(a.Rate*a.WeightDecay))
 		}
@@ -32,6 +32,47 @@ func TestAdamW(t *testing.T) {
 		compareAll(t, "second moment", v, doubles(wantV), 2e-7)
 	}
 }
+
+// allDecay are the rules by which AdamW updates all elements and lets them decay.
+func allDecay(n int) []int32 {
+	rules := make([]int32, ceilDivide(n, 256))
+	for i := range rules {
+		rules[i] = -1
+	}
+	return rules
+}
+
+func TestAdamWRules(t *testing.T) {
+	const n = 600
+	ranges := [][3]int{{16, 50, 1}, {64, 256, 3}, {272, 512, 1}, {528, n, 3}} // elements, and their rule
+	rule, rules := make([]int, n), make([]int32, ceilDivide(n, 256))
+	for _, r := range ranges {
+		for i := r[0]; i < (r[1]+15)/16*16; i++ {
+			if i < n {
+				rule[i] = r[2]
+			}
+			rules[i/256] |= int32(r[2]) << (2 * (i / 16 % 16))
+		}
+	}
+	p, g, m, v, half := random(1, n), random(2, n), make([]float32, n), make([]float32, n), unsetHalves(n)
+	before := slices.Clone(p)
+	launch(t, "adamw", flatGrid(n), p, m, v, half, g, rules, []float64{1}, []float32{0}, n,
+		float32(0), float32(1), float32(0), float32(1), float32(0), float32(0.5), float32(0.25))
+	for i := range p {
+		want := before[i]
+		if rule[i] > 0 {
+			want -= 0.5 * sign(g[i])
+		}
+		if rule[i] == 3 {
+			want -= 0.25 * want
+		}
+		if math.Abs(float64(p[i]-want)) > 1e-6 {
+			t.Fatalf("element %d with rule %d is %g, want %g", i, rule[i], p[i], want)
+		}
+	}
+}
+
+func sign(x float32) float32 { return float32(math.Copysign(1, float64(x))) }
 
 func TestStableAdamW(t *testing.T) {
 	c := newCPU(t)
@@ -128,5 +169,48 @@ func adafactor(t *testing.T, a kernel.Adafactor, p, first, second, g []float32, 
 		a.Rate, a.Rate*a.WeightDecay)
 	if halted == 0 {
 		requireHalves(t, half, p)
+	}
+}
+
+func TestMuon(t *testing.T) {
+	const beta, epsilon, rate, decay = 0.95, 1e-7, 0.3, 0.01
+	for _, n := range flatSizes {
+		if n == 0 {
+			continue // a matrix has elements
+		}
+		for _, halted := range []float32{0, 1} {
+			g, m, p, half := random(1, n), random(2, n), random(3, n), unsetHalves(n)
+			before, start := slices.Clone(m), slices.Clone(p)
+			x := make([]float32, n)
+			launch(t, "muon_momentum", flatGrid(n), x, m, g, []float64{0.5}, []float32{halted}, n, float32(beta), float32(1-beta))
+			squares := 0.0
+			want, moment := make([]float64, n), make([]float64, n)
+			for i := range want {
+				moment[i] = beta*float64(before[i]) + (1-beta)*0.5*float64(g[i])
+				want[i] = beta*moment[i] + (1-beta)*0.5*float64(g[i])
+				if halted != 0 {
+					moment[i] = float64(before[i])
+				}
+				squares += want[i] * want[i]
+			}
+			compareAll(t, "momentum", m, moment, 3e-7)
+			compareAll(t, "update", x, want, 3e-7)
+			launch(t, "muon_normalize", flatGrid(n), x, []float64{squares}, n, epsilon)
+			launch(t, "muon_combine", flatGrid(n), x, g, n, float32(2), float32(-3))
+			for i := range want {
+				want[i] = 2*want[i]/max(math.Sqrt(squares), epsilon) - 3*float64(g[i])
+			}
+			compareAll(t, "combination", x, want, 1e-6)
+			launch(t, "muon_update", flatGrid(n), p, half, x, []float32{halted}, n, float32(rate), float32(decay))
+			for i := range want {
+				if want[i] = float64(start[i])*(1-decay) - rate*want[i]; halted != 0 {
+					want[i] = float64(start[i])
+				}
+			}
+			compareAll(t, "parameters", p, want, 1e-6)
+			if halted == 0 {
+				requireHalves(t, half, p)
+			}
+		}
 	}
 }

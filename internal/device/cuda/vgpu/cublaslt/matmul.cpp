@@ -62,8 +62,9 @@ std::string describe(cublasLtMatmulDesc_t description, cublasLtMatrixLayout_t a,
 bool supported(const cublasLtMatmulDescOpaque &description, const Product &p,
 	std::initializer_list<cublasLtMatrixLayout_t> layouts) {
 	for (cublasLtMatrixLayout_t layout : layouts) {
-		if (layout->order != CUBLASLT_ORDER_COL || layout->batch != 1) return false;
+		if (layout->order != CUBLASLT_ORDER_COL || layout->batch != (*layouts.begin())->batch) return false;
 	}
+	if ((*layouts.begin())->batch != 1 && p.epilogue != CUBLASLT_EPILOGUE_DEFAULT) return false;
 	auto is_type = [](int type) { return type == CUDA_R_32F || type == CUDA_R_16BF; };
 	bool types = p.a.type == p.b.type && is_type(p.a.type) && p.c.type == p.d.type && is_type(p.d.type) &&
 		!(p.a.type == CUDA_R_32F && p.d.type == CUDA_R_16BF);
@@ -184,10 +185,14 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
 			return wrong(__func__, "the workspace is less than the algorithm needs");
 		p.workspace = reinterpret_cast<uint64_t>(workspace), p.workspace_bytes = chosen.workspace;
 	}
-	why = wrong_memory(context, p, algorithm ? &chosen : nullptr);
-	if (!why.empty()) return wrong(__func__, why);
 	if (fault(Fault::product, context->device.number)) return CUBLAS_STATUS_EXECUTION_FAILED;
-	context->submit(stream, [p] { multiply(p); });
+	for (int i = 0; i < layout_d->batch; i++) {
+		why = wrong_memory(context, p, algorithm ? &chosen : nullptr);
+		if (!why.empty()) return wrong(__func__, why);
+		context->submit(stream, [p] { multiply(p); });
+		p.a.address += layout_a->batch_stride * size_of(p.a.type), p.b.address += layout_b->batch_stride * size_of(p.b.type);
+		p.c.address += layout_c->batch_stride * size_of(p.c.type), p.d.address += layout_d->batch_stride * size_of(p.d.type);
+	}
 	return CUBLAS_STATUS_SUCCESS;
 }
 

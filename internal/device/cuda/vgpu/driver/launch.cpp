@@ -71,6 +71,7 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 	const std::string &name = function->ptx.name;
 	std::unique_ptr<Recorder> recorder = Recorder::begin(context, function, launch, arguments.pointers.data());
 	const std::vector<uint32_t> order = order_of_blocks(launch, seed);
+	trace(context->device.number, "begins", name);
 	auto run_one = [&](size_t i) {
 		return run_block(*function->twin, name, launch, order[i], arguments.pointers.data(), seed);
 	};
@@ -88,6 +89,7 @@ void run(Context *context, CUfunction function, const Launch &launch, Arguments 
 		Workers::instance().run(order.size(), [&](size_t i) { return note(run_one(i)); });
 	}
 	if (context->device.status() != CUDA_SUCCESS) return;
+	trace(context->device.number, "ends", name);
 	if (recorder != nullptr) recorder->end();
 	std::string overrun = context->device.memory.overrun();
 	if (!overrun.empty()) {

@@ -44,6 +44,7 @@ struct Reader {
 			error = "VGPU_KERNELS=" + o.kernels + " is neither source nor ptx";
 		if (const char *fail = getenv("VGPU_FAIL")) o.fail = fail;
 		if (const char *record = getenv("VGPU_RECORD")) o.record = record;
+		if (const char *trace = getenv("VGPU_TRACE")) o.trace = trace;
 		Dl_info here;
 		if (dladdr(reinterpret_cast<void *>(&vgpu::options), &here) && here.dli_fname != nullptr) {
 			char *real = realpath(here.dli_fname, nullptr);

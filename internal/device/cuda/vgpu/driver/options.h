@@ -17,6 +17,7 @@ struct Options {
 	std::string kernels = "source"; // VGPU_KERNELS: source, or ptx: what the twins of kernels are made from
 	std::string fail;               // VGPU_FAIL: see faults.h
 	std::string record;             // VGPU_RECORD: a folder for recordings of launches
+	std::string trace;              // VGPU_TRACE: a file for what begins and ends, in order
 	std::string folder;             // where this library is
 };
 

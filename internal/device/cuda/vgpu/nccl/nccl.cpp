@@ -55,13 +55,16 @@ template <class T> void add(Meeting &meeting, T *to, size_t count) {
 	}
 }
 
-template <class T> void all_reduce(ncclComm *comm, const T *send, T *receive, size_t count) {
+// reduce gives the sums to one rank, or to all if root is ALL.
+const int ALL = -1;
+
+template <class T> void reduce(ncclComm *comm, const T *send, T *receive, size_t count, int root) {
 	const size_t most = Meeting::SLOT / sizeof(T);
 	for (size_t start = 0; start < count; start += most) {
 		size_t n = count - start < most ? count - start : most;
 		memcpy(comm->meeting.slot(comm->meeting.rank()), send + start, n * sizeof(T));
 		if (!comm->meeting.wait(comm->aborted)) return;
-		add(comm->meeting, receive + start, n);
+		if (root == ALL || root == comm->meeting.rank()) add(comm->meeting, receive + start, n);
 		if (!comm->meeting.wait(comm->aborted)) return; // nobody gives more before all have read this
 	}
 }
@@ -102,6 +105,30 @@ ncclResult_t failing(ncclComm *comm) {
 	if (!fault(Fault::collective, comm->context->device.number)) return ncclSuccess;
 	comm->fail(ncclSystemError, "the network is gone");
 	return ncclSystemError;
+}
+
+// begin_sum begins a sum for one rank, or for ALL.
+ncclResult_t begin_sum(const char *caller, const void *send, void *receive, size_t count, ncclDataType_t type, ncclRedOp_t op,
+	int root, ncclComm *comm, CUstream stream) {
+	Context *context;
+	if (ncclResult_t result = ready(caller, comm, &stream, &context)) return result;
+	if (root >= comm->meeting.ranks()) return wrong(caller, "no rank " + std::to_string(root));
+	if (op != ncclSum || (type != ncclFloat32 && type != ncclFloat64)) return wrong(caller, "not in the stand-in");
+	const size_t bytes = count * (type == ncclFloat32 ? 4 : 8);
+	if (ncclResult_t result = reachable(caller, context, send, bytes)) return result;
+	if (root == ALL || root == comm->meeting.rank()) {
+		if (ncclResult_t result = reachable(caller, context, receive, bytes)) return result;
+	}
+	if (ncclResult_t result = failing(comm)) return result;
+	context->submit(stream, [=] {
+		trace(context->device.number, "begins", "sum");
+		if (type == ncclFloat32)
+			reduce(comm, static_cast<const float *>(send), static_cast<float *>(receive), count, root);
+		else
+			reduce(comm, static_cast<const double *>(send), static_cast<double *>(receive), count, root);
+		trace(context->device.number, "ends", "sum");
+	});
+	return ncclSuccess;
 }
 
 } // namespace
@@ -190,21 +217,13 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
 
 ncclResult_t ncclAllReduce(const void *send, void *receive, size_t count, ncclDataType_t type, ncclRedOp_t op,
 	ncclComm_t comm, CUstream stream) {
-	Context *context;
-	if (ncclResult_t result = ready(__func__, comm, &stream, &context)) return result;
-	if (op != ncclSum || (type != ncclFloat32 && type != ncclFloat64)) return wrong(__func__, "not in the stand-in");
-	const size_t bytes = count * (type == ncclFloat32 ? 4 : 8);
-	for (const void *memory : {send, static_cast<const void *>(receive)}) {
-		if (ncclResult_t result = reachable(__func__, context, memory, bytes)) return result;
-	}
-	if (ncclResult_t result = failing(comm)) return result;
-	context->submit(stream, [=] {
-		if (type == ncclFloat32)
-			all_reduce(comm, static_cast<const float *>(send), static_cast<float *>(receive), count);
-		else
-			all_reduce(comm, static_cast<const double *>(send), static_cast<double *>(receive), count);
-	});
-	return ncclSuccess;
+	return begin_sum(__func__, send, receive, count, type, op, ALL, comm, stream);
+}
+
+ncclResult_t ncclReduce(const void *send, void *receive, size_t count, ncclDataType_t type, ncclRedOp_t op, int root,
+	ncclComm_t comm, CUstream stream) {
+	if (root < 0) return wrong(__func__, "no rank " + std::to_string(root));
+	return begin_sum(__func__, send, receive, count, type, op, root, comm, stream);
 }
 
 ncclResult_t ncclBroadcast(const void *send, void *receive, size_t count, ncclDataType_t type, int root, ncclComm_t comm,

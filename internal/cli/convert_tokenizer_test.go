@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"uer/internal/tokenizer"
+)
+
+// TestWrittenTokenizers: the tokenizer.json of a converted model gives the ids of the tokenizer that the model was trained with.
+func TestWrittenTokenizers(t *testing.T) {
+	const folder = "../tokenizer/testdata/"
+	lines := []string{
+		"Hello world, it's  nice", "", "a", "  leading and trailing  ", "今天天气很好，我们去公园散步。", "Ｆｕｌｌ　ｗｉｄｔｈ ①②③", "naïve café 😀 emoji\tand tab",
+		"A quick brown fox jumps over a lazy dog 12345 times",
+	}
+	for name, source := range map[string]tokenizer.Source{
+		"byte pairs":          {Name: "bpe", Vocabulary: folder + "small_vocab.json", Merges: folder + "small_merges.txt"},
+		"SentencePiece":       {SentencePiece: folder + "small_unigram.model"},
+		"SentencePiece pairs": {SentencePiece: folder + "small_pairs.model"},
+	} {
+		o := convertOptions{Source: source}
+		words, written, err := o.tokenizer(nil)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		// uer does not read descriptions with tokens of the user's, such as "the" of one of these models, which no line has.
+		description := written.Description.(map[string]any)
+		if added, ok := description["added_tokens"].([]map[string]any); ok {
+			description["added_tokens"] = slices.DeleteFunc(added, func(token map[string]any) bool { return token["special"] == false })
+		}
+		text, err := json.Marshal(description)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		path := filepath.Join(t.TempDir(), "tokenizer.json")
+		if err := os.WriteFile(path, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before, err := source.Read()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		after, err := tokenizer.Source{Vocabulary: path}.Read()
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		a, b := before.New(), after.New()
+		for _, line := range lines {
+			want, got := a.AppendIDs(nil, line), b.AppendIDs(nil, line)
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: %q is %v, want %v", name, line, got, want)
+			}
+		}
+		if after.Vocabulary.Size() != words.Size() {
+			t.Errorf("%s: %d tokens, want %d", name, after.Vocabulary.Size(), words.Size())
+		}
+	}
+}
