@@ -26,7 +26,7 @@ KERNEL_OF(256, attention_terms_bf16, float *terms, const bf16 *dout, const bf16 
 	if (part > 0 || at >= count) return;
 	Dropout dropout = DROPOUT_OF;
 	uint64_t random = threshold ? dropout_row(dropout, (uint64_t)rows[at / heads] * heads + at % heads) : 0;
-	if (threshold) sum = sum / keep_scale;
+	if (keep_scale > 0) sum = sum / keep_scale;
 	Words4 w = {
 		__float_as_uint(lse[at] * LOG2E), __float_as_uint(sum), (unsigned)random, (unsigned)(random >> 32)};
 	*words4_at(terms + 4 * (size_t)at) = w;
