@@ -43,7 +43,8 @@ const attentionTogether = 128
 func attentionGradientOnTensorCores(b *binder, o op.AttentionGradient, size int) compute {
 	most, _, rows := headTile(size)
 	terms := b.kernel("attention_terms_bf16")
-	queries, keys := b.kernel(fmt.Sprintf("attention_queries_bf16_%d", most)), b.kernel(fmt.Sprintf("attention_keys_bf16_%d", most))
+	queries := b.kernel(fmt.Sprintf("attention_queries_bf16_%d", most))
+	keys := b.kernel(fmt.Sprintf("attention_keys_bf16_%d", most))
 	together := b.kernel("attention_gradient_bf16_64")
 	deltas, bias := newDeltas(b), newBiasGradient(b)
 	return func(r *run, out, in []operand, accumulate []bool) {

@@ -199,14 +199,14 @@ DEVFN void save_keys(bf16 *to, const Sums<M, N> &sums, const Heads &h, const Par
 		save(to, h.key_stride, row + 16 * m, p.keys, 0, h.size, sums.at[m], factor, factor, accumulate);
 }
 
-// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE those of the queries, for which these have to
-// be all keys.
+// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE those of the queries, for which these have
+// to be all keys. Of the fragments of a warp's keys and values KEPT stay in registers while it goes through a tile.
 template <int D, int M, int KEYS, int QUERIES, bool WHOLE, int KEPT, bool DROPS, bool BIASED>
 DEVFN void block_of_keys(
 	const Gradients &x, const Heads &h, const Part &p, int sequence, const Tiles<D, KEYS, QUERIES> &t, int first) {
 	const int THREADS = KEYS / 16 / M * 32;
 	int begin = first < p.always ? 0 : first / QUERIES * QUERIES; // earlier queries see none of these keys
-	int queries = first < p.limit ? p.queries : 0;                // no query does
+	int queries = WHOLE || first < p.limit ? p.queries : 0;       // no query does, but without keys dq is zero
 	int own = warp() * 16 * M;
 	float kept = DROPS ? h.dropout.scale : 1;
 	KeySums<D, M> sums;
