@@ -14,17 +14,17 @@ func (b *binder) onTensorCores(size int) bool {
 	return b.device.activations == graph.BFloat16 && size%8 == 0 && size <= 128
 }
 
-// headTile is the size of heads that a kernel is made for, and how many queries, or keys of the gradient, a block has at
-// least.
-func headTile(size int) (most, rows int) {
+// headTile is the size of heads that a kernel is made for, and how many queries a block has, or queries or keys a block
+// of a gradient.
+func headTile(size int) (most, rows, gradientRows int) {
 	if size > 64 {
-		return 128, 64
+		return 128, 64, 64
 	}
-	return 64, 64
+	return 64, 64, 128
 }
 
 func attentionOnTensorCores(b *binder, o op.Attention, size int) compute {
-	most, rows := headTile(size)
+	most, rows, _ := headTile(size)
 	kernel := b.kernel(fmt.Sprintf("attention_bf16_%d", most))
 	return func(r *run, out, in []operand, _ []bool) {
 		a := attention{o, op.AttentionInputsOf(o, in)}
@@ -41,9 +41,10 @@ func attentionOnTensorCores(b *binder, o op.Attention, size int) compute {
 const attentionTogether = 128
 
 func attentionGradientOnTensorCores(b *binder, o op.AttentionGradient, size int) compute {
-	most, rows := headTile(size)
+	most, _, rows := headTile(size)
 	terms := b.kernel("attention_terms_bf16")
-	queries, keys := b.kernel(fmt.Sprintf("attention_queries_bf16_%d", most)), b.kernel(fmt.Sprintf("attention_keys_bf16_%d", most))
+	queries := b.kernel(fmt.Sprintf("attention_queries_bf16_%d", most))
+	keys := b.kernel(fmt.Sprintf("attention_keys_bf16_%d", most))
 	together := b.kernel("attention_gradient_bf16_64")
 	deltas, bias := newDeltas(b), newBiasGradient(b)
 	return func(r *run, out, in []operand, accumulate []bool) {

@@ -306,8 +306,12 @@ template <class T> DEVFN void attention_keys(T *dk, T *dv, const T *dout, const 
 		combine(sum_k, t.ds, t.q);
 		__syncthreads();
 	}
-	if (dk) save(head_of(dk, h, p, h.key_stride, p.key + first), h.key_stride, sum_k, h, p.keys - first, own, h.scale, accumulate_k);
-	if (dv) save(head_of(dv, h, p, h.key_stride, p.key + first), h.key_stride, sum_v, h, p.keys - first, own, 1, accumulate_v);
+	if (dk)
+		save(head_of(dk, h, p, h.key_stride, p.key + first), h.key_stride, sum_k, h, p.keys - first, own,
+			h.scale, accumulate_k);
+	if (dv)
+		save(head_of(dv, h, p, h.key_stride, p.key + first), h.key_stride, sum_v, h, p.keys - first, own,
+			1, accumulate_v);
 }
 
 const int BIAS_GROUPS = 16; // of sequences, at most

@@ -96,10 +96,11 @@ func testAttentionBF16(t *testing.T, c attentionCase) {
 
 	inputs := []any{strided(q, width, stride), strided(k, width, keyStride), strided(v, width, keyStride)}
 	shared := slices.Concat(inputs, heads)
-	kernels, rows := attentionKernels(c.size)
-	blocks := grid{ceilDivide(longest, rows), c.heads, sequences}
+	kernels, rows, gradientRows := attentionKernels(c.size)
+	blocks, gradientBlocks := grid{ceilDivide(longest, rows), c.heads, sequences}, grid{ceilDivide(longest, gradientRows), c.heads, sequences}
 	if kernels == "" {
 		blocks[0] *= ceilDivide(c.size, 64)
+		gradientBlocks[0] *= ceilDivide(c.size, 64)
 	}
 	out, lse := unsetHalves(tokens*width), unset(tokens*c.heads)
 	launch(t, "attention_bf16"+kernels, blocks, append([]any{out, lse}, shared...)...)
@@ -127,8 +128,8 @@ func testAttentionBF16(t *testing.T, c attentionCase) {
 				launch(t, "attention_gradient_bf16"+kernels, grid{c.heads, sequences},
 					slices.Concat([]any{dq, dk, dv}, from, []any{accumulate, accumulate, accumulate})...)
 			} else {
-				launch(t, "attention_queries_bf16"+kernels, blocks, slices.Concat([]any{dq}, from, []any{accumulate})...)
-				launch(t, "attention_keys_bf16"+kernels, blocks, slices.Concat([]any{dk, dv}, from, []any{accumulate, accumulate})...)
+				launch(t, "attention_queries_bf16"+kernels, gradientBlocks, slices.Concat([]any{dq}, from, []any{accumulate})...)
+				launch(t, "attention_keys_bf16"+kernels, gradientBlocks, slices.Concat([]any{dk, dv}, from, []any{accumulate, accumulate})...)
 			}
 			compareBF16Gradient(t, "dq", dense(t, dq, width, stride), oldQ, want.dq, accumulate)
 			compareBF16Gradient(t, "dk", dense(t, dk, width, keyStride), oldK, want.dk, accumulate)
@@ -148,15 +149,16 @@ func testAttentionBF16(t *testing.T, c attentionCase) {
 	compareRounded(t, "dbias", dbias, want.dbias)
 }
 
-// attentionKernels is the end of the names of the kernels for heads of a size, and the queries of a block.
-func attentionKernels(size int) (kernels string, rows int) {
+// attentionKernels is the end of the names of the kernels for heads of a size, and the queries of a block, or the queries
+// or keys of a block of a gradient.
+func attentionKernels(size int) (kernels string, rows, gradientRows int) {
 	switch {
 	case size%8 != 0 || size > 128:
-		return "", 32
+		return "", 32, 32
 	case size > 64:
-		return "_128", 64
+		return "_128", 64, 64
 	}
-	return "_64", 64
+	return "_64", 64, 128
 }
 
 func compareBF16Gradient(t *testing.T, what string, got, old []float32, want []float64, accumulate bool) {

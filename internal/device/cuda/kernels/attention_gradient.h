@@ -32,8 +32,6 @@ DEVFN Gradients gradients_of(const Gradients &x, const Heads &h, const Part &p) 
 	own.dout = head_of(x.dout, h, p, wide, p.query);
 	own.terms = x.terms + ((size_t)p.query * h.heads + p.head) * 4;
 	own.k = head_of(x.k, h, p, h.key_stride, p.key), own.v = head_of(x.v, h, p, h.key_stride, p.key);
-	if (x.dk) own.dk = head_of(x.dk, h, p, h.key_stride, p.key);
-	if (x.dv) own.dv = head_of(x.dv, h, p, h.key_stride, p.key);
 	return own;
 }
 
@@ -43,10 +41,10 @@ template <int D, int M> struct Pair {
 	Fragments<M, D / 16> first, second;
 };
 
-// load_rows loads rows of a tile as a left factor.
-template <int D, int M> DEVFN void load_rows(Fragments<M, D / 16> &x, Address rows) {
+// load_rows loads rows of a tile as a left factor, of which the first KEPT fragments are wanted.
+template <int D, int KEPT = D / 16, int M> DEVFN void load_rows(Fragments<M, D / 16> &x, Address rows) {
 #pragma unroll
 	for (int m = 0; m < M; m++)
 #pragma unroll
-		for (int i = 0; i < D / 16; i++) load_fragments(x.at[m][i], further<D>(left<D>(rows), m, i));
+		for (int i = 0; i < D / 16 && i < KEPT; i++) load_fragments(x.at[m][i], further<D>(left<D>(rows), m, i));
 }

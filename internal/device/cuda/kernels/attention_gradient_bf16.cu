@@ -26,7 +26,7 @@ KERNEL_OF(256, attention_terms_bf16, float *terms, const bf16 *dout, const bf16 
 	if (part > 0 || at >= count) return;
 	Dropout dropout = DROPOUT_OF;
 	uint64_t random = threshold ? dropout_row(dropout, (uint64_t)rows[at / heads] * heads + at % heads) : 0;
-	if (threshold) sum = sum / keep_scale;
+	if (keep_scale > 0) sum = sum / keep_scale;
 	Words4 w = {
 		__float_as_uint(lse[at] * LOG2E), __float_as_uint(sum), (unsigned)random, (unsigned)(random >> 32)};
 	*words4_at(terms + 4 * (size_t)at) = w;
@@ -36,16 +36,14 @@ KERNEL_OF(256, attention_terms_bf16, float *terms, const bf16 *dout, const bf16 
 // arrive while the present ones are used; and if all gradients are made ds [KEYS, QUERIES].
 template <int D, int KEYS, int QUERIES> struct Tiles {
 	static const int OF_KEYS = KEYS * D * 2, OF_QUERIES = QUERIES * D * 2; // bytes
-	Address k, v, q, dout, ds;
-	const bf16 *terms;
+	Address k, v, q, dout, terms, ds;
 };
 
-template <int D, int KEYS, int QUERIES> DEVFN Tiles<D, KEYS, QUERIES> tiles_in(bf16 *shared) {
+template <int D, int KEYS, int QUERIES> DEVFN Tiles<D, KEYS, QUERIES> tiles_in(const bf16 *shared) {
 	typedef Tiles<D, KEYS, QUERIES> T;
 	T t;
 	t.k = address_of(shared), t.v = t.k + T::OF_KEYS, t.q = t.v + T::OF_KEYS, t.dout = t.q + 2 * T::OF_QUERIES;
-	t.terms = shared + 2 * KEYS * D + 4 * QUERIES * D;
-	t.ds = address_of(t.terms) + 2 * QUERIES * 16;
+	t.terms = t.dout + 2 * T::OF_QUERIES, t.ds = t.terms + 2 * QUERIES * 16;
 	return t;
 }
 
@@ -82,7 +80,7 @@ DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at, const He
 	for (int n = 0; n < 2; n++)
 #pragma unroll
 		for (int j = 0; j < 2; j++) {
-			Term t = term_of(*words4_at(tiles.terms + 8 * (at + 8 * n + j)));
+			Term t = term_of(load_words(tiles.terms + 16 * (at + 8 * n + j)));
 #pragma unroll
 			for (int m = 0; m < M; m++)
 #pragma unroll
@@ -95,22 +93,34 @@ DEVFN void weigh(Sums<M, 2> &s, Sums<M, 2> &dp, const T &tiles, int at, const He
 		}
 }
 
+// multiply_step adds to the sums of a warp's rows and 16 rows of another tile the product of 16 columns. KEPT fragments
+// are in registers; others come from the tile of the warp's rows each time.
+template <bool KEPT, int D, int M>
+DEVFN void multiply_step(Sums<M, 2> &s, const Fragments<M, D / 16> &kept, int i, Address rows, Address others) {
+	unsigned b[4];
+	load_fragments(b, further<D>(right<D>(others), 0, i));
+	if (KEPT) return accumulate(s, 0, kept, i, b);
+	Fragments<M, 1> a;
+#pragma unroll
+	for (int m = 0; m < M; m++) load_fragments(a.at[m][0], further<D>(left<D>(rows), m, i));
+	accumulate(s, 0, a, 0, b);
+}
+
 // multiply_queries makes the products of a warp's keys with 16 queries, s, and of the values with their gradients, dp.
-template <bool CACHED, int D, int M, int KEYS, int QUERIES>
+// Of the fragments of keys and then values KEPT are in registers.
+template <int KEPT, int D, int M, int KEYS, int QUERIES>
 DEVFN void multiply_queries(Sums<M, 2> &s, Sums<M, 2> &dp, const Tiles<D, KEYS, QUERIES> &t, int turn, int part,
 	const Pair<D, M> &x, int own) {
+	const int STEPS = D / 16;
 	Address q = further<D>(t.q + turn * t.OF_QUERIES, part, 0), dout = further<D>(t.dout + turn * t.OF_QUERIES, part, 0);
+	Address k = t.k + own * D * 2, v = t.v + own * D * 2;
 	clear(s), clear(dp);
-	multiply<D>(s, x.first, right<D>(q));
-	if (CACHED) return multiply<D>(dp, x.second, right<D>(dout));
 #pragma unroll
-	for (int i = 0; i < D / 16; i++) {
-		Fragments<M, 1> v;
-		unsigned b[4];
-		load_fragments(b, further<D>(right<D>(dout), 0, i));
-#pragma unroll
-		for (int m = 0; m < M; m++) load_fragments(v.at[m][0], further<D>(left<D>(t.v + own * D * 2), m, i));
-		accumulate(dp, 0, v, 0, b);
+	for (int i = 0; i < STEPS; i++) {
+		if (i < KEPT) multiply_step<true, D>(s, x.first, i, k, q);
+		else multiply_step<false, D>(s, x.first, i, k, q);
+		if (STEPS + i < KEPT) multiply_step<true, D>(dp, x.second, i, v, dout);
+		else multiply_step<false, D>(dp, x.second, i, v, dout);
 	}
 }
 
@@ -175,17 +185,28 @@ DEVFN void load_queries(
 	load_tile<D, QUERIES, THREADS>(t.dout + turn * t.OF_QUERIES, x.dout, wide, first, p.queries, h.size);
 	int query = first + threadIdx.x;
 	if (threadIdx.x < QUERIES)
-		copy_async(address_of(t.terms) + (turn * QUERIES + threadIdx.x) * 16, x.terms + (unsigned)query * h.heads * 4,
+		copy_async(t.terms + (turn * QUERIES + threadIdx.x) * 16, x.terms + (unsigned)query * h.heads * 4,
 			query < p.queries);
 }
 
-// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE those of the queries, for which these have to
-// be all keys.
-template <int D, int M, int KEYS, int QUERIES, bool WHOLE, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
-DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, const Tiles<D, KEYS, QUERIES> &t, int first) {
+// save_keys writes the gradients of a warp's keys, unless they are not wanted.
+template <int M, int N>
+DEVFN void save_keys(bf16 *to, const Sums<M, N> &sums, const Heads &h, const Part &p, int row, float factor, int accumulate) {
+	if (!to) return;
+	to = head_of(to, h, p, h.key_stride, p.key);
+#pragma unroll
+	for (int m = 0; m < M; m++)
+		save(to, h.key_stride, row + 16 * m, p.keys, 0, h.size, sums.at[m], factor, factor, accumulate);
+}
+
+// block_of_keys makes the gradients of the keys from `first` on, and if WHOLE those of the queries, for which these have
+// to be all keys. Of the fragments of a warp's keys and values KEPT stay in registers while it goes through a tile.
+template <int D, int M, int KEYS, int QUERIES, bool WHOLE, int KEPT, bool DROPS, bool BIASED>
+DEVFN void block_of_keys(
+	const Gradients &x, const Heads &h, const Part &p, int sequence, const Tiles<D, KEYS, QUERIES> &t, int first) {
 	const int THREADS = KEYS / 16 / M * 32;
 	int begin = first < p.always ? 0 : first / QUERIES * QUERIES; // earlier queries see none of these keys
-	int queries = first < p.limit ? p.queries : 0;                // no query does
+	int queries = WHOLE || first < p.limit ? p.queries : 0;       // no query does, but without keys dq is zero
 	int own = warp() * 16 * M;
 	float kept = DROPS ? h.dropout.scale : 1;
 	KeySums<D, M> sums;
@@ -207,50 +228,37 @@ DEVFN void block_of_keys(const Gradients &x, const Heads &h, const Part &p, cons
 		bool hidden = BIASED || first + KEYS > visible(p, from);
 		if (first + own < seen) {
 			Pair<D, M> fragments;
-			load_rows<D>(fragments.first, t.k + own * D * 2);
-			if (CACHED) load_rows<D>(fragments.second, t.v + own * D * 2);
-			Sums<M, 2> s[2], dp[2];
-			if (AHEAD) {
-				multiply_queries<CACHED>(s[0], dp[0], t, turn, 0, fragments, own);
-#pragma unroll
-				for (int part = 0; part < QUERIES / 16; part++) {
-					if (part + 1 < QUERIES / 16) multiply_queries<CACHED>(s[part + 1 & 1], dp[part + 1 & 1], t, turn, part + 1, fragments, own);
-					add_queries<WHOLE, DROPS, BIASED>(sums, s[part & 1], dp[part & 1], t, turn, part, h, p, first, own, from, hidden);
-				}
-			} else {
+			load_rows<D, KEPT>(fragments.first, t.k + own * D * 2);
+			load_rows<D, KEPT - D / 16>(fragments.second, t.v + own * D * 2);
 #pragma unroll 1
-				for (int part = 0; part < QUERIES / 16 && from + 16 * part < queries; part++) {
-					multiply_queries<CACHED>(s[0], dp[0], t, turn, part, fragments, own);
-					add_queries<WHOLE, DROPS, BIASED>(sums, s[0], dp[0], t, turn, part, h, p, first, own, from, hidden);
-				}
+			for (int part = 0; part < QUERIES / 16 && from + 16 * part < queries; part++) {
+				Sums<M, 2> s, dp;
+				multiply_queries<KEPT>(s, dp, t, turn, part, fragments, own);
+				add_queries<WHOLE, DROPS, BIASED>(sums, s, dp, t, turn, part, h, p, first, own, from, hidden);
 			}
 		}
 		if (!WHOLE) continue;
 		__syncthreads();
 		add_keys<D, M>(x, t, h, p, seen, from, h.scale * kept);
 	}
-	float factor = h.scale * kept;
-#pragma unroll
-	for (int m = 0; m < M; m++) {
-		int row = first + own + 16 * m;
-		if (x.dk) save(x.dk, h.key_stride, row, p.keys, 0, h.size, sums.k.at[m], factor, factor, x.accumulate_k);
-		if (x.dv) save(x.dv, h.key_stride, row, p.keys, 0, h.size, sums.v.at[m], kept, kept, x.accumulate_v);
-	}
+	Part again = part_of(h, p.head, sequence); // which saves registers that would keep it
+	save_keys(x.dk, sums.k, h, again, first + own, h.scale * kept, x.accumulate_k);
+	save_keys(x.dv, sums.v, h, again, first + own, kept, x.accumulate_v);
 }
 
-template <int D, int M, int KEYS, int QUERIES, bool CACHED, bool AHEAD, bool DROPS, bool BIASED>
+template <int D, int M, int KEYS, int QUERIES, int KEPT, bool DROPS, bool BIASED>
 DEVFN void attention_keys(const Gradients &x, const Heads &h, bf16 *shared) {
 	Part p = part_of(h, blockIdx.y, blockIdx.z);
 	int first = blockIdx.x * KEYS;
 	if (first >= p.keys) return;
 	Tiles<D, KEYS, QUERIES> t = tiles_in<D, KEYS, QUERIES>(shared);
-	block_of_keys<D, M, KEYS, QUERIES, false, CACHED, AHEAD, DROPS, BIASED>(gradients_of(x, h, p), h, p, t, first);
+	block_of_keys<D, M, KEYS, QUERIES, false, KEPT, DROPS, BIASED>(gradients_of(x, h, p), h, p, blockIdx.z, t, first);
 }
 
-template <int M, int KEYS, bool CACHED, bool AHEAD, bool DROPS>
+template <int M, int KEYS, int KEPT, bool DROPS>
 DEVFN void attention_gradient(const Gradients &x, const Heads &h, const Part &p, bf16 *shared) {
 	Tiles<64, KEYS, 64> t = tiles_in<64, KEYS, 64>(shared);
-	block_of_keys<64, M, KEYS, 64, true, CACHED, AHEAD, DROPS, false>(gradients_of(x, h, p), h, p, t, 0);
+	block_of_keys<64, M, KEYS, 64, true, KEPT, DROPS, false>(gradients_of(x, h, p), h, p, blockIdx.y, t, 0);
 }
 
 // dq, dk and dv, or += them; dk and dv may be null. For sequences of up to 128 keys, heads of up to 64, no bias. Grid:
@@ -262,11 +270,11 @@ KERNEL_OF(128, attention_gradient_bf16_64, bf16 *dq, bf16 *dk, bf16 *dv, const b
 	Gradients x = {dq, dk, dv, dout, terms, q, k, v, accumulate_q, accumulate_k, accumulate_v};
 	Part p = part_of(h, blockIdx.x, blockIdx.y);
 	if (p.keys <= 64) {
-		if (threshold) attention_gradient<1, 64, true, false, true>(x, h, p, shared);
-		else attention_gradient<1, 64, true, false, false>(x, h, p, shared);
+		if (threshold) attention_gradient<1, 64, 8, true>(x, h, p, shared);
+		else attention_gradient<1, 64, 8, false>(x, h, p, shared);
 	} else {
-		if (threshold) attention_gradient<2, 128, false, false, true>(x, h, p, shared);
-		else attention_gradient<2, 128, false, false, false>(x, h, p, shared);
+		if (threshold) attention_gradient<2, 128, 0, true>(x, h, p, shared);
+		else attention_gradient<2, 128, 0, false>(x, h, p, shared);
 	}
 }
 
@@ -276,9 +284,9 @@ KERNEL_OF(128, attention_keys_bf16_64, bf16 *dk, bf16 *dv, const bf16 *dout, con
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Gradients x = {nullptr, dk, dv, dout, terms, q, k, v, 0, accumulate_k, accumulate_v};
-	if (bias) attention_keys<64, 2, 128, 64, false, false, true, true>(x, h, shared);
-	else if (threshold) attention_keys<64, 2, 128, 64, false, false, true, false>(x, h, shared);
-	else attention_keys<64, 2, 128, 64, false, false, false, false>(x, h, shared);
+	if (bias) attention_keys<64, 2, 128, 64, 2, true, true>(x, h, shared);
+	else if (threshold) attention_keys<64, 2, 128, 64, 2, true, false>(x, h, shared);
+	else attention_keys<64, 2, 128, 64, 2, false, false>(x, h, shared);
 }
 
 // The same for heads of up to 128. Grid: (⌈L/64⌉, heads, sequences).
@@ -287,5 +295,5 @@ KERNEL_OF(128, attention_keys_bf16_128, bf16 *dk, bf16 *dv, const bf16 *dout, co
 	DYN_SHARED(bf16, shared);
 	Heads h = STRIDED_HEADS_OF;
 	Gradients x = {nullptr, dk, dv, dout, terms, q, k, v, 0, accumulate_k, accumulate_v};
-	attention_keys<128, 1, 64, 32, false, false, true, true>(x, h, shared);
+	attention_keys<128, 1, 64, 32, 7, true, true>(x, h, shared);
 }

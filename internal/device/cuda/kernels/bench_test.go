@@ -27,11 +27,25 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	f, err := g.function(k)
+	passed, err := g.arguments(b, k, arguments)
 	if err != nil {
 		b.Fatal(err)
 	}
-	passed, err := g.arguments(b, k, arguments)
+	measurePassed(b, name, blocks, w, passed)
+}
+
+// measurePassed times launches with arguments that are on the GPU.
+func measurePassed(b *testing.B, name string, blocks grid, w work, passed []cuda.Argument) {
+	b.Helper()
+	g, err := openGPU()
+	if err != nil {
+		b.Fatal(err)
+	}
+	k, err := Find(name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	f, err := g.function(k)
 	if err != nil {
 		b.Fatal(err)
 	}

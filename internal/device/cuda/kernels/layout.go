@@ -57,7 +57,7 @@ var shared = map[string]int{
 	"attention_bf16_64": 40 << 10, "attention_bf16_128": 80 << 10,
 	"attention_gradient_bf16_64": 82 << 10,
 	"attention_keys_bf16_64":     66 << 10, "attention_keys_bf16_128": 65 << 10,
-	"attention_queries_bf16_64": 48 << 10, "attention_queries_bf16_128": 64 << 10,
+	"attention_queries_bf16_64": 64 << 10, "attention_queries_bf16_128": 64 << 10,
 }
 
 // Shared is the dynamic shared memory of a block, in bytes.

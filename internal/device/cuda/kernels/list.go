@@ -226,7 +226,7 @@ var Kernels = []Kernel{
 
 	// The gradients of the queries of attention on tensor cores; the terms are those of attention_gradient_bf16.cu.
 
-	// dq, or += it, for heads of up to 64. Grid: (⌈L/64⌉, heads, sequences).
+	// dq, or += it, for heads of up to 64. Grid: (⌈L/128⌉, heads, sequences).
 	{"attention_queries_bf16", "attention_queries_bf16_64", 128,
 		"bf16 *dq, const bf16 *dout, const float *terms, const bf16 *q, const bf16 *k, const bf16 *v, " +
 			"const int *starts, const int *key_starts, const int *rows, const int *prefix, const int *lengths, " +

@@ -7,6 +7,7 @@
 typedef uint64_t Address;
 DEVFN Address address_of(const void *shared) { return (Address)shared; }
 DEVFN void store_word(Address to, unsigned word) { *(unsigned *)to = word; }
+DEVFN Words4 load_words(Address from) { return *words4_at((const void *)from); }
 DEVFN void copy_async(Address to, const void *from, bool present) { vgpu::copy_async((void *)to, from, present); }
 #else
 // Address is one in shared memory, in bytes.
@@ -18,6 +19,12 @@ DEVFN Address address_of(const void *shared) {
 }
 DEVFN void store_word(Address to, unsigned word) {
 	asm volatile("st.shared.b32 [%0], %1;" ::"r"(to), "r"(word) : "memory");
+}
+DEVFN Words4 load_words(Address from) {
+	unsigned a, b, c, d;
+	asm volatile("ld.shared.v4.b32 {%0,%1,%2,%3}, [%4];" : "=r"(a), "=r"(b), "=r"(c), "=r"(d) : "r"(from) : "memory");
+	Words4 words = {a, b, c, d};
+	return words;
 }
 
 // DYN_SHARED is the shared memory that the launch says the size of.
