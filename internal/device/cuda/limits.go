@@ -18,14 +18,14 @@ func (d *Device) Limits() (device.Limits, error) {
 	if err != nil {
 		return limits, d.explained(err)
 	}
-	for n, shift := 128, 18; n <= 8192 && sizeBytes(n, 1<<shift) <= free/2; n, shift = 2*n, shift+2 {
+	for n, shift := 512, 22; n <= 8192 && sizeBytes(n, 1<<shift) <= free/2; n, shift = 2*n, shift+2 {
 		product, copied, err := d.timeSize(n, 1<<shift)
 		if err != nil {
 			return limits, d.explained(err)
 		}
 		limits.Products = max(limits.Products, 2*float64(n)*float64(n)*float64(n)/product.Seconds())
 		limits.Bandwidth = max(limits.Bandwidth, 2*float64(int(1)<<shift)/copied.Seconds())
-		if product > 10*time.Millisecond {
+		if product > time.Millisecond {
 			break
 		}
 	}

@@ -67,10 +67,10 @@ func TestCheckNotices(t *testing.T) {
 	if err := makeAll([]*target{twin}, b.report); err != nil {
 		t.Fatal(err)
 	}
-	if len(f.recordings) != 1 {
-		t.Fatalf("%d recordings", len(f.recordings))
+	if len(f.recordings) == 0 {
+		t.Fatal("nothing was recorded")
 	}
-	err = r.replay(twin.output, 1, f.recordings, time.Minute)
+	err = r.replay(twin.output, 1, f.recordings[:1], time.Minute) // the test launches it until a schedule shows the mistake
 	if !errors.Is(err, errNoticed) || !strings.Contains(err.Error(), "data race") {
 		t.Errorf("the race is not reported: %v", err)
 	}
