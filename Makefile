@@ -37,13 +37,13 @@ demo: build
 
 test:
 	$(if $(GPU),@command -v $${CXX:-g++} >/dev/null || echo "The tests of GPUs are skipped: g++ is missing.")
-	go test $(GPU) ./...
+	go test $(GPU) -timeout 20m ./...
 
 check: race fuzz
 
 # The race detector does not see what C code accesses, so models are also trained with the portable kernels.
 race:
-	go test -race -short ./...
+	go test -race -short -timeout 20m ./...
 	UER_CPU=portable go test -race -short -skip TestAllocations ./internal/model ./internal/trainer
 
 fuzz:
