@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -89,20 +91,33 @@ func TestNotifyContext(t *testing.T) {
 
 // manual is the time of a status line that advances only when the test says so.
 type manual struct {
-	now   time.Time
+	mu    sync.Mutex
+	at    time.Time
 	ticks chan time.Time
+}
+
+func (m *manual) now() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.at
+}
+
+func (m *manual) set(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.at = at
 }
 
 func (m *manual) drive(s *Status) {
 	m.ticks = make(chan time.Time)
-	s.now = func() time.Time { return m.now }
+	s.now = m.now
 	s.ticks = func(time.Duration) (<-chan time.Time, func()) { return m.ticks, func() {} }
 }
 
 // advance lets time pass and the status line see it.
 func (m *manual) advance(d time.Duration) {
-	m.now = m.now.Add(d)
-	m.ticks <- m.now
+	m.set(m.now().Add(d))
+	m.ticks <- m.now()
 }
 
 // TestStatusWithoutATerminal: something is said after ten seconds of silence, and not again while nothing changes.
@@ -110,13 +125,13 @@ func TestStatusWithoutATerminal(t *testing.T) {
 	var stdout, stderr strings.Builder
 	out, talk := NewOutputs(&stdout, &stderr)
 	s := NewStatus(talk)
-	c := &manual{now: time.Now()}
+	c := &manual{at: time.Now()}
 	c.drive(s)
-	share := 0
-	end := s.Show(func() string { return fmt.Sprintf("Build    %d%%", share) })
+	var share atomic.Int32
+	end := s.Show(func() string { return fmt.Sprintf("Build    %d%%", share.Load()) })
 	for range 25 { // seconds
-		if c.now.Sub(out.spoke()) > 15*time.Second {
-			share = 46
+		if c.now().Sub(out.spoke()) > 15*time.Second {
+			share.Store(46)
 		}
 		c.advance(time.Second)
 	}
@@ -127,13 +142,13 @@ func TestStatusWithoutATerminal(t *testing.T) {
 	}
 
 	stderr.Reset()
-	c.now = time.Now()
-	end = s.Show(func() string { return "Train    " + c.now.String() })
+	c.set(time.Now())
+	end = s.Show(func() string { return "Train    " + c.now().String() })
 	for range 8 {
 		c.advance(time.Second)
 	}
 	out.mu.Lock()
-	out.last = c.now // a report
+	out.last = c.now() // a report
 	out.mu.Unlock()
 	for range 9 {
 		c.advance(time.Second)
@@ -148,7 +163,7 @@ func TestStatusWithoutATerminal(t *testing.T) {
 func TestStatusOfPhases(t *testing.T) {
 	var printed strings.Builder
 	s := NewStatus(&printed)
-	c := &manual{now: time.Now()}
+	c := &manual{at: time.Now()}
 	c.drive(s)
 	endOuter := s.Show(func() string { return "Train" })
 	c.advance(time.Minute)
