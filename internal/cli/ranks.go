@@ -87,6 +87,10 @@ func openDevice(o deviceOptions, connection *collective.Local, number int, hosts
 	if o.placement.gpus != nil {
 		settings := cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision}
 		if connection != nil && connection.Size() > 1 {
+			// Without this GPU it would not help to find NCCL.
+			if _, err := driver.Find(settings.Number); err != nil {
+				return nil, withHint(err, o.placement.world)
+			}
 			id, err := groupID(connection)
 			if err != nil {
 				return nil, err

@@ -22,28 +22,37 @@ type Device struct {
 	closed  bool
 }
 
-// Open begins to use a GPU. The error is an [Unavailable] if there is no driver, no such GPU, or the GPU is not
+// Find describes a GPU that can be used. The error is an [Unavailable] if there is no driver, no such GPU, or the GPU is not
 // [Info.Supported].
-func Open(number int) (*Device, error) {
-	driver, err := FindDriver()
-	if err != nil {
-		return nil, err
+func Find(number int) (Info, error) {
+	if _, err := FindDriver(); err != nil {
+		return Info{}, err
 	}
 	count, err := Count()
 	if err != nil {
-		return nil, err
+		return Info{}, err
 	}
 	if number < 0 || number >= count {
-		return nil, &Unavailable{
+		return Info{}, &Unavailable{
 			Reason: fmt.Sprintf("there is no GPU %d: the driver finds %d", number, count),
 			Hint:   "GPUs are numbered from 0",
 		}
 	}
 	info, err := describeGPU(number)
 	if err != nil {
+		return Info{}, err
+	}
+	return info, info.Supported()
+}
+
+// Open begins to use a GPU. The errors are those of [Find], and the driver's.
+func Open(number int) (*Device, error) {
+	info, err := Find(number)
+	if err != nil {
 		return nil, err
 	}
-	if err := info.Supported(); err != nil {
+	driver, err := FindDriver()
+	if err != nil {
 		return nil, err
 	}
 	d := &Device{Info: info, Driver: driver}

@@ -19,6 +19,9 @@ func Count() (int, error) { return 0, errNone }
 // Devices returns an error: this build has no GPU support.
 func Devices() ([]Info, error) { return nil, errNone }
 
+// Find returns an error: this build has no GPU support.
+func Find(number int) (Info, error) { return Info{}, errNone }
+
 // Device is never made: this build has no GPU support.
 type Device struct {
 	Info
