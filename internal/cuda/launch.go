@@ -15,21 +15,10 @@ const maxArguments = 64
 //
 // It makes no garbage: a training step launches hundreds of kernels.
 func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...Argument) error {
-	if err := f.check(arguments); err != nil {
-		return err
-	}
-	if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
-		return nil
-	}
-	if err := f.device.enter(); err != nil {
+	if runs, err := f.prepare(grid, shared, arguments); !runs {
 		return err
 	}
 	defer f.device.leave()
-	if shared > f.dynamic {
-		if err := f.allow(shared); err != nil {
-			return err
-		}
-	}
 	// Package cu takes a pointer to eight bytes for each argument, and copies them.
 	var values [maxArguments]uint64
 	var pointers [maxArguments]unsafe.Pointer
@@ -44,6 +33,26 @@ func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...A
 			f.Name, grid, block, shared))
 	}
 	return nil
+}
+
+// prepare prepares a launch. If it runs, the device is entered, and the caller leaves it.
+func (f *Function) prepare(grid Dim, shared int, arguments []Argument) (runs bool, err error) {
+	if err := f.check(arguments); err != nil {
+		return false, err
+	}
+	if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
+		return false, nil
+	}
+	if err := f.device.enter(); err != nil {
+		return false, err
+	}
+	if shared > f.dynamic {
+		if err := f.allow(shared); err != nil {
+			f.device.leave()
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // check compares arguments with what the kernel declares.

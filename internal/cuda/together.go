@@ -25,21 +25,10 @@ import (
 // LaunchTogether begins to run a kernel all blocks of which run at the same time, so that they can wait for each other.
 // Otherwise it is as Launch.
 func (f *Function) LaunchTogether(s *Stream, grid, block Dim, shared int, arguments ...Argument) error {
-	if err := f.check(arguments); err != nil {
-		return err
-	}
-	if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
-		return nil
-	}
-	if err := f.device.enter(); err != nil {
+	if runs, err := f.prepare(grid, shared, arguments); !runs {
 		return err
 	}
 	defer f.device.leave()
-	if shared > f.dynamic {
-		if err := f.allow(shared); err != nil {
-			return err
-		}
-	}
 	var values [maxArguments]C.ulonglong
 	for i, a := range arguments {
 		values[i] = C.ulonglong(a.bits)
