@@ -113,7 +113,7 @@ type Update struct {
 type Figures struct {
 	Outputs []float64     // in the order of the program's outputs
 	Took    time.Duration // to compute it
-	FLOPs   int64         // of its matrix products; recomputed ones do not count
+	FLOPs   int64         // of its matrix products; recomputed ones do not count. 0 of a device without Limits
 }
 
 // MemoryError means that a device lacks the memory for a program.

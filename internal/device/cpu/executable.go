@@ -38,8 +38,7 @@ type executable struct {
 	shapes   *device.Shapes
 	steps    []step
 	weights  []*sharedWeight
-	flops    int64 // of the matrix products of the present run
-	changes  bool  // it writes parameters
+	changes  bool // it writes parameters
 	results  device.Results
 }
 
@@ -50,7 +49,6 @@ type step struct {
 	compute    compute
 	in, out    []operand
 	accumulate []bool
-	described  [2][]device.Operand // in and out, to count work
 }
 
 func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
@@ -97,7 +95,6 @@ func (e *executable) bind(origin []int) error {
 			in:          make([]operand, len(instruction.In)),
 			out:         make([]operand, len(instruction.Out)),
 			accumulate:  make([]bool, len(instruction.Out)),
-			described:   [2][]device.Operand{make([]device.Operand, len(instruction.In)), make([]device.Operand, len(instruction.Out))},
 		})
 	}
 	return nil
@@ -206,40 +203,33 @@ func (e *executable) bindOperands(s *step, run *device.Run) {
 
 // execute computes one step, and times it if there is a profile.
 func (e *executable) execute(s *step, run *device.Run) {
-	work := s.work()
-	if !s.Recomputed {
-		e.flops += work.FLOPs
-	}
-	if run.Profile == nil {
-		s.compute(run, s.out, s.in, s.accumulate)
-		return
-	}
 	started := time.Now()
 	s.compute(run, s.out, s.in, s.accumulate)
-	run.Profile.Add(s.Op.Name(), time.Since(started), work, s.Recomputed)
+	if run.Profile != nil {
+		run.Profile.Add(s.Op.Name(), time.Since(started), s.work(), s.Recomputed)
+	}
 }
 
-// work is what the step has to do in the present run. Outputs that nothing reads have no shape there, inputs always have one.
+// work is what the step has to do in the present run.
 func (s *step) work() device.Work {
-	for i, o := range s.in {
-		s.described[0][i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: 4}
-	}
-	for i, o := range s.out {
-		s.described[1][i] = device.Operand{ElementBytes: 4}
-		if o.wanted() {
-			s.described[1][i].Shape = o.Shape
+	in, out := described(s.in, true), described(s.out, false)
+	return device.Work{FLOPs: device.FLOPs(s.Op, in, out), Bytes: device.Traffic(s.Op, in, out, s.accumulate)}
+}
+
+// described are operands as counting work sees them. Outputs that nothing reads have no shape there, inputs always have one.
+func described(operands []operand, inputs bool) []device.Operand {
+	list := make([]device.Operand, len(operands))
+	for i, o := range operands {
+		if inputs || o.wanted() {
+			list[i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: 4}
 		}
 	}
-	return device.Work{
-		FLOPs: device.FLOPs(s.Op, s.described[0], s.described[1]),
-		Bytes: device.Traffic(s.Op, s.described[0], s.described[1], s.accumulate),
-	}
+	return list
 }
 
 // keepOutputs records the outputs of a run, and how long it took.
 func (e *executable) keepOutputs(took time.Duration) {
 	figures := e.results.Add()
-	figures.FLOPs, e.flops = e.flops, 0
 	figures.Took = took
 	for _, v := range e.program.Outputs {
 		if o := e.operands[v]; o.Doubles != nil {

@@ -53,7 +53,7 @@ type step struct {
 	in, out    []operand
 	accumulate []bool
 	described  [2][]device.Operand // in and out, to count work
-	worked     device.Work         // in the present run
+	work       device.Work         // in the present run
 }
 
 // alignment of what lies in the arena, in bytes.
@@ -258,9 +258,9 @@ func (e *executable) operand(v int) operand {
 // execute begins one step, and times it if there is a profile.
 func (e *executable) execute(s *step, r *run) error {
 	r.begin(s)
-	s.worked = s.work()
+	s.count(r.Profile != nil)
 	if !s.Recomputed {
-		r.flops += s.worked.FLOPs
+		r.flops += s.work.FLOPs
 	}
 	if r.Profile == nil {
 		s.compute(r, s.out, s.in, s.accumulate)

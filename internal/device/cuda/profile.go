@@ -44,7 +44,7 @@ func (t *timers) report(profile *device.Profile) error {
 		if err != nil {
 			return err
 		}
-		profile.Add(s.Op.Name(), elapsed, s.worked, s.Recomputed)
+		profile.Add(s.Op.Name(), elapsed, s.work, s.Recomputed)
 	}
 	t.steps = t.steps[:0]
 	return nil
@@ -60,12 +60,13 @@ func describe(operands []operand, to []device.Operand) {
 	}
 }
 
-// work is what the step has to do in the present run.
-func (s *step) work() device.Work {
-	describe(s.in, s.described[0])
-	describe(s.out, s.described[1])
-	return device.Work{
-		FLOPs: device.FLOPs(s.Op, s.described[0], s.described[1]),
-		Bytes: device.Traffic(s.Op, s.described[0], s.described[1], s.accumulate),
+// count sets what the step has to do in the present run, its bytes only for a profile.
+func (s *step) count(profiled bool) {
+	in, out := s.described[0], s.described[1]
+	describe(s.in, in)
+	describe(s.out, out)
+	s.work = device.Work{FLOPs: device.FLOPs(s.Op, in, out)}
+	if profiled {
+		s.work.Bytes = device.Traffic(s.Op, in, out, s.accumulate)
 	}
 }
