@@ -357,16 +357,5 @@ func writeLogits(path, target string, e *trainer.Evaluator) error {
 }
 
 // logitsReplaceable is the rule of what new logits may replace: a file of logits.
-func logitsReplaceable(path string) error {
-	const header = 1 << 16
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	start, err := io.ReadAll(io.LimitReader(file, header))
-	if err == nil && len(start) > 0 && !bytes.Contains(start, []byte(`"logits.`)) {
-		err = errors.New("not a file of logits")
-	}
-	return err
-}
+var logitsReplaceable = durable.Beginning(1<<16, func(start []byte) bool { return bytes.Contains(start, []byte(`"logits.`)) },
+	"not a file of logits")

@@ -211,7 +211,7 @@ func (o *inferenceOptions) check(flags *pflag.FlagSet) (err error) {
 	if err := model.Check(o.Model); err != nil {
 		return err
 	}
-	return o.checkPrediction()
+	return cmp.Or(checkTexts(o.TestPath), o.checkPrediction())
 }
 
 // checkPrediction rejects a file of predictions that would replace an input, or what is no text.
@@ -228,7 +228,7 @@ func (o *inferenceOptions) checkPrediction() error {
 		inputs = append(inputs, input{"--vocab_path", path})
 	}
 	return cmp.Or(checkInputs(flag, o.PredictionPath, inputs), checkOutput(flag, o.PredictionPath),
-		adviseOutput(flag, durable.Check(o.PredictionPath, checkReplaceable)))
+		adviseOutput(flag, durable.Check(o.PredictionPath, predictionReplaceable)))
 }
 
 // worker is a model's tokenizer and the device that it shall run on, which the caller closes.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -85,14 +86,35 @@ func eachLines(ctx context.Context, paths []string, status io.Writer, take func(
 	return blank, flush()
 }
 
-func open(path string) (name string, file *os.File, err error) {
-	file, err = os.Open(path)
-	if err == nil {
-		if info, failed := file.Stat(); failed == nil && info.IsDir() {
-			err = errors.Join(fmt.Errorf("%s is a folder, not a file of text", path), file.Close())
+// checkTexts reports early, before a model is loaded, that a file of text is missing. It opens none, for what is written to a
+// pipe can be read only once.
+func checkTexts(paths []string) error {
+	for _, path := range paths {
+		if path == "-" {
+			continue
+		}
+		info, err := os.Stat(path)
+		if missing := (*fs.PathError)(nil); errors.As(err, &missing) {
+			missing.Op = "open"
+		}
+		if err == nil && info.IsDir() {
+			err = fmt.Errorf("%s is a folder, not a file of text", path)
+		}
+		if err != nil {
+			return adviseText(err)
 		}
 	}
-	return path, file, console.Hint(err, "--test_path names files; without it, text is read from the standard input")
+	return nil
+}
+
+func open(path string) (name string, file *os.File, err error) {
+	file, err = os.Open(path)
+	return path, file, adviseText(err)
+}
+
+// adviseText adds to an error of a file of text where text is read from.
+func adviseText(err error) error {
+	return console.Hint(err, "--test_path names files; without it, text is read from the standard input")
 }
 
 // scan hands out the lines of a file.
@@ -142,7 +164,7 @@ func (o *inferenceOptions) predict(out io.Writer, write func(w io.Writer) error)
 	if o.PredictionPath == "" {
 		return write(out)
 	}
-	return durable.WriteFile(o.PredictionPath, checkReplaceable, func(w io.Writer) error {
+	return durable.WriteFile(o.PredictionPath, predictionReplaceable, func(w io.Writer) error {
 		buffered := bufio.NewWriterSize(w, 1<<16)
 		if err := write(buffered); err != nil {
 			return err
@@ -151,19 +173,7 @@ func (o *inferenceOptions) predict(out io.Writer, write func(w io.Writer) error)
 	})
 }
 
-// checkReplaceable is the rule of what predictions may replace: text, an array of NumPy, or nothing.
-func checkReplaceable(path string) error {
-	file, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	start, err := io.ReadAll(io.LimitReader(file, 4096))
-	if err == nil && !bytes.HasPrefix(start, []byte(numpyMagic)) && bytes.IndexByte(start, 0) >= 0 {
-		err = errors.New("neither text nor an array of NumPy")
-	}
-	return err
-}
+// predictionReplaceable is the rule of what predictions may replace: text, or an array of NumPy.
+var predictionReplaceable = durable.Beginning(4096, func(start []byte) bool {
+	return bytes.HasPrefix(start, []byte(numpyMagic)) || bytes.IndexByte(start, 0) < 0
+}, "neither text nor an array of NumPy")

@@ -117,24 +117,11 @@ func (o *plotOptions) run(ctx context.Context, streams Streams) error {
 }
 
 // pictureReplaceable is the rule of what a new picture may replace: what such a picture or page begins with.
-func pictureReplaceable(path string) error {
-	const header = 64
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	start, err := io.ReadAll(io.LimitReader(file, header))
-	if err != nil || len(start) == 0 {
-		return err
-	}
-	for _, mark := range []string{"<!DOCTYPE html>", "<?xml", "<svg", "\x89PNG"} {
-		if bytes.HasPrefix(start, []byte(mark)) {
-			return nil
-		}
-	}
-	return errors.New("not a picture or a page")
-}
+var pictureReplaceable = durable.Beginning(64, func(start []byte) bool {
+	return slices.ContainsFunc([]string{"<!DOCTYPE html>", "<?xml", "<svg", "\x89PNG"}, func(mark string) bool {
+		return bytes.HasPrefix(start, []byte(mark))
+	})
+}, "not a picture or a page")
 
 // serve serves the page until ctx ends.
 func (o *plotOptions) serve(ctx context.Context, out io.Writer) error {

@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"strconv"
 	"syscall"
 
@@ -71,23 +70,11 @@ func (c *checksummed) Write(data []byte) (int, error) {
 	return n, err
 }
 
-// Replaceable is the rule of what a new dataset may replace: a dataset of ours, complete or not, and an empty file.
-func Replaceable(path string) error {
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	const settings = 4096 // the schema with our keys is at the start
-	start, err := io.ReadAll(io.LimitReader(file, settings))
-	if err != nil {
-		return err
-	}
-	if len(start) > 0 && !(bytes.HasPrefix(start, []byte(arrowMagic)) && bytes.Contains(start, []byte(formatKey))) {
-		return errors.New("not a dataset of uer")
-	}
-	return nil
-}
+// Replaceable is the rule of what a new dataset may replace: a dataset of ours, complete or not, and an empty file. The schema
+// with our keys is at the start.
+var Replaceable = durable.Beginning(4096, func(start []byte) bool {
+	return bytes.HasPrefix(start, []byte(arrowMagic)) && bytes.Contains(start, []byte(formatKey))
+}, "not a dataset of uer")
 
 // Create starts a dataset at path, where it may replace another one ([Replaceable]). m gives everything except the counts.
 // m.VocabularySize bounds the ids, which for seq2seq means those of both vocabularies.

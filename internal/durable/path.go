@@ -16,6 +16,23 @@ type Rule func(path string) error
 // Replaceable is the rule of files that may always be replaced.
 func Replaceable(string) error { return nil }
 
+// Beginning is the rule of empty files, and of those whose first bytes, so many at most, are those of a file that is ours. Of
+// others it says what they are not, such as "not a dataset".
+func Beginning(bytes int64, ours func(start []byte) bool, not string) Rule {
+	return func(path string) error {
+		file, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		start, err := io.ReadAll(io.LimitReader(file, bytes))
+		if err == nil && len(start) > 0 && !ours(start) {
+			err = errors.New(not)
+		}
+		return err
+	}
+}
+
 // check applies the rule to what is at a resolved path.
 func (r Rule) check(path string) error {
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {

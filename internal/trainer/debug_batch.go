@@ -1,11 +1,11 @@
 package trainer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,19 +45,8 @@ func (t *Trainer) saveBatch(path string, b keptBatch, origin string) error {
 }
 
 // BatchReplaceable is the rule of what a file of a batch may replace: one of those.
-func BatchReplaceable(path string) error {
-	const header = 1 << 16
-	file, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	start, err := io.ReadAll(io.LimitReader(file, header))
-	if err == nil && len(start) > 0 && !strings.Contains(string(start), batchKind) {
-		err = errors.New("not a batch that was saved for debugging")
-	}
-	return err
-}
+var BatchReplaceable = durable.Beginning(1<<16, func(start []byte) bool { return bytes.Contains(start, []byte(batchKind)) },
+	"not a batch that was saved for debugging")
 
 // BatchLimits bound what a saved batch may hold, such that no operation reads beyond a table.
 type BatchLimits struct {
