@@ -61,7 +61,8 @@ func (p *Products) proposals(plan *C.struct_plan, product *Product) ([]C.algorit
 	return algorithms[:found], nil
 }
 
-// times are what a product takes by each algorithm, or the longest time for one that does not compute it. The result goes to memory of its own, since a product may add to what is there.
+// times are what a product takes by each algorithm, or the longest time for one that does not compute it. The result goes to
+// memory of its own, since a product may add to what is there.
 func (p *Products) times(plan *C.struct_plan, product Product, algorithms []C.algorithm) ([]time.Duration, error) {
 	d := p.stream.device
 	elementBytes := int64(4)

@@ -85,8 +85,9 @@ func bindPaddedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) com
 				M: 2 * c.columns, N: c.row, K: c.tokens, A: driver.Matrix{At: dsums, Transposed: true},
 				B: driver.Matrix{At: c.window}, D: driver.Matrix{At: dweights},
 			})
-			r.launch(weights, driver.Dim{over(c.Taps*c.input, 256)[0], 2 * c.output, 1}, at(to[0].weight), at(to[1].weight), pointer(dweights), count(c.output),
-				count(c.columns), count(c.input), count(c.stride), count(c.Taps), flag(c.TapsLast), flag(accumulate[1]), flag(accumulate[4]))
+			r.launch(weights, driver.Dim{over(c.Taps*c.input, 256)[0], 2 * c.output, 1},
+				at(to[0].weight), at(to[1].weight), pointer(dweights), count(c.output), count(c.columns),
+				count(c.input), count(c.stride), count(c.Taps), flag(c.TapsLast), flag(accumulate[1]), flag(accumulate[4]))
 		}
 		blocks, _ := kernels.RowBlocks(c.tokens)
 		partials := r.floats(maxRowBlocks * 2 * c.columns)
