@@ -9,6 +9,14 @@ const (
 	BF16               // bfloat16
 )
 
+// bytes is the size of an element.
+func (f Format) bytes() int64 {
+	if f == BF16 {
+		return 2
+	}
+	return 4
+}
+
 // Matrix is a matrix in a GPU's memory, row after row.
 type Matrix struct {
 	At         Pointer

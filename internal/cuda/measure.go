@@ -64,36 +64,27 @@ func (p *Products) proposals(plan *C.struct_plan, product *Product) ([]C.algorit
 // times are what a product takes by each algorithm, or the longest time for one that does not compute it. The result goes to
 // memory of its own, since a product may add to what is there.
 func (p *Products) times(plan *C.struct_plan, product Product, algorithms []C.algorithm) ([]time.Duration, error) {
-	d := p.stream.device
-	elementBytes := int64(4)
-	if product.Result == BF16 {
-		elementBytes = 2
-	}
-	result, err := d.Allocate(int64((product.Batch-1)*product.D.Next+product.M*product.D.Stride) * elementBytes)
+	result, err := p.stream.device.Allocate(int64((product.Batch-1)*product.D.Next+product.M*product.D.Stride) * product.Result.bytes())
 	if err != nil {
 		return nil, err
 	}
 	product.D.At, product.C = result.At, Matrix{At: result.At, Stride: product.D.Stride, Next: product.D.Next}
-	var events [2]*Event
-	for i := range events {
-		if events[i], err = d.NewTimedEvent(); err != nil {
-			return nil, errors.Join(err, result.Close())
-		}
-		defer events[i].Close()
-	}
 	medians := make([]time.Duration, len(algorithms))
 	for i, a := range algorithms {
 		plan.algorithm = a
-		if medians[i], err = p.time(plan, &product, events); err != nil {
+		if medians[i], err = p.time(plan, &product); err != nil {
 			break
 		}
 	}
 	return medians, errors.Join(err, result.Close())
 }
 
+// errRefused means that an algorithm does not compute a product.
+var errRefused = errors.New("cuBLASLt refuses the product")
+
 // time is the median of three measurements of a few products each. Before them the GPU is kept busy for as long as the host
 // takes to begin them.
-func (p *Products) time(plan *C.struct_plan, product *Product, events [2]*Event) (time.Duration, error) {
+func (p *Products) time(plan *C.struct_plan, product *Product) (time.Duration, error) {
 	const long = 200 * time.Microsecond
 	count := 1 // the first one is not counted
 	var times [1 + 3]time.Duration
@@ -103,21 +94,17 @@ func (p *Products) time(plan *C.struct_plan, product *Product, events [2]*Event)
 				return 0, err
 			}
 		}
-		if err := events[0].Record(p.stream); err != nil {
-			return 0, err
-		}
-		for range count {
-			if status := p.run(plan, product); status != 0 {
-				return math.MaxInt64, nil
+		elapsed, err := p.stream.Time(func() error {
+			for range count {
+				if p.run(plan, product) != 0 {
+					return errRefused
+				}
 			}
+			return nil
+		})
+		if errors.Is(err, errRefused) {
+			return math.MaxInt64, nil
 		}
-		if err := events[1].Record(p.stream); err != nil {
-			return 0, err
-		}
-		if err := events[1].Synchronize(); err != nil {
-			return 0, err
-		}
-		elapsed, err := events[1].Since(events[0])
 		if err != nil {
 			return 0, err
 		}

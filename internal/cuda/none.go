@@ -50,13 +50,14 @@ func OpenChoices(path string) (*Choices, error) { return nil, errNone }
 // Stream is never made: this build has no GPU support.
 type Stream struct{}
 
-func (s *Stream) String() string                                     { return "no stream" }
-func (s *Stream) Synchronize() error                                 { return errNone }
-func (s *Stream) Wait(e *Event) error                                { return errNone }
-func (s *Stream) Mark(p *Pinned[int32], number int32) error          { return errNone }
-func (s *Stream) Copy(to, from Pointer, bytes int64) error           { return errNone }
-func (s *Stream) Fill8(to Pointer, value byte, bytes int64) error    { return errNone }
-func (s *Stream) Fill32(to Pointer, value uint32, words int64) error { return errNone }
+func (s *Stream) String() string                                          { return "no stream" }
+func (s *Stream) Synchronize() error                                      { return errNone }
+func (s *Stream) Wait(e *Event) error                                     { return errNone }
+func (s *Stream) Mark(p *Pinned[int32], number int32) error               { return errNone }
+func (s *Stream) Time(begin func() error) (took time.Duration, err error) { return 0, errNone }
+func (s *Stream) Copy(to, from Pointer, bytes int64) error                { return errNone }
+func (s *Stream) Fill8(to Pointer, value byte, bytes int64) error         { return errNone }
+func (s *Stream) Fill32(to Pointer, value uint32, words int64) error      { return errNone }
 
 // Upload returns an error: this build has no GPU support.
 func Upload[T Element](s *Stream, to Pointer, from []T) error { return errNone }

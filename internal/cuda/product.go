@@ -168,17 +168,13 @@ func (p *Product) invalid(why string) error {
 
 // empty computes a product that sums nothing, such as the gradient of a weight that no token used.
 func (p *Products) empty(product *Product) error {
-	elementBytes := int64(4)
-	if product.Result == BF16 {
-		elementBytes = 2
-	}
 	switch {
 	case product.Bias != 0 || product.D.Stride != product.N:
 		return product.invalid("only rows that are adjacent and without bias can be cleared")
 	case product.Beta == 0:
 		for i := range product.Batch {
-			at := product.D.At + Pointer(int64(i)*int64(product.D.Next)*elementBytes)
-			if err := p.stream.Fill8(at, 0, int64(product.M)*int64(product.N)*elementBytes); err != nil {
+			at := product.D.At + Pointer(int64(i)*int64(product.D.Next)*product.Result.bytes())
+			if err := p.stream.Fill8(at, 0, int64(product.M)*int64(product.N)*product.Result.bytes()); err != nil {
 				return err
 			}
 		}
@@ -239,8 +235,7 @@ func classOf(p *Product) C.struct_class {
 
 // alignmentOf is that of all matrices of a batch.
 func alignmentOf(m *Matrix, format Format) C.uint32_t {
-	elementBytes := map[Format]Pointer{F32: 4, BF16: 2}[format]
-	return alignment(m.At | Pointer(m.Next)*elementBytes)
+	return alignment(m.At | Pointer(m.Next)*Pointer(format.bytes()))
 }
 
 // alignment is a power of two that divides an address. Few of them keep classes few; no access is wider than 16 bytes.

@@ -361,6 +361,32 @@ func TestBatch(t *testing.T) {
 	}
 }
 
+// Measuring an algorithm takes time and leaves the result of the product as it is.
+func TestTimes(t *testing.T) {
+	d := open(t)
+	p := products(t, d)
+	random := rand.New(rand.NewPCG(1, 2))
+	a := newOperand(t, d, 8, 16, false, F32, random)
+	b := newOperand(t, d, 16, 8, false, F32, random)
+	result := newOperand(t, d, 8, 8, false, F32, random)
+	product := Product{M: 8, N: 8, K: 16, A: a.Matrix, B: b.Matrix, D: result.Matrix, Beta: 1}
+	check(t, product.complete())
+	plan, err := p.plan(classOf(&product), &product)
+	check(t, err)
+	proposed, err := p.proposals(plan, &product)
+	check(t, err)
+	times, err := p.times(plan, product, proposed)
+	check(t, err)
+	for i, took := range times {
+		if took <= 0 {
+			t.Errorf("algorithm %d takes %v", i, took)
+		}
+	}
+	if !slices.Equal(result.read(t, d), result.values) {
+		t.Error("the result was changed")
+	}
+}
+
 // BenchmarkAlgorithms shows for the products of RoBERTa base what the first algorithm that cuBLASLt proposes takes, and the
 // fastest of all.
 func BenchmarkAlgorithms(b *testing.B) {

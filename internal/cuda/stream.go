@@ -3,6 +3,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -150,6 +151,30 @@ func (e *Event) Since(earlier *Event) (time.Duration, error) {
 		return 0, failure(err, fmt.Sprintf("timing on %s", e.device))
 	}
 	return time.Duration(milliseconds * float64(time.Millisecond)), nil
+}
+
+// Time is how long the GPU takes for the work that begin begins in the stream. It waits for it.
+func (s *Stream) Time(begin func() error) (took time.Duration, err error) {
+	var events [2]*Event
+	for i := range events {
+		if events[i], err = s.device.NewTimedEvent(); err != nil {
+			return 0, err
+		}
+		defer func() { err = errors.Join(err, events[i].Close()) }()
+	}
+	if err := events[0].Record(s); err != nil {
+		return 0, err
+	}
+	if err := begin(); err != nil {
+		return 0, err
+	}
+	if err := events[1].Record(s); err != nil {
+		return 0, err
+	}
+	if err := events[1].Synchronize(); err != nil {
+		return 0, err
+	}
+	return events[1].Since(events[0])
 }
 
 // Close frees the event.

@@ -84,31 +84,17 @@ func (d *Device) fillRandom(memory *driver.Buffer) error {
 
 // time is what some work takes on the GPU, once it has been done before.
 func (d *Device) time(begin func() error) (time.Duration, error) {
-	var events [2]*driver.Event
-	for i := range events {
-		var err error
-		if events[i], err = d.gpu.NewTimedEvent(); err != nil {
-			return 0, err
-		}
-		defer events[i].Close()
+	if err := begin(); err != nil {
+		return 0, err
 	}
 	const times = 3
-	for i := range 1 + times {
-		if i == 1 {
-			if err := events[0].Record(d.gpu.Compute); err != nil {
-				return 0, err
+	elapsed, err := d.gpu.Compute.Time(func() error {
+		for range times {
+			if err := begin(); err != nil {
+				return err
 			}
 		}
-		if err := begin(); err != nil {
-			return 0, err
-		}
-	}
-	if err := events[1].Record(d.gpu.Compute); err != nil {
-		return 0, err
-	}
-	if err := events[1].Synchronize(); err != nil {
-		return 0, err
-	}
-	elapsed, err := events[1].Since(events[0])
+		return nil
+	})
 	return max(elapsed/times, 1), err
 }

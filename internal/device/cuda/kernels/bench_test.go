@@ -3,7 +3,6 @@
 package kernels
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -55,30 +54,15 @@ func measurePassed(b *testing.B, name string, blocks grid, w work, passed []cuda
 	}
 	size := cuda.Dim{1, 1, 1}
 	copy(size[:], blocks)
-	begin, err := g.NewTimedEvent()
-	if err != nil {
-		b.Fatal(err)
-	}
-	end, err := g.NewTimedEvent()
-	if err != nil {
-		b.Fatal(err)
-	}
 	g.occupy(b)
-	if err := begin.Record(g.Compute); err != nil {
-		b.Fatal(err)
-	}
-	for range b.N {
-		if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, k.Shared(), passed...); err != nil {
-			b.Fatal(err)
+	elapsed, err := g.Compute.Time(func() error {
+		for range b.N {
+			if err := f.Launch(g.Compute, size, cuda.Dim{ofBlock, 1, 1}, k.Shared(), passed...); err != nil {
+				return err
+			}
 		}
-	}
-	if err := end.Record(g.Compute); err != nil {
-		b.Fatal(err)
-	}
-	if err := end.Synchronize(); err != nil {
-		b.Fatal(err)
-	}
-	elapsed, err := end.Since(begin)
+		return nil
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -434,26 +418,17 @@ func (l *benchLayer) measure(b *testing.B, stem string) {
 // timed is how long the GPU takes for b.N turns of what `begin` begins, after one that does not count.
 func timed(b *testing.B, g *gpu, begin func() error) time.Duration {
 	b.Helper()
-	first, err := g.NewTimedEvent()
-	if err != nil {
+	if err := begin(); err != nil {
 		b.Fatal(err)
 	}
-	last, err := g.NewTimedEvent()
-	if err != nil {
-		b.Fatal(err)
-	}
-	for i := range b.N + 1 {
-		if i == 1 {
-			err = first.Record(g.Compute)
+	elapsed, err := g.Compute.Time(func() error {
+		for range b.N {
+			if err := begin(); err != nil {
+				return err
+			}
 		}
-		if err = errors.Join(err, begin()); err != nil {
-			b.Fatal(err)
-		}
-	}
-	if err := errors.Join(last.Record(g.Compute), last.Synchronize()); err != nil {
-		b.Fatal(err)
-	}
-	elapsed, err := last.Since(first)
+		return nil
+	})
 	if err != nil {
 		b.Fatal(err)
 	}
