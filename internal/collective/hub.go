@@ -29,6 +29,7 @@ type hub struct {
 	started bool
 	failed  *Failure // the first one
 	told    int      // ranks that have been told of it
+	away    int      // processes that were turned away and have yet to go
 	stopped bool     // by the user, in the process of rank 0: those that are not there need not be told
 	ended   chan struct{}
 
@@ -58,6 +59,7 @@ type peer struct {
 	at     []At     // by rank of the process
 	heard  time.Time
 	left   bool
+	away   bool // it was turned away
 }
 
 func newHub(o Options) *hub {
@@ -111,8 +113,8 @@ func (h *hub) send(ctx context.Context, e event) bool {
 	}
 }
 
-// run handles events until ctx ends. It closes ended when no rank is there any more, after the start or after all have been
-// told of a failure.
+// run handles events until ctx ends. It closes ended when no process is there any more, after the start or after all have
+// been told of a failure.
 func (h *hub) run(ctx context.Context) {
 	ticker := time.NewTicker(beatInterval)
 	defer ticker.Stop()
@@ -130,7 +132,7 @@ func (h *hub) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if h.present == 0 && (h.started || h.stopped || h.told == h.o.WorldSize) && !over {
+		if h.present == 0 && h.away == 0 && (h.started || h.stopped || h.told == h.o.WorldSize) && !over {
 			over = true
 			close(h.ended)
 		}
@@ -144,8 +146,11 @@ func (h *hub) handle(e event) {
 		h.join(p, *m.Join)
 		return
 	}
+	if p.away && e.lost != nil {
+		h.away--
+	}
 	if h.owners[p.host.Ranks[0]] != p {
-		return // it was refused
+		return // it was turned away
 	}
 	switch {
 	case e.lost != nil:
@@ -173,12 +178,12 @@ func (h *hub) join(p *peer, j join) {
 	first := h.o.host()
 	refuse := func(format string, a ...any) *Failure {
 		f := Failure{Rank: p.host.Ranks[0], Host: p.host.Name, Text: fmt.Sprintf(format, a...)}
-		h.abort(p, &f)
+		h.turnAway(p, &f)
 		return &f
 	}
 	switch {
 	case h.failed != nil:
-		h.abort(p, h.failed)
+		h.turnAway(p, h.failed)
 		return
 	case j.Protocol != protocol:
 		h.fail(*refuse("it is another version of uer than on %s, where rank 0 is", first.Name))
@@ -210,7 +215,7 @@ func (h *hub) join(p *peer, j join) {
 		}
 	}
 	if h.failed != nil {
-		h.abort(p, h.failed)
+		h.turnAway(p, h.failed)
 		return
 	}
 	for _, rank := range p.host.Ranks {
@@ -369,6 +374,14 @@ func (h *hub) fail(f Failure) {
 func (h *hub) abort(p *peer, f *Failure) {
 	p.outbox.put(message{Abort: f})
 	h.told += len(p.host.Ranks)
+}
+
+// turnAway tells a process why it cannot take part. The hub waits for it to go, since it would not learn why from a hub that
+// has ended, and would wait for another one.
+func (h *hub) turnAway(p *peer, f *Failure) {
+	p.away = true
+	h.away++
+	h.abort(p, f)
 }
 
 // tick says that the hub lives, and looks for processes that do not.

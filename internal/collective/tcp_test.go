@@ -2,6 +2,7 @@ package collective
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -88,6 +89,53 @@ func TestPortInUse(t *testing.T) {
 	err = agree(t.Context(), TCP{"localhost:" + port}, 0)
 	if err == nil || !strings.Contains(err.Error(), "port "+port+", where rank 0 meets the others, is in use") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestTurnedAway: rank 0 does not end before a process that it turns away has learnt why.
+func TestTurnedAway(t *testing.T) {
+	network := TCP{freeAddress(t, "127.0.0.1")}
+	options := Options{WorldSize: 2, Ranks: []int{0}, Name: "here", Network: network, Patience: time.Minute, Timeout: time.Minute}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Join(t.Context(), options)
+		ended <- err
+	}()
+	var connection net.Conn
+	var err error
+	for range 100 {
+		if connection, err = network.Dial(t.Context()); err == nil {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := join{Protocol: protocol, WorldSize: 3, Host: Host{Name: "there", Ranks: []int{1}}}
+	if err := (message{Join: &other}).write(connection); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		t.Fatalf("rank 0 ended before the other process had read why: %v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	for {
+		m, err := readMessage(connection)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.Abort != nil {
+			break
+		}
+	}
+	if err := connection.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var failure *Failure
+	if err := <-ended; !errors.As(err, &failure) || failure.Rank != 1 {
+		t.Errorf("error %v, want that of rank 1", err)
 	}
 }
 
