@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -91,33 +89,22 @@ func TestNotifyContext(t *testing.T) {
 
 // manual is the time of a status line that advances only when the test says so.
 type manual struct {
-	mu    sync.Mutex
-	at    time.Time
-	ticks chan time.Time
+	status *Status
+	at     time.Time
 }
 
-func (m *manual) now() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.at
-}
-
-func (m *manual) set(at time.Time) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.at = at
-}
-
-func (m *manual) drive(s *Status) {
-	m.ticks = make(chan time.Time)
-	s.now = m.now
-	s.ticks = func(time.Duration) (<-chan time.Time, func()) { return m.ticks, func() {} }
+// drive returns the time of a status line that has not been used: its own goroutine sees no time pass.
+func drive(s *Status) *manual {
+	m := &manual{s, time.Now()}
+	s.now = func() time.Time { return m.at }
+	s.ticks = func(time.Duration) (<-chan time.Time, func()) { return nil, func() {} }
+	return m
 }
 
 // advance lets time pass and the status line see it.
 func (m *manual) advance(d time.Duration) {
-	m.set(m.now().Add(d))
-	m.ticks <- m.now()
+	m.at = m.at.Add(d)
+	m.status.update()
 }
 
 // TestStatusWithoutATerminal: something is said after ten seconds of silence, and not again while nothing changes.
@@ -125,13 +112,12 @@ func TestStatusWithoutATerminal(t *testing.T) {
 	var stdout, stderr strings.Builder
 	out, talk := NewOutputs(&stdout, &stderr)
 	s := NewStatus(talk)
-	c := &manual{at: time.Now()}
-	c.drive(s)
-	var share atomic.Int32
-	end := s.Show(func() string { return fmt.Sprintf("Build    %d%%", share.Load()) })
+	c := drive(s)
+	share := 0
+	end := s.Show(func() string { return fmt.Sprintf("Build    %d%%", share) })
 	for range 25 { // seconds
-		if c.now().Sub(out.spoke()) > 15*time.Second {
-			share.Store(46)
+		if c.at.Sub(out.spoke()) > 15*time.Second {
+			share = 46
 		}
 		c.advance(time.Second)
 	}
@@ -142,13 +128,13 @@ func TestStatusWithoutATerminal(t *testing.T) {
 	}
 
 	stderr.Reset()
-	c.set(time.Now())
-	end = s.Show(func() string { return "Train    " + c.now().String() })
+	c.at = time.Now()
+	end = s.Show(func() string { return "Train    " + c.at.String() })
 	for range 8 {
 		c.advance(time.Second)
 	}
 	out.mu.Lock()
-	out.last = c.now() // a report
+	out.last = c.at // a report
 	out.mu.Unlock()
 	for range 9 {
 		c.advance(time.Second)
@@ -163,13 +149,11 @@ func TestStatusWithoutATerminal(t *testing.T) {
 func TestStatusOfPhases(t *testing.T) {
 	var printed strings.Builder
 	s := NewStatus(&printed)
-	c := &manual{at: time.Now()}
-	c.drive(s)
+	c := drive(s)
 	endOuter := s.Show(func() string { return "Train" })
 	c.advance(time.Minute)
 	endInner := s.ShowTime("Save", "m.bin")
 	c.advance(time.Minute)
-	c.advance(0) // the goroutine is done with the tick before
 	endInner()
 	endInner() // which does nothing
 	s.out.mu.Lock()

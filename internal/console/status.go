@@ -30,8 +30,10 @@ type Status struct {
 	shown    []*phase
 	ended    chan struct{} // closed to end the goroutine; nil while there is none
 	finished chan struct{} // closed when it has ended
-	ticks    func(time.Duration) (<-chan time.Time, func())
-	now      func() time.Time
+
+	said  string // what the goroutine wrote last where there is no terminal
+	ticks func(time.Duration) (<-chan time.Time, func())
+	now   func() time.Time
 }
 
 // phase is something that takes a while.
@@ -60,7 +62,7 @@ func (s *Status) Show(describe func() string) (end func()) {
 	s.mu.Lock()
 	s.shown = append(s.shown, p)
 	if s.ended == nil {
-		s.ended, s.finished = make(chan struct{}), make(chan struct{})
+		s.said, s.ended, s.finished = "", make(chan struct{}), make(chan struct{})
 		go s.run(s.ended, s.finished)
 	}
 	s.mu.Unlock()
@@ -107,22 +109,26 @@ func (s *Status) run(ended, finished chan struct{}) {
 	}
 	ticks, stop := s.ticks(interval)
 	defer stop()
-	said := ""
 	for {
 		select {
 		case <-ended:
 			return
 		case <-ticks:
+			s.update()
 		}
-		text, ready := s.describe()
-		switch {
-		case !ready:
-		case screen != nil:
-			screen.show(text)
-		case text != said && s.now().Sub(s.out.spoke()) >= silence:
-			said = text
-			fmt.Fprintf(s.out, "%s %s\n", s.now().Format(time.TimeOnly), text)
-		}
+	}
+}
+
+// update shows the state of the latest phase.
+func (s *Status) update() {
+	text, ready := s.describe()
+	switch {
+	case !ready:
+	case s.out.screen != nil:
+		s.out.screen.show(text)
+	case text != s.said && s.now().Sub(s.out.spoke()) >= silence:
+		s.said = text
+		fmt.Fprintf(s.out, "%s %s\n", s.now().Format(time.TimeOnly), text)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,15 +39,13 @@ func TestStatusOnATerminal(t *testing.T) {
 	screen, tty := openTerminal(t, 30)
 	out, talk := NewOutputs(tty, tty)
 	s := NewStatus(talk)
-	c := &manual{at: time.Now()}
-	c.drive(s)
-	var text atomic.Value
-	text.Store("Build  1%")
-	end := s.Show(func() string { return text.Load().(string) })
+	c := drive(s)
+	text := "Build  1%"
+	end := s.Show(func() string { return text })
 	c.advance(patience - time.Millisecond) // too early
 	c.advance(time.Millisecond)
 	c.advance(0)
-	text.Store("Build  书评语料书评语料书评语料  2%")
+	text = "Build  书评语料书评语料书评语料  2%"
 	c.advance(terminalInterval)
 	c.advance(0)
 	if err := unix.IoctlSetWinsize(int(screen.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 13}); err != nil {
