@@ -129,7 +129,8 @@ func (o *generateOptions) readOutputs(w *worker) (*tokenizer.Model, error) {
 		return words, nil // there is nothing to compare with
 	}
 	defer file.Close()
-	return words, checkSameVocabulary(file.Path, "--tgt_vocab_path", o.TargetSource.Path(), words.Vocabulary, file.TargetVocabularySHA256)
+	return words, checkSameVocabulary(file.Path, "--tgt_vocab_path", o.TargetSource.Path(), words.Vocabulary,
+		file.TargetVocabularySHA256)
 }
 
 // limits are those of the texts.
@@ -154,6 +155,6 @@ func checkTakes(flag string, given, length int) error {
 	if given <= length {
 		return nil
 	}
-	return console.UsageError{Err: console.Hint(fmt.Errorf("%s %d: the model takes %s", flag, given, counted(int64(length), "token")),
-		fmt.Sprintf("pass %s %d", flag, length))}
+	err := fmt.Errorf("%s %d: the model takes %s", flag, given, counted(int64(length), "token"))
+	return console.UsageError{Err: console.Hint(err, fmt.Sprintf("pass %s %d", flag, length))}
 }

@@ -13,8 +13,8 @@ import (
 
 // inferenceGolden is what the scripts of UER-py (May 2024) compute with the golden models of package model: extract_features.py
 // ("embed"), cloze_test.py ("fill"), generate_lm.py with --top_k 1 ("generate") and topn_words_indep.py ("nearest"). The
-// sums of negative log likelihoods ("score") were computed with the models of the two scripts. generate_seq2seq.py with --top_k 1
-// ("answer") is that of UER-py's commit ed0a7a9 of April 2021.
+// sums of negative log likelihoods ("score") were computed with the models of the two scripts. generate_seq2seq.py with
+// --top_k 1 ("answer") is that of UER-py's commit ed0a7a9 of April 2021.
 type inferenceGolden struct {
 	Lines  map[string][]string
 	Models map[string]struct {
@@ -41,8 +41,9 @@ var inferenceFlags = map[string]string{
 	"x_rnn_lm": "--target lm --embedding word --encoder rnn",
 	"x_seq2seq": "--target seq2seq --embedding word_sinusoidalpos --tgt_embedding word_sinusoidalpos " +
 		"--tgt_vocab_path testdata/golden/vocab.txt",
-	"x_t5": "--target t5 --embedding word --tgt_embedding word --hidden_act relu --layernorm_positioning pre --layernorm t5 --tie_weights " +
-		"--share_embedding --relative_position_embedding --remove_embedding_layernorm --remove_transformer_bias --remove_attention_scale",
+	"x_t5": "--target t5 --embedding word --tgt_embedding word --hidden_act relu --layernorm_positioning pre --layernorm t5 " +
+		"--tie_weights --share_embedding --relative_position_embedding --remove_embedding_layernorm " +
+		"--remove_transformer_bias --remove_attention_scale",
 	"gatedcnn_lm": "--target lm --embedding word --encoder gatedcnn --emb_size 16 --layers_num 5 --kernel_size 4 --block_size 2",
 }
 
@@ -186,8 +187,8 @@ func TestAnswersEqualUER(t *testing.T) {
 		if m.Answer == nil {
 			continue
 		}
-		lines := golden.Lines["answer"]
-		for i, got := range inferGolden[generatedJSON](t, "generate", name, lines, "--json --temperature 0 --seq_length 40 --tgt_seq_length 20") {
+		const flags = "--json --temperature 0 --seq_length 40 --tgt_seq_length 20"
+		for i, got := range inferGolden[generatedJSON](t, "generate", name, golden.Lines["answer"], flags) {
 			want, _, _ := strings.Cut(m.Answer[i], "[SEP]")
 			if text := "[CLS]" + strings.Join(got.Tokens, ""); text != want {
 				t.Errorf("%s: %q, UER-py writes %q", name, text, m.Answer[i])

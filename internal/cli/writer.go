@@ -44,7 +44,8 @@ func (g *writer) run(ctx context.Context, out io.Writer) error {
 		return nil
 	})
 	if err == nil && g.cut > 0 {
-		fmt.Fprintf(g.status, "Note     %s cut to %s\n", counted(int64(g.cut), "line"), counted(int64(g.options.SequenceLength), "token"))
+		fmt.Fprintf(g.status, "Note     %s cut to %s\n", counted(int64(g.cut), "line"),
+			counted(int64(g.options.SequenceLength), "token"))
 	}
 	if err == nil && g.unlearnt > 0 && g.options.trainedHere {
 		fmt.Fprintf(g.status, "Note     %s without the first token of the answer, which models of %s do not learn to predict;\n"+

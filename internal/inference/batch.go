@@ -30,7 +30,8 @@ func (s *sequences) add(tokens []int32, position, second int) {
 	}
 	s.starts = append(s.starts, int32(len(s.tokens)))
 	s.first, s.last = append(s.first, first), append(s.last, int32(len(s.tokens)-1))
-	s.prefix, s.lengths = append(s.prefix, int32(min(len(tokens), max(0, second-position)))), append(s.lengths, int32(len(tokens)))
+	s.prefix = append(s.prefix, int32(min(len(tokens), max(0, second-position))))
+	s.lengths = append(s.lengths, int32(len(tokens)))
 }
 
 // list names the inputs of the first ones that models have.

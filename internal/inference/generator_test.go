@@ -20,7 +20,8 @@ func decoding(m *config.Model) {
 
 func t5(m *config.Model) {
 	decoding(m)
-	m.Target, m.Embedding, m.TargetEmbedding, m.LayerNormPositioning, m.LayerNorm, m.FeedForward = "t5", "word", "word", "pre", "t5", "gated"
+	m.Target, m.Embedding, m.TargetEmbedding = "t5", "word", "word"
+	m.LayerNormPositioning, m.LayerNorm, m.FeedForward = "pre", "t5", "gated"
 	m.RemoveTransformerBias, m.RemoveAttentionScale, m.RemoveEmbeddingLayerNorm = true, true, true
 	m.RelativePositionEmbedding, m.ShareEmbedding, m.TieWeights = true, true, true
 }
@@ -158,8 +159,8 @@ func (w whole) score(t *testing.T, from inference.Beginning, text []int32) []flo
 	inputs := func(prefix string, tokens, segments []int32) device.Inputs {
 		all := counting(len(tokens))
 		return device.Inputs{
-			{Name: prefix + "tokens", Data: tokens}, {Name: prefix + "positions", Data: all}, {Name: prefix + "segments", Data: segments},
-			{Name: prefix + "rows", Data: all}, {Name: prefix + "starts", Data: []int32{0, int32(len(tokens))}},
+			{Name: prefix + "tokens", Data: tokens}, {Name: prefix + "positions", Data: all},
+			{Name: prefix + "segments", Data: segments}, {Name: prefix + "rows", Data: all}, {Name: prefix + "starts", Data: []int32{0, int32(len(tokens))}},
 		}
 	}
 	list := inputs("", text, segments)

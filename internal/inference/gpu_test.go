@@ -15,7 +15,9 @@ import (
 // TestGPUWrites: a GPU scores each token of a text as it does without memory, and as the CPU does.
 func TestGPUWrites(t *testing.T) {
 	gputest.Need(t)
-	names := []string{"gpt2", "rnn", "lstm", "gru", "gatedcnn", "prefixlm", "prefixlm bias", "seq2seq", "seq2seq lstm", "t5", "t5 positions"}
+	names := []string{
+		"gpt2", "rnn", "lstm", "gru", "gatedcnn", "prefixlm", "prefixlm bias", "seq2seq", "seq2seq lstm", "t5", "t5 positions",
+	}
 	if testing.Short() {
 		names = []string{"gru", "prefixlm", "seq2seq"}
 	}

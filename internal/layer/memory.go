@@ -85,7 +85,8 @@ func (m *Memory) attend(b *graph.Builder, o *op.Attention, inputs *op.AttentionI
 }
 
 // attendSource gives an attention the keys and values of the source, each [source tokens, width].
-func (m *Memory) attendSource(b *graph.Builder, inputs *op.AttentionInputs[*graph.Node], width int, key, value func() *graph.Node) {
+func (m *Memory) attendSource(b *graph.Builder, inputs *op.AttentionInputs[*graph.Node], width int,
+	key, value func() *graph.Node) {
 	inputs.Key, inputs.Value = m.recall(b, width, key), m.recall(b, width, value)
 	if m.sourceStarts != nil {
 		inputs.KeyStarts = m.sourceStarts
