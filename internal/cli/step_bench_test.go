@@ -50,7 +50,7 @@ var raggedLengths = []int{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 22,
 func BenchmarkStep(b *testing.B) {
 	dense := slices.Repeat([]int{benchLength}, benchBatch)
 	for _, recipe := range benchRecipes {
-		for _, precision := range []string{"fp32", "bf16"} {
+		for _, precision := range []string{"fp32", "bf16", "bf16x3", "bf16x6"} {
 			b.Run(recipe.name+"/dense/"+precision, func(b *testing.B) { benchmarkStep(b, recipe.flags, precision, dense) })
 			b.Run(recipe.name+"/ragged/"+precision, func(b *testing.B) { benchmarkStep(b, recipe.flags, precision, raggedLengths) })
 		}
@@ -63,7 +63,7 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 		b.Skip(err)
 	}
 	defer d.Close()
-	limit, err := kernel.New(0) // idle while the device computes
+	limit, err := kernel.New(0, cpu.Precisions[precision]) // idle while the device computes
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -184,7 +184,7 @@ func TestGatedConvolutionBackwardAccumulates(t *testing.T) {
 // threads reach in a loop of nothing else. Backward has twice the products of forward.
 func BenchmarkGatedConvolution(b *testing.B) {
 	for _, threads := range []int{1, 2} {
-		cpu, err := New(threads)
+		cpu, err := New(threads, Float32)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"uer/internal/kernel/native"
 	"uer/internal/kernel/portable"
@@ -23,19 +25,54 @@ type CPU struct {
 	attention attentionTiles
 }
 
-// New returns a CPU with the given number of threads, 0 for all cores, and the best instruction set of this machine or the
-// one that the environment variable UER_CPU names.
-func New(threads int) (*CPU, error) {
-	set := os.Getenv("UER_CPU")
-	if set == "" {
-		set = InstructionSets()[0]
-	}
-	cpu, err := NewWith(set, threads)
+// New returns a CPU with the given number of threads, 0 for all cores, and the best instruction set of this machine for
+// products in a precision or the one that the environment variable UER_CPU names.
+func New(threads int, precision Precision) (*CPU, error) {
+	cpu, err := NewWith(Choose(precision), threads)
 	if err != nil && os.Getenv("UER_CPU") != "" {
 		return nil, fmt.Errorf("UER_CPU: %w", err)
 	}
 	return cpu, err
 }
+
+// Choose names the instruction set that UER_CPU names or that is the best for products in a precision. VDPBF16PS is taken
+// where its rate, which takes a millisecond to measure, exceeds that of multiply-adds in float32.
+func Choose(precision Precision) string {
+	if set := os.Getenv("UER_CPU"); set != "" {
+		return set
+	}
+	sets := InstructionSets()
+	i := slices.Index(sets, native.VDPBF16)
+	if precision != BFloat16 || i < 0 || sets[0] == native.AMX {
+		return sets[0]
+	}
+	m := &tables()[i].Matmul
+	if rate(m[BFloat16].Peak) > rate(m[Float32].Peak) {
+		return sets[i]
+	}
+	return sets[0]
+}
+
+// rate is the best rate of a loop in some moments, in operations a nanosecond.
+func rate(peak func(rounds int) int) float64 {
+	const rounds, moments = 2000, 5
+	best := 0.0
+	for range moments {
+		start := time.Now()
+		operations := peak(rounds)
+		best = max(best, float64(operations)/float64(time.Since(start).Nanoseconds()))
+	}
+	return best
+}
+
+// HasInstructions reports whether an instruction set has instructions for products in a precision. Without, they are
+// computed by multiply-adds in float32, which takes longer than products in that.
+func HasInstructions(set string, precision Precision) bool {
+	return precision == Float32 || set == native.AMX || set == native.VDPBF16 && precision == BFloat16
+}
+
+// Refusal is why the system does not let this process use the tiles of its processor; nil if it does or there are none.
+func Refusal() error { return native.Refusal() }
 
 // NewWith returns a CPU with the instruction set of that name, one of [InstructionSets].
 func NewWith(set string, threads int) (*CPU, error) {

@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"uer/internal/kernel/routine"
 )
 
 // benchmarkProduct reports the speed of a product and its share of the limit of the threads that compute it. The
@@ -47,8 +49,8 @@ func BenchmarkMatMulSquare(b *testing.B) {
 			c := newTestCPU(b, set, threads)
 			p := productCase{m: size, n: size, k: size}
 			b.Run(fmt.Sprintf("%s/threads=%d/%d", set, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
-			if p.precision = BFloat16; c.SupportsBF16() {
-				b.Run(fmt.Sprintf("%s-bf16/threads=%d/%d", set, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
+			for p.precision = BFloat16; p.precision < routine.Precisions; p.precision++ {
+				b.Run(fmt.Sprintf("%s/precision=%d/threads=%d/%d", set, p.precision, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
 			}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 // threads reach in a loop of nothing else. A pass forward has two products, one backward four.
 func BenchmarkRecurrent(b *testing.B) {
 	for _, threads := range []int{1, 2} {
-		cpu, err := New(threads)
+		cpu, err := New(threads, Float32)
 		if err != nil {
 			b.Fatal(err)
 		}

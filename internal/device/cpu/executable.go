@@ -250,7 +250,7 @@ func (e *executable) Usage() device.Usage {
 	usage := device.Usage{
 		Parameters: 4 * int64(len(e.memory.parameters)), Gradients: 4 * int64(len(e.memory.gradients)),
 		State: 4 * int64(len(e.memory.state)), Activations: 4 * int64(e.arena.Size), ActivationsUsed: 4 * int64(used),
-		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch()),
+		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch(e.device.precision)),
 	}
 	for _, w := range e.weights {
 		usage.PackedWeights += 4 * int64(w.size())

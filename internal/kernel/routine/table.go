@@ -14,7 +14,7 @@ package routine
 type Table struct {
 	Name string // of the instruction set
 
-	Matmul    [BFloat16 + 1]Matmul // by precision; the zero value for one that the set does not have
+	Matmul    [Precisions]Matmul // by precision
 	Recurrent Recurrent
 
 	AttentionForward  func(AttentionHeads)
