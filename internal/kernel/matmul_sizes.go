@@ -42,5 +42,5 @@ func sizesFor(second, third int) productSizes {
 	}
 	// Three quarters of the second level hold a tile's lines and a panel of the other factor, the rest what streams through.
 	// The third level must also hold the result, and the rows that the factors are packed from.
-	return productSizes{own: second/4*3 - panel, chunk: min(third/4, maxChunk) / 4}
+	return productSizes{own: max(0, second/4*3-panel), chunk: min(third/4, maxChunk) / 4}
 }

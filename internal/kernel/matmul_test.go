@@ -178,6 +178,9 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 	q := p.product(rand.New(rand.NewPCG(uint64(p.m), uint64(p.n*1000+p.k))))
 	want := expect(&q, step)
 	for _, set := range cpus {
+		if inPlainGo(set[0].Name(), p.precision) {
+			continue
+		}
 		var first Product
 		for i, c := range set {
 			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
@@ -192,6 +195,11 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 			}
 		}
 	}
+}
+
+// inPlainGo reports whether a set has products in a precision in plain Go only, which takes long; TestTiles has those.
+func inPlainGo(set string, precision Precision) bool {
+	return precision != Float32 && (set == "portable" || set == "baseline")
 }
 
 // multiplyCase computes the case's product, with B packed before if the case says so.
