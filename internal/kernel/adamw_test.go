@@ -93,13 +93,7 @@ func TestAdamWAgrees(t *testing.T) {
 
 func BenchmarkAdamW(b *testing.B) {
 	const n = 20_000_000
-	p, g, first, second := random(1, n), random(2, n), make([]float32, n), make([]float32, n)
+	p, g, first, second := random(1, n), random(2, n), Allocate(n), Allocate(n)
 	a := AdamW{Rate: 1e-6, Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-6, WeightDecay: 0.01, GradientScale: 1}
 	eachSet(b, 28*n, func(c *CPU) { c.AdamW(a, p, g, first, second) })
-	b.Run("memory", func(b *testing.B) { // the speed of moving as much by copying
-		for b.Loop() {
-			copy(first, second)
-		}
-		b.ReportMetric(8*n*float64(b.N)/b.Elapsed().Seconds()/1e9, "GB/s")
-	})
 }

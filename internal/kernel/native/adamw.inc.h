@@ -5,9 +5,16 @@
 #include "routines.h"
 #include "vecmath.inc.h"
 
+// A core waits for memory here, with four streams to read. It reads them faster if it is told of them a kilobyte ahead.
+#define ADAMW_AHEAD 256
+
 static void adamw(struct adamw a) {
 	for (size_t i = 0; i < a.n; i += LANES) {
 		size_t left = a.n - i;
+		__builtin_prefetch(a.gradients + i + ADAMW_AHEAD);
+		__builtin_prefetch(a.first + i + ADAMW_AHEAD);
+		__builtin_prefetch(a.second + i + ADAMW_AHEAD);
+		__builtin_prefetch(a.parameters + i + ADAMW_AHEAD);
 		vfloat g = load_some(a.gradients + i, left) * a.gradient_scale;
 		vfloat m = load_some(a.first + i, left) * a.beta1 + g * a.rest1;
 		vfloat v = load_some(a.second + i, left) * a.beta2 + g * g * a.rest2;
