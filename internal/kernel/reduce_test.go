@@ -140,7 +140,8 @@ func BenchmarkReduce(b *testing.B) {
 			c.ColumnSum(wideOut, dx, 4*width, wideScratch, false)
 		})
 	})
-	b.Run("squares", func(b *testing.B) { eachSet(b, 4*rows*width, func(c *CPU) { squares(c, x) }) })
+	gradients := random(3, 40_000_000) // more than most caches hold
+	b.Run("squares", func(b *testing.B) { eachSet(b, 4*len(gradients), func(c *CPU) { squares(c, gradients) }) })
 	b.Run("finite", func(b *testing.B) { eachSet(b, 4*rows*width, func(c *CPU) { c.AllFinite(x) }) })
 	b.Run("add", func(b *testing.B) { eachSet(b, 12*rows*width, func(c *CPU) { c.Add(x, x, x) }) })
 }
