@@ -107,6 +107,9 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 	b.ReportMetric(float64(tokens)/seconds, "tokens/s")
 	b.ReportMetric(100*float64(profile.FLOPs())/1e9/seconds/median(limits), "%limit")
 	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
+	if least, most := slices.Min(limits), slices.Max(limits); least < 0.7*most {
+		b.Logf("slow phases: between steps, multiply-adds in registers reached from %.0f to %.0f GFLOP/s", least, most)
+	}
 }
 
 func median(values []float64) float64 {

@@ -100,6 +100,9 @@ func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
 		return nil, err
 	}
 	m := newMemory(layout, d.ranks)
+	// What touches memory first decides on which node of the machine it lies. Gradients, state and values are first touched by
+	// the threads that compute them; parameters would be by the one that copies them here, all on its node.
+	d.kernel.Fill(m.parameters, 0)
 	d.memories = append(d.memories, m)
 	return m, nil
 }

@@ -68,6 +68,10 @@ package native
 // #cgo nocallback call_all_finite
 // #cgo noescape call_adamw
 // #cgo nocallback call_adamw
+// #cgo noescape call_stable_moments
+// #cgo nocallback call_stable_moments
+// #cgo noescape call_stable_step
+// #cgo nocallback call_stable_step
 // #cgo noescape call_adafactor_sums
 // #cgo nocallback call_adafactor_sums
 // #cgo noescape call_adafactor_squares

@@ -285,6 +285,8 @@ struct set {
 	double (*sum_squares)(struct elements);
 	int (*all_finite)(struct elements);
 	void (*adamw)(struct adamw);
+	double (*stable_moments)(struct adamw);
+	void (*stable_step)(struct adamw);
 	void (*adafactor_sums)(struct factored);
 	double (*adafactor_squares)(struct factored);
 	void (*adafactor_update)(struct factored_update);

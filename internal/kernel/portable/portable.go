@@ -33,6 +33,8 @@ func Table() routine.Table {
 		SumSquares:         sumSquares,
 		AllFinite:          allFinite,
 		AdamW:              adamW,
+		StableMoments:      stableMoments,
+		StableStep:         stableStep,
 		AdafactorSums:      adafactorSums,
 		AdafactorSquares:   adafactorSquares,
 		AdafactorUpdate:    adafactorUpdate,
