@@ -63,18 +63,5 @@ func benchmarkProducts(b *testing.B, c *CPU, operations float64, run func()) {
 
 // precisionName is the name that benchmarks have for a precision.
 func precisionName(p Precision) string {
-	if name, ok := map[Precision]string{Float32: "fp32", BFloat16: "bf16"}[p]; ok {
-		return name
-	}
-	return fmt.Sprintf("precision=%d", p)
-}
-
-// precisionsOf lists the precisions of a CPU's products.
-func precisionsOf(c *CPU) (list []Precision) {
-	for p := range c.table.Matmul {
-		if c.table.Matmul[p].Rows > 0 {
-			list = append(list, Precision(p))
-		}
-	}
-	return list
+	return [...]string{Float32: "fp32", BFloat16: "bf16", BFloat16x3: "bf16x3", BFloat16x6: "bf16x6"}[p]
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+
+	"uer/internal/kernel/routine"
 )
 
 // benchmarkProduct reports the speed of a product and its share of the limit of the threads that compute it.
@@ -30,7 +32,7 @@ func BenchmarkMatMulSquare(b *testing.B) {
 		}
 		for _, threads := range []int{1, 2} {
 			c := newTestCPU(b, set, threads)
-			for _, precision := range precisionsOf(c) {
+			for precision := range routine.Precisions {
 				name := fmt.Sprintf("%s/%s/threads=%d/%d", set, precisionName(precision), threads, size)
 				b.Run(name, func(b *testing.B) {
 					benchmarkProduct(b, c, productCase{m: size, n: size, k: size, precision: precision})
@@ -61,7 +63,7 @@ func BenchmarkMatMulTraining(b *testing.B) {
 			{"ragged", productCase{m: 1303, n: 768, k: 768, transposeB: true, bias: true}},
 			{"vocabulary", productCase{m: 256, n: 21128, k: 768, transposeB: true, bias: true}},
 		} {
-			for _, precision := range precisionsOf(c) {
+			for precision := range routine.Precisions {
 				shape.p.precision = precision
 				b.Run(fmt.Sprintf("%s/threads=%d/%s", precisionName(precision), threads, shape.name), func(b *testing.B) {
 					benchmarkProduct(b, c, shape.p)

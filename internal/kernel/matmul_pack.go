@@ -40,7 +40,7 @@ func panelOfA(m *routine.Matmul, lines int) (width, stride int) {
 }
 
 // panelOfB is panelOfA for B.
-func panelOfB(m *routine.Matmul) (width, stride int) { return m.Columns, m.Columns * m.UnitSize }
+func panelOfB(m *routine.Matmul) (width, stride int) { return m.Columns, m.Columns * m.UnitSizeB }
 
 // Packed is a matrix [K, N] in the layout that products read. It pays for a matrix that many products use unchanged, such as
 // weights that layers share.
@@ -53,7 +53,7 @@ type Packed struct {
 // PackedSize is the number of elements that Pack needs for a matrix [k, n].
 func (c *CPU) PackedSize(k, n int, precision Precision) int {
 	m := &c.table.Matmul[precision]
-	return routine.CeilDivide(k, m.Unit) * m.UnitSize * routine.RoundUp(n, m.Columns)
+	return routine.CeilDivide(k, m.Unit) * m.UnitSizeB * routine.RoundUp(n, m.Columns)
 }
 
 // Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements, for products

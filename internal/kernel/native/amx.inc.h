@@ -284,7 +284,7 @@ AMX(1)
 AMX(2)
 AMX(3)
 #define AMX_MATMUL(parts)                                                                                             \
-	{AMX_LINES, AMX_LINES, 1, TILE_DEPTH, AMX_PAIRS * parts, PARTS_DEPTH(parts), 384, amx_pack_##parts, \
+	{AMX_LINES, AMX_LINES, 1, TILE_DEPTH, AMX_PAIRS * parts, AMX_PAIRS * parts, PARTS_DEPTH(parts), 384, amx_pack_##parts, \
 		amx_multiply_##parts, amx_peak_##parts}
 
 #endif

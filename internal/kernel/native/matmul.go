@@ -11,9 +11,9 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 	if m.multiply == nil {
 		return
 	}
-	tileColumns, unit, unitSize := int(m.columns), int(m.unit), int(m.unit_size)
+	tileColumns, unit, unitSizeB := int(m.columns), int(m.unit), int(m.unit_size_b)
 	*t = routine.Matmul{
-		Rows: int(m.rows), Columns: tileColumns, WholeRows: m.whole_rows != 0, Unit: unit, UnitSize: unitSize,
+		Rows: int(m.rows), Columns: tileColumns, WholeRows: m.whole_rows != 0, Unit: unit, UnitSize: int(m.unit_size), UnitSizeB: unitSizeB,
 		MaxDepth: int(m.max_depth), Lines: int(m.lines),
 		Pack: func(p routine.Pack) {
 			panels := p.Panels[:routine.CeilDivide(p.Count, p.Width)*p.Stride*routine.CeilDivide(p.Depth, unit)]
@@ -30,7 +30,7 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 		},
 		Multiply: func(t routine.Multiply) {
 			a := t.A[:routine.CeilDivide(t.Rows, t.Height)*t.Stride*t.Depth]
-			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*unitSize*t.Depth]
+			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*unitSizeB*t.Depth]
 			length := (t.Rows-1)*t.Leading + t.Columns
 			c, preActivation, residual := t.C[:length], t.PreActivation, t.Residual
 			if preActivation != nil {

@@ -225,6 +225,6 @@ static size_t peak(size_t rounds, float *sink) {
 	return rounds * SUMS * LANES * SLOT * 2;
 }
 
-#define MATMUL {TILE_ROWS, TILE_COLUMNS, 0, SLOT, 1, 768 * SLOT, 96, pack, multiply, peak}
+#define MATMUL {TILE_ROWS, TILE_COLUMNS, 0, SLOT, 1, 1, 768 * SLOT, 96, pack, multiply, peak}
 
 #endif

@@ -249,7 +249,7 @@ struct factored_update {
 
 // Matrix products in one precision.
 struct matmul {
-	int rows, columns, whole_rows, unit, unit_size, max_depth, lines;
+	int rows, columns, whole_rows, unit, unit_size, unit_size_b, max_depth, lines;
 	void (*pack)(struct pack);
 	void (*multiply)(struct multiply);
 	size_t (*peak)(size_t rounds, float *sink);

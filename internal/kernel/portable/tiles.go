@@ -10,7 +10,7 @@ import (
 func tiles(p routine.Precision) routine.Matmul {
 	parts := p.Parts()
 	return routine.Matmul{
-		Rows: tileRows, Columns: tileColumns, Unit: routine.TileDepth, UnitSize: routine.TileDepth * parts,
+		Rows: tileRows, Columns: tileColumns, Unit: routine.TileDepth, UnitSize: routine.TileDepth * parts, UnitSizeB: routine.TileDepth * parts,
 		MaxDepth: [...]int{routine.BFloat16: 1024, routine.BFloat16x3: 768, routine.BFloat16x6: 512}[p], Lines: 96,
 		Pack:     func(a routine.Pack) { packParts(a, parts) },
 		Multiply: func(t routine.Multiply) { multiplyParts(t, p) },

@@ -41,7 +41,8 @@ type Matmul struct {
 	Rows, Columns int  // of the register tile, and so of a panel: of A at most, of B always
 	WholeRows     bool // panels of A have all Rows, too
 	Unit          int  // consecutive elements of K that a panel holds together
-	UnitSize      int  // float32s in which it holds those of a line
+	UnitSize      int  // float32s in which a panel of A holds those of a line
+	UnitSizeB     int  // the same for B
 	MaxDepth      int  // of the blocks of K that are summed from zero and then added up; whatever the machine, for the same results
 	Lines         int  // that a tile packs for itself at most: more are no faster
 
@@ -68,7 +69,7 @@ type Multiply struct {
 	Rows, Columns, Depth int       // Depth: of the panels, in units
 	Height, Stride       int       // of a panel of A, Height at most Matmul.Rows
 	A                    []float32 // panels [depth, stride]
-	B                    []float32 // panels [depth, Matmul.Columns*Matmul.UnitSize]
+	B                    []float32 // panels [depth, Matmul.Columns*Matmul.UnitSizeB]
 	ByRows               bool      // goes through B once for each panel of A, otherwise through A once for each panel of B
 	C                    []float32 // [rows, columns]
 	Leading              int       // of C, Before and Residual
