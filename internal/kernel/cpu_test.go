@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"uer/internal/kernel/native"
+	"uer/internal/kernel/routine"
 )
 
 func newTestCPU(t testing.TB, set string, threads int) *CPU {
@@ -39,6 +42,26 @@ func TestNewWith(t *testing.T) {
 	t.Setenv("UER_CPU", "mmx")
 	if _, err := New(1, Float32); err == nil || !strings.Contains(err.Error(), "UER_CPU") {
 		t.Errorf("error %v for an unknown UER_CPU", err)
+	}
+}
+
+// TestChoose: UER_CPU wins; without it, only products in bfloat16 may have another set than the best one.
+func TestChoose(t *testing.T) {
+	t.Setenv("UER_CPU", "avx2")
+	if set := Choose(BFloat16); set != "avx2" {
+		t.Errorf("%s, not what UER_CPU names", set)
+	}
+	t.Setenv("UER_CPU", "")
+	best := InstructionSets()[0]
+	for precision := range routine.Precisions {
+		set := Choose(precision)
+		if set != best && (precision != BFloat16 || set != native.VDPBF16 || best == native.AMX) {
+			t.Errorf("precision %d: %s, and the best set is %s", precision, set, best)
+		}
+	}
+	if HasInstructions("avx512", BFloat16) || HasInstructions(native.VDPBF16, BFloat16x3) || !HasInstructions(native.AMX, BFloat16x6) ||
+		!HasInstructions("portable", Float32) {
+		t.Error("wrong sets have instructions for bfloat16")
 	}
 }
 
