@@ -35,23 +35,24 @@ func New(threads int, precision Precision) (*CPU, error) {
 	return cpu, err
 }
 
-// Choose names the instruction set that UER_CPU names or that is the best for products in a precision. VDPBF16PS is taken
-// where its rate, which takes a millisecond to measure, exceeds that of multiply-adds in float32.
+// Choose names the instruction set that UER_CPU names or that is the best for products in a precision.
 func Choose(precision Precision) string {
 	if set := os.Getenv("UER_CPU"); set != "" {
 		return set
 	}
-	sets := InstructionSets()
-	i := slices.Index(sets, native.VDPBF16)
-	if precision != BFloat16 || i < 0 || sets[0] == native.AMX {
-		return sets[0]
+	best := InstructionSets()[0]
+	if precision == BFloat16 && best != native.AMX && vdpbf16IsFast() {
+		return native.VDPBF16
 	}
-	m := &tables()[i].Matmul
-	if rate(m[BFloat16].Peak) > rate(m[Float32].Peak) {
-		return sets[i]
-	}
-	return sets[0]
+	return best
 }
+
+// vdpbf16IsFast reports whether VDPBF16PS has a higher rate than multiply-adds in float32: on AMD's processors it has twice
+// the rate, on Intel's half of it. That is measured once, in a millisecond, so that a process keeps to one choice.
+var vdpbf16IsFast = sync.OnceValue(func() bool {
+	i := slices.Index(InstructionSets(), native.VDPBF16)
+	return i >= 0 && rate(tables()[i].Matmul[BFloat16].Peak) > rate(tables()[i].Matmul[Float32].Peak)
+})
 
 // rate is the best rate of a loop in some moments, in operations a nanosecond.
 func rate(peak func(rounds int) int) float64 {
