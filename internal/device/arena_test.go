@@ -110,7 +110,8 @@ func TestPlanKeepsLifetimesApart(t *testing.T) {
 		requireApart(t, p, &arena, sizes)
 		for i, v := range arena.Offsets {
 			if v+sizes[i] > ends[i] || v+sizes[i] > reached {
-				t.Fatalf("value %d ends at %d; when it was larger it ended at %d, and the run reaches %d", i, v+sizes[i], ends[i], reached)
+				t.Fatalf("value %d ends at %d; when it was larger it ended at %d, and the run reaches %d",
+					i, v+sizes[i], ends[i], reached)
 			}
 		}
 	})

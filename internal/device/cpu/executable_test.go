@@ -70,7 +70,8 @@ func deep(t testing.TB, tokens int) *graph.Program {
 	t.Helper()
 	const width, classes = 64, 7
 	b := graph.NewBuilder()
-	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, b.Parameter("table", 5, width), b.Input("tokens", graph.Int32, tokens)) // [tokens, width]
+	table, ids := b.Parameter("table", 5, width), b.Input("tokens", graph.Int32, tokens)
+	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, table, ids) // [tokens, width]
 	for i := range 6 {
 		size := width * (1 + i%2) // of its result, so that offsets are of all kinds
 		weight := b.Parameter(string(rune('a'+i)), size, graph.Dimensions(x)[1])
@@ -98,7 +99,8 @@ func TestBatchesTouchWhatTheyNeed(t *testing.T) {
 			e.values[i] = untouched
 		}
 		ids := make([]int32, n)
-		if err := errors.Join(e.Feed(device.Inputs{{Name: "tokens", Data: ids}, {Name: "labels", Data: ids}}), e.Run(device.Run{})); err != nil {
+		fed := e.Feed(device.Inputs{{Name: "tokens", Data: ids}, {Name: "labels", Data: ids}})
+		if err := errors.Join(fed, e.Run(device.Run{})); err != nil {
 			t.Fatal(err)
 		}
 		for i := len(e.values); i > 0; i-- {
@@ -113,7 +115,8 @@ func TestBatchesTouchWhatTheyNeed(t *testing.T) {
 		reached, used := touched(n), int(e.Usage().ActivationsUsed/4)
 		share := float64(reached) / float64(all) * tokens / float64(n)
 		// Each value ends on a cache line, and scalars do not shrink.
-		if slack := cacheLine * len(e.program.Values); reached > used+slack || share > 1.02+float64(slack)/float64(all)*tokens/float64(n) {
+		slack := cacheLine * len(e.program.Values)
+		if reached > used+slack || share > 1.02+float64(slack)/float64(all)*tokens/float64(n) {
 			t.Errorf("%d of %d tokens reach %d of %d elements, of which they use %d", n, tokens, reached, all, used)
 		}
 	}
