@@ -79,6 +79,7 @@ struct recurrent_step {
 	int start;
 	const float *weights;
 	float *packed;
+	const float *sums;
 	const float *bias;
 	float *gates;
 	size_t gate_stride;
