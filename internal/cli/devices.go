@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -32,8 +33,9 @@ type deviceOptions struct {
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	o.addDevice(group, "device to train on")
-	group.Choice(&o.Precision, "precision", "fp32", registry.Names(cuda.Precisions),
-		"number format of the factors in matrix products; on GPUs, bf16 also stores activations in it, and tf32 rounds fp32 factors")
+	group.Choice(&o.Precision, "precision", "fp32", precisions(),
+		"number format of the factors in matrix products; on GPUs, bf16 also stores activations in it, and tf32 rounds fp32 factors; "+
+			"on CPUs, bf16x3 and bf16x6 stand for fp32 with AMX, bf16x6 without a loss of accuracy")
 	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
 	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7; the number of a GPU if there is one rank only")
@@ -64,13 +66,37 @@ func (o *deviceOptions) check(flags *pflag.FlagSet) (err error) {
 			map[string]string{"gloo": "CPUs", "nccl": "GPUs"}[backend]), "leave out --backend, or pass --backend "+backend)}
 	}
 	o.Backend = backend
-	if _, known := cpu.Precisions[o.Precision]; !known && p.gpus == nil {
-		return console.UsageError{Err: console.Hint(fmt.Errorf("--precision %s is for GPUs, and this training runs on the CPU", o.Precision),
-			"leave out --precision, pass --precision bf16 on a CPU with AVX-512 BF16, or --device cuda")}
+	if err := o.checkPrecision(); err != nil {
+		return err
+	}
+	if note := cpu.Note(o.Precision); note != "" && p.gpus == nil {
+		p.lines = append(p.lines, "Note     "+note)
 	}
 	if o.Zero > 1 {
 		return console.UsageError{Err: console.Hint(fmt.Errorf("--zero %d: there are 0 and 1", o.Zero),
 			"--zero 1 divides the optimizer; gradients and parameters are not divided")}
+	}
+	return nil
+}
+
+// precisions are those of all devices.
+func precisions() []string {
+	names := append(registry.Names(cpu.Precisions), registry.Names(cuda.Precisions)...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// checkPrecision rejects a precision that the device does not have.
+func (o *deviceOptions) checkPrecision() error {
+	_, onCPU := cpu.Precisions[o.Precision]
+	_, onGPU := cuda.Precisions[o.Precision]
+	switch gpu := o.placement.gpus != nil; {
+	case !gpu && !onCPU:
+		return console.UsageError{Err: console.Hint(fmt.Errorf("--precision %s is for GPUs, and this training runs on the CPU", o.Precision),
+			"leave out --precision, or pass --device cuda")}
+	case gpu && !onGPU:
+		return console.UsageError{Err: console.Hint(fmt.Errorf("--precision %s is for CPUs, and this training runs on a GPU", o.Precision),
+			"leave out --precision, or pass --precision tf32 or bf16")}
 	}
 	return nil
 }

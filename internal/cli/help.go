@@ -160,7 +160,7 @@ Flags:
   the last value of a repeated flag counts       --seed 7 --seed 8
 
 Variables without a flag:
-  UER_CPU         instruction set to use: portable, baseline, avx2 or avx512; the best one by default
+  UER_CPU         instruction set to use, such as portable, avx2, avx512 or amx; the best one by default
   UER_CUDA_LIB    folders of cuBLASLt, before those where it is usually found; colons between them
   UER_LIBCUDA     another NVIDIA driver library
   NO_COLOR        never use colours

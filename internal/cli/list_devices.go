@@ -10,6 +10,7 @@ import (
 
 	"uer/internal/console"
 	"uer/internal/cuda"
+	"uer/internal/device/cpu"
 	device "uer/internal/device/cuda"
 	"uer/internal/kernel"
 	"uer/internal/registry"
@@ -43,17 +44,26 @@ func listRow(out io.Writer, title, format string, arguments ...any) {
 
 // listCPU prints the instruction set in use, the others of this machine, and the precisions.
 func listCPU(out io.Writer) error {
-	k, err := kernel.New(0)
+	k, err := kernel.New(0, kernel.Float32)
 	if err != nil {
 		return err
 	}
 	defer k.Close()
-	precisions := "fp32"
-	if k.SupportsBF16() {
-		precisions += ", bf16"
-	}
-	listRow(out, "CPU", "%s, %s; %s", k.Name(), counted(int64(k.Threads()), "thread"), precisions)
+	listRow(out, "CPU", "%s, %s", k.Name(), counted(int64(k.Threads()), "thread"))
 	listRow(out, "", "instruction sets: %s", strings.Join(kernel.InstructionSets(), ", "))
+	if err := kernel.Refusal(); err != nil {
+		listRow(out, "", "AMX: refused by the system: %v", err)
+	}
+	var slow []string
+	for _, name := range registry.Names(cpu.Precisions) {
+		if precision := cpu.Precisions[name]; !kernel.HasInstructions(kernel.Choose(precision), precision) {
+			slow = append(slow, name)
+		}
+	}
+	listRow(out, "", "precisions: %s", strings.Join(registry.Names(cpu.Precisions), ", "))
+	if slow != nil {
+		listRow(out, "", "slower than fp32 here: %s", strings.Join(slow, ", "))
+	}
 	return nil
 }
 

@@ -50,7 +50,7 @@ var raggedLengths = []int{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 22,
 func BenchmarkStep(b *testing.B) {
 	dense := slices.Repeat([]int{benchLength}, benchBatch)
 	for _, recipe := range benchRecipes {
-		for _, precision := range []string{"fp32", "bf16"} {
+		for _, precision := range []string{"fp32", "bf16", "bf16x3", "bf16x6"} {
 			b.Run(recipe.name+"/dense/"+precision, func(b *testing.B) { benchmarkStep(b, recipe.flags, precision, dense) })
 			b.Run(recipe.name+"/ragged/"+precision, func(b *testing.B) { benchmarkStep(b, recipe.flags, precision, raggedLengths) })
 		}
@@ -63,7 +63,7 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 		b.Skip(err)
 	}
 	defer d.Close()
-	limit, err := kernel.New(0) // idle while the device computes
+	limit, err := kernel.New(0, cpu.Precisions[precision]) // idle while the device computes
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -107,6 +107,9 @@ func benchmarkStep(b *testing.B, flags, precision string, lengths []int) {
 	b.ReportMetric(float64(tokens)/seconds, "tokens/s")
 	b.ReportMetric(100*float64(profile.FLOPs())/1e9/seconds/median(limits), "%limit")
 	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
+	if least, most := slices.Min(limits), slices.Max(limits); least < 0.7*most {
+		b.Logf("slow phases: between steps, multiply-adds in registers reached from %.0f to %.0f GFLOP/s", least, most)
+	}
 }
 
 func median(values []float64) float64 {

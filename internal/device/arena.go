@@ -13,6 +13,9 @@ type Arena struct {
 	Offsets  []int // of each value; 0 for values outside the arena
 	Size     int
 	Unshared int // what Size would be if no values shared memory
+
+	order []int   // the values of the arena, from the lowest offset to the highest
+	below [][]int // for each of order, the values that it lies on: those whose ends its offset depends on
 }
 
 // lifetime is the range of instructions between the first and the last use of a value.
@@ -50,7 +53,40 @@ func PlanArena(p *graph.Program, sizes []int) Arena {
 		arena.Size = max(arena.Size, offset+l.size)
 		arena.Unshared += l.size
 	}
+	arena.stack(placed, len(p.Instructions)+1)
 	return arena
+}
+
+// stack finds what each value lies on. Of the values that it shares an instant with, only the highest one below it matters.
+func (a *Arena) stack(placed []lifetime, instants int) {
+	slices.SortStableFunc(placed, func(x, y lifetime) int { return a.Offsets[x.value] - a.Offsets[y.value] })
+	highest := slices.Repeat([]int{graph.None}, instants) // at each instant, of the values seen so far
+	for _, l := range placed {
+		var below []int
+		for i := l.first; i <= l.last; i++ {
+			if under := highest[i]; under != graph.None && !slices.Contains(below, under) {
+				below = append(below, under)
+			}
+			highest[i] = l.value
+		}
+		a.order, a.below = append(a.order, l.value), append(a.below, below)
+	}
+}
+
+// Fit moves the values together for a run in which they have other sizes, none larger than planned, and returns how much
+// memory the run reaches. Each value moves down to the ends of those that it lies on, so none lies higher than with larger
+// sizes: a run touches only what a run of larger values would.
+func (a *Arena) Fit(sizes []int) int {
+	reached := 0
+	for i, v := range a.order {
+		offset := 0
+		for _, under := range a.below[i] {
+			offset = max(offset, a.Offsets[under]+sizes[under])
+		}
+		a.Offsets[v] = offset
+		reached = max(reached, offset+sizes[v])
+	}
+	return reached
 }
 
 // Used returns how much of the arena a run used, in which the values had these sizes.

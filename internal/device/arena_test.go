@@ -2,6 +2,7 @@ package device
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -49,54 +50,97 @@ func sizesOf(p *graph.Program) []int {
 	return sizes
 }
 
-// TestPlanKeepsLifetimesApart checks on random programs that no instruction overwrites a value that is read later.
+// randomProgram draws a program whose instructions read the results of earlier ones, and the sizes of its values.
+func randomProgram(t *rapid.T) (p *graph.Program, sizes []int) {
+	p = &graph.Program{}
+	for i := range rapid.IntRange(1, 30).Draw(t, "values") {
+		p.Values = append(p.Values, graph.Value{Name: fmt.Sprint(i), Place: graph.InArena})
+		sizes = append(sizes, 16*rapid.IntRange(1, 5).Draw(t, "size"))
+		instruction := graph.Instruction{Out: []int{i}}
+		for range rapid.IntRange(0, min(i, 3)).Draw(t, "inputs") {
+			instruction.In = append(instruction.In, rapid.IntRange(0, i-1).Draw(t, "input"))
+		}
+		p.Instructions = append(p.Instructions, instruction)
+	}
+	p.Outputs = []int{rapid.IntRange(0, len(sizes)-1).Draw(t, "output")}
+	return p, sizes
+}
+
+// requireApart runs a program in an arena and fails if an instruction overwrites a value that is read later.
+func requireApart(t *rapid.T, p *graph.Program, arena *Arena, sizes []int) {
+	owner := make([]int, arena.Size) // the value that an element holds
+	holds := func(v int) {
+		for i := range sizes[v] {
+			if owner[arena.Offsets[v]+i] != v {
+				t.Fatalf("value %d was overwritten by %d", v, owner[arena.Offsets[v]+i])
+			}
+		}
+	}
+	for _, instruction := range p.Instructions {
+		for _, out := range instruction.Out { // outputs must not overlap the inputs of their own instruction
+			for i := range sizes[out] {
+				owner[arena.Offsets[out]+i] = out
+			}
+		}
+		for _, in := range instruction.In {
+			holds(in)
+		}
+	}
+	holds(p.Outputs[0])
+}
+
+// TestPlanKeepsLifetimesApart checks on random programs that no instruction overwrites a value that is read later, whatever
+// the sizes of a run, and that a run reaches no higher than one of larger values.
 func TestPlanKeepsLifetimesApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := &graph.Program{}
-		var sizes []int
-		for i := range rapid.IntRange(1, 30).Draw(t, "values") {
-			p.Values = append(p.Values, graph.Value{Name: fmt.Sprint(i), Place: graph.InArena})
-			sizes = append(sizes, 16*rapid.IntRange(1, 5).Draw(t, "size"))
-			instruction := graph.Instruction{Out: []int{i}}
-			for range rapid.IntRange(0, min(i, 3)).Draw(t, "inputs") {
-				instruction.In = append(instruction.In, rapid.IntRange(0, i-1).Draw(t, "input"))
-			}
-			p.Instructions = append(p.Instructions, instruction)
-		}
-		p.Outputs = []int{rapid.IntRange(0, len(sizes)-1).Draw(t, "output")}
+		p, sizes := randomProgram(t)
 		arena := PlanArena(p, sizes)
-		owner := make([]int, arena.Size) // the value that an element holds
-		holds := func(v int) {
-			for i := range sizes[v] {
-				if owner[arena.Offsets[v]+i] != v {
-					t.Fatalf("value %d was overwritten by %d", v, owner[arena.Offsets[v]+i])
-				}
+		requireApart(t, p, &arena, sizes)
+		if reached := arena.Fit(sizes); reached > arena.Size {
+			t.Fatalf("the planned sizes reach %d, beyond the end %d", reached, arena.Size)
+		}
+		ends := make([]int, len(sizes))
+		for i, v := range arena.Offsets {
+			ends[i] = v + sizes[i]
+		}
+		for i := range sizes {
+			sizes[i] = 16 * rapid.IntRange(0, sizes[i]/16).Draw(t, "smaller size")
+		}
+		reached := arena.Fit(sizes)
+		requireApart(t, p, &arena, sizes)
+		for i, v := range arena.Offsets {
+			if v+sizes[i] > ends[i] || v+sizes[i] > reached {
+				t.Fatalf("value %d ends at %d; when it was larger it ended at %d, and the run reaches %d",
+					i, v+sizes[i], ends[i], reached)
 			}
 		}
-		for _, instruction := range p.Instructions {
-			for _, out := range instruction.Out { // outputs must not overlap the inputs of their own instruction
-				for i := range sizes[out] {
-					owner[arena.Offsets[out]+i] = out
-				}
-			}
-			for _, in := range instruction.In {
-				holds(in)
-			}
-		}
-		holds(p.Outputs[0])
 	})
+}
+
+// TestFitMovesTogether gives a chain half its size, and it takes half the memory.
+func TestFitMovesTogether(t *testing.T) {
+	p, sizes := chain(20, 96)
+	arena := PlanArena(p, sizes)
+	for i := range sizes {
+		sizes[i] /= 2
+	}
+	if reached := arena.Fit(sizes); reached != 2*48 {
+		t.Errorf("%d elements, want those of two values of 48", reached)
+	}
+}
+
+// chain is a program in which each operation reads the result of the one before it, and the sizes of its values.
+func chain(operations, size int) (p *graph.Program, sizes []int) {
+	p = &graph.Program{Values: make([]graph.Value, operations+1)} // in the arena
+	for i := range operations {
+		p.Instructions = append(p.Instructions, graph.Instruction{In: []int{i}, Out: []int{i + 1}})
+	}
+	return p, slices.Repeat([]int{size}, operations+1)
 }
 
 // TestPlanSharesMemory plans a chain, in which few values are alive at a time.
 func TestPlanSharesMemory(t *testing.T) {
-	p := &graph.Program{Values: []graph.Value{{Place: graph.InArena}}}
-	sizes := []int{112}
-	for i := 1; i <= 20; i++ {
-		p.Values = append(p.Values, graph.Value{Place: graph.InArena})
-		sizes = append(sizes, 112)
-		p.Instructions = append(p.Instructions, graph.Instruction{In: []int{i - 1}, Out: []int{i}})
-	}
-	arena := PlanArena(p, sizes)
+	arena := PlanArena(chain(20, 112))
 	if arena.Size != 2*112 {
 		t.Errorf("a chain of 20 operations takes %d elements, want those of two values", arena.Size)
 	}

@@ -25,6 +25,22 @@ func (c *CPU) ActivationBackward(a Activation, dx, dy, x []float32) {
 	})
 }
 
+// ActivationBackwardSum is ActivationBackward of rows of the given width, whose column sums, those of ColumnSum, go to sum. Rows
+// are added while they are in the cache. scratch has ColumnSumScratch elements.
+func (c *CPU) ActivationBackwardSum(a Activation, dx, dy, x []float32, sum Output, width int, scratch []float32) {
+	requireLength("dx", len(dx), len(x))
+	requireLength("dy", len(dy), len(x))
+	n := rowCount("x", x, width)
+	group := routine.RoundUp(rowTile(width), rowsAdded)
+	c.columnSum(sum, n, width, scratch, func(out []float32, first, last int) {
+		for row := first; row < last; row += group {
+			i, j := row*width, min(row+group, last)*width
+			c.table.ActivationBackward(routine.ActivationBackward{Activation: a, DX: dx[i:j], DY: dy[i:j], X: x[i:j]})
+			c.table.ColumnSum(routine.ColumnSum{Out: out, X: dx[i:j], Stride: width, Accumulate: row > first})
+		}
+	})
+}
+
 // GatedForward writes y = a(gate) x. y may be gate or x. With None it is the elementwise product.
 func (c *CPU) GatedForward(a Activation, y, gate, x []float32) {
 	requireLength("y", len(y), len(x))

@@ -3,7 +3,6 @@ package kernel
 import (
 	"fmt"
 	"testing"
-	"time"
 )
 
 // raggedLengths are the lengths of the reviews of a corpus, cut at 128 tokens: 32 equally spaced quantiles.
@@ -33,31 +32,18 @@ func BenchmarkAttention(b *testing.B) {
 				work := float64(2 * visiblePairs(c) * c.heads * c.size)
 				r.Scratch = make([]float32, r.ScratchSize(threads))
 				b.Run(fmt.Sprintf("threads=%d/forward/%s/%s", threads, c.name, name), func(b *testing.B) {
-					benchmarkAttention(b, cpu, 2*work, func() {
+					benchmarkProducts(b, cpu, 2*work, func() {
 						cpu.AttentionForward(&r.Attention)
 					})
 				})
 				b.Run(fmt.Sprintf("threads=%d/backward/%s/%s", threads, c.name, name), func(b *testing.B) {
-					benchmarkAttention(b, cpu, 5*work, func() {
+					benchmarkProducts(b, cpu, 5*work, func() {
 						cpu.AttentionBackward(&r.AttentionGradient)
 					})
 				})
 			}
 		}
 	}
-}
-
-func benchmarkAttention(b *testing.B, cpu *CPU, operations float64, run func()) {
-	b.ReportAllocs()
-	best, limit := 0.0, peak(cpu, Float32)
-	for b.Loop() {
-		start := time.Now()
-		run()
-		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
-	}
-	limit = max(limit, peak(cpu, Float32))
-	b.ReportMetric(best, "GFLOP/s")
-	b.ReportMetric(100*best/limit, "%limit")
 }
 
 // visiblePairs counts the queries and keys of a case without prefix that see each other.

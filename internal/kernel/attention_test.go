@@ -113,7 +113,7 @@ func offsets(lengths []int32) []int32 {
 }
 
 func normal(rng *rand.Rand, n int) []float32 {
-	x := make([]float32, n)
+	x := Allocate(n)
 	for i := range x {
 		x[i] = float32(rng.NormFloat64())
 	}

@@ -6,7 +6,7 @@ import (
 )
 
 func TestCopyColumns(t *testing.T) {
-	c, err := New(2)
+	c, err := New(2, Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,9 +56,9 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 		copy(sum, filter.Bias)
 		addTo(sum, filter.SecondBias)
 	}
-	m := c.matmulIn(g.Precision)
+	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
-		cpu: c, matmul: m, depth: g.window(), blockDepth: evenShare(g.window(), maxDepth*m.Slot, 2*g.Taps),
+		cpu: c, matmul: m, depth: g.window(), blockDepth: evenShare(g.window(), m.MaxDepth, 2*g.Taps),
 		windows: factorA(m, tokens, true, func(to []float32, token, tokens, start, size int) {
 			g.gatherWindows(c, to, token, tokens, start, size)
 		}),
@@ -113,7 +113,7 @@ func (g *GatedConvolutionGradient) filters() [2]*FilterGradient {
 
 // weightGradients computes the gradients of the weights from those of the sums. K is the tokens.
 func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
-	m := c.matmulIn(g.Precision)
+	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
 		cpu: c, matmul: m, depth: g.tokens(), blockDepth: blockDepth(m, g.tokens()),
 		windows: factorB(m, g.window(), false, func(to []float32, element, elements, token, tokens int) {
@@ -138,9 +138,9 @@ func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 // inputGradient computes the gradient of X: for each token the sum over the tokens that depend on it and over the outputs of
 // both filters. A block of K holds all taps of some outputs.
 func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
-	m := c.matmulIn(g.Precision)
+	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
-		cpu: c, matmul: m, depth: 2 * g.Output * g.Taps, blockDepth: g.Taps * evenShare(2*g.Output, maxDepth*m.Slot/g.Taps, 2),
+		cpu: c, matmul: m, depth: 2 * g.Output * g.Taps, blockDepth: g.Taps * evenShare(2*g.Output, m.MaxDepth/g.Taps, 2),
 		windows: factorA(m, g.tokens(), true, func(to []float32, token, tokens, start, size int) {
 			g.gatherLater(to, dsums, token, tokens, start, size)
 		}),

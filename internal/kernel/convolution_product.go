@@ -31,25 +31,27 @@ type windowTerm struct {
 
 // windowFactor is a factor of a windowProduct. Its lines are the rows of A or the columns of B.
 type windowFactor struct {
-	lines, width, stride int // of the panels: lines in one, and elements from one index in K to the next
+	lines, width, stride int // of the panels: lines in one, and elements from one unit of K to the next
+	isB                  bool
 	// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, otherwise [size, lines].
 	gather func(to []float32, line, lines, start, size int)
 	across bool
 }
 
 func factorA(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
-	width := evenShare(lines, m.Rows, 1)
-	return windowFactor{lines, width, panelStride(width), gather, across}
+	width, stride := panelOfA(m, lines)
+	return windowFactor{lines, width, stride, false, gather, across}
 }
 
 func factorB(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
-	return windowFactor{lines, m.Columns, m.Columns, gather, across}
+	width, stride := panelOfB(m)
+	return windowFactor{lines, width, stride, true, gather, across}
 }
 
 // run computes the product.
 func (p *windowProduct) run() {
 	p.packOthers()
-	lines := min(max(minLines, p.windows.lines/wantedTiles), p.cpu.sizes.lines)
+	lines := min(max(minLines, p.windows.lines/p.cpu.wantedTiles(p.matmul)), p.cpu.sizes.lines(p.matmul))
 	tileLines := evenShare(p.windows.lines, lines, max(p.multiple, p.windows.width))
 	p.cpu.parallelWorker(routine.CeilDivide(p.windows.lines, tileLines), func(worker, tile int) {
 		line := tile * tileLines
@@ -77,7 +79,7 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 		o := &p.others[i]
 		panels := p.panels(o, block)
 		t := routine.Multiply{
-			Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Slot),
+			Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Unit),
 		}
 		if p.windowsAreA {
 			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, o.c[line*o.leading:]
@@ -108,7 +110,7 @@ func (p *windowProduct) packOthers() {
 		o := &p.others[i]
 		n := p.packedLength(o)
 		o.panels, memory = memory[:n], memory[n:]
-		group := max(1, p.cpu.sizes.lines/o.width) * o.width
+		group := max(1, packedLines/o.width) * o.width
 		groups := routine.CeilDivide(o.lines, group)
 		p.cpu.parallelWorker(groups*p.blocks(), func(worker, tile int) {
 			line, block := tile%groups*group, tile/groups
@@ -148,12 +150,12 @@ func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line
 	}
 	p.matmul.Pack(routine.Pack{
 		Panels: panels, X: memory[:lines*size], Leading: leading, Transpose: f.across,
-		Depth: size, Count: lines, Width: f.width, Stride: f.stride,
+		Depth: size, Count: lines, Width: f.width, Stride: f.stride, OfB: f.isB,
 	})
 	return panels
 }
 
 // panelsLength is the number of elements of the panels of some lines in a block of K.
 func (p *windowProduct) panelsLength(f *windowFactor, lines, size int) int {
-	return routine.CeilDivide(lines, f.width) * f.stride * routine.CeilDivide(size, p.matmul.Slot)
+	return routine.CeilDivide(lines, f.width) * f.stride * routine.CeilDivide(size, p.matmul.Unit)
 }

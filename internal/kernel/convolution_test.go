@@ -184,33 +184,16 @@ func TestGatedConvolutionBackwardAccumulates(t *testing.T) {
 // threads reach in a loop of nothing else. Backward has twice the products of forward.
 func BenchmarkGatedConvolution(b *testing.B) {
 	for _, threads := range []int{1, 2} {
-		cpu, err := New(threads)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer cpu.Close()
-		limit := peak(cpu, Float32)
+		cpu := newTestCPU(b, InstructionSets()[0], threads)
 		lengths := slices.Repeat([]int32{128}, 16)
 		r := newConvolutionRun(807, 807, 4, true, lengths...)
 		r.Scratch = make([]float32, r.ScratchSize())
-		report := func(b *testing.B, passes int) {
-			rate := float64(passes*4*r.tokens()*r.Input*r.Output*r.Taps) * float64(b.N) / b.Elapsed().Seconds() / 1e9
-			b.ReportMetric(rate, "GFLOP/s")
-			b.ReportMetric(rate/limit, "of-limit")
+		measure := func(name string, passes int, run func()) {
+			b.Run(fmt.Sprintf("%s/threads=%d", name, threads), func(b *testing.B) {
+				benchmarkProducts(b, cpu, float64(passes*4*r.tokens()*r.Input*r.Output*r.Taps), run)
+			})
 		}
-		b.Run(fmt.Sprintf("forward/threads=%d", threads), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				cpu.GatedConvolutionForward(&r.GatedConvolution)
-			}
-			report(b, 1)
-		})
-		b.Run(fmt.Sprintf("backward/threads=%d", threads), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				cpu.GatedConvolutionBackward(&r.GatedConvolutionGradient)
-			}
-			report(b, 2)
-		})
+		measure("forward", 1, func() { cpu.GatedConvolutionForward(&r.GatedConvolution) })
+		measure("backward", 2, func() { cpu.GatedConvolutionBackward(&r.GatedConvolutionGradient) })
 	}
 }

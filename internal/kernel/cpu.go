@@ -4,8 +4,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"uer/internal/kernel/native"
 	"uer/internal/kernel/portable"
@@ -23,19 +25,55 @@ type CPU struct {
 	attention attentionTiles
 }
 
-// New returns a CPU with the given number of threads, 0 for all cores, and the best instruction set of this machine or the
-// one that the environment variable UER_CPU names.
-func New(threads int) (*CPU, error) {
-	set := os.Getenv("UER_CPU")
-	if set == "" {
-		set = InstructionSets()[0]
-	}
-	cpu, err := NewWith(set, threads)
+// New returns a CPU with the given number of threads, 0 for all cores, and the best instruction set of this machine for
+// products in a precision or the one that the environment variable UER_CPU names.
+func New(threads int, precision Precision) (*CPU, error) {
+	cpu, err := NewWith(Choose(precision), threads)
 	if err != nil && os.Getenv("UER_CPU") != "" {
 		return nil, fmt.Errorf("UER_CPU: %w", err)
 	}
 	return cpu, err
 }
+
+// Choose names the instruction set that UER_CPU names or that is the best for products in a precision.
+func Choose(precision Precision) string {
+	if set := os.Getenv("UER_CPU"); set != "" {
+		return set
+	}
+	best := InstructionSets()[0]
+	if precision == BFloat16 && best != native.AMX && vdpbf16IsFast() {
+		return native.VDPBF16
+	}
+	return best
+}
+
+// vdpbf16IsFast reports whether VDPBF16PS has a higher rate than multiply-adds in float32: on AMD's processors it has twice
+// the rate, on Intel's half of it. That is measured once, in a millisecond, so that a process keeps to one choice.
+var vdpbf16IsFast = sync.OnceValue(func() bool {
+	i := slices.Index(InstructionSets(), native.VDPBF16)
+	return i >= 0 && rate(tables()[i].Matmul[BFloat16].Peak) > rate(tables()[i].Matmul[Float32].Peak)
+})
+
+// rate is the best rate of a loop in some moments, in operations a nanosecond.
+func rate(peak func(rounds int) int) float64 {
+	const rounds, moments = 2000, 5
+	best := 0.0
+	for range moments {
+		start := time.Now()
+		operations := peak(rounds)
+		best = max(best, float64(operations)/float64(time.Since(start).Nanoseconds()))
+	}
+	return best
+}
+
+// HasInstructions reports whether an instruction set has instructions for products in a precision. Without, they are
+// computed by multiply-adds in float32, which takes longer than products in that.
+func HasInstructions(set string, precision Precision) bool {
+	return precision == Float32 || set == native.AMX || set == native.VDPBF16 && precision == BFloat16
+}
+
+// Refusal is why the system does not let this process use the tiles of its processor; nil if it does or there are none.
+func Refusal() error { return native.Refusal() }
 
 // NewWith returns a CPU with the instruction set of that name, one of [InstructionSets].
 func NewWith(set string, threads int) (*CPU, error) {

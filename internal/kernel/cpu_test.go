@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"uer/internal/kernel/native"
+	"uer/internal/kernel/routine"
 )
 
 func newTestCPU(t testing.TB, set string, threads int) *CPU {
@@ -28,7 +31,7 @@ func TestNewWith(t *testing.T) {
 		t.Error("a negative number of threads was accepted")
 	}
 	t.Setenv("UER_CPU", "portable")
-	cpu, err := New(3)
+	cpu, err := New(3, Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,8 +40,28 @@ func TestNewWith(t *testing.T) {
 		t.Errorf("%s with %d threads", cpu.Name(), cpu.Threads())
 	}
 	t.Setenv("UER_CPU", "mmx")
-	if _, err := New(1); err == nil || !strings.Contains(err.Error(), "UER_CPU") {
+	if _, err := New(1, Float32); err == nil || !strings.Contains(err.Error(), "UER_CPU") {
 		t.Errorf("error %v for an unknown UER_CPU", err)
+	}
+}
+
+// TestChoose: UER_CPU wins; without it, only products in bfloat16 may have another set than the best one.
+func TestChoose(t *testing.T) {
+	t.Setenv("UER_CPU", "avx2")
+	if set := Choose(BFloat16); set != "avx2" {
+		t.Errorf("%s, not what UER_CPU names", set)
+	}
+	t.Setenv("UER_CPU", "")
+	best := InstructionSets()[0]
+	for precision := range routine.Precisions {
+		set := Choose(precision)
+		if set != best && (precision != BFloat16 || set != native.VDPBF16 || best == native.AMX) {
+			t.Errorf("precision %d: %s, and the best set is %s", precision, set, best)
+		}
+	}
+	if HasInstructions("avx512", BFloat16) || HasInstructions(native.VDPBF16, BFloat16x3) || !HasInstructions(native.AMX, BFloat16x6) ||
+		!HasInstructions("portable", Float32) {
+		t.Error("wrong sets have instructions for bfloat16")
 	}
 }
 
@@ -50,9 +73,7 @@ func TestTablesAreComplete(t *testing.T) {
 		}
 		requireRoutines(t, table.Name, reflect.ValueOf(*table))
 		for _, products := range table.Matmul {
-			if products.Rows > 0 { // otherwise the precision is refused
-				requireRoutines(t, table.Name, reflect.ValueOf(products))
-			}
+			requireRoutines(t, table.Name, reflect.ValueOf(products))
 		}
 	}
 }

@@ -125,7 +125,7 @@ func TestCrossEntropyChunks(t *testing.T) {
 	}
 	p := newCrossEntropy(rows, width, classes, true)
 	loss, correct, dhidden, dweight, dbias := slowCrossEntropy(p)
-	c, err := New(2)
+	c, err := New(2, Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestCrossEntropyOfLargeLogits(t *testing.T) {
 func BenchmarkCrossEntropy(b *testing.B) {
 	for _, size := range [][3]int{{600, 768, 21128}, {4096, 256, 2}} {
 		p := newCrossEntropy(size[0], size[1], size[2], true)
-		c, err := New(0)
+		c, err := New(0, Float32)
 		if err != nil {
 			b.Fatal(err)
 		}

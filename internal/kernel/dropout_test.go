@@ -35,7 +35,7 @@ func agreement(a, b []bool, width, offset int, p float64) float64 {
 }
 
 func TestDropoutIsRandom(t *testing.T) {
-	c, err := New(2)
+	c, err := New(2, Float32)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,21 +41,14 @@ type Precision = routine.Precision
 
 // The precisions.
 const (
-	Float32  = routine.Float32
-	BFloat16 = routine.BFloat16
+	Float32    = routine.Float32
+	BFloat16   = routine.BFloat16
+	BFloat16x3 = routine.BFloat16x3
+	BFloat16x6 = routine.BFloat16x6
 )
 
-// SupportsBF16 reports whether products can have the precision BFloat16.
-func (c *CPU) SupportsBF16() bool { return c.table.Matmul[BFloat16].Rows > 0 }
-
-func (c *CPU) matmulIn(p Precision) *routine.Matmul {
-	if c.table.Matmul[p].Rows == 0 {
-		panic("kernel: product in bfloat16, which " + c.Name() + " on this machine does not support")
-	}
-	return &c.table.Matmul[p]
-}
-
-// MatMul computes a product. It sums in float32 over blocks of K, one after the other; their size depends on K alone.
+// MatMul computes a product. It sums in float32 over blocks of K, one after the other; their size depends on K and the
+// precision alone.
 func (c *CPU) MatMul(p *Product) {
 	q := *p
 	q.complete()
@@ -76,7 +69,7 @@ func (c *CPU) MatMul(p *Product) {
 // n times one.
 func (c *CPU) PeakGFLOPS(precision Precision, duration time.Duration) float64 {
 	const rounds, tilesPerThread = 1 << 15, 16
-	peak := c.matmulIn(precision).Peak
+	peak := c.table.Matmul[precision].Peak
 	var operations atomic.Int64
 	start := time.Now()
 	for time.Since(start) < duration {

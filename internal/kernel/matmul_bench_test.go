@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
-	"time"
+
+	"uer/internal/kernel/routine"
 )
 
-// benchmarkProduct reports the speed of a product and its share of the limit of the threads that compute it. The
-// limit is measured between the runs and the best of both is taken, since other programs disturb each alike.
+// benchmarkProduct reports the speed of a product and its share of the limit of the threads that compute it.
 func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 	q := p.product(rand.New(rand.NewPCG(1, 2)))
 	if p.packed {
@@ -16,25 +16,12 @@ func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 		q.Packed = &packed
 	}
 	operations := 2 * float64(p.m) * float64(p.n) * float64(p.k)
-	best, limit := 0.0, 0.0
+	best, limit := 0.0, productLimit{cpu: c, precision: p.precision}
 	for b.Loop() {
-		start := time.Now()
-		c.MatMul(&q)
-		best = max(best, operations/float64(time.Since(start).Nanoseconds()))
-		limit = max(limit, peak(c, p.precision))
+		best = max(best, operations/float64(timed(func() { c.MatMul(&q) })))
+		limit.measure()
 	}
-	b.ReportMetric(best, "GFLOP/s")
-	b.ReportMetric(100*best/limit, "%limit")
-	b.ReportMetric(0, "ns/op") // includes the measurement of the limit
-}
-
-// peak is the best of some moments, as benchmarks of kernels report their best run.
-func peak(c *CPU, precision Precision) float64 {
-	best := 0.0
-	for range 5 {
-		best = max(best, c.PeakGFLOPS(precision, 5*time.Millisecond))
-	}
-	return best
+	limit.report(b, best)
 }
 
 func BenchmarkMatMulSquare(b *testing.B) {
@@ -45,10 +32,11 @@ func BenchmarkMatMulSquare(b *testing.B) {
 		}
 		for _, threads := range []int{1, 2} {
 			c := newTestCPU(b, set, threads)
-			p := productCase{m: size, n: size, k: size}
-			b.Run(fmt.Sprintf("%s/threads=%d/%d", set, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
-			if p.precision = BFloat16; c.SupportsBF16() {
-				b.Run(fmt.Sprintf("%s-bf16/threads=%d/%d", set, threads, size), func(b *testing.B) { benchmarkProduct(b, c, p) })
+			for precision := range routine.Precisions {
+				name := fmt.Sprintf("%s/%s/threads=%d/%d", set, precisionName(precision), threads, size)
+				b.Run(name, func(b *testing.B) {
+					benchmarkProduct(b, c, productCase{m: size, n: size, k: size, precision: precision})
+				})
 			}
 		}
 	}
@@ -75,7 +63,12 @@ func BenchmarkMatMulTraining(b *testing.B) {
 			{"ragged", productCase{m: 1303, n: 768, k: 768, transposeB: true, bias: true}},
 			{"vocabulary", productCase{m: 256, n: 21128, k: 768, transposeB: true, bias: true}},
 		} {
-			b.Run(fmt.Sprintf("threads=%d/%s", threads, shape.name), func(b *testing.B) { benchmarkProduct(b, c, shape.p) })
+			for precision := range routine.Precisions {
+				shape.p.precision = precision
+				b.Run(fmt.Sprintf("%s/threads=%d/%s", precisionName(precision), threads, shape.name), func(b *testing.B) {
+					benchmarkProduct(b, c, shape.p)
+				})
+			}
 		}
 	}
 }

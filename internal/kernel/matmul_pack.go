@@ -11,26 +11,36 @@ type panels struct {
 	data         []float32
 	count        int // of panels
 	width        int // lines in a panel
-	stride       int // elements from one index in K to the next in a panel
-	slot         int // indices in K that share an element
+	stride       int // elements from one unit of K to the next in a panel
+	unit         int // indices in K in a unit
 	first, depth int // the line and the index in K at which the data begins
 }
 
 // newPanels describes packed lines of a factor. The caller supplies the memory.
 func newPanels(m *routine.Matmul, f *factor, lines int) panels {
-	return panels{count: routine.CeilDivide(lines, f.width), width: f.width, stride: f.stride, slot: m.Slot}
+	return panels{count: routine.CeilDivide(lines, f.width), width: f.width, stride: f.stride, unit: m.Unit}
 }
 
 // size is the length of the data for a range of K.
-func (p *panels) size(depth int) int { return p.count * p.stride * routine.CeilDivide(depth, p.slot) }
+func (p *panels) size(depth int) int { return p.count * p.stride * routine.CeilDivide(depth, p.unit) }
 
 // at returns the panels from the one that begins with line, in the block [depth, depth+size) of K.
 func (p *panels) at(line, depth, size int) []float32 {
-	return p.data[p.size(depth-p.depth)+(line-p.first)/p.width*p.stride*routine.CeilDivide(size, p.slot):]
+	return p.data[p.size(depth-p.depth)+(line-p.first)/p.width*p.stride*routine.CeilDivide(size, p.unit):]
 }
 
-// panelStride makes the elements of a panel at one index in K fall into one cache line.
-func panelStride(width int) int { return 1 << bits.Len(uint(width-1)) }
+// panelOfA returns the lines in a panel of A, and the elements from one unit of K to the next. Those of a unit of one index
+// fall into one cache line.
+func panelOfA(m *routine.Matmul, lines int) (width, stride int) {
+	if m.WholeRows {
+		return m.Rows, m.Rows * m.UnitSize
+	}
+	width = evenShare(lines, m.Rows, 1)
+	return width, 1 << bits.Len(uint(width-1)) * m.UnitSize
+}
+
+// panelOfB is panelOfA for B.
+func panelOfB(m *routine.Matmul) (width, stride int) { return m.Columns, m.Columns * m.UnitSizeB }
 
 // Packed is a matrix [K, N] in the layout that products read. It pays for a matrix that many products use unchanged, such as
 // weights that layers share.
@@ -42,17 +52,18 @@ type Packed struct {
 
 // PackedSize is the number of elements that Pack needs for a matrix [k, n].
 func (c *CPU) PackedSize(k, n int, precision Precision) int {
-	m := c.matmulIn(precision)
-	return routine.CeilDivide(k, m.Slot) * routine.RoundUp(n, m.Columns)
+	m := &c.table.Matmul[precision]
+	return routine.CeilDivide(k, m.Unit) * m.UnitSizeB * routine.RoundUp(n, m.Columns)
 }
 
 // Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements, for products
 // of this instruction set and precision. The result is valid until B changes or the memory is reused.
 func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, precision Precision) Packed {
-	m := c.matmulIn(precision)
+	m := &c.table.Matmul[precision]
 	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
 	leading = requireMatrix("B", b, k, n, leading, transpose)
-	f := factor{x: b, leading: leading, transpose: transpose, lines: n, width: m.Columns, stride: m.Columns}
+	f := factor{x: b, leading: leading, transpose: transpose, lines: n, isB: true}
+	f.width, f.stride = panelOfB(m)
 	p := Packed{newPanels(m, &f, n), k, n, precision}
 	p.panels.data = memory
 	c.packChunk(m, &f, &p.panels, n, k, blockDepth(m, k))
@@ -61,7 +72,7 @@ func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, preci
 
 // packChunk packs lines of a factor over a range of K on all threads.
 func (c *CPU) packChunk(m *routine.Matmul, f *factor, into *panels, lines, depth, blockDepth int) {
-	group := c.sizes.lines / f.width * f.width
+	group := max(1, packedLines/f.width) * f.width
 	groups, blocks := routine.CeilDivide(lines, group), routine.CeilDivide(depth, blockDepth)
 	c.parallel(groups*blocks, func(tile int) {
 		line, start := into.first+tile%groups*group, into.depth+tile/groups*blockDepth
@@ -81,12 +92,12 @@ func packBlock(m *routine.Matmul, f *factor, panels []float32, line, lines, dept
 	}
 	m.Pack(routine.Pack{
 		Panels: panels, X: f.x[start:], Leading: f.leading, Transpose: f.transpose,
-		Depth: size, Count: lines, Width: f.width, Stride: f.stride,
+		Depth: size, Count: lines, Width: f.width, Stride: f.stride, OfB: f.isB,
 	})
 }
 
 // blockDepth is the size of the blocks of K.
-func blockDepth(m *routine.Matmul, k int) int { return evenShare(k, maxDepth*m.Slot, 2) }
+func blockDepth(m *routine.Matmul, k int) int { return evenShare(k, m.MaxDepth, max(2, m.Unit)) }
 
 // evenShare divides a total into as few equal shares as the limit allows and returns the size of one, rounded up to a
 // multiple.

@@ -13,9 +13,8 @@ import "uer/internal/kernel/routine"
 // Only the blocks of K affect the result: an element is summed within a block, then block after block. They depend on K
 // alone, so the result depends neither on the threads nor on whether B was packed in advance.
 const (
-	maxDepth    = 768     // of a panel; whatever the size of the caches, or results would differ between machines
 	minLines    = 64      // of a tile; reading fewer elements from a row costs as much
-	wantedTiles = 32      // unless that leaves fewer than minLines; so many let threads finish together
+	packedLines = 96      // of what is packed for all threads, in one go
 	minTile     = 1 << 16 // multiply-adds that are worth a tile
 )
 
@@ -25,8 +24,11 @@ type productScratch struct {
 	workers [][]float32
 }
 
-// ProductScratch is about how many elements of memory products take at most.
-func (c *CPU) ProductScratch() int { return c.sizes.chunk + c.Threads()*c.sizes.lines*maxDepth }
+// ProductScratch is about how many elements of memory products in a precision take at most.
+func (c *CPU) ProductScratch(precision Precision) int {
+	m := &c.table.Matmul[precision]
+	return c.sizes.chunk + c.Threads()*c.sizes.lines(m)*lineSize(m)
+}
 
 // factor is a factor of a product as packing sees it. Its lines are the rows of A or the columns of B.
 type factor struct {
@@ -34,8 +36,9 @@ type factor struct {
 	leading   int
 	transpose bool // a line lies in a row of x
 	lines     int
+	isB       bool    // it is B, not A
 	width     int     // lines in a panel
-	stride    int     // elements from one index in K to the next in a panel
+	stride    int     // elements from one unit of K to the next in a panel
 	packed    *panels // nil unless it was packed in advance
 }
 
@@ -58,16 +61,17 @@ type productRun struct {
 }
 
 func (c *CPU) newProductRun(p Product) *productRun {
-	m := c.matmulIn(p.Precision)
-	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M, width: evenShare(p.M, m.Rows, 1)}
-	a.stride = panelStride(a.width)
-	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, width: m.Columns, stride: m.Columns}
+	m := &c.table.Matmul[p.Precision]
+	a := factor{x: p.A, leading: p.LDA, transpose: !p.TransposeA, lines: p.M}
+	a.width, a.stride = panelOfA(m, p.M)
+	b := factor{x: p.B, leading: p.LDB, transpose: p.TransposeB, lines: p.N, isB: true}
+	b.width, b.stride = panelOfB(m)
 	if p.Packed != nil {
 		b.packed = &p.Packed.panels
 	}
 	run := &productRun{Product: p, cpu: c, matmul: m, blockDepth: blockDepth(m, p.K)}
 	// A packed matrix is best shared, unless there are too few rows to give every thread a tile.
-	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= c.sizes.lines)
+	run.sharesA = p.M <= p.N && (p.Packed == nil || p.M <= c.sizes.lines(m))
 	if run.shared, run.own = b, a; run.sharesA {
 		run.shared, run.own = a, b
 	}
@@ -79,14 +83,22 @@ func (c *CPU) newProductRun(p Product) *productRun {
 func (r *productRun) cut() {
 	r.chunkLines, r.chunkDepth = r.shared.lines, max(1, r.K)
 	if r.shared.packed == nil {
-		elements := r.cpu.sizes.chunk * r.matmul.Slot
+		elements := r.cpu.sizes.chunk / r.matmul.UnitSize * r.matmul.Unit
 		blocks := max(1, elements/(r.shared.lines*r.blockDepth))
 		r.chunkDepth = evenShare(routine.CeilDivide(r.K, r.blockDepth), blocks, 1) * r.blockDepth
 		r.chunkLines = evenShare(r.shared.lines, max(1, elements/r.chunkDepth), r.shared.width)
 	}
-	lines := min(max(minLines, r.own.lines/wantedTiles), r.cpu.sizes.lines)
+	lines := min(max(minLines, r.own.lines/r.cpu.wantedTiles(r.matmul)), r.cpu.sizes.lines(r.matmul))
 	lines = max(lines, minTile/max(1, r.shared.lines*r.K))
 	r.tileLines = evenShare(r.own.lines, lines, r.own.width)
+}
+
+// wantedTiles is how many tiles let threads finish together, unless they would have fewer than minLines.
+func (c *CPU) wantedTiles(m *routine.Matmul) int {
+	if m.WholeRows { // so fast that reading the shared factor for every tile costs more
+		return 4 * c.Threads()
+	}
+	return 32
 }
 
 // chunk computes the chunk that begins with a line of the shared factor and an index in K.
@@ -121,7 +133,7 @@ func (r *productRun) tile(worker, tile int) {
 		if r.sharesA {
 			t.A, t.B, t.Height, t.Stride = t.B, t.A, r.shared.width, r.shared.stride
 		}
-		t.Depth = routine.CeilDivide(size, r.matmul.Slot)
+		t.Depth = routine.CeilDivide(size, r.matmul.Unit)
 		t.Accumulate = r.Accumulate || depth > 0
 		if depth+size == r.K {
 			r.finish(&t, row, column)

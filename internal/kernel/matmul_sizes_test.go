@@ -3,6 +3,8 @@ package kernel
 import (
 	"math/rand/v2"
 	"testing"
+
+	"uer/internal/kernel/routine"
 )
 
 // TestSizesForCaches: what is packed at a time fits into the caches where these are not tiny, is worth a tile, and does not
@@ -15,11 +17,15 @@ func TestSizesForCaches(t *testing.T) {
 			sizes := sizesFor(second, third)
 			for _, set := range testedSets() {
 				for _, m := range newTestCPU(t, set, 1).table.Matmul {
-					if sizes.lines < max(m.Rows, m.Columns) {
-						t.Errorf("caches of %d and %d bytes: tiles of %d lines, fewer than in a register tile of %s", second, third, sizes.lines, set)
+					lines, before := sizes.lines(&m), before.lines(&m)
+					if lines < max(m.Rows, m.Columns) {
+						t.Errorf("caches of %d and %d bytes: tiles of %d lines, fewer than in a register tile of %s", second, third, lines, set)
 					}
-					if panel := m.Columns * maxDepth * float; second >= 256*kilo && sizes.lines*maxDepth*float+panel > second {
-						t.Errorf("caches of %d and %d bytes: %d lines and a panel of %s do not fit", second, third, sizes.lines, set)
+					if panel := m.Columns * lineSize(&m) * float; second >= 256*kilo && lines > 32 && lines*lineSize(&m)*float+panel > second {
+						t.Errorf("caches of %d and %d bytes: %d lines and a panel of %s do not fit", second, third, lines, set)
+					}
+					if lines < before {
+						t.Errorf("second-level cache of %d bytes: %d lines, for a smaller one %d", second, lines, before)
 					}
 				}
 			}
@@ -28,12 +34,12 @@ func TestSizesForCaches(t *testing.T) {
 			}
 		}
 		sizes := sizesFor(second, 4*second)
-		if sizes.lines < before.lines || sizes.chunk < before.chunk {
+		if sizes.own < before.own || sizes.chunk < before.chunk {
 			t.Errorf("second-level cache of %d bytes: %+v, for a smaller one %+v", second, sizes, before)
 		}
 		before = sizes
 	}
-	if unknown := sizesFor(-1, 0); unknown.lines <= 0 || unknown.chunk <= 0 {
+	if unknown := sizesFor(-1, 0); unknown.own == 0 || unknown.chunk <= 0 {
 		t.Errorf("unknown caches: %+v", unknown)
 	}
 }
@@ -51,12 +57,12 @@ func TestMatMulSizesDoNotChangeBits(t *testing.T) {
 	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		for _, p := range cases {
-			for _, p.precision = range []Precision{Float32, BFloat16} {
-				if p.precision == BFloat16 && !c.SupportsBF16() {
+			for p.precision = range routine.Precisions {
+				if inPlainGo(set, p.precision) {
 					continue
 				}
 				var want Product
-				for i, sizes := range []productSizes{machineSizes(), {32, 1 << 14}, {48, 1 << 16}, {256, 1 << 24}} {
+				for i, sizes := range []productSizes{machineSizes(), {1 << 16, 1 << 14}, {150 << 10, 1 << 16}, {4 << 20, 1 << 24}} {
 					got := p.product(rand.New(rand.NewPCG(1, 2)))
 					c.sizes = sizes
 					multiplyCase(c, p, &got)

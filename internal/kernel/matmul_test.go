@@ -82,12 +82,22 @@ func reference(p *Product, i, j int) (sum, magnitude float64) {
 	}
 	for k := range p.K {
 		a, b := p.A[aStart+k*aStep], p.B[bStart+k*bStep]
-		if p.Precision == BFloat16 {
-			a, b = roundBF16(a), roundBF16(b)
+		if p.Precision == Float32 {
+			add(float64(a) * float64(b))
 		}
-		add(float64(a) * float64(b))
+		for _, product := range p.Precision.Products() {
+			add(bf16Part(a, product[0]) * bf16Part(b, product[1]))
+		}
 	}
 	return sum, magnitude
+}
+
+// bf16Part is a part of a number in a precision that has several.
+func bf16Part(x float32, part int) float64 {
+	for range part {
+		x -= roundBF16(x)
+	}
+	return float64(roundBF16(x))
 }
 
 // roundBF16 rounds to the nearest number in bfloat16, at a tie to the one with an even last bit.
@@ -120,7 +130,7 @@ func expect(p *Product, step int) []expectation {
 	for e := 0; e < p.M*p.N; e += step {
 		i, j := e/p.N, e%p.N
 		before, magnitude := reference(p, i, j)
-		limit, value := tolerance(p.K, magnitude), portable.Activate(p.Activation, before)
+		limit, value := tolerance(p.K*max(1, len(p.Precision.Products())), magnitude), portable.Activate(p.Activation, before)
 		within := limit*slope + 1e-6*math.Abs(value) + 1e-7
 		if d := p.Dropout; d.Probability > 0 {
 			factor := 0.0
@@ -168,7 +178,7 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 	q := p.product(rand.New(rand.NewPCG(uint64(p.m), uint64(p.n*1000+p.k))))
 	want := expect(&q, step)
 	for _, set := range cpus {
-		if p.precision == BFloat16 && !set[0].SupportsBF16() {
+		if inPlainGo(set[0].Name(), p.precision) {
 			continue
 		}
 		var first Product
@@ -185,6 +195,11 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 			}
 		}
 	}
+}
+
+// inPlainGo reports whether a set has products in a precision in plain Go only, which takes long; TestTiles has those.
+func inPlainGo(set string, precision Precision) bool {
+	return precision != Float32 && (set == "portable" || set == "baseline")
 }
 
 // multiplyCase computes the case's product, with B packed before if the case says so.
@@ -236,7 +251,7 @@ func TestMatMul(t *testing.T) {
 					p.dropout = 0.3
 				}
 				testProduct(t, cpus, p, 1+p.m*p.n/600)
-				p.precision = BFloat16
+				p.precision = BFloat16 + Precision(flags+number)%3
 				testProduct(t, cpus, p, 1+p.m*p.n/300)
 			}
 		})
@@ -264,9 +279,6 @@ func TestMatMulChunks(t *testing.T) {
 func TestMatMulRoundsToBF16(t *testing.T) {
 	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 1)
-		if !c.SupportsBF16() {
-			continue
-		}
 		for _, bits := range []uint32{
 			0x3f800000, 0x3f807fff, 0x3f808000, 0x3f808001, 0x3f818000, 0xbf81ffff, 0x7f7fffff, 0xff800000,
 		} {

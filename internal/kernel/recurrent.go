@@ -28,7 +28,7 @@ type Recurrent struct {
 	Starts        []int32 // [sequences+1] offsets into the tokens
 	SplitInput    bool    // each direction reads its own half of X [tokens, 2*input]; otherwise both read X [tokens, input]
 
-	Precision Precision // of the factors of all products but those of single steps
+	Precision Precision // of the factors of all products
 
 	Weights []RecurrentWeights // of the directions, one or two
 
@@ -65,11 +65,17 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 	requireScratch(r.Scratch, r.ScratchSize())
 	scratch, width := r.Scratch, r.Cell.Gates()*r.Hidden
 	bias := take(&scratch, width)
-	directions := make([]routine.RecurrentStep, len(r.Weights))
+	directions, packed := make([]routine.RecurrentStep, len(r.Weights)), make([]Packed, len(r.Weights))
 	for d, w := range r.Weights {
 		t := &directions[d]
 		*t = r.direction(d)
-		t.Packed = take(&scratch, r.packedSize())
+		memory := take(&scratch, r.packedSize())
+		if r.Precision == Float32 {
+			t.Packed = memory
+		} else {
+			packed[d] = c.Pack(memory[:c.PackedSize(r.Hidden, width, r.Precision)], w.WeightHH, 0, r.Hidden, width, true, r.Precision)
+		}
+		t.Sums = r.sums(&scratch, width)
 		t.Before, t.After = take(&scratch, r.sequences()*r.Hidden), take(&scratch, r.sequences()*r.Hidden)
 		t.Memory = take(&scratch, r.sequences()*r.Hidden)
 		copy(bias, w.BiasIH)
@@ -80,7 +86,9 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 		c.MatMul(&Product{Precision: r.Precision, M: r.tokens(), N: width, K: r.Input, A: from(r.X, r.column(d)), LDA: r.inputWidth(),
 			B: w.WeightIH, TransposeB: true, C: t.Gates, LDC: t.GateStride, Bias: bias})
 	}
-	c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackForward))
+	if r.Precision == Float32 {
+		c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackForward))
+	}
 	tiles, step := unitTiles(directions, c.table.Recurrent.Forward)
 	order := c.order.sort(r.Starts)
 	r.restore(directions)
@@ -89,6 +97,9 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 			t := &directions[d]
 			t.Tokens, t.Start = order.tokens[d][:alive], i == 0 && r.State == nil
 			t.Before, t.After = t.After, t.Before
+			if t.Sums != nil && !t.Start {
+				c.MatMul(&Product{Precision: r.Precision, M: int(alive), N: width, K: r.Hidden, A: t.Before, Packed: &packed[d], C: t.Sums})
+			}
 		}
 		c.parallelWorker(tiles, step)
 		order.advance(1)
@@ -117,11 +128,17 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 	g.check()
 	requireScratch(g.Scratch, g.ScratchSize())
 	scratch, width := g.Scratch, g.Cell.Gates()*g.Hidden
-	directions := make([]routine.RecurrentStep, len(g.Weights))
+	directions, packed := make([]routine.RecurrentStep, len(g.Weights)), make([]Packed, len(g.Weights))
 	for d := range directions {
 		t := &directions[d]
 		*t = g.direction(d)
-		t.Packed = take(&scratch, g.packedSize())
+		memory := take(&scratch, g.packedSize())
+		if g.Precision == Float32 {
+			t.Packed = memory
+		} else {
+			packed[d] = c.Pack(memory[:c.PackedSize(width, g.Hidden, g.Precision)], g.Weights[d].WeightHH, 0, width, g.Hidden, false, g.Precision)
+		}
+		t.Sums = g.sums(&scratch, g.Hidden)
 		t.Next, t.Now = take(&scratch, g.sequences()*width), take(&scratch, g.sequences()*width)
 		t.Memory = take(&scratch, g.sequences()*g.Hidden)
 		t.DY, t.DGates = from(g.DY, d*g.Hidden), take(&scratch, g.tokens()*width)
@@ -129,7 +146,9 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 			t.DExtra = take(&scratch, g.tokens()*g.Hidden)
 		}
 	}
-	c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackBackward))
+	if g.Precision == Float32 {
+		c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackBackward))
+	}
 	tiles, step := unitTiles(directions, c.table.Recurrent.Backward)
 	order := c.order.sort(g.Starts)
 	order.advance(len(order.alive) - 1)
@@ -139,6 +158,9 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 			t.Carried = len(t.Tokens)
 			t.Tokens, t.Start = order.tokens[d][:alive], i == 0
 			t.Next, t.Now = t.Now, t.Next
+			if t.Sums != nil && t.Carried > 0 {
+				c.MatMul(&Product{Precision: g.Precision, M: t.Carried, N: g.Hidden, K: width, A: t.Next, Packed: &packed[d], C: t.Sums})
+			}
 		}
 		c.parallelWorker(tiles, step)
 		order.advance(-1)
@@ -231,8 +253,29 @@ func unitTiles(directions []routine.RecurrentStep, call func(routine.RecurrentTi
 	}
 }
 
+// packedSize is the room for the packed weights of a direction, whatever the instruction set and for either pass.
 func (r *Recurrent) packedSize() int {
-	return routine.RoundUp(r.Hidden, routine.RecurrentUnits) * r.Cell.Gates() * r.Hidden
+	hidden, width := routine.RoundUp(r.Hidden, routine.RecurrentUnits), r.Cell.Gates()*r.Hidden
+	if r.Precision == Float32 {
+		return hidden * width
+	}
+	return hidden * routine.RoundUp(width, routine.RecurrentUnits) * r.Precision.Parts()
+}
+
+// sums takes memory for the products of a step with the weights, [sequences, width], unless the step itself computes them.
+func (r *Recurrent) sums(scratch *[]float32, width int) []float32 {
+	if r.Precision == Float32 {
+		return nil
+	}
+	return take(scratch, r.sequences()*width)
+}
+
+// sumsSize is what sums takes.
+func (r *Recurrent) sumsSize(width int) int {
+	if r.Precision == Float32 {
+		return 0
+	}
+	return takes(r.sequences() * width)
 }
 
 func (r *Recurrent) tokens() int    { return int(r.Starts[len(r.Starts)-1]) }
@@ -266,13 +309,14 @@ func RecurrentSaved(cell Cell, tokens, width int) int {
 // ScratchSize is the length of Scratch.
 func (r *Recurrent) ScratchSize() int {
 	states := r.sequences() * r.Hidden
-	return takes(r.Cell.Gates()*r.Hidden) + len(r.Weights)*takes(r.packedSize(), states, states, states)
+	width := r.Cell.Gates() * r.Hidden
+	return takes(width) + len(r.Weights)*(r.sumsSize(width)+takes(r.packedSize(), states, states, states))
 }
 
 // ScratchSize is the length of Scratch.
 func (g *RecurrentGradient) ScratchSize() int {
 	h, width, tokens, sequences := g.Hidden, g.Cell.Gates()*g.Hidden, g.tokens(), g.sequences()
-	return len(g.Weights)*takes(g.packedSize(), sequences*width, sequences*width, sequences*h, tokens*width, tokens*h) +
+	return len(g.Weights)*(g.sumsSize(h)+takes(g.packedSize(), sequences*width, sequences*width, sequences*h, tokens*width, tokens*h)) +
 		takes(width, tokens*h, ColumnSumScratch(tokens, width))
 }
 

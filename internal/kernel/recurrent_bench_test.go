@@ -10,12 +10,7 @@ import (
 // threads reach in a loop of nothing else. A pass forward has two products, one backward four.
 func BenchmarkRecurrent(b *testing.B) {
 	for _, threads := range []int{1, 2} {
-		cpu, err := New(threads)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer cpu.Close()
-		limit := peak(cpu, Float32)
+		cpu := newTestCPU(b, InstructionSets()[0], threads)
 		for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
 			for _, shape := range []struct {
 				layout                   layout
@@ -25,27 +20,14 @@ func BenchmarkRecurrent(b *testing.B) {
 				r := newRecurrentRun(cell, shape.layout, shape.input, shape.hidden, lengths...)
 				tokens := int(r.Starts[len(lengths)])
 				r.Scratch = make([]float32, max(r.Recurrent.ScratchSize(), r.ScratchSize()))
-				report := func(b *testing.B, passes int) {
-					work := float64(2*passes*tokens*len(r.Weights)*cell.Gates()*r.Hidden) * float64(r.Input+r.Hidden)
-					rate := work * float64(b.N) / b.Elapsed().Seconds() / 1e9
-					b.ReportMetric(rate, "GFLOP/s")
-					b.ReportMetric(rate/limit, "of-limit")
-				}
 				name := fmt.Sprintf("%s/%dx%d/batch=%d/threads=%d", [...]string{"tanh", "lstm", "gru"}[cell], len(r.Weights), r.Hidden,
 					shape.sequences, threads)
+				work := float64(2*tokens*len(r.Weights)*cell.Gates()*r.Hidden) * float64(r.Input+r.Hidden)
 				b.Run("forward/"+name, func(b *testing.B) {
-					b.ReportAllocs()
-					for b.Loop() {
-						cpu.RecurrentForward(&r.Recurrent)
-					}
-					report(b, 1)
+					benchmarkProducts(b, cpu, work, func() { cpu.RecurrentForward(&r.Recurrent) })
 				})
 				b.Run("backward/"+name, func(b *testing.B) {
-					b.ReportAllocs()
-					for b.Loop() {
-						cpu.RecurrentBackward(&r.RecurrentGradient)
-					}
-					report(b, 2)
+					benchmarkProducts(b, cpu, 2*work, func() { cpu.RecurrentBackward(&r.RecurrentGradient) })
 				})
 			}
 		}

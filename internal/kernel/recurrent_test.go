@@ -227,6 +227,28 @@ func TestRecurrentDoesNotDependOnThreads(t *testing.T) {
 	}
 }
 
+// TestRecurrentPrecisions: with three parts a layer has the results of float32; with one, about those, which are rounded at
+// each step, and do not depend on the threads.
+func TestRecurrentPrecisions(t *testing.T) {
+	for i, want := range recurrentRuns() {
+		want.run(newTestCPU(t, "portable", 1))
+		for _, set := range testedSets() {
+			for precision, tolerance := range map[Precision]float64{BFloat16x6: 1e-5, BFloat16: 0.1} {
+				got, again := recurrentRuns()[i], recurrentRuns()[i]
+				got.Precision, again.Precision = precision, precision
+				got.run(newTestCPU(t, set, 1))
+				again.run(newTestCPU(t, set, 3))
+				for name, x := range want.outputs() {
+					requireNear(t, fmt.Sprintf("%s, precision %d, %s: %s", set, precision, want.name, name), got.outputs()[name], widen(x), tolerance)
+					if !slices.Equal(got.outputs()[name], again.outputs()[name]) {
+						t.Errorf("%s, precision %d, %s: %s differs between 1 and 3 threads", set, precision, want.name, name)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestRecurrentBackwardAccumulates(t *testing.T) {
 	for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
 		r := newRecurrentRun(cell, together, 7, 5, 3, 1, 9)

@@ -21,19 +21,26 @@ func rowBlocks(rows int) (blocks, step int) {
 // maxRowBlocks is the largest number of blocks that this many rows, or fewer, make.
 func maxRowBlocks(rows int) int { return min(maxBlocks, routine.CeilDivide(rows, blockRows)) }
 
+// rowsAdded is how many rows the routine for column sums adds at a time. Sums of groups of so many rows, one added to the other,
+// have the bits of the sum of all rows.
+const rowsAdded = 4
+
 // ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
 func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumulate bool) {
-	requireLength("out", len(out), width)
 	n := rowCount("x", x, width)
+	c.columnSum(Output{To: out, Accumulate: accumulate}, n, width, scratch, func(out []float32, first, last int) {
+		c.table.ColumnSum(routine.ColumnSum{Out: out, X: x[first*width : last*width], Stride: width})
+	})
+}
+
+// columnSum adds up the columns of n rows. block gives out [width] the sums of the rows from first to last-1.
+func (c *CPU) columnSum(out Output, n, width int, scratch []float32, block func(out []float32, first, last int)) {
+	requireLength("out", len(out.To), width)
 	requireScratch(scratch, ColumnSumScratch(n, width))
 	blocks, step := rowBlocks(n)
 	partials := scratch[:blocks*width] // [blocks, width]
-	c.parallel(blocks, func(block int) {
-		first, last := block*step, min((block+1)*step, n)
-		out := partials[block*width : (block+1)*width]
-		c.table.ColumnSum(routine.ColumnSum{Out: out, X: x[first*width : last*width], Stride: width})
-	})
-	c.sumBlocks(Output{To: out, Accumulate: accumulate}, partials, width)
+	c.parallel(blocks, func(i int) { block(partials[i*width:(i+1)*width], i*step, min((i+1)*step, n)) })
+	c.sumBlocks(out, partials, width)
 }
 
 // ColumnSumScratch is the length of the scratch memory of ColumnSum. That for many rows is enough for fewer.

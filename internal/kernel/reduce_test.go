@@ -26,6 +26,31 @@ func TestColumnSumsAgree(t *testing.T) {
 	}
 }
 
+// TestActivationBackwardSums wants the bits of an activation's gradient and of its column sums taken one after the other.
+func TestActivationBackwardSums(t *testing.T) {
+	for _, size := range [][2]int{{0, 3}, {1, 1}, {3, 17}, {41, 3072}, {100, 63}, {700, 5000}} {
+		rows, width := size[0], size[1]
+		n := rows * width
+		x, dy, before := random(1, n), random(2, n), random(3, width)
+		scratch := make([]float32, ColumnSumScratch(rows, width))
+		for _, set := range testedSets() {
+			for _, threads := range testedThreads() {
+				c := newTestCPU(t, set, threads)
+				for _, accumulate := range []bool{false, true} {
+					dx, sum := make([]float32, n), slices.Clone(before)
+					c.ActivationBackwardSum(GELU, dx, dy, x, Output{To: sum, Accumulate: accumulate}, width, scratch)
+					wantDX, want := make([]float32, n), slices.Clone(before)
+					c.ActivationBackward(GELU, wantDX, dy, x)
+					c.ColumnSum(want, wantDX, width, scratch, accumulate)
+					if !identical(dx, wantDX) || !identical(sum, want) {
+						t.Errorf("%s, %d threads, %d x %d, accumulate %t: differs from one after the other", set, threads, rows, width, accumulate)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestScratchForManyRowsIsEnoughForFewer(t *testing.T) {
 	for rows := range 20_000 {
 		if blocks, _ := rowBlocks(rows); blocks > maxRowBlocks(rows) {
@@ -102,7 +127,21 @@ func BenchmarkReduce(b *testing.B) {
 	b.Run("columns", func(b *testing.B) {
 		eachSet(b, 4*rows*width, func(c *CPU) { c.ColumnSum(out, x, width, scratch, false) })
 	})
-	b.Run("squares", func(b *testing.B) { eachSet(b, 4*rows*width, func(c *CPU) { squares(c, x) }) })
+	wide, dx := random(2, rows/2*4*width), Allocate(rows/2*4*width) // of a feed-forward layer
+	wideOut, wideScratch := make([]float32, 4*width), make([]float32, ColumnSumScratch(rows/2, 4*width))
+	b.Run("activation and columns", func(b *testing.B) {
+		eachSet(b, 12*len(wide), func(c *CPU) {
+			c.ActivationBackwardSum(GELU, dx, dx, wide, Output{To: wideOut}, 4*width, wideScratch)
+		})
+	})
+	b.Run("activation, then columns", func(b *testing.B) {
+		eachSet(b, 12*len(wide), func(c *CPU) {
+			c.ActivationBackward(GELU, dx, dx, wide)
+			c.ColumnSum(wideOut, dx, 4*width, wideScratch, false)
+		})
+	})
+	gradients := random(3, 40_000_000) // more than most caches hold
+	b.Run("squares", func(b *testing.B) { eachSet(b, 4*len(gradients), func(c *CPU) { squares(c, gradients) }) })
 	b.Run("finite", func(b *testing.B) { eachSet(b, 4*rows*width, func(c *CPU) { c.AllFinite(x) }) })
 	b.Run("add", func(b *testing.B) { eachSet(b, 12*rows*width, func(c *CPU) { c.Add(x, x, x) }) })
 }

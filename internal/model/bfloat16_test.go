@@ -10,25 +10,36 @@ import (
 // TestBFloat16 compares a step in bfloat16 with one in float32. Factors keep eight bits, a relative error of up to 2⁻⁹
 // each, most of which cancels in sums of many products. The losses of these models have a relative error of up to 2.3e-4,
 // and the cosine of the angle between their gradients is at least 0.9998.
-func TestBFloat16(t *testing.T) {
+func TestBFloat16(t *testing.T) { compareOnEverySet(t, "bf16", 1e-3, 1e-3) }
+
+// TestBFloat16Parts is TestBFloat16 for two and three parts, whose losses and gradients are those of float32 but for its own
+// errors.
+func TestBFloat16Parts(t *testing.T) {
+	compareOnEverySet(t, "bf16x3", 2e-6, 1e-8)
+	compareOnEverySet(t, "bf16x6", 1e-6, 1e-9)
+}
+
+func compareOnEverySet(t *testing.T, precision string, loss, angle float64) {
 	onEverySet(t, func(t *testing.T) {
 		for name := range goldenModels {
-			t.Run(name, func(t *testing.T) { openGolden(t, name).compareBFloat16(t) })
+			t.Run(precision+" "+name, func(t *testing.T) { openGolden(t, name).compareRounded(t, precision, loss, angle) })
 		}
 	})
 }
 
-func (g *golden) compareBFloat16(t *testing.T) {
-	g.on.need(t, "bf16")
+// compareRounded fails if the loss of a precision has a larger relative error, or if the cosine of the angle between its
+// gradients and those in float32 is smaller than one by more than angle.
+func (g *golden) compareRounded(t *testing.T, precision string, within, angle float64) {
+	g.on.need(t, precision)
 	exact := g.start(t, "fp32")
 	loss := g.run(t, exact, 0)
-	rounded := g.start(t, "bf16")
+	rounded := g.start(t, precision)
 	got := g.run(t, rounded, 0)
-	if math.Abs(got-loss) > 1e-3*loss || got == loss {
-		t.Errorf("loss %v in bfloat16, %v in float32", got, loss)
+	if math.Abs(got-loss) > within*loss || precision == "bf16" && got == loss {
+		t.Errorf("loss %v in %s, %v in float32", got, precision, loss)
 	}
-	if similarity := cosine(rounded.gradients(t), exact.gradients(t)); similarity < 0.999 {
-		t.Errorf("the gradients point in different directions: cosine %.5f", similarity)
+	if missing := 1 - cosine(rounded.gradients(t), exact.gradients(t)); missing > angle {
+		t.Errorf("the gradients point in different directions: cosine 1 - %.3g", missing)
 	}
 }
 
@@ -48,15 +59,20 @@ func cosine(a, b []float32) float64 {
 // factors instead of rounding them makes every model differ by at least 2.7e-4, and a learning rate that is 1 % higher by
 // 5e-4. Targets with labels of sentences are left out: a batch has so few of them that the losses vary too much.
 func TestBFloat16Tracks(t *testing.T) {
-	const steps, window, tolerance = 40, 10, 2e-4
+	trackRounded(t, "bf16", 2e-4)
+	trackRounded(t, "bf16x3", 1e-5)
+	trackRounded(t, "bf16x6", 1e-5)
+}
+
+func trackRounded(t *testing.T, precision string, tolerance float64) {
+	const steps, window = 40, 10
 	if testing.Short() {
 		t.Skip("compares means over 40 steps")
 	}
 	on := processor{threads: 2}
-	on.need(t, "bf16")
 	exact, rounded := openDemo(t), openDemo(t)
 	exact.rate, rounded.rate = 0.001, 0.001 // small, so that training does not amplify differences
-	rounded.precision = "bf16"
+	rounded.precision = precision
 	for name, m := range middling() {
 		if task.ByName[m.Target].Labelled {
 			continue
@@ -66,7 +82,7 @@ func TestBFloat16Tracks(t *testing.T) {
 		for from := 0; from < steps; from += window {
 			w, g := mean(want[from:from+window]), mean(got[from:from+window])
 			if !(math.Abs(g-w) <= tolerance*w) {
-				t.Errorf("%s: mean loss %.5f after step %d in bfloat16, %.5f in float32", name, g, from, w)
+				t.Errorf("%s: mean loss %.7f after step %d in %s, %.7f in float32", name, g, from, precision, w)
 			}
 		}
 		if first, last := mean(want[:window]), mean(want[steps-window:]); last > 0.9*first {

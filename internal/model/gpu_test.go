@@ -47,7 +47,7 @@ func TestGPUUpdates(t *testing.T) {
 // factors of products only.
 func TestGPUBFloat16(t *testing.T) {
 	for _, name := range registry.Names(goldenModels) {
-		t.Run(name, func(t *testing.T) { openGPU(t, name).compareBFloat16(t) })
+		t.Run(name, func(t *testing.T) { openGPU(t, name).compareRounded(t, "bf16", 1e-3, 1e-3) })
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // precisions are the precisions of the CPU.
-var precisions = []string{"fp32", "bf16"}
+var precisions = []string{"fp32", "bf16", "bf16x3", "bf16x6"}
 
 // middling holds models large enough for their work to be divided between threads: every encoder and every target.
 func middling() map[string]config.Model {

@@ -138,7 +138,8 @@ type update struct {
 	division    Division
 }
 
-// newUpdate begins an update with the norm of the gradients. It limits the update, and stops it if it is not finite. The
+// newUpdate begins an update with the norm of the gradients. It limits the update, and stops it if it is not finite: so it needs
+// a pass over the gradients of its own, even without a limit, for nothing may be updated unless all of them are finite. The
 // gradients are those of all parameters, so the norm has the same bits on all ranks, and however they divide it.
 func newUpdate(layout graph.Layout, parameters []graph.Parameter, s Settings, divide bounds) *update {
 	u := &update{

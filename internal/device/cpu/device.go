@@ -11,7 +11,6 @@ import (
 	"fmt"
 
 	"uer/internal/collective"
-	"uer/internal/console"
 	"uer/internal/device"
 	"uer/internal/graph"
 	"uer/internal/kernel"
@@ -20,7 +19,21 @@ import (
 )
 
 // Precisions holds the number formats of the factors in matrix products, by name. Everything else is computed in float32.
-var Precisions = map[string]kernel.Precision{"fp32": kernel.Float32, "bf16": kernel.BFloat16}
+var Precisions = map[string]kernel.Precision{
+	"fp32": kernel.Float32, "bf16": kernel.BFloat16, "bf16x3": kernel.BFloat16x3, "bf16x6": kernel.BFloat16x6,
+}
+
+// Note is what a user of a precision should know about this machine, "" if nothing.
+func Note(precision string) string {
+	p, known := Precisions[precision]
+	if !known || kernel.HasInstructions(kernel.Choose(p), p) {
+		return ""
+	}
+	if err := kernel.Refusal(); err != nil {
+		return fmt.Sprintf("the system refuses AMX to this process (%v), so %s is slower than fp32", err, precision)
+	}
+	return fmt.Sprintf("without AMX, %s is computed in float32 and slower than fp32", precision)
+}
 
 // Device runs programs on a share of the processor's threads. It implements device.Device.
 type Device struct {
@@ -52,14 +65,9 @@ func New(o Options) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := newKernels(o)
+	k, err := newKernels(o, precision)
 	if err != nil {
 		return nil, err
-	}
-	if precision == kernel.BFloat16 && !k.SupportsBF16() {
-		k.Close()
-		return nil, console.Hint(fmt.Errorf("--precision bf16: instruction set %s has no bfloat16 products", k.Name()),
-			"leave out --precision; bfloat16 needs AVX-512 BF16")
 	}
 	unit := "threads"
 	if k.Threads() == 1 {
@@ -73,11 +81,11 @@ func New(o Options) (*Device, error) {
 	return d, nil
 }
 
-func newKernels(o Options) (*kernel.CPU, error) {
+func newKernels(o Options, precision kernel.Precision) (*kernel.CPU, error) {
 	if o.Set != "" {
 		return kernel.NewWith(o.Set, o.Threads)
 	}
-	return kernel.New(o.Threads)
+	return kernel.New(o.Threads, precision)
 }
 
 // Name implements device.Device, as do the methods below.
@@ -92,6 +100,9 @@ func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
 		return nil, err
 	}
 	m := newMemory(layout, d.ranks)
+	// What touches memory first decides on which node of the machine it lies. Gradients, state and values are first touched by
+	// the threads that compute them; parameters would be by the one that copies them here, all on its node.
+	d.kernel.Fill(m.parameters, 0)
 	d.memories = append(d.memories, m)
 	return m, nil
 }

@@ -31,7 +31,8 @@ type executable struct {
 	device   *Device
 	memory   *memory
 	program  *graph.Program // with what kernels need: copies, and memory for outputs that nothing reads
-	arena    device.Arena   // in elements
+	arena    device.Arena   // in elements; its offsets are those of the latest run
+	sizes    []int          // of each value in the arena, in elements, whole cache lines
 	values   []float32      // of the arena
 	scratch  int            // elements that its operations need while they run
 	operands []operand      // of each value
@@ -105,25 +106,42 @@ const cacheLine = 16
 
 // place gives all values memory for their largest shapes, and the operations their scratch memory.
 func (e *executable) place() error {
-	sizes := make([]int, len(e.program.Values)) // in elements, whole cache lines
-	for i := range sizes {
-		sizes[i] = (e.shapes.Of(i).Elements() + cacheLine - 1) / cacheLine * cacheLine
-	}
-	e.arena = device.PlanArena(e.program, sizes)
+	e.sizes = make([]int, len(e.program.Values))
+	e.measure()
+	e.arena = device.PlanArena(e.program, e.sizes)
 	if err := e.device.reserve("the values of a batch", e.arena.Size+e.scratch); err != nil {
 		return err
 	}
 	e.device.floats(e.scratch)
 	e.values = kernel.Allocate(e.arena.Size)
-	e.operands = make([]operand, len(sizes))
+	e.operands = make([]operand, len(e.sizes))
 	for i, v := range e.program.Values {
 		e.operands[i] = operand{Shape: e.shapes.Of(i)}
 		if v.Type == graph.Float64 {
 			e.operands[i].Doubles = make([]float64, v.Shape.Elements())
 		} else {
-			e.operands[i].Floats = e.floats(i, sizes[i])
+			e.operands[i].Floats = e.floats(i, e.sizes[i])
 		}
 	}
+	return nil
+}
+
+// measure finds the present sizes of the values.
+func (e *executable) measure() {
+	for i := range e.sizes {
+		e.sizes[i] = (e.shapes.Of(i).Elements() + cacheLine - 1) / cacheLine * cacheLine
+	}
+}
+
+// fit follows the shapes of a run, and moves its values together, so that it touches no more memory than they need.
+func (e *executable) fit() error {
+	for i := range e.steps {
+		if err := e.shapes.Infer(&e.steps[i].Instruction); err != nil {
+			return err
+		}
+	}
+	e.measure()
+	e.arena.Fit(e.sizes)
 	return nil
 }
 
@@ -154,6 +172,9 @@ func (e *executable) Run(run device.Run) error {
 	if err := e.shapes.Start(); err != nil {
 		return err
 	}
+	if err := e.fit(); err != nil {
+		return err
+	}
 	if err := e.memory.wait(); err != nil {
 		return err
 	}
@@ -166,9 +187,6 @@ func (e *executable) Run(run device.Run) error {
 	}
 	for i := range e.steps {
 		s := &e.steps[i]
-		if err := e.shapes.Infer(&s.Instruction); err != nil {
-			return err
-		}
 		e.bindOperands(s, &run)
 		if e.execute(s, &run); e.device.failure != nil {
 			return e.device.failure
@@ -250,7 +268,7 @@ func (e *executable) Usage() device.Usage {
 	usage := device.Usage{
 		Parameters: 4 * int64(len(e.memory.parameters)), Gradients: 4 * int64(len(e.memory.gradients)),
 		State: 4 * int64(len(e.memory.state)), Activations: 4 * int64(e.arena.Size), ActivationsUsed: 4 * int64(used),
-		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch()),
+		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch(e.device.precision)),
 	}
 	for _, w := range e.weights {
 		usage.PackedWeights += 4 * int64(w.size())

@@ -65,6 +65,63 @@ func TestActivationsUsed(t *testing.T) {
 	}
 }
 
+// deep returns a program of several layers, planned for a number of tokens, whose values all grow with the tokens.
+func deep(t testing.TB, tokens int) *graph.Program {
+	t.Helper()
+	const width, classes = 64, 7
+	b := graph.NewBuilder()
+	table, ids := b.Parameter("table", 5, width), b.Input("tokens", graph.Int32, tokens)
+	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, table, ids) // [tokens, width]
+	for i := range 6 {
+		size := width * (1 + i%2) // of its result, so that offsets are of all kinds
+		weight := b.Parameter(string(rune('a'+i)), size, graph.Dimensions(x)[1])
+		x = b.ApplyAll(op.Linear{Activation: op.GELU}, x, weight)[0]
+	}
+	weight := b.Parameter("weight", classes, graph.Dimensions(x)[1])
+	program, err := b.Compile(b.ApplyAll(op.CrossEntropy{}, x, weight, b.Input("labels", graph.Int32, tokens))[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
+}
+
+// TestBatchesTouchWhatTheyNeed runs batches of several sizes and looks at what they have written: a batch of a quarter of the
+// tokens touches about a quarter of the memory, from its beginning on, and nothing that larger ones do not.
+func TestBatchesTouchWhatTheyNeed(t *testing.T) {
+	const tokens = 512
+	e, m := newExecutable(t, newDevice(t, "", 1), deep(t, tokens))
+	for i := range m.parameters {
+		m.parameters[i] = float32(i%7-3) / 64
+	}
+	untouched := math.Float32frombits(0x7fc0dead)
+	touched := func(n int) int {
+		for i := range e.values {
+			e.values[i] = untouched
+		}
+		ids := make([]int32, n)
+		fed := e.Feed(device.Inputs{{Name: "tokens", Data: ids}, {Name: "labels", Data: ids}})
+		if err := errors.Join(fed, e.Run(device.Run{})); err != nil {
+			t.Fatal(err)
+		}
+		for i := len(e.values); i > 0; i-- {
+			if math.Float32bits(e.values[i-1]) != math.Float32bits(untouched) {
+				return i
+			}
+		}
+		return 0
+	}
+	all := touched(tokens)
+	for _, n := range []int{tokens / 4, 17, tokens / 2, tokens} {
+		reached, used := touched(n), int(e.Usage().ActivationsUsed/4)
+		share := float64(reached) / float64(all) * tokens / float64(n)
+		// Each value ends on a cache line, and scalars do not shrink.
+		slack := cacheLine * len(e.program.Values)
+		if reached > used+slack || share > 1.02+float64(slack)/float64(all)*tokens/float64(n) {
+			t.Errorf("%d of %d tokens reach %d of %d elements, of which they use %d", n, tokens, reached, all, used)
+		}
+	}
+}
+
 // TestRunNeedsInputs checks that the inputs are checked, and must be fed before each run.
 func TestRunNeedsInputs(t *testing.T) {
 	e, _ := newExecutable(t, newDevice(t, "", 1), classifier(t, 4))

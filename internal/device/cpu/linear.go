@@ -35,10 +35,17 @@ func linearGradientKernel(d *Device, o op.LinearGradient) compute {
 		sumScratch := linearSumScratch(o, tokens, size)
 		scratch := d.floats(sumScratch + tokens*size)
 		dy := l.DY.Floats // [tokens, out]
+		sums := o.Bias && out[2].wanted()
 		if o.Activation != op.Identity {
-			before := scratch[sumScratch : sumScratch+tokens*size]
-			d.kernel.ActivationBackward(activations[o.Activation], before, dy, l.PreActivation.Floats)
+			before, a, x := scratch[sumScratch:sumScratch+tokens*size], activations[o.Activation], l.PreActivation.Floats
+			if sums {
+				d.kernel.ActivationBackwardSum(a, before, dy, x, out[2].output(accumulate[2]), size, scratch[:sumScratch])
+			} else {
+				d.kernel.ActivationBackward(a, before, dy, x)
+			}
 			dy = before
+		} else if sums {
+			d.kernel.ColumnSum(out[2].Floats, dy, size, scratch[:sumScratch], accumulate[2])
 		}
 		if out[0].wanted() { // dx = dy W
 			p = kernel.Product{
@@ -53,9 +60,6 @@ func linearGradientKernel(d *Device, o op.LinearGradient) compute {
 				B: l.X.Floats, C: out[1].Floats, Accumulate: accumulate[1],
 			}
 			d.kernel.MatMul(&p)
-		}
-		if o.Bias && out[2].wanted() {
-			d.kernel.ColumnSum(out[2].Floats, dy, size, scratch[:sumScratch], accumulate[2])
 		}
 	}
 }

@@ -16,7 +16,7 @@ func stableAdamWKernel(d *Device, o op.StableAdamW) compute {
 		if blocks := kernel.StableAdamWScratch(len(gradients)); len(sums) < blocks {
 			sums = make([]float64, blocks)
 		}
-		d.kernel.StableAdamW(kernel.StableAdamW{
+		d.kernel.StableAdamW(kernel.AdamW{
 			Rate: run.Update.Rate, Beta1: o.Decay(o.Beta1, run.Update.Number), Beta2: o.Decay(o.Beta2, run.Update.Number),
 			Epsilon: o.Epsilon, WeightDecay: o.WeightDecay, GradientScale: factor,
 		}, out[0].Floats, gradients, out[1].Floats, out[2].Floats, sums)

@@ -14,6 +14,8 @@ static inline const struct set *set_baseline(void) { return &uer_set_baseline; }
 static inline const struct set *set_avx2(void) { return ONLY_X86(&uer_set_avx2); }
 static inline const struct set *set_avx512(void) { return ONLY_X86(&uer_set_avx512); }
 static inline const struct set *set_avx512bf16(void) { return ONLY_X86(&uer_set_avx512bf16); }
+static inline const struct set *set_amx(void) { return ONLY_X86(&uer_set_amx); }
+static inline const struct set *set_amx_emulated(void) { return ONLY_X86(&uer_set_amx_emulated); }
 
 #define CALL(owner, result, name, argument) \
 	static inline result call_##name(const struct owner *table, struct argument a) { return table->name(a); }
@@ -46,6 +48,8 @@ CALL(set, void, column_sum, column_sum)
 CALL(set, double, sum_squares, elements)
 CALL(set, int, all_finite, elements)
 CALL(set, void, adamw, adamw)
+CALL(set, double, stable_moments, adamw)
+CALL(set, void, stable_step, adamw)
 CALL(set, void, adafactor_sums, factored)
 CALL(set, double, adafactor_squares, factored)
 CALL(set, void, adafactor_update, factored_update)

@@ -11,11 +11,12 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 	if m.multiply == nil {
 		return
 	}
-	tileColumns, slot := int(m.columns), int(m.slot)
+	tileColumns, unit, unitSizeB := int(m.columns), int(m.unit), int(m.unit_size_b)
 	*t = routine.Matmul{
-		Rows: int(m.rows), Columns: tileColumns, Slot: slot,
+		Rows: int(m.rows), Columns: tileColumns, WholeRows: m.whole_rows != 0, Unit: unit, UnitSize: int(m.unit_size), UnitSizeB: unitSizeB,
+		MaxDepth: int(m.max_depth), Lines: int(m.lines),
 		Pack: func(p routine.Pack) {
-			panels := p.Panels[:routine.CeilDivide(p.Count, p.Width)*p.Stride*routine.CeilDivide(p.Depth, slot)]
+			panels := p.Panels[:routine.CeilDivide(p.Count, p.Width)*p.Stride*routine.CeilDivide(p.Depth, unit)]
 			rows, columns := p.Depth, p.Count
 			if p.Transpose {
 				rows, columns = columns, rows
@@ -24,11 +25,12 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 			C.call_pack(m, C.struct_pack{
 				panels: floats(panels), x: floats(x), leading: C.size_t(p.Leading), transpose: flag(p.Transpose),
 				depth: C.size_t(p.Depth), count: C.size_t(p.Count), width: C.size_t(p.Width), stride: C.size_t(p.Stride),
+				of_b: flag(p.OfB),
 			})
 		},
 		Multiply: func(t routine.Multiply) {
 			a := t.A[:routine.CeilDivide(t.Rows, t.Height)*t.Stride*t.Depth]
-			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*t.Depth]
+			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*unitSizeB*t.Depth]
 			length := (t.Rows-1)*t.Leading + t.Columns
 			c, preActivation, residual := t.C[:length], t.PreActivation, t.Residual
 			if preActivation != nil {

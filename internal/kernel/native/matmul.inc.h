@@ -3,9 +3,7 @@
 #ifndef UER_MATMUL_INC_H
 #define UER_MATMUL_INC_H
 
-#include "activation.inc.h"
-#include "dropout.inc.h"
-#include "routines.h"
+#include "epilogue.inc.h"
 
 #if defined(UER_SET_AVX512)
 #define TILE_ROWS 14 // 28 of 32 registers
@@ -185,49 +183,19 @@ static void edge_tile(size_t rows, size_t columns, size_t depth, const float *a,
 	for (size_t i = 0; i < rows; i++) memcpy(c + i * leading, copy + i * TILE_COLUMNS, columns * sizeof *c);
 }
 
-// activate_tile applies an activation to the part of C that a register tile covers.
-INLINE void activate_tile(const int kind, float *c, float *pre_activation, size_t leading, size_t rows, size_t columns) {
-	for (size_t i = 0; i < rows; i++)
-		for (size_t j = 0; j < columns; j += LANES) {
-			size_t element = i * leading + j;
-			vfloat slope, value = load_some(c + element, columns - j);
-			if (pre_activation && columns - j >= LANES)
-				stream(pre_activation + element, value);
-			else if (pre_activation)
-				store_part(pre_activation + element, value, columns - j);
-			store_some(c + element, activate(kind, value, &slope), columns - j);
-		}
-}
-
-// residual_tile applies dropout and adds the residual to the part of C that a register tile covers.
-static void residual_tile(const struct multiply *t, size_t row, size_t column, size_t rows, size_t columns) {
-	for (size_t i = 0; i < rows; i++) {
-		size_t element = (row + i) * t->leading + column;
-		uint64_t key = t->row_numbers ? dropout_row_key(t->dropout, t->row_numbers[row + i]) : 0;
-		for (size_t j = 0; j < columns; j += LANES) {
-			vfloat value = load_some(t->c + element + j, columns - j);
-			if (t->row_numbers) value = drop(value, t->dropout, key, t->first_column + column + j);
-			if (t->residual) value += load_some(t->residual + element + j, columns - j);
-			store_some(t->c + element + j, value, columns - j);
-		}
-	}
-}
-
 // multiply_panels multiplies panel i of A by panel j of B.
 static void multiply_panels(const struct multiply *t, size_t i, size_t j, const float *next) {
 	size_t row = i * t->height, column = j * TILE_COLUMNS;
 	size_t rows = min_size(t->height, t->rows - row), columns = min_size(TILE_COLUMNS, t->columns - column);
 	const float *a = t->a + i * t->stride * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
 	float *c = t->c + row * t->leading + column;
-	float *pre_activation = t->pre_activation ? t->pre_activation + row * t->leading + column : NULL;
 	for (size_t r = 0; t->residual && r < rows; r++)
 		for (size_t l = 0; l < columns; l += CACHE_LINE) __builtin_prefetch(t->residual + (row + r) * t->leading + column + l);
 	if (columns < TILE_COLUMNS)
 		edge_tile(rows, columns, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
 	else
 		full_tile(rows, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
-	if (t->activation != ACTIVATION_NONE) FOR_ACTIVATION(t->activation, activate_tile, c, pre_activation, t->leading, rows, columns)
-	if (t->row_numbers || t->residual) residual_tile(t, row, column, rows, columns);
+	finish_tile(t, row, column, rows, columns);
 }
 
 static void multiply(struct multiply t) {
@@ -257,6 +225,6 @@ static size_t peak(size_t rounds, float *sink) {
 	return rounds * SUMS * LANES * SLOT * 2;
 }
 
-#define MATMUL {TILE_ROWS, TILE_COLUMNS, SLOT, pack, multiply, peak}
+#define MATMUL {TILE_ROWS, TILE_COLUMNS, 0, SLOT, 1, 1, 768 * SLOT, 96, pack, multiply, peak}
 
 #endif

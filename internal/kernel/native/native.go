@@ -2,7 +2,7 @@
 
 // Package native has routines in C, compiled for several instruction sets. A set_*.c names an instruction set and includes
 // set.inc.h, which includes every *.inc.h; their code is written once, over the vector type of vector.h. What only
-// some processors of a set have is a set_*.c of its own with these routines alone, as products in bfloat16 are.
+// some processors of a set have is a set_*.c of its own with these routines alone, as products on the tiles of AMX are.
 //
 // A routine x has its arguments and a field in struct set (routines.h), a function for Go to call (call.h), its code
 // (a *.inc.h), an entry in set.inc.h and, here in Go, the copying of its arguments.
@@ -13,6 +13,7 @@ package native
 
 // #cgo CFLAGS: -O3 -std=gnu11 -Wall -Wno-psabi -Wno-unknown-pragmas
 // #cgo LDFLAGS: -lm
+// #include "amx.h"
 // #include "call.h"
 //
 // #cgo noescape call_pack
@@ -67,6 +68,10 @@ package native
 // #cgo nocallback call_all_finite
 // #cgo noescape call_adamw
 // #cgo nocallback call_adamw
+// #cgo noescape call_stable_moments
+// #cgo nocallback call_stable_moments
+// #cgo noescape call_stable_step
+// #cgo nocallback call_stable_step
 // #cgo noescape call_adafactor_sums
 // #cgo nocallback call_adafactor_sums
 // #cgo noescape call_adafactor_squares
@@ -77,6 +82,7 @@ import "C"
 
 import (
 	"sync"
+	"syscall"
 	"unsafe"
 
 	"github.com/klauspost/cpuid/v2"
@@ -93,28 +99,57 @@ type set struct {
 // sets are those that this machine can run, the best first.
 var sets = sync.OnceValue(func() (list []set) {
 	has := cpuid.CPU.Supports
+	add := func(name string, layers ...*C.struct_set) { list = append(list, set{name, layers}) }
 	if has(cpuid.AVX512F, cpuid.AVX512BW, cpuid.AVX512VL, cpuid.AVX512DQ, cpuid.FMA3) {
-		s := set{"avx512", []*C.struct_set{C.set_avx512()}}
-		if has(cpuid.AVX512BF16) {
-			s.layers = append(s.layers, C.set_avx512bf16())
+		if has(cpuid.AVX512BF16) && permission() == 0 {
+			add(AMX, C.set_avx512(), C.set_amx())
 		}
-		list = append(list, s)
+		add("avx512", C.set_avx512())
+		if has(cpuid.AVX512BF16) {
+			add(VDPBF16, C.set_avx512(), C.set_avx512bf16())
+			add(EmulatedAMX, C.set_avx512(), C.set_amx_emulated())
+		}
 	}
 	if has(cpuid.AVX2, cpuid.FMA3) {
-		list = append(list, set{"avx2", []*C.struct_set{C.set_avx2()}})
+		add("avx2", C.set_avx2())
 	}
-	return append(list, set{"baseline", []*C.struct_set{C.set_baseline()}})
+	add("baseline", C.set_baseline())
+	return list
 })
+
+const (
+	// AMX is AVX-512 with products in bfloat16 on tiles.
+	AMX = "amx"
+	// VDPBF16 is AVX-512 with products in bfloat16 by VDPBF16PS, which is slower than float32 on some processors, and has
+	// other bits than AMX.
+	VDPBF16 = "avx512bf16"
+	// EmulatedAMX is for tests of what uses AMX on machines without, and not in Sets.
+	EmulatedAMX = "amx-emulated"
+)
+
+// permission asks the system for the tiles of AMX, once.
+var permission = sync.OnceValue(func() C.int { return C.amx_permission() })
+
+// Refusal is why the system does not let this process use the tiles of AMX that the processor has; nil if it does, or if
+// there are none.
+func Refusal() error {
+	if errno := permission(); errno > 0 {
+		return syscall.Errno(errno)
+	}
+	return nil
+}
 
 // Sets names the instruction sets that this machine can run, the best first.
 func Sets() (names []string) {
 	for _, s := range sets() {
-		names = append(names, s.name)
+		if s.name != EmulatedAMX {
+			names = append(names, s.name)
+		}
 	}
 	return names
 }
 
-// Fill puts the routines of one of Sets into a table. What the set lacks stays as it is.
+// Fill puts the routines of one of Sets, or of EmulatedAMX, into a table. What the set lacks stays as it is.
 func Fill(name string, t *routine.Table) {
 	for _, s := range sets() {
 		if s.name == name {
@@ -149,11 +184,12 @@ func put[F any](field *F, function *[0]byte, call F) {
 // The enumerations and the sizes that both languages know are equal, or this does not compile.
 var (
 	_ [routine.Sigmoid]struct{}        = [C.ACTIVATION_SIGMOID]struct{}{}
-	_ [routine.BFloat16]struct{}       = [C.BFLOAT16]struct{}{}
+	_ [routine.Precisions]struct{}     = [C.PRECISIONS]struct{}{}
 	_ [routine.NormRMS]struct{}        = [C.NORM_RMS]struct{}{}
 	_ [routine.GRUCell]struct{}        = [C.CELL_GRU]struct{}{}
 	_ [routine.RecurrentUnits]struct{} = [C.RECURRENT_UNITS]struct{}{}
 	_ [routine.AttentionBlock]struct{} = [C.ATTENTION_BLOCK]struct{}{}
+	_ [routine.TileDepth]struct{}      = [C.TILE_DEPTH]struct{}{}
 	_ [routine.CacheLine]struct{}      = [C.CACHE_LINE]struct{}{}
 )
 

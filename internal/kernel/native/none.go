@@ -5,6 +5,16 @@ package native
 
 import "uer/internal/kernel/routine"
 
+// The sets that have names here have none of their routines.
+const (
+	AMX         = "amx"
+	VDPBF16     = "avx512bf16"
+	EmulatedAMX = "amx-emulated"
+)
+
+// Refusal is nil: there is nothing to refuse.
+func Refusal() error { return nil }
+
 // Sets names no instruction set.
 func Sets() []string { return nil }
 

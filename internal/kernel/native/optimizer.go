@@ -9,6 +9,10 @@ import "uer/internal/kernel/routine"
 
 func fillOptimizer(s *C.struct_set, t *routine.Table) {
 	put(&t.AdamW, s.adamw, func(a routine.AdamWUpdate) { C.call_adamw(s, adamW(&a)) })
+	put(&t.StableMoments, s.stable_moments, func(a routine.AdamWUpdate) float64 {
+		return float64(C.call_stable_moments(s, adamW(&a)))
+	})
+	put(&t.StableStep, s.stable_step, func(a routine.AdamWUpdate) { C.call_stable_step(s, adamW(&a)) })
 	put(&t.AdafactorSums, s.adafactor_sums, func(f routine.Factored) { C.call_adafactor_sums(s, factored(&f)) })
 	put(&t.AdafactorSquares, s.adafactor_squares, func(f routine.Factored) float64 {
 		return float64(C.call_adafactor_squares(s, factored(&f)))

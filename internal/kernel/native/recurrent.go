@@ -20,11 +20,14 @@ func fillRecurrent(r *C.struct_recurrent, t *routine.Recurrent) {
 }
 
 func recurrentStep(t routine.RecurrentTile) C.struct_recurrent_step {
-	packed := t.Packed[t.First*t.Cell.Gates()*t.Hidden:][:routine.RecurrentUnits*t.Cell.Gates()*t.Hidden]
+	var packed []float32
+	if t.Sums == nil {
+		packed = t.Packed[t.First*t.Cell.Gates()*t.Hidden:][:routine.RecurrentUnits*t.Cell.Gates()*t.Hidden]
+	}
 	return C.struct_recurrent_step{
 		cell: C.int(t.Cell), hidden: C.size_t(t.Hidden), first: C.size_t(t.First), units: C.size_t(t.Units),
 		rows: C.size_t(len(t.Tokens)), tokens: integers(t.Tokens), previous: C.ptrdiff_t(t.Previous), start: flag(t.Start),
-		weights: floats(t.Weights), packed: floats(packed), bias: floats(t.Bias),
+		weights: floats(t.Weights), packed: floats(packed), sums: floats(t.Sums), bias: floats(t.Bias),
 		gates: floats(t.Gates), gate_stride: C.size_t(t.GateStride), extra: floats(t.Extra),
 		y: floats(t.Y), stride: C.size_t(t.Stride),
 		before: floats(t.Before), after: floats(t.After),

@@ -75,8 +75,14 @@ INLINE void step_forward(const int cell, const struct recurrent_step *t) {
 	float sums[RECURRENT_ROWS * MAX_GATES * RECURRENT_UNITS] __attribute__((aligned(64)));
 	for (size_t first = 0; first < t->rows; first += RECURRENT_ROWS) {
 		size_t rows = min_size(t->rows - first, RECURRENT_ROWS);
-		block_product(sums, width, rows, width, t->before + first * t->hidden, t->hidden, 1, t->packed, PANEL * t->hidden,
-		              t->start ? 0 : t->hidden, 0);
+		if (t->sums && !t->start)
+			for (size_t r = 0; r < rows; r++)
+				for (size_t gate = 0; gate < gate_count(cell); gate++)
+					memcpy(sums + r * width + gate * RECURRENT_UNITS,
+						t->sums + ((first + r) * gate_count(cell) + gate) * t->hidden + t->first, t->units * sizeof *sums);
+		else
+			block_product(sums, width, rows, width, t->before + first * t->hidden, t->hidden, 1, t->packed, PANEL * t->hidden,
+			              t->start ? 0 : t->hidden, 0);
 		for (size_t r = 0; r < rows; r++)
 			for (size_t u = 0; u < t->units; u += LANES) {
 				struct recurrent_place p = {first + r, (size_t)t->tokens[first + r], t->first + u, t->units - u};
@@ -143,8 +149,12 @@ INLINE void step_backward(const int cell, const struct recurrent_step *t) {
 	for (size_t first = 0; first < t->rows; first += RECURRENT_ROWS) {
 		size_t rows = min_size(t->rows - first, RECURRENT_ROWS);
 		size_t carried = first < t->carried ? min_size(t->carried - first, rows) : 0;
-		block_product(sums, RECURRENT_UNITS, carried, t->units, t->next + first * depth, depth, 1, t->packed, PANEL * depth,
-		              depth, 0);
+		if (t->sums)
+			for (size_t r = 0; r < carried; r++)
+				memcpy(sums + r * RECURRENT_UNITS, t->sums + (first + r) * t->hidden + t->first, t->units * sizeof *sums);
+		else
+			block_product(sums, RECURRENT_UNITS, carried, t->units, t->next + first * depth, depth, 1, t->packed, PANEL * depth,
+			              depth, 0);
 		for (size_t r = 0; r < rows; r++)
 			for (size_t u = 0; u < t->units; u += LANES) {
 				struct recurrent_place p = {first + r, (size_t)t->tokens[first + r], t->first + u, t->units - u};

@@ -29,16 +29,22 @@ INLINE vdouble widen(const float *p) {
 	return __builtin_convertvector(v, vdouble);
 }
 
+// A core reads gradients from memory faster if it is told of them four kilobytes ahead.
+#define SQUARES_AHEAD 1024
+
 static double sum_squares(struct elements e) {
 	const float *x = e.x;
 	const size_t n = e.n;
 	vdouble sums[4] = {0};
 	size_t i = 0;
-	for (; i + 2 * LANES <= n; i += 2 * LANES)
+	for (; i + 2 * LANES <= n; i += 2 * LANES) {
+		__builtin_prefetch(x + i + SQUARES_AHEAD);
+		__builtin_prefetch(x + i + LANES + SQUARES_AHEAD);
 		for (int k = 0; k < 4; k++) {
 			vdouble v = widen(x + i + k * (LANES / 2));
 			sums[k] += v * v;
 		}
+	}
 	vdouble pair = (sums[0] + sums[1]) + (sums[2] + sums[3]);
 	double total = 0;
 	for (int k = 0; k < LANES / 2; k++) total += pair[k];

@@ -20,7 +20,7 @@ enum activation {
 	ACTIVATION_TANH,
 	ACTIVATION_SIGMOID,
 };
-enum precision { FLOAT32, BFLOAT16 };
+enum precision { FLOAT32, BFLOAT16, BFLOAT16X3, BFLOAT16X6, PRECISIONS };
 enum norm_kind { NORM_UER, NORM_RMS, NORM_STANDARD };
 enum cell { CELL_TANH, CELL_LSTM, CELL_GRU };
 
@@ -28,6 +28,7 @@ enum cell { CELL_TANH, CELL_LSTM, CELL_GRU };
 enum {
 	RECURRENT_UNITS = 32,
 	ATTENTION_BLOCK = 32,
+	TILE_DEPTH = 32,
 	CACHE_LINE = 16, // floats
 };
 
@@ -49,6 +50,7 @@ struct pack {
 	size_t leading;
 	int transpose;
 	size_t depth, count, width, stride;
+	int of_b;
 };
 
 struct multiply {
@@ -77,6 +79,7 @@ struct recurrent_step {
 	int start;
 	const float *weights;
 	float *packed;
+	const float *sums;
 	const float *bias;
 	float *gates;
 	size_t gate_stride;
@@ -247,7 +250,7 @@ struct factored_update {
 
 // Matrix products in one precision.
 struct matmul {
-	int rows, columns, slot; // rows, columns: of the register tile
+	int rows, columns, whole_rows, unit, unit_size, unit_size_b, max_depth, lines;
 	void (*pack)(struct pack);
 	void (*multiply)(struct multiply);
 	size_t (*peak)(size_t rounds, float *sink);
@@ -262,7 +265,7 @@ struct recurrent {
 
 // The routines that were compiled for an instruction set; NULL for those that were not.
 struct set {
-	struct matmul matmul[BFLOAT16 + 1]; // by precision
+	struct matmul matmul[PRECISIONS];
 	struct recurrent recurrent;
 	void (*attention_forward)(struct attention_heads);
 	void (*attention_backward)(struct attention_heads);
@@ -283,6 +286,8 @@ struct set {
 	double (*sum_squares)(struct elements);
 	int (*all_finite)(struct elements);
 	void (*adamw)(struct adamw);
+	double (*stable_moments)(struct adamw);
+	void (*stable_step)(struct adamw);
 	void (*adafactor_sums)(struct factored);
 	double (*adafactor_squares)(struct factored);
 	void (*adafactor_update)(struct factored_update);
@@ -290,7 +295,7 @@ struct set {
 
 extern const struct set uer_set_baseline;
 #if defined(__x86_64__)
-extern const struct set uer_set_avx2, uer_set_avx512, uer_set_avx512bf16;
+extern const struct set uer_set_avx2, uer_set_avx512, uer_set_avx512bf16, uer_set_amx, uer_set_amx_emulated;
 #endif
 
 #endif

@@ -14,9 +14,15 @@
 #include "recurrent.inc.h"
 #include "reduce.inc.h"
 #include "routines.h"
+#if defined(UER_SET_AVX512) || defined(UER_SET_AVX2)
+#include "chains.inc.h"
+#define CHAIN_PRODUCTS , [BFLOAT16] = CHAIN_MATMUL(1), [BFLOAT16X3] = CHAIN_MATMUL(2), [BFLOAT16X6] = CHAIN_MATMUL(3)
+#else
+#define CHAIN_PRODUCTS // the portable ones
+#endif
 
 const struct set NAME(set) = {
-	.matmul = {[FLOAT32] = MATMUL},
+	.matmul = {[FLOAT32] = MATMUL CHAIN_PRODUCTS},
 	.recurrent = {recurrent_pack_forward, recurrent_pack_backward, recurrent_forward, recurrent_backward},
 	.attention_forward = attention_forward,
 	.attention_backward = attention_backward,
@@ -37,6 +43,8 @@ const struct set NAME(set) = {
 	.sum_squares = sum_squares,
 	.all_finite = all_finite,
 	.adamw = adamw,
+	.stable_moments = stable_moments,
+	.stable_step = stable_step,
 	.adafactor_sums = adafactor_sums,
 	.adafactor_squares = adafactor_squares,
 	.adafactor_update = adafactor_update,

@@ -11,7 +11,9 @@ const tileRows, tileColumns = 2, 4
 
 type tileSums [tileRows][tileColumns]float32
 
-var matmul = routine.Matmul{Rows: tileRows, Columns: tileColumns, Slot: 1, Pack: pack, Multiply: multiply, Peak: peak}
+var matmul = routine.Matmul{
+	Rows: tileRows, Columns: tileColumns, Unit: 1, UnitSize: 1, UnitSizeB: 1, MaxDepth: 768, Lines: 96, Pack: pack, Multiply: multiply, Peak: peak,
+}
 
 func pack(p routine.Pack) {
 	rowStep, lineStep := p.Leading, 1

@@ -12,7 +12,7 @@ import (
 func Table() routine.Table {
 	return routine.Table{
 		Name:               "portable",
-		Matmul:             [routine.BFloat16 + 1]routine.Matmul{routine.Float32: matmul},
+		Matmul:             [routine.Precisions]routine.Matmul{matmul, tiles(routine.BFloat16), tiles(routine.BFloat16x3), tiles(routine.BFloat16x6)},
 		Recurrent:          recurrent,
 		AttentionForward:   attentionForward,
 		AttentionBackward:  attentionBackward,
@@ -33,6 +33,8 @@ func Table() routine.Table {
 		SumSquares:         sumSquares,
 		AllFinite:          allFinite,
 		AdamW:              adamW,
+		StableMoments:      stableMoments,
+		StableStep:         stableStep,
 		AdafactorSums:      adafactorSums,
 		AdafactorSquares:   adafactorSquares,
 		AdafactorUpdate:    adafactorUpdate,

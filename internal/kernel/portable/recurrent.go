@@ -19,7 +19,12 @@ func recurrentForward(t routine.RecurrentTile) {
 		for u := t.First; u < t.First+t.Units; u++ {
 			var sums [4]float32 // of the gates
 			for gate := range t.Cell.Gates() {
-				if !t.Start {
+				if t.Start {
+					continue
+				}
+				if t.Sums != nil {
+					sums[gate] = t.Sums[(row*t.Cell.Gates()+gate)*t.Hidden+u]
+				} else {
 					weights := t.Weights[(gate*t.Hidden+u)*t.Hidden:][:t.Hidden]
 					sums[gate] = dot(weights, t.Before[row*t.Hidden:])
 				}
@@ -67,8 +72,12 @@ func recurrentBackward(t routine.RecurrentTile) {
 		for u := t.First; u < t.First+t.Units; u++ {
 			dh, memory := t.DY[int(token)*t.Stride+u], float32(0)
 			if row < t.Carried {
-				for i, d := range t.Next[row*width : (row+1)*width] {
-					dh += d * t.Weights[i*t.Hidden+u]
+				if t.Sums != nil {
+					dh += t.Sums[row*t.Hidden+u]
+				} else {
+					for i, d := range t.Next[row*width : (row+1)*width] {
+						dh += d * t.Weights[i*t.Hidden+u]
+					}
 				}
 				memory = t.Memory[row*t.Hidden+u]
 			}

@@ -13,7 +13,7 @@ type AdamW struct {
 	GradientScale               float64 // for clipping and averaging; 1 for neither
 }
 
-// AdamWUpdate updates parameters and their moments in place.
+// AdamWUpdate updates parameters and their moments in place. StableAdamW takes it in two steps: its moments, then its parameters.
 type AdamWUpdate struct {
 	AdamW
 	Parameters, Gradients, First, Second []float32 // [n]

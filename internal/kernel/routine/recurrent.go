@@ -41,7 +41,8 @@ type RecurrentStep struct {
 	Start    bool    // whether this is the first step
 
 	Weights []float32 // [gates*hidden, hidden]
-	Packed  []float32 // [tiles, RecurrentUnits*gates*hidden] the weights as packed
+	Packed  []float32 // [tiles, RecurrentUnits*gates*hidden] the weights as packed; nil if there are Sums
+	Sums    []float32 // [rows, gates*hidden], backward [carried, hidden]: the products with the weights; nil to compute them
 	Bias    []float32 // [hidden] of the product that gate r of a GRU acts on
 
 	Gates      []float32 // [tokens, gates*hidden], rows GateStride apart

@@ -14,7 +14,7 @@ package routine
 type Table struct {
 	Name string // of the instruction set
 
-	Matmul    [BFloat16 + 1]Matmul // by precision; the zero value for one that the set does not have
+	Matmul    [Precisions]Matmul // by precision
 	Recurrent Recurrent
 
 	AttentionForward  func(AttentionHeads)
@@ -40,8 +40,10 @@ type Table struct {
 	AllFinite  func(x []float32) bool    // neither infinities nor NaN
 
 	AdamW            func(AdamWUpdate)
-	AdafactorSums    func(Factored)         // of squared gradients, into Row and Column
-	AdafactorSquares func(Factored) float64 // Σ of the squared updates, before clipping
+	StableMoments    func(AdamWUpdate) float64 // updates the moments, and returns Σ g²/max(v, ε²)
+	StableStep       func(AdamWUpdate)         // updates the parameters from the moments
+	AdafactorSums    func(Factored)            // of squared gradients, into Row and Column
+	AdafactorSquares func(Factored) float64    // Σ of the squared updates, before clipping
 	AdafactorUpdate  func(FactoredUpdate)
 }
 

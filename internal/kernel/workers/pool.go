@@ -3,14 +3,9 @@ package workers
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync/atomic"
 )
-
-// spins is how often a waiting thread looks for work before it sleeps: for some tens of microseconds, about as long as waking
-// it takes, and longer than the gaps between the operations of a training step.
-const spins = 20000
 
 // Pool runs the tiles of one job at a time on persistent goroutines and on the caller.
 type Pool struct {
@@ -19,6 +14,7 @@ type Pool struct {
 	done    chan struct{} // wakes the caller when the last worker leaves a job
 	busy    atomic.Bool
 	closed  atomic.Bool
+	caller  patience
 
 	// state counts the openings and closings of jobs in its upper half (odd while a job is open), and the workers inside
 	// the job in its lower half. A worker enters only an open job, so the caller never waits for one that is still asleep.
@@ -27,6 +23,8 @@ type Pool struct {
 	tiles  int64
 	next   atomic.Int64 // the first tile that nobody has taken
 	failed atomic.Pointer[tilePanic]
+
+	opened, left atomic.Int64 // when the last job was opened, and when a worker last left one, by clock
 }
 
 const opening = 1 << 32
@@ -34,6 +32,7 @@ const opening = 1 << 32
 type worker struct {
 	asleep atomic.Bool
 	wake   chan struct{}
+	patience
 }
 
 // tilePanic carries a panic from the goroutine of a worker to the caller.
@@ -46,9 +45,10 @@ func (p *tilePanic) Error() string { return fmt.Sprintf("%v\n\n%s", p.value, p.s
 
 // New starts a pool of that many threads, of which the caller of Run is one.
 func New(threads int) *Pool {
-	p := &Pool{threads: threads, workers: make([]worker, threads-1), done: make(chan struct{}, 1)}
+	p := &Pool{threads: threads, workers: make([]worker, threads-1), done: make(chan struct{}, 1), caller: newPatience()}
 	for i := range p.workers {
 		p.workers[i].wake = make(chan struct{}, 1)
+		p.workers[i].patience = newPatience()
 		go p.serve(i)
 	}
 	return p
@@ -79,6 +79,7 @@ func (p *Pool) Run(tiles int, body func(worker, tile int)) {
 	}
 	p.body, p.tiles = body, int64(tiles)
 	p.next.Store(0)
+	p.opened.Store(clock())
 	p.state.Add(opening)
 	p.wakeWorkers(tiles - 1)
 	p.work(p.threads - 1)
@@ -110,9 +111,11 @@ func (p *Pool) work(worker int) {
 // await returns once no worker is inside the closed job.
 func (p *Pool) await() {
 	idle := func() bool { return uint32(p.state.Load()) == 0 }
-	for !spin(idle) {
+	began := clock()
+	for !p.caller.spin(began, idle) {
 		<-p.done
 	}
+	p.caller.learn(p.left.Load() - began)
 }
 
 func (p *Pool) wakeWorkers(limit int) {
@@ -131,7 +134,8 @@ func (p *Pool) serve(number int) {
 			state := p.state.Load()
 			return state/opening%2 == 1 && state/opening != seen || p.closed.Load()
 		}
-		for !spin(news) {
+		began := clock()
+		for !w.spin(began, news) {
 			w.sleep(news)
 		}
 		if p.closed.Load() {
@@ -139,6 +143,7 @@ func (p *Pool) serve(number int) {
 		}
 		if job, ok := p.enter(seen); ok {
 			seen = job
+			w.learn(p.opened.Load() - began)
 			p.work(number)
 			p.leave()
 		}
@@ -169,23 +174,11 @@ func (p *Pool) enter(seen uint64) (job uint64, ok bool) {
 }
 
 func (p *Pool) leave() {
+	p.left.Store(clock())
 	if state := p.state.Add(^uint64(0)); uint32(state) == 0 && state/opening%2 == 0 {
 		select {
 		case p.done <- struct{}{}:
 		default:
 		}
 	}
-}
-
-// spin waits for a condition for a while, and reports whether it came true.
-func spin(condition func() bool) bool {
-	for i := range spins {
-		if condition() {
-			return true
-		}
-		if i%64 == 63 {
-			runtime.Gosched()
-		}
-	}
-	return condition()
 }

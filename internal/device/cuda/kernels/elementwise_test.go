@@ -16,7 +16,7 @@ import (
 func newCPU(t *testing.T) *kernel.CPU {
 	t.Helper()
 	t.Setenv("UER_CPU", "portable")
-	c, err := kernel.New(1)
+	c, err := kernel.New(1, kernel.Float32)
 	if err != nil {
 		t.Fatal(err)
 	}
