@@ -1,5 +1,5 @@
 // Products of factors in bfloat16 with the bits of AMX, by fused multiply-adds of floats: see routine.TileDepth. A panel of A
-// is [unit][part][TILE_DEPTH][lines] floats, whose lines a vector is filled with. A panel of B, which costs less to unpack, is
+// is [unit][part][TILE_DEPTH][lines] floats, of which one at a time fills a vector. A panel of B, which costs less to unpack, is
 // [unit][part][TILE_DEPTH/2][lines] pairs of bfloat16 numbers, the one at the even position in the lower half.
 #ifndef UER_CHAINS_INC_H
 #define UER_CHAINS_INC_H
