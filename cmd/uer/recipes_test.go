@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -47,6 +49,31 @@ func testRecipe(t *testing.T, script, setting string) {
 	for _, checkpoint := range []string{first + "-2", second + "-2"} {
 		if _, err := os.Stat(checkpoint); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestRecipePages checks that each recipe has a page with a picture, which names the script, and that the site and the index
+// of the pages lead to it.
+func TestRecipePages(t *testing.T) {
+	read := func(path string) string {
+		text, err := os.ReadFile(filepath.Join("../../docs", path))
+		if err != nil {
+			t.Error(err)
+		}
+		return string(text)
+	}
+	summary, index := read("SUMMARY.md"), read("recipes/README.md")
+	for _, script := range recipes(t) {
+		name := strings.TrimSuffix(script, ".sh")
+		page := read("recipes/" + name + ".md")
+		for _, want := range []string{"`scripts/" + script + "`", "](" + name + ".svg)", "\n## At full size\n"} {
+			if !strings.Contains(page, want) {
+				t.Errorf("docs/recipes/%s.md has no %q", name, want)
+			}
+		}
+		if !strings.Contains(summary, "](recipes/"+name+".md)") || !strings.Contains(index, "]("+name+".md)") {
+			t.Errorf("docs/SUMMARY.md or docs/recipes/README.md does not lead to docs/recipes/%s.md", name)
 		}
 	}
 }

@@ -21,7 +21,7 @@ func documents(t *testing.T) map[string]string {
 	t.Helper()
 	t.Chdir("../..")
 	texts := map[string]string{}
-	for _, pattern := range []string{"*.md", "docs/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "docs/recipes/*.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

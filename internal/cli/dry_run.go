@@ -47,7 +47,7 @@ func dryRun(ctx context.Context, options pretrainOptions, data trainingData, tra
 		row(section, part.name, console.Bytes(part.bytes), part.note)
 		section = ""
 	}
-	row("", "total", console.Bytes(m.peak()), "")
+	row("", "total", console.Bytes(m.peak()), each)
 
 	alone := ""
 	if each != "" {

@@ -5,17 +5,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 )
 
-// TestMemory compares the memory that a training announces with the largest that the process had.
+// TestMemory compares the memory that a training announces with the largest that the process had, which Linux says in KiB.
 func TestMemory(t *testing.T) {
-	if runtime.GOOS != "linux" || testing.Short() {
-		t.Skip("short, or the peak is not known in bytes")
+	if testing.Short() {
+		t.Skip("it trains")
 	}
 	folder := t.TempDir()
 	flags := append([]string{"pretrain"}, demo(t, folder)...)
