@@ -68,6 +68,11 @@ func parametersAfter(activations ...bool) []bool {
 // Exact names the parameters and what is saved for the gradient.
 func (Recurrent) Exact() (in, out []bool) { return parametersAfter(false), []bool{false, true} }
 
+// Exact names the parameters, the state and what is saved.
+func (RecurrentFrom) Exact() (in, out []bool) {
+	return []bool{false, true, true, true, true, true, true}, []bool{false, true, true}
+}
+
 // Exact names the parameters, their gradients and what was saved.
 func (RecurrentGradient) Exact() (in, out []bool) {
 	return parametersAfter(false, true, false, false), parametersAfter(false)

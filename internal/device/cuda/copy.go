@@ -1,25 +1,38 @@
 package cuda
 
 import (
+	driver "uer/internal/cuda"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
 
 func bindCopy(b *binder, _ graph.Copy) compute {
-	kernel := b.copies(b.outTypes[0], b.inTypes[0])
+	c := b.copying(b.outTypes[0], b.inTypes[0])
 	return func(r *run, out, in []operand, accumulate []bool) {
-		n := out[0].Shape.Elements()
-		r.launch(kernel, r.spans(n), at(out[0]), at(in[0]), elements(n), flag(accumulate[0]))
+		c.begin(r, out[0].At, in[0].At, out[0].Shape.Elements(), accumulate[0])
 	}
 }
 
-// copies finds the kernel that copies between two types.
-func (b *binder) copies(to, from graph.Type) *function {
-	name := "copy" + suffixes[to]
+// copying copies between two types.
+type copying struct {
+	kernel *function
+	block  int // elements that a block takes
+}
+
+// copying finds the kernel that copies between two types.
+func (b *binder) copying(to, from graph.Type) copying {
+	name, block := "copy"+suffixes[to], 2048
 	if to != from {
 		name += suffixes[from]
+	} else if to == graph.Float32 {
+		block = 1024
 	}
-	return b.kernel(name)
+	return copying{b.kernel(name), block}
+}
+
+// begin copies n elements, or adds them.
+func (c copying) begin(r *run, to, from driver.Pointer, n int, accumulate bool) {
+	r.launch(c.kernel, over(n, c.block), pointer(to), pointer(from), elements(n), flag(accumulate))
 }
 
 func bindScale(b *binder, _ op.Scale) compute {

@@ -1,20 +1,15 @@
 package cuda
 
 import (
-	"errors"
-
 	driver "uer/internal/cuda"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
 
-// maxLogits bounds the logits that exist at a time: rows of them are computed, turned into gradients and used.
+// maxLogits bounds the logits that exist at a time on a device: rows of them are computed, turned into gradients and used.
 const maxLogits = 64 << 20
 
 func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
-	if o.ZLoss != 0 {
-		b.keep(errors.New("the GPU does not compute --z_loss"))
-	}
 	kernel, totals, sums := b.stored("cross_entropy"), b.kernel("cross_entropy_totals"), newColumnSums(b)
 	return func(r *run, out, in []operand, accumulate []bool) {
 		c := op.CrossEntropyInputsOf(o, in)
@@ -24,7 +19,7 @@ func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
 		if r.device.activations == graph.BFloat16 {
 			stride = (classes + 7) / 8 * 8
 		}
-		chunk := min(rows, max(1, maxLogits/classes))
+		chunk := min(rows, max(1, b.device.logits/classes))
 		logits := driver.Matrix{At: r.activations(chunk * stride), Stride: stride} // [chunk, classes]
 		weight, bias := r.weight(c.Weight), r.weight(c.Bias)
 		wantsBias := o.Bias && out[4].wanted()
@@ -43,7 +38,7 @@ func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
 				D: logits, Bias: bias,
 			})
 			r.launch(kernel, driver.Dim{n, 1, 1}, pointer(logits.At), pointer(losses+offset), pointer(hits+offset),
-				pointer(c.Labels.At+offset), count(classes), count(stride), driver.Float32(scale))
+				pointer(c.Labels.At+offset), count(classes), count(stride), driver.Float32(scale), driver.Float32(float32(o.ZLoss)))
 			if out[2].wanted() { // dh = dlogits W
 				r.multiply(toActivations, driver.Product{
 					M: n, N: width, K: classes, A: logits, B: driver.Matrix{At: weight},

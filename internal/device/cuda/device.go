@@ -32,6 +32,7 @@ type Device struct {
 	scratch     *driver.Buffer // of one operation at a time; all run in one stream
 	pending     pendingSums
 	trail       *trail
+	logits      int           // of a cross entropy that exist at a time, if they are more than a row
 	group       *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
 	rank        int           // its number among them
 	name        string
@@ -86,7 +87,7 @@ func New(o Options) (*Device, error) {
 	}
 	d := &Device{
 		gpu: gpu, activations: computes.activations, tf32: computes.tf32,
-		modules: map[string]*module{}, functions: map[string]*function{}, scratch: &driver.Buffer{},
+		modules: map[string]*module{}, functions: map[string]*function{}, scratch: &driver.Buffer{}, logits: maxLogits,
 		pending: pendingSums{buffer: &driver.Buffer{}},
 	}
 	var slow string

@@ -1,8 +1,10 @@
 package cuda
 
 import (
+	"strings"
 	"testing"
 
+	"uer/internal/device"
 	"uer/internal/device/cpu"
 	"uer/internal/device/cuda/gputest"
 	"uer/internal/device/devicetest"
@@ -33,25 +35,54 @@ func TestOps(t *testing.T) {
 }
 
 func testOps(t *testing.T, d *Device) {
-	processor, err := cpu.New(cpu.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer processor.Close()
+	processor := openProcessor(t)
 	trials, err := devicetest.Trials(d.Activations())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, trial := range trials {
 		t.Run(trial.Name, func(t *testing.T) {
-			c, err := trial.Compare(d, processor)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("worst difference from the CPU %v", c.Worst)
-			if !c.Right() {
-				t.Errorf("worst difference from the CPU %v, the same bits twice: %v", c.Worst, c.Repeats)
-			}
+			compare(t, trial, d, processor)
 		})
 	}
+}
+
+func compare(t *testing.T, trial devicetest.Trial, d, processor device.Device) {
+	t.Helper()
+	c, err := trial.Compare(d, processor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("worst difference from the CPU %v", c.Worst)
+	if !c.Right() {
+		t.Errorf("worst difference from the CPU %v, the same bits twice: %v", c.Worst, c.Repeats)
+	}
+}
+
+// TestCrossEntropyInChunks: the cross entropies are right where only two rows of logits exist at a time.
+func TestCrossEntropyInChunks(t *testing.T) {
+	for _, precision := range []string{"fp32", "bf16"} {
+		d := openIn(t, precision)
+		d.logits = 2 * 9 // classes
+		processor := openProcessor(t)
+		trials, err := devicetest.Trials(d.Activations())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, trial := range trials {
+			if strings.HasPrefix(trial.Name, "cross entropy") {
+				t.Run(precision+"/"+trial.Name, func(t *testing.T) { compare(t, trial, d, processor) })
+			}
+		}
+	}
+}
+
+func openProcessor(t *testing.T) device.Device {
+	t.Helper()
+	d, err := cpu.New(cpu.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
 }

@@ -23,6 +23,7 @@ type recurrent struct {
 	input     int // elements of x that a direction reads
 	hidden    int
 	width     int // of all gates
+	from      int // the first step that is computed
 	sorted    *kernels.SequenceOrder
 	order     driver.Pointer // [sequences], longest first
 }
@@ -104,6 +105,9 @@ func (l *recurrent) compute(r *run, k recurrentKernel, before []driver.Argument,
 		return
 	}
 	for p := range kernels.RecurrentLaunches(l.sorted, k.tile, l.hidden, l.Directions, k.most, k.backward) {
+		if p.Begin = max(p.Begin, l.from); p.Begin >= p.End {
+			continue
+		}
 		arguments := append([]driver.Argument{}, before...)
 		if carry != 0 {
 			arguments = append(arguments, pointer(carry+driver.Pointer(4*p.Row*l.hidden)))

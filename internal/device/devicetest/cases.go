@@ -148,6 +148,10 @@ var Cases = []Case{
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.CrossEntropy{Bias: true}, p[0], p[1], p[2], input("labels"))
 		}},
+	{"cross entropy with z-loss", [][]int{{4, 5}, {9, 5}, {9}}, map[string][]int32{"labels": {3, 0, 8, 3}},
+		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
+			return b.Apply(op.CrossEntropy{Bias: true, ZLoss: 0.25}, p[0], p[1], p[2], input("labels"))
+		}},
 	{"cross entropy of an output layer that is not trained", [][]int{{4, 5}}, map[string][]int32{"labels": {3, 0, 8, 3}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			weight, bias := frozen(b, "classes", 9, 5), frozen(b, "bias of classes", 9)

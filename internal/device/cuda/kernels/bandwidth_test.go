@@ -42,7 +42,7 @@ func BenchmarkLoss(b *testing.B) {
 			b.Run(fmt.Sprintf("%s %dx%d by %d", s.name, size[0], size[1], size[2]), func(b *testing.B) {
 				rows, n := size[0], size[0]*size[2]
 				measure(b, "cross_entropy_"+s.name, grid{rows}, s.moves(2*n), tiled(n), memory(rows), memory(rows), memory(rows),
-					size[1], size[2], float32(1))
+					size[1], size[2], float32(1), float32(0))
 			})
 		}
 	}

@@ -419,11 +419,12 @@ var Kernels = []Kernel{
 
 	// Softmax and cross-entropy of rows of logits. A block works through a row.
 
-	// Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones
-	// the first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes],
-	// its rows stride apart; losses, hits, labels [rows]. Grid: rows.
+	// Of each row, with z = log Σ exp(logits), losses = z - logits[label] + z_loss z², hits = 1 if the label has the largest
+	// logit (of equal ones the first), else 0; and logits become their gradient ((1 + 2 z_loss z) softmax(logits) -
+	// onehot(label)) scale. logits [rows, classes], its rows stride apart; losses, hits, labels [rows]. Grid: rows.
 	{"loss", "cross_entropy_float", 256,
-		"float *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
+		"float *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale, " +
+			"float z_loss"},
 	// loss = the mean of losses, correct = the sum of hits; both 0 without rows, and either may be null. loss, correct
 	// scalars; losses, hits [rows]. Grid: 1.
 	{"loss", "cross_entropy_totals", 256,
@@ -434,7 +435,8 @@ var Kernels = []Kernel{
 
 	// As cross_entropy_float. Grid: rows.
 	{"loss_bf16", "cross_entropy_bf16", 512,
-		"bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale"},
+		"bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride, float scale, " +
+			"float z_loss"},
 
 	// What Muon, as package op has it, does besides matrix products.
 

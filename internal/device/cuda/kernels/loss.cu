@@ -37,7 +37,7 @@ DEVFN float block_sum(float x, float (&shared)[WARPS]) {
 }
 
 template <class T> DEVFN void cross_entropy(T *logits, float *losses, float *hits, const int *labels, int classes,
-	int stride, float scale, Largest (&largests)[WARPS], float (&sums)[WARPS]) {
+	int stride, float scale, float z_loss, Largest (&largests)[WARPS], float (&sums)[WARPS]) {
 	T *row = logits + (size_t)blockIdx.x * stride;
 	int label = labels[blockIdx.x];
 	Largest largest = {-INFINITY, classes};
@@ -60,29 +60,30 @@ template <class T> DEVFN void cross_entropy(T *logits, float *losses, float *hit
 		}
 	}
 	sum = block_sum(sum, sums);
+	float logarithm = log32(sum), z = logarithm + largest.value;
 	if (threadIdx.x == 0) {
-		losses[blockIdx.x] = log32(sum) + (largest.value - read4(row + label, 1).at[0]);
+		losses[blockIdx.x] = logarithm + (largest.value - read4(row + label, 1).at[0]) + z_loss * z * z;
 		hits[blockIdx.x] = largest.at == label;
 	}
 	__syncthreads(); // the label's logit is read before it is overwritten
-	float inverse = 1.0f / sum;
+	float share = 1.0f / sum * (1 + 2 * z_loss * z);
 	for (int i = threadIdx.x * 4; i < classes; i += THREADS * 4) {
 		Four f = read4(row + i, classes - i);
 #pragma unroll 1
 		for (int j = 0; j < 4; j++)
-			next(f, (exp32(f.at[0] - largest.value) * inverse - (i + j == label ? 1.0f : 0.0f)) * scale);
+			next(f, (exp32(f.at[0] - largest.value) * share - (i + j == label ? 1.0f : 0.0f)) * scale);
 		write4(row + i, f, classes - i);
 	}
 }
 
-// Of each row, losses = log Σ exp(logits) - logits[label], hits = 1 if the label has the largest logit (of equal ones
-// the first), else 0; and logits become their gradient (softmax(logits) - onehot(label)) scale. logits [rows, classes],
-// its rows stride apart; losses, hits, labels [rows]. Grid: rows.
+// Of each row, with z = log Σ exp(logits), losses = z - logits[label] + z_loss z², hits = 1 if the label has the largest
+// logit (of equal ones the first), else 0; and logits become their gradient ((1 + 2 z_loss z) softmax(logits) -
+// onehot(label)) scale. logits [rows, classes], its rows stride apart; losses, hits, labels [rows]. Grid: rows.
 KERNEL_OF(THREADS, cross_entropy_float, float *logits, float *losses, float *hits, const int *labels, int classes,
-	int stride, float scale) {
+	int stride, float scale, float z_loss) {
 	__shared__ Largest largests[WARPS];
 	__shared__ float sums[WARPS];
-	cross_entropy(logits, losses, hits, labels, classes, stride, scale, largests, sums);
+	cross_entropy(logits, losses, hits, labels, classes, stride, scale, z_loss, largests, sums);
 }
 
 // loss = the mean of losses, correct = the sum of hits; both 0 without rows, and either may be null. loss, correct

@@ -88,10 +88,10 @@ DEVFN void add_group(Row &r, const Words4 &v, int at) {
 	r.softmax = with_group(r.softmax, x, largest);
 }
 
-// gradient_of is (2^(x log2 e - total) - onehot(label)) scale.
-DEVFN Words4 gradient_of(const Words4 &v, int at, int label, float total, float scale) {
+// gradient_of is 2^(x log2 e - total) share - onehot(label) scale.
+DEVFN Words4 gradient_of(const Words4 &v, int at, int label, float total, float share, float scale) {
 	Elements<N> x = unpack(v);
-	for (int j = 0; j < N; j++) x.at[j] = exp2_fast(fmaf(x.at[j], LOG2_E, -total)) * scale;
+	for (int j = 0; j < N; j++) x.at[j] = exp2_fast(fmaf(x.at[j], LOG2_E, -total)) * share;
 	if (label >= at && label < at + N)
 		for (int j = 0; j < N; j++)
 			if (at + j == label) x.at[j] -= scale;
@@ -100,7 +100,7 @@ DEVFN Words4 gradient_of(const Words4 &v, int at, int label, float total, float 
 
 // As cross_entropy_float. Grid: rows.
 KERNEL_OF(ROW, cross_entropy_bf16, bf16 *logits, float *losses, float *hits, const int *labels, int classes, int stride,
-	float scale) {
+	float scale, float z_loss) {
 	__shared__ Softmax softmaxes[ROW_WARPS];
 	__shared__ int beats[ROW_WARPS];
 	bf16 *row = logits + (size_t)blockIdx.x * stride;
@@ -119,17 +119,18 @@ KERNEL_OF(ROW, cross_entropy_bf16, bf16 *logits, float *losses, float *hits, con
 	for (int i = first + KEPT * step; i < classes; i += step) add_group(r, read_group(row, i, classes), i);
 	Softmax s = block_softmax(r.softmax, r.beaten, softmaxes, beats);
 	float logarithm = log2_fast(s.sum), total = fmaf(s.largest, LOG2_E, logarithm); // log2 Σ e^x
+	float z = total * LN_2, share = scale * (1 + 2 * z_loss * z);
 	if (threadIdx.x == 0) {
-		losses[blockIdx.x] = fmaf(logarithm, LN_2, s.largest - r.target);
+		losses[blockIdx.x] = fmaf(logarithm, LN_2, s.largest - r.target) + z_loss * z * z;
 		hits[blockIdx.x] = !r.beaten;
 	}
 #pragma unroll
 	for (int k = 0; k < KEPT; k++) {
 		int at = first + k * step;
 		kept[k] = forgotten(kept[k]);
-		if (at < classes) write_group(row, at, classes, gradient_of(kept[k], at, r.label, total, scale));
+		if (at < classes) write_group(row, at, classes, gradient_of(kept[k], at, r.label, total, share, scale));
 	}
 #pragma unroll 1
 	for (int i = first + KEPT * step; i < classes; i += step)
-		write_group(row, i, classes, gradient_of(read_group(row, i, classes), i, r.label, total, scale));
+		write_group(row, i, classes, gradient_of(read_group(row, i, classes), i, r.label, total, share, scale));
 }

@@ -14,7 +14,9 @@ func TestCrossEntropy(t *testing.T) {
 
 func testCrossEntropy(t *testing.T, s storage) {
 	for _, size := range [][3]int{{1, 1, 1}, {5, 7, 7}, {3, 1024, 1024}, {9, 2051, 2051}, {4, 2051, 2056}, {6, 4999, 5001}, {2, 9001, 9008}} {
-		testCrossEntropyOf(t, s, size[0], size[1], size[2])
+		for _, zLoss := range []float32{0, 0.25} {
+			testCrossEntropyOf(t, s, size[0], size[1], size[2], zLoss)
+		}
 	}
 	loss, correct := unset(1), unset(1)
 	launch(t, "cross_entropy_totals", grid{1}, loss, correct, nil, nil, 0)
@@ -24,19 +26,19 @@ func testCrossEntropy(t *testing.T, s storage) {
 	}
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
 		logits, losses := []float32{1, float32(bad), 2}, []float32{0}
-		launch(t, "cross_entropy_"+s.name, grid{1}, logits, losses, unset(1), []int32{0}, 3, 3, float32(1))
+		launch(t, "cross_entropy_"+s.name, grid{1}, logits, losses, unset(1), []int32{0}, 3, 3, float32(1), float32(0))
 		if x := float64(losses[0]); !math.IsNaN(x) && !math.IsInf(x, 0) {
 			t.Errorf("a logit that is %v gives the loss %v", bad, losses)
 		}
 	}
 	logits, losses, hits := []float32{float32(math.Inf(-1)), 3, float32(math.Inf(-1))}, unset(1), unset(1)
-	launch(t, "cross_entropy_"+s.name, grid{1}, logits, losses, hits, []int32{1}, 3, 3, float32(1))
+	launch(t, "cross_entropy_"+s.name, grid{1}, logits, losses, hits, []int32{1}, 3, 3, float32(1), float32(0))
 	compareWithin(t, "loss with all others at -∞", losses, []float64{0}, 0)
 	compareWithin(t, "hits with all others at -∞", hits, []float64{1}, 0)
 	compareWithin(t, "gradient with all others at -∞", logits, make([]float64, 3), 1e-6)
 }
 
-func testCrossEntropyOf(t *testing.T, s storage, rows, classes, stride int) {
+func testCrossEntropyOf(t *testing.T, s storage, rows, classes, stride int, zLoss float32) {
 	t.Helper()
 	logits, labels := s.random(1, rows*stride), make([]int32, rows)
 	before := slices.Clone(logits)
@@ -53,7 +55,7 @@ func testCrossEntropyOf(t *testing.T, s storage, rows, classes, stride int) {
 		}
 	}
 	scale := 1 / float32(rows)
-	wantLoss, wantCorrect, gradient := 0.0, 0.0, doubles(before)
+	wantLoss, wantCorrect, most, gradient := 0.0, 0.0, 1.0, doubles(before)
 	for i, label := range labels {
 		row := logits[i*stride : i*stride+classes]
 		sum, largest := 0.0, 0
@@ -63,19 +65,22 @@ func testCrossEntropyOf(t *testing.T, s storage, rows, classes, stride int) {
 				largest = j
 			}
 		}
-		wantLoss += (math.Log(sum) - float64(row[label])) / float64(rows)
+		z := math.Log(sum)
+		wantLoss += (z - float64(row[label]) + float64(zLoss)*z*z) / float64(rows)
+		share := 1 + 2*float64(zLoss)*z
+		most = max(most, share)
 		if largest == int(label) {
 			wantCorrect++
 		}
 		for j, v := range row {
-			gradient[i*stride+j] = math.Exp(float64(v)) / sum * float64(scale)
+			gradient[i*stride+j] = math.Exp(float64(v)) / sum * share * float64(scale)
 		}
 		gradient[i*stride+int(label)] -= float64(scale)
 	}
 	losses, hits, loss, correct := unset(rows), unset(rows), unset(1), unset(1)
-	launch(t, "cross_entropy_"+s.name, grid{rows}, logits, losses, hits, labels, classes, stride, scale)
+	launch(t, "cross_entropy_"+s.name, grid{rows}, logits, losses, hits, labels, classes, stride, scale, zLoss)
 	launch(t, "cross_entropy_totals", grid{1}, loss, correct, losses, hits, rows)
 	compareWithin(t, "loss", loss, []float64{wantLoss}, 1e-6*(1+wantLoss))
 	compareAll(t, "correct", correct, []float64{wantCorrect}, 0)
-	s.compareWithin(t, "gradient of the logits", logits, gradient, 1e-6*float64(scale))
+	s.compareWithin(t, "gradient of the logits", logits, gradient, 1e-6*most*float64(scale))
 }
