@@ -484,7 +484,7 @@ var Kernels = []Kernel{
 		"float *dx, float *dresidual, const float *dy, const float *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale, int accumulate_x, int accumulate_residual"},
-	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: norm_parameter_sums is the
+	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: column_sums is the
 	// second. partials [blocks, 2, width], blocks and rows_of_block from RowBlocks; dy, sum [count, width]; stats [count,
 	// 2]. Grid: (⌈width/128⌉, blocks).
 	{"norm", "norm_parameter_partials_float", 256,
