@@ -31,7 +31,7 @@ for shape in ragged dense; do
 done
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>/dev/null
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>/dev/null
-cp scripts/gpu/check.sh scripts/gpu/pytorch.py "$to/"
+cp scripts/gpu/check.sh scripts/gpu/peer.sh scripts/gpu/pytorch.py "$to/"
 gzip -9 "$to"/bin/* "$to"/*.pt
 size=$(du -sm "$to" | cut -f1)
 echo "$size MB in $to"
