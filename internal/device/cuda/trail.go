@@ -29,7 +29,7 @@ type stretch struct {
 }
 
 // marks is how many marks the operations of a run get at most: a mark takes the host as long as a launch. A base model's
-// pass has about 240 operations, so an error names the kinds of about 15, which are those of a layer's pass.
+// pass has about 240 operations, so an error names the kinds of 15, about a layer's.
 const marks = 16
 
 // newTrail makes a trail. Where the driver refuses to make marks, it has none, and errors tell less.
