@@ -32,7 +32,11 @@ stage() {
 	echo "== $name $([[ $status == 0 ]] && echo ok || echo "FAILED, status $status"), $((SECONDS - started)) s"
 }
 
-gunzip -f bin/*.gz ./*.pt.gz 2>/dev/null
+for packed in bin/*.xz ./*.pt.xz; do
+	[[ -e $packed ]] || continue
+	xz -df "$packed" || python3 -c 'import lzma, shutil, sys
+shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[1][:-3], "wb"))' "$packed"
+done
 chmod +x bin/*
 tar -xf testdata.tar
 export UER_LIBCUDA=libcuda.so.1 # tests use a stand-in otherwise
@@ -76,7 +80,7 @@ stage lstm 60 6 bash -c "train lm.pt 100 --config_path rnn_config.json --embeddi
 stage elmo 60 6 bash -c "train bilm.pt 60 --config_path birnn_config.json --embedding word --encoder bilstm --target bilm"
 stage gatedcnn 60 6 bash -c "train lm.pt 100 --config_path gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"
 # The same models in PyTorch, if it is installed, in turns with uer; then some more of them by themselves.
-stage peer 400 14 env BUDGET=300 bash peer.sh
+stage peer "$budget" 14 env BUDGET="$((budget - (SECONDS - began) - 60))" bash peer.sh
 stage pytorch 130 24 python3 pytorch.py --seconds 90
 stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile /tmp/go.prof"
 stage memcheck 60 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps

@@ -2,10 +2,11 @@
 # Compares whole training steps in bfloat16 with PyTorch's on one GPU, in turns: the time of uer's step, PyTorch's, and
 # uer's again. PyTorch computes transformers with torch.compile and scaled_dot_product_attention, recurrent layers and
 # convolutions by cuDNN; AdamW is the fused one. It pads the reviews, so these are compared with a step of full length.
-# It runs where pack.sh has packed what it needs; the most telling lines come first, and none is begun after BUDGET seconds.
+# check.sh, which unpacks what pack.sh has packed, runs it. The most telling lines come first, and none is begun after BUDGET
+# seconds.
 #
-#   cd .gpu && bash peer.sh        all lines
-#   ONLY='lstm|gru' bash peer.sh   those of uer's names that match
+#   cd .gpu && ONLY=peer bash check.sh        all lines
+#   ONLY='lstm|gru' bash peer.sh        those of uer's names that match, after that
 set -u
 cd "$(dirname "$0")" || exit
 OUT=${OUT:-/tmp/uer-gpu} PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda}
