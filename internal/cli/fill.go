@@ -17,7 +17,6 @@ import (
 	"uer/internal/inference"
 	"uer/internal/model"
 	"uer/internal/registry"
-	"uer/internal/target"
 	"uer/internal/tokenizer"
 	"uer/internal/vocab"
 )
@@ -60,8 +59,9 @@ type masked struct {
 }
 
 func (o *fillOptions) run(ctx context.Context, streams Streams) (err error) {
-	if err := requireHead(o.Model.Target, "mlm", "fill masks",
-		"uer generate continues a text with models of target lm"); err != nil {
+	filling := registry.Which(headOf, func(head string) bool { return head == "mlm" })
+	if err := requireTarget(o.Model.Target, filling, "fill masks",
+		"uer generate writes text with models of target "+strings.Join(writing, ", ")); err != nil {
 		return err
 	}
 	w, err := o.open(streams.Err)
@@ -196,13 +196,11 @@ func (m *masked) json(t *tokenizer.Model) filledJSON {
 // headOf maps targets to the head of their models that predicts tokens where that is all a command needs.
 var headOf = map[string]string{"mlm": "mlm", "bert": "mlm", "albert": "mlm", "lm": "lm"}
 
-// requireHead rejects a model that cannot do what a command is for.
-func requireHead(trained, head, purpose, hint string) error {
-	if headOf[trained] == head {
+// requireTarget rejects a model that cannot do what a command is for.
+func requireTarget(trained string, able []string, purpose, hint string) error {
+	if slices.Contains(able, trained) {
 		return nil
 	}
-	able := registry.Which(target.ByName, func(target.Target) bool { return true })
-	able = slices.DeleteFunc(able, func(name string) bool { return headOf[name] != head })
 	return console.UsageError{Err: console.Hint(fmt.Errorf("a model of target %s cannot %s: those of %s can", trained, purpose,
 		strings.Join(able, ", ")), hint)}
 }

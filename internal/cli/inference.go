@@ -37,7 +37,8 @@ type inferenceOptions struct {
 	JSON           bool
 	Pooling        string // of the vector of a text
 
-	made checkpoint.Tokenizer // of the training, if it is known
+	made        checkpoint.Tokenizer // of the training, if it is known
+	trainedHere bool                 // by uer pretrain
 }
 
 const loadModelUsage = "model: a checkpoint, whose settings are used, or any other that uer pretrain reads"
@@ -118,7 +119,7 @@ func (o *inferenceOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(status, "Settings %s: step %s of the training\n", checkpoint.StatePath(path), console.Count(file.Step))
-	o.made = file.Tokenizer
+	o.made, o.trainedHere = file.Tokenizer, true
 	o.useTokenizer()
 	return nil
 }
@@ -224,8 +225,10 @@ func (o *inferenceOptions) checkPrediction() error {
 	for _, path := range o.TestPath {
 		inputs = append(inputs, input{"--test_path", path})
 	}
-	for _, path := range o.Source.Files() {
-		inputs = append(inputs, input{"--vocab_path", path})
+	for _, s := range []tokenizer.Source{o.Source, o.TargetSource} {
+		for _, path := range s.Files() {
+			inputs = append(inputs, input{"--" + s.Prefix + "vocab_path", path})
+		}
 	}
 	return cmp.Or(checkInputs(flag, o.PredictionPath, inputs), checkOutput(flag, o.PredictionPath),
 		adviseOutput(flag, durable.Check(o.PredictionPath, predictionReplaceable)))
@@ -288,6 +291,7 @@ func (w *worker) limits() model.Limits {
 	const tokens, predictions = 4096, 512
 	return model.Limits{
 		Sequences: 256, Length: w.length, Tokens: max(tokens, w.length), Predictions: max(predictions, w.length),
+		Activations: w.device.Activations(),
 	}
 }
 

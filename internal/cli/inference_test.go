@@ -13,13 +13,15 @@ import (
 
 // inferenceGolden is what the scripts of UER-py (May 2024) compute with the golden models of package model: extract_features.py
 // ("embed"), cloze_test.py ("fill"), generate_lm.py with --top_k 1 ("generate") and topn_words_indep.py ("nearest"). The
-// sums of negative log likelihoods ("score") were computed with the models of the two scripts.
+// sums of negative log likelihoods ("score") were computed with the models of the two scripts. generate_seq2seq.py with
+// --top_k 1 ("answer") is that of UER-py's commit ed0a7a9 of April 2021.
 type inferenceGolden struct {
 	Lines  map[string][]string
 	Models map[string]struct {
 		Embed    map[string][][]float64 // by pooling
 		Fill     [][][][2]any           // of lines, masks, and the likeliest tokens with their probabilities
 		Generate []string
+		Answer   []string
 		Score    []float64
 		Nearest  [][][2]any
 	}
@@ -34,9 +36,14 @@ var inferenceFlags = map[string]string{
 	"gpt": "--target lm --embedding word_pos --mask causal",
 	"gpt2": "--target lm --embedding word_pos --mask causal --layernorm_positioning pre --tie_weights " +
 		"--remove_embedding_layernorm",
-	"lstm_lm":     "--target lm --embedding word --encoder lstm",
-	"gru_lm":      "--target lm --embedding word --encoder gru",
-	"x_rnn_lm":    "--target lm --embedding word --encoder rnn",
+	"lstm_lm":  "--target lm --embedding word --encoder lstm",
+	"gru_lm":   "--target lm --embedding word --encoder gru",
+	"x_rnn_lm": "--target lm --embedding word --encoder rnn",
+	"x_seq2seq": "--target seq2seq --embedding word_sinusoidalpos --tgt_embedding word_sinusoidalpos " +
+		"--tgt_vocab_path testdata/golden/vocab.txt",
+	"x_t5": "--target t5 --embedding word --tgt_embedding word --hidden_act relu --layernorm_positioning pre --layernorm t5 " +
+		"--tie_weights --share_embedding --relative_position_embedding --remove_embedding_layernorm " +
+		"--remove_transformer_bias --remove_attention_scale",
 	"gatedcnn_lm": "--target lm --embedding word --encoder gatedcnn --emb_size 16 --layers_num 5 --kernel_size 4 --block_size 2",
 }
 
@@ -145,6 +152,9 @@ func TestFillEqualsUER(t *testing.T) {
 func TestScoreEqualsUER(t *testing.T) {
 	golden := readInferenceGolden(t)
 	for name, m := range golden.Models {
+		if m.Score == nil {
+			continue
+		}
 		var d difference
 		for i, got := range inferGolden[scoreJSON](t, "score", name, golden.Lines["score"], "--json") {
 			d.add(got.Negative, m.Score[i])
@@ -165,6 +175,23 @@ func TestGenerateEqualsUER(t *testing.T) {
 			want, _, ended := strings.Cut(m.Generate[i], "[SEP]")
 			if text := "[CLS]" + lines[i] + strings.Join(got.Tokens, ""); text != want || !ended && len(got.Tokens) < 30 {
 				t.Errorf("%s: %q, UER-py writes %q", name, text, m.Generate[i])
+			}
+		}
+	}
+}
+
+// TestAnswersEqualUER: greedy texts of decoders are those of UER-py, also from a source that is cut.
+func TestAnswersEqualUER(t *testing.T) {
+	golden := readInferenceGolden(t)
+	for name, m := range golden.Models {
+		if m.Answer == nil {
+			continue
+		}
+		const flags = "--json --temperature 0 --seq_length 40 --tgt_seq_length 20"
+		for i, got := range inferGolden[generatedJSON](t, "generate", name, golden.Lines["answer"], flags) {
+			want, _, _ := strings.Cut(m.Answer[i], "[SEP]")
+			if text := "[CLS]" + strings.Join(got.Tokens, ""); text != want {
+				t.Errorf("%s: %q, UER-py writes %q", name, text, m.Answer[i])
 			}
 		}
 	}

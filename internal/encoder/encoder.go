@@ -24,7 +24,8 @@ type Encoder struct {
 	// Blocks returns the number of blocks that Build puts on the graph, whose activations Recompute computes again.
 	Blocks func(m config.Model) int
 
-	// Remembers reports whether Build can use a layer.Memory, so that a text is encoded token by token; nil if it cannot.
+	// Remembers reports whether Build can use a layer.Memory, so that a text is encoded token by token, from the end of a
+	// first segment on whose tokens see each other; nil if it cannot.
 	Remembers func(m config.Model) bool
 
 	// Reach returns the number of tokens, up to itself, that the encoding of a token depends on; nil if it has no limit.

@@ -26,7 +26,7 @@ var transformer = Encoder{
 	Context: func(m config.Model) task.Context { return Masks[m.Mask] },
 	Blocks:  layers,
 	// A position bias counts from the first query.
-	Remembers: func(m config.Model) bool { return !m.RelativePositionEmbedding && Masks[m.Mask] == task.Past },
+	Remembers: func(m config.Model) bool { return !m.RelativePositionEmbedding && Masks[m.Mask] != task.Full },
 	Needs:     layer.TransformerNeeds,
 	Uses: slices.Concat([]string{"mask", "parameter_sharing", "factorized_embedding_parameterization"},
 		layer.TransformerUses),

@@ -82,6 +82,7 @@ type compiler struct {
 	uses        map[*Node]int        // how often a node is read
 	into        map[*Node]int        // the sum or gradient that a node's result is added to in place
 	copies      map[*Node][]int      // the values that a node's result is also copied to
+	readBack    map[*Node]int        // the one of them that is read in place of the result
 	numbers     []int                // the operation of each instruction, None for a copy
 	started     []bool               // for each value, whether a term was written to it: the next ones are added
 	retyped     map[int]int          // from a value to its copy of another type
@@ -90,12 +91,13 @@ type compiler struct {
 func newCompiler(activations Type) *compiler {
 	return &compiler{
 		program: &Program{Layout: NewLayout(), Inputs: map[string]int{}}, activations: activations,
-		value:   map[*Node]int{},
-		outs:    map[*operation][]int{},
-		uses:    map[*Node]int{},
-		into:    map[*Node]int{},
-		copies:  map[*Node][]int{},
-		retyped: map[int]int{},
+		value:    map[*Node]int{},
+		outs:     map[*operation][]int{},
+		uses:     map[*Node]int{},
+		into:     map[*Node]int{},
+		copies:   map[*Node][]int{},
+		readBack: map[*Node]int{},
+		retyped:  map[int]int{},
 	}
 }
 
@@ -216,6 +218,9 @@ func (c *compiler) emit(nodes []*Node) error {
 		}
 		for _, to := range c.copies[n] {
 			c.emitCopy(c.value[n], to)
+		}
+		if sum, ok := c.readBack[n]; ok {
+			c.value[n] = sum
 		}
 	}
 	return nil

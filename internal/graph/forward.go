@@ -48,7 +48,10 @@ func (c *compiler) keep(k Kept) {
 	c.started[value] = k.Add
 	if c.typeOf(k.Node) == Float32 {
 		c.into[k.Node] = value
-	} else {
-		c.copies[k.Node] = append(c.copies[k.Node], value)
+		return
+	}
+	c.copies[k.Node] = append(c.copies[k.Node], value)
+	if k.Add {
+		c.readBack[k.Node] = value // others read the sum, as they do without a copy
 	}
 }

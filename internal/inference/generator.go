@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -34,19 +35,28 @@ func NewGenerator(d device.Device, programs *model.Generation, parameters []floa
 	return g, err
 }
 
-// Continue appends tokens to a text, until it has total tokens or one that ends it, which is not appended. If ctx is
-// cancelled, it returns the cause.
-func (g *Generator) Continue(ctx context.Context, text []int32, total int, s Sampler, draw *random.Stream,
+// Beginning is what a text is continued from.
+type Beginning struct {
+	Tokens []int32 // the first tokens of the text
+	First  int     // how many of them are the first segment, after which the second one begins; 0 if there is none
+	Source []int32 // what the encoder reads, where a decoder writes the text; nil without one
+}
+
+// Continue returns a text from its beginning on, continued until it has total tokens or one that ends it, which is left out.
+// If ctx is cancelled, it returns the cause.
+func (g *Generator) Continue(ctx context.Context, from Beginning, total int, s Sampler, draw *random.Stream,
 	end int32) ([]int32, error) {
+	text := slices.Clone(from.Tokens)
 	if err := g.forget(); err != nil {
 		return text, err
 	}
+	from.First = cmp.Or(from.First, total)
 	known := 0 // tokens that are remembered
 	for len(text) < total {
 		if ctx.Err() != nil {
 			return text, context.Cause(ctx)
 		}
-		if err := g.score(text, known); err != nil {
+		if err := g.score(from, text, known); err != nil {
 			return text, err
 		}
 		known = len(text)
@@ -59,19 +69,30 @@ func (g *Generator) Continue(ctx context.Context, text []int32, total int, s Sam
 	return text, nil
 }
 
-// score computes the scores of the token after a text. With a memory, only the tokens after the known ones are computed.
-func (g *Generator) score(text []int32, known int) (err error) {
-	program, output, from := g.beginning, g.programs.Beginning, 0
-	switch {
-	case g.next != nil && known > 0:
-		program, output, from = g.next, g.programs.Next, known
-	case g.next == nil && g.programs.Reach > 0:
+// score computes the scores of the token after a text, some of whose tokens are known from the runs before.
+func (g *Generator) score(beginning Beginning, text []int32, known int) (err error) {
+	program, output := g.beginning, g.programs.Beginning
+	if known > 0 && g.next != nil {
+		program, output = g.next, g.programs.Next
+	}
+	from := 0
+	if g.programs.Remembers {
+		from = known
+	} else if g.programs.Reach > 0 {
 		from = max(0, len(text)-g.programs.Reach)
 	}
-	g.inputs.reset()
-	g.inputs.add(text[from:], from, []int32{int32(len(text) - from - 1)})
-	g.inputs.remember(len(text))
-	g.scores, err = compute(program, g.memory, output, &g.inputs, 1, g.scores)
+	in := &g.inputs
+	in.reset()
+	reader := &in.sequences
+	if g.programs.Source > 0 {
+		reader = &in.output
+		in.add(beginning.Source, nil)
+		in.sourceStarts = append(in.sourceStarts[:0], 0, int32(g.programs.Source))
+	}
+	reader.add(text[from:], from, beginning.First)
+	in.predicted = append(in.predicted, int32(len(text)-from-1))
+	in.remember(len(text))
+	g.scores, err = compute(program, g.memory, output, in, 1, g.scores)
 	return err
 }
 

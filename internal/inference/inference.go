@@ -89,7 +89,7 @@ func (r *Runner) fill(sequences []Sequence, order []int) int {
 			len(r.inputs.predicted)+len(s.Predicted) > r.limits.Predictions {
 			return n
 		}
-		r.inputs.add(s.Tokens, 0, s.Predicted)
+		r.inputs.add(s.Tokens, s.Predicted)
 	}
 	return len(order)
 }

@@ -36,30 +36,6 @@ func recurrent(name string) func(m *config.Model) {
 	return func(m *config.Model) { m.Target, m.Embedding, m.Encoder = "lm", "word", name }
 }
 
-// generating are models that continue texts.
-var generating = map[string]config.Model{
-	"gpt": settings(causal),
-	"gpt2": settings(func(m *config.Model) {
-		causal(m)
-		m.LayerNormPositioning, m.TieWeights = "pre", true
-	}),
-	"shared": settings(func(m *config.Model) {
-		causal(m)
-		m.ParameterSharing = true
-	}),
-	"bias": settings(func(m *config.Model) {
-		causal(m)
-		m.RelativePositionEmbedding = true
-	}),
-	"rnn":  settings(recurrent("rnn")),
-	"lstm": settings(recurrent("lstm")),
-	"gru":  settings(recurrent("gru")),
-	"gatedcnn": settings(func(m *config.Model) {
-		recurrent("gatedcnn")(m)
-		m.KernelSize, m.BlockSize = 3, 2
-	}),
-}
-
 func newDevice(t *testing.T) device.Device {
 	t.Helper()
 	d, err := cpu.New(cpu.Options{Threads: 2, Precision: "fp32"})
@@ -195,55 +171,10 @@ func TestTextsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestMemoryChangesNothing: greedy texts of programs that remember are those that come of computing the whole text for each
-// token, and so are the scores of their tokens.
-func TestMemoryChangesNothing(t *testing.T) {
-	const length = 48
-	for name, m := range generating {
-		programs, err := model.NewGeneration(m, vocabulary, length)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if remembers := programs.Next != nil; remembers == (name == "bias" || name == "gatedcnn") {
-			t.Errorf("%s: remembers %v", name, remembers)
-		}
-		values := parameters(m, programs.Beginning)
-		g, err := inference.NewGenerator(newDevice(t), programs, values)
-		if err != nil {
-			t.Fatal(err)
-		}
-		limits := model.Limits{Sequences: 1, Length: length, Tokens: length, Predictions: 1}
-		output, err := model.NewLogits(m, vocabulary, limits, "lm")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, start := range texts(4, 9) { // several texts in a row, so that the memory is emptied
-			text, err := g.Continue(t.Context(), slices.Clone(start.Tokens), length, inference.Sampler{}, nil, -1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(text) != length {
-				t.Fatalf("%s: %d tokens of %d", name, len(text), length)
-			}
-			for n := len(start.Tokens); n < length; n++ {
-				sequence := inference.Sequence{Tokens: text[:n], Predicted: []int32{int32(n - 1)}}
-				scores := rowsOf(t, output, limits, values, []inference.Sequence{sequence})[0]
-				if best := inference.Top(scores, 1)[0].Token; best != text[n] {
-					t.Errorf("%s: token %d is %d, but %d without memory", name, n, text[n], best)
-					break
-				}
-				if n == length-1 && !sameBits(g.Scores(), scores) {
-					t.Errorf("%s: the scores of token %d have other bits without memory", name, n)
-				}
-			}
-		}
-	}
-}
-
 // TestSampling: the frequencies of tokens are their probabilities, among those that the settings leave.
 func TestSampling(t *testing.T) {
 	m := generating["gpt"]
-	programs, err := model.NewGeneration(m, vocabulary, 4)
+	programs, err := model.NewGeneration(m, vocabulary, model.Limits{Length: 4})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +198,7 @@ func TestSampling(t *testing.T) {
 		for i := range draws {
 			draw := random.NewStream()
 			draw.Reset(7, i)
-			text, err := g.Continue(t.Context(), slices.Clone(start), 4, s, draw, -1)
+			text, err := g.Continue(t.Context(), inference.Beginning{Tokens: start}, 4, s, draw, -1)
 			if err != nil {
 				t.Fatal(err)
 			}

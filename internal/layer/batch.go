@@ -20,7 +20,7 @@ type Batch struct {
 	Length    int         // the longest sequence
 	Size      int         // the most sequences
 	Predicted int         // the most predictions
-	Memory    *Memory     // what the encoder remembers from run to run; nil if it does not
+	Memory    *Memory     // what the encoder, or the decoder, remembers from run to run; nil if it does not
 	Output    *Batch      // the sequences that a decoder reads; nil without decoder
 }
 
@@ -29,6 +29,7 @@ type Sizes struct {
 	Sequences, Length int // tokens in a sequence
 	Output            int // tokens in a sequence of the decoder; 0 without a decoder
 	Tokens            int // in all sequences together; 0 if all may have the full length
+	OutputTokens      int // the same of the decoder
 	Predictions       int // 0 if every token may be predicted
 }
 
@@ -42,10 +43,10 @@ func NewBatch(b *graph.Builder, s Sizes) Batch {
 	batch.Lengths = b.Input("lengths", graph.Int32, s.Sequences)
 	batch.Predicted = cmp.Or(s.Predictions, tokens)
 	if s.Output > 0 {
-		output := newSequences(b, "output_", s.Sequences, s.Output, s.Sequences*s.Output)
+		output := newSequences(b, "output_", s.Sequences, s.Output, cmp.Or(s.OutputTokens, s.Sequences*s.Output))
 		// Attention between both numbers the keys of either.
 		batch.Length, output.Length = max(s.Length, s.Output), max(s.Length, s.Output)
-		output.Predicted = s.Sequences * output.Length
+		output.Predicted = cmp.Or(s.Predictions, s.Sequences*output.Length)
 		batch.Output = &output
 	}
 	return batch

@@ -31,7 +31,8 @@ func NewDecoderLayer(s graph.Scope, m config.Model) (DecoderLayer, error) {
 }
 
 // Apply maps x [output tokens, hidden] to [output tokens, hidden]. It attends to memory [tokens, hidden], the encoder's
-// output for source. bias is the position bias of self-attention, nil unless relative_position_embedding is set.
+// output for source, which may be nil where the batch's Memory has its keys and values. bias is the position bias of
+// self-attention, nil unless relative_position_embedding is set.
 func (l DecoderLayer) Apply(b *graph.Builder, batch, source Batch, x, memory, bias *graph.Node) *graph.Node {
 	own := op.AttentionInputs[*graph.Node]{Bias: bias}
 	context := op.AttentionInputs[*graph.Node]{KeyStarts: source.Starts, Lengths: source.Lengths}

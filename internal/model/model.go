@@ -85,20 +85,25 @@ func headsOf(losses target.Losses) (*Model, []*graph.Node) {
 }
 
 func build(m config.Model, vocabularySize int, limits Limits) (*graph.Builder, target.Losses, error) {
+	b := graph.NewBuilder()
+	b.Recompute, b.Activations = m.Recompute, limits.Activations
+	losses, err := composed(b, m, vocabularySize, limits, newBatch(b, limits))
+	return b, losses, err
+}
+
+// composed puts a model on the graph.
+func composed(b *graph.Builder, m config.Model, vocabularySize int, limits Limits, batch layer.Batch) (target.Losses, error) {
 	predicted := cmp.Or(limits.OutputVocabulary, vocabularySize)
 	if predicted != vocabularySize && (m.TieWeights || m.ShareEmbedding) {
-		return nil, target.Losses{}, console.Hint(fmt.Errorf(
+		return target.Losses{}, console.Hint(fmt.Errorf(
 			"tie_weights and share_embedding need one vocabulary, but the source has %d tokens and the target %d",
 			vocabularySize, predicted), "leave them out, or make the dataset with one vocabulary for both")
 	}
-	b := graph.NewBuilder()
-	b.Recompute, b.Activations = m.Recompute, limits.Activations
-	batch := newBatch(b, limits)
 	losses := target.ByName[m.Target].Build(b.Scope().In("target"), m, predicted, batch, encode(b, m, vocabularySize, batch))
 	if err := b.Err(); err != nil {
-		return nil, losses, fmt.Errorf("building the model: %w", err)
+		return losses, fmt.Errorf("building the model: %w", err)
 	}
-	return b, losses, nil
+	return losses, nil
 }
 
 func newBatch(b *graph.Builder, limits Limits) layer.Batch {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"uer/internal/config"
-	"uer/internal/encoder"
 	"uer/internal/graph"
 	"uer/internal/layer"
 	"uer/internal/target"
@@ -38,59 +37,85 @@ func NewEncoding(m config.Model, vocabularySize int, limits Limits, pooling stri
 	}
 	m = untrained(m)
 	b := graph.NewBuilder()
+	b.Activations = limits.Activations
 	batch := newBatch(b, limits)
 	x := encode(b, m, vocabularySize, batch)
 	return compileOutput(b, target.Poolings[pooling].Build(b.Scope(), batch, x), nil)
 }
 
 // Generation is the programs that write a text token by token: their rows are the scores of the vocabulary [1, vocabulary]
-// for the token after the last one. They share a memory.
+// for the token after the last one. They share a memory. Where the model has a decoder, that writes the text, and the encoder
+// reads another one, the source.
 type Generation struct {
 	Beginning *Output // reads any number of tokens
-	Next      *Output // reads one more token, and remembers those before; nil if the encoder can remember nothing
-	Reach     int     // tokens up to the last one that the scores depend on; 0 for all
+	Next      *Output // reads what follows, and remembers what came before; nil if the model can remember nothing
+
+	// Remembers tells whether Next reads one more token of the text. If not, it reads the whole text, and remembers the source.
+	Remembers bool
+
+	Reach  int // tokens up to the last one that the scores depend on; 0 for all
+	Source int // the most tokens of the source; 0 without a decoder
 }
 
-// NewGeneration builds the programs for texts of up to length tokens.
-func NewGeneration(m config.Model, vocabularySize, length int) (*Generation, error) {
-	e := encoder.ByName[m.Encoder]
-	remembers := e.Remembers != nil && e.Remembers(m)
+// NewGeneration builds the programs for texts of up to limits.Length tokens or, of a model with a decoder, of up to
+// limits.Output tokens from sources of up to limits.Length.
+func NewGeneration(m config.Model, vocabularySize int, limits Limits) (*Generation, error) {
+	p, err := find(m)
+	if err == nil {
+		err = Check(m)
+	}
+	if err != nil {
+		return nil, err
+	}
 	g := &Generation{}
-	if e.Reach != nil {
-		g.Reach = e.Reach(m)
+	switch {
+	case p.task.Decoder:
+		g.Source, g.Remembers = limits.Length, target.DecoderRemembers(m)
+	case p.encoder.Remembers != nil && p.encoder.Remembers(m):
+		g.Remembers = true
+	case p.encoder.Reach != nil:
+		g.Reach = p.encoder.Reach(m)
 	}
-	var err error
-	if g.Beginning, err = newGenerating(m, vocabularySize, length, true, remembers); err != nil || !remembers {
-		return g, err
+	if g.Beginning, err = g.build(m, vocabularySize, limits, true); err != nil {
+		return nil, err
 	}
-	g.Next, err = newGenerating(m, vocabularySize, length, false, true)
+	if g.Remembers || g.Source > 0 {
+		g.Next, err = g.build(m, vocabularySize, limits, false)
+	}
 	return g, err
 }
 
-func newGenerating(m config.Model, vocabularySize, length int, beginning, remembers bool) (*Output, error) {
-	if err := Check(m); err != nil {
-		return nil, err
-	}
+func (g *Generation) build(m config.Model, vocabularySize int, limits Limits, beginning bool) (*Output, error) {
 	m = untrained(m)
-	limits := Limits{Sequences: 1, Length: length, Tokens: length, Predictions: 1}
-	if !beginning {
-		limits.Tokens = 1
+	sizes := layer.Sizes{Sequences: 1, Length: limits.Length, Output: limits.Output, Predictions: 1}
+	if g.Remembers && !beginning {
+		sizes.Tokens, sizes.OutputTokens = 1, 1
+	}
+	if g.Source > 0 {
+		sizes.Tokens = limits.Length
 	}
 	b := graph.NewBuilder()
-	batch := newBatch(b, limits)
-	if remembers {
-		batch.Memory = layer.NewMemory(b, batch, length, beginning)
+	b.Activations = limits.Activations
+	batch := layer.NewBatch(b, sizes)
+	text, length := &batch, limits.Length
+	if g.Source > 0 {
+		text, length = batch.Output, limits.Output
 	}
-	x := encode(b, m, vocabularySize, batch)
-	losses := target.ByName[m.Target].Build(b.Scope().In("target"), m, vocabularySize, batch, x)
-	if err := b.Err(); err != nil {
-		return nil, fmt.Errorf("building the model: %w", err)
+	if g.Remembers {
+		text.Memory = layer.NewMemory(b, *text, length, beginning)
+	}
+	if g.Source > 0 {
+		text.Memory = layer.NewSourceMemory(b, text.Memory, g.Source, beginning)
+	}
+	losses, err := composed(b, m, vocabularySize, limits, batch)
+	if err != nil {
+		return nil, err
 	}
 	scores, err := logits(b, losses, "lm")
 	if err != nil {
 		return nil, err
 	}
-	return compileOutput(b, scores, batch.Memory)
+	return compileOutput(b, scores, text.Memory)
 }
 
 // logits puts the scores of a head on the graph.

@@ -52,6 +52,10 @@ func buildSequenceToSequence(
 	return Losses{Total: head.Loss, Heads: []Head{head}}
 }
 
+// DecoderRemembers reports whether the decoder of a model can use a layer.Memory of the text that it writes. A position bias
+// counts from the first query.
+func DecoderRemembers(m config.Model) bool { return !m.RelativePositionEmbedding }
+
 // decode applies the decoder layers to y [output tokens, hidden], which attend to memory [tokens, hidden], the encoding of
 // source.
 func decode(s graph.Scope, m config.Model, batch, source layer.Batch, y, memory *graph.Node) *graph.Node {

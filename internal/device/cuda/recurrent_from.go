@@ -19,9 +19,10 @@ func bindRecurrentFrom(b *binder, o op.RecurrentFrom) compute {
 		to[0], to[1], to[2] = 0, 0, in[last-1].Integers[1]+1
 		order.Sort(to[1:])
 	})
+	stored := b.device.activations
 	s := recurrentState{
-		cell: o.Cell, exact: b.copying(graph.Float32, graph.Float32), stored: b.copying(b.device.activations, b.device.activations),
-		read: b.copying(b.device.activations, graph.Float32), write: b.copying(graph.Float32, b.device.activations),
+		cell: o.Cell, exact: b.copying(graph.Float32, graph.Float32), stored: b.copying(stored, stored),
+		read: b.copying(stored, graph.Float32), write: b.copying(graph.Float32, stored),
 	}
 	return func(r *run, out, in []operand, _ []bool) {
 		l := recurrentOf(r, op.Recurrent{Cell: o.Cell, Directions: 1}, in[:last], order)
@@ -33,7 +34,8 @@ func bindRecurrentFrom(b *binder, o op.RecurrentFrom) compute {
 		gates := r.floats(l.tokens * l.width) // [tokens+1, gates·hidden]
 		s.begin(r, in[last].At)
 		r.multiply(toFloat, driver.Product{
-			M: n, N: l.width, K: l.input, A: driver.Matrix{At: l.x.At}, B: driver.Matrix{At: r.weight(w.inputWeight), Transposed: true},
+			M: n, N: l.width, K: l.input, A: driver.Matrix{At: l.x.At},
+			B: driver.Matrix{At: r.weight(w.inputWeight), Transposed: true},
 			D: driver.Matrix{At: gates + driver.Pointer(4*l.width)},
 		})
 		arguments, carry := []driver.Argument{pointer(s.y), pointer(gates)}, driver.Pointer(0)

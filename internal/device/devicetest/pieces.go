@@ -14,10 +14,12 @@ func ReadInPieces(d device.Device, cell op.Cell, tokens, in, hidden int, pieces 
 	b.Activations = d.Activations()
 	gates := cell.Gates() * hidden
 	table := b.Parameter("x", tokens, in)
-	weights := []*graph.Node{b.Parameter("ih", gates, in), b.Parameter("hh", gates, hidden), b.Parameter("bi", gates), b.Parameter("bh", gates)}
+	weights := []*graph.Node{
+		b.Parameter("ih", gates, in), b.Parameter("hh", gates, hidden), b.Parameter("bi", gates), b.Parameter("bh", gates),
+	}
 	x := b.Apply(op.Gather{}, table, b.Input("index", graph.Int32, tokens), b.Input("rows", graph.Int32, tokens))
-	operands := append(append([]*graph.Node{x}, weights...), b.Input("starts", graph.Int32, 2), b.State("state", 1, cell.States()*hidden))
-	outs := b.ApplyAll(op.RecurrentFrom{Cell: cell}, operands...)
+	starts, state := b.Input("starts", graph.Int32, 2), b.State("state", 1, cell.States()*hidden)
+	outs := b.ApplyAll(op.RecurrentFrom{Cell: cell}, append(append([]*graph.Node{x}, weights...), starts, state)...)
 	program, err := b.CompileForward(nil, graph.Kept{Name: "state", Node: outs[1]}, graph.Kept{Name: "y", Node: outs[0]})
 	if err != nil {
 		return nil, err
