@@ -80,7 +80,7 @@ stage lstm 60 6 bash -c "train lm.pt 100 --config_path rnn_config.json --embeddi
 stage elmo 60 6 bash -c "train bilm.pt 60 --config_path birnn_config.json --embedding word --encoder bilstm --target bilm"
 stage gatedcnn 60 6 bash -c "train lm.pt 100 --config_path gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"
 # The same models in PyTorch, if it is installed, in turns with uer; then some more of them by themselves.
-stage peer "$budget" 14 env BUDGET="$((budget - (SECONDS - began) - 60))" bash peer.sh
+stage peer "$budget" 14 env -u ONLY BUDGET="$((budget - (SECONDS - began) - 60))" bash peer.sh
 stage pytorch 130 24 python3 pytorch.py --seconds 90
 stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile /tmp/go.prof"
 stage memcheck 60 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps

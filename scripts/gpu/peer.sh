@@ -16,20 +16,20 @@ budget=${BUDGET:-400} began=$SECONDS
 # ours NAME prints milliseconds, real tokens/s and mfu, or nothing.
 ours() {
 	(cd internal/cli && timeout -s KILL 60 ../../bin/cli.test -test.run '^$' -test.bench "^BenchmarkGPUStep$/^${1// /_}$/^bf16$" \
-		-test.benchtime 1s) >>"$OUT/peer.log" 2>&1
-	tail -n 200 "$OUT/peer.log" | awk -v name="/${1// /_}/bf16" 'index($1, name) {
+		-test.benchtime 1s) >>"$OUT/programs.log" 2>&1
+	tail -n 200 "$OUT/programs.log" | awk -v name="/${1// /_}/bf16" 'index($1, name) {
 		for (i = 2; i <= NF; i++) value[$i] = $(i - 1)
 		line = value["ms/step"] " " value["tokens/s"] " " value["%mfu"] } END { if (line != "") print line }'
 }
 
 # theirs LINE prints the milliseconds of PyTorch's step, or nothing.
 theirs() {
-	timeout -s KILL 120 "$PYTHON" pytorch.py --device "$DEVICE" --lines "^$1$" >"$OUT/peer.pytorch" 2>>"$OUT/peer.log"
-	cat "$OUT/peer.pytorch" >>"$OUT/peer.log"
-	sed -nE 's/.* ([0-9.]+) ms .*/\1/p' "$OUT/peer.pytorch" | tail -n 1
+	timeout -s KILL 120 "$PYTHON" pytorch.py --device "$DEVICE" --lines "^$1$" >"$OUT/pytorch.out" 2>>"$OUT/programs.log"
+	cat "$OUT/pytorch.out" >>"$OUT/programs.log"
+	sed -nE 's/.* ([0-9.]+) ms .*/\1/p' "$OUT/pytorch.out" | tail -n 1
 }
 
-: >"$OUT/peer.log"
+: >"$OUT/programs.log"
 echo "| bfloat16 | uer, ms | again, ms | PyTorch, ms | ratio | uer, real tokens/s | mfu |"
 echo "|---|---|---|---|---|---|---|"
 declare -A known # PyTorch's times
@@ -60,4 +60,4 @@ roberta 32 x 128|roberta 32 x 128 bf16 compiled
 roberta ragged 32|roberta 32 x 128 bf16 compiled
 gpt2 16 x 1024|gpt2 16 x 1024 bf16 compiled
 END
-echo "$((SECONDS - began)) s; the programs' own words are in $OUT/peer.log"
+echo "$((SECONDS - began)) s; the programs' own words are in $OUT/programs.log"

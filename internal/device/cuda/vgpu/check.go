@@ -18,7 +18,8 @@ import (
 // Check checks the kernels by recordings of their launches, which a run of the stand-in with VGPU_RECORD=recorded has
 // left: twins from source and from PTX leave the recorded bits under other schedules; ThreadSanitizer finds no race and
 // AddressSanitizer no access outside an array; and both would notice a barrier, wait or commit that is missing. Mutants
-// that are not tried after `limit` are counted. With modules, only these are checked. The table goes to out.
+// that are not tried after `limit` are counted. With modules, only these are checked, and what
+// only they include. The table goes to out.
 func Check(folder, recorded string, modules []string, limit time.Duration, out io.Writer) error {
 	b, err := newBuilder(folder, io.Discard)
 	if err != nil {
@@ -212,7 +213,9 @@ func (b *builder) checkMutants(kernels string, files []*kernelFile, limit time.D
 		return err
 	}
 	mutants = slices.DeleteFunc(mutants, func(m mutant) bool {
-		return !slices.ContainsFunc(files, func(f *kernelFile) bool { return slices.Contains(m.kernels, filepath.Base(f.source)) })
+		return slices.ContainsFunc(m.kernels, func(source string) bool {
+			return !slices.ContainsFunc(files, func(f *kernelFile) bool { return filepath.Base(f.source) == source })
+		})
 	})
 	end := time.Now().Add(limit)
 	var mutex sync.Mutex
