@@ -61,13 +61,13 @@ vgpu:
 
 # Kernels under ThreadSanitizer and AddressSanitizer, and without each barrier in turn. It needs g++ and clang-19. With
 # ptxas in the path (pip install nvidia-cuda-nvcc) the PTX is assembled; a cuBLASLt (pip install nvidia-cublas) is given the
-# descriptions of products.
+# descriptions of products. It takes an hour; MODULES=norm_bf16,sums are the only ones that are played again.
 gpu-check: vgpu
 	rm -rf build/vgpu/recorded
 	mkdir -p build/vgpu/recorded
 	UER_LIBCUDA=$(CURDIR)/build/vgpu/libcuda.so.1 UER_CUDA_LIB=$(CURDIR)/build/vgpu VGPU_RECORD=$(CURDIR)/build/vgpu/recorded \
 		go test -count=1 -timeout 1h -tags gpu ./internal/device/cuda/...
-	go run ./internal/device/cuda/vgpu/check
+	go run ./internal/device/cuda/vgpu/check -modules "$(MODULES)"
 	go test -count=1 -tags gpu -v -run TestDescriptors ./internal/cuda
 
 lint:

@@ -55,7 +55,7 @@ func newSelftest(streams Streams) *cobra.Command {
 	command := newCommand("selftest", "Check that a device computes what it should",
 		"Compute every operation, its gradient and every update of parameters on a device, and compare the results with those\n"+
 			"of plain Go on the CPU, on small models. Each is computed twice, which has to give the same bits. A GPU is tested in\n"+
-			"fp32 and in bf16. The last line of each test is a verdict in JSON; the exit status is 1 if anything differs.",
+			"fp32, tf32 and bf16. The last line of each test is a verdict in JSON; the exit status is 1 if anything differs.",
 		func(command *cobra.Command) error {
 			if err := options.check(); err != nil {
 				return err
@@ -68,11 +68,11 @@ func newSelftest(streams Streams) *cobra.Command {
 	return command
 }
 
-// selftest tests a device, a GPU in both its formats of activations.
+// selftest tests a device, a GPU in all its precisions.
 func selftest(ctx context.Context, options selftestOptions, streams Streams) error {
 	precisions := []string{"fp32"}
 	if options.Devices.placement.gpus != nil {
-		precisions = append(precisions, "bf16")
+		precisions = append(precisions, "tf32", "bf16")
 	}
 	var failed error
 	for _, precision := range precisions {
@@ -107,17 +107,17 @@ func selftestIn(ctx context.Context, options selftestOptions, streams Streams) (
 	if err := printDetails(d, limits, streams.Err); err != nil {
 		return err
 	}
-	return runTrials(ctx, d, streams.Out)
+	return runTrials(ctx, d, options.Devices.Precision, streams.Out)
 }
 
-// runTrials compares a device with plain Go. It prints a table and the verdict, and returns an error if anything differs.
-func runTrials(ctx context.Context, d device.Device, out io.Writer) error {
+// runTrials compares a device that computes in a precision with plain Go. It prints a table and the verdict, and returns an error if anything differs.
+func runTrials(ctx context.Context, d device.Device, precision string, out io.Writer) error {
 	reference, err := cpu.New(cpu.Options{Threads: 1, Set: "portable"})
 	if err != nil {
 		return err
 	}
 	defer reference.Close()
-	trials, err := devicetest.Trials(d.Activations())
+	trials, err := devicetest.Trials(precision)
 	if err != nil {
 		return err
 	}

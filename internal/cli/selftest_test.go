@@ -65,7 +65,7 @@ func TestSelftestFindsFaults(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer
-			err := runTrials(t.Context(), faulty{processor, test.spoil}, &out)
+			err := runTrials(t.Context(), faulty{processor, test.spoil}, "fp32", &out)
 			if (err != nil) != (test.wrong > 0) {
 				t.Errorf("error %v", err)
 			}

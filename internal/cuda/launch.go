@@ -2,6 +2,30 @@
 
 package cuda
 
+/*
+#include "cuda.h"
+
+#cgo noescape begin_kernel
+#cgo nocallback begin_kernel
+
+// begin_kernel turns to a context and launches: both in one call from Go, because each takes a while. It builds the list of
+// addresses, which Go may not pass.
+static CUresult begin_kernel(CUcontext context, CUfunction f, const unsigned int *grid, const unsigned int *block,
+	unsigned int shared, CUstream stream, unsigned long long *values, int count, int together)
+{
+	void *pointers[64];
+	for (int i = 0; i < count; i++)
+		pointers[i] = &values[i];
+	CUresult result = cuCtxSetCurrent(context);
+	if (result != CUDA_SUCCESS)
+		return result;
+	if (together)
+		return cuLaunchCooperativeKernel(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, pointers);
+	return cuLaunchKernel(f, grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, stream, pointers, NULL);
+}
+*/
+import "C"
+
 import (
 	"fmt"
 	"unsafe"
@@ -15,44 +39,72 @@ const maxArguments = 64
 //
 // It makes no garbage: a training step launches hundreds of kernels.
 func (f *Function) Launch(s *Stream, grid, block Dim, shared int, arguments ...Argument) error {
-	if runs, err := f.prepare(grid, shared, arguments); !runs {
-		return err
+	result, err := f.begin(s, grid, block, shared, arguments, 0)
+	if err == nil && result != C.CUDA_SUCCESS {
+		err = failed(result, fmt.Sprintf("launching %s with grid %v, block %v, %d bytes of shared memory", f.Name, grid, block, shared))
 	}
-	defer f.device.leave()
-	// Package cu takes a pointer to eight bytes for each argument, and copies them.
-	var values [maxArguments]uint64
-	var pointers [maxArguments]unsafe.Pointer
-	for i, a := range arguments {
-		values[i] = a.bits
-		pointers[i] = unsafe.Pointer(&values[i])
-	}
-	err := f.handle.Launch(grid[0], grid[1], grid[2], block[0], block[1], block[2], shared, s.handle,
-		pointers[:len(arguments)])
-	if err != nil {
-		return failure(err, fmt.Sprintf("launching %s with grid %v, block %v, %d bytes of shared memory",
-			f.Name, grid, block, shared))
-	}
-	return nil
+	return err
 }
 
-// prepare prepares a launch. If it runs, the device is entered, and the caller leaves it.
-func (f *Function) prepare(grid Dim, shared int, arguments []Argument) (runs bool, err error) {
+// LaunchTogether begins to run a kernel all blocks of which run at the same time, so that they can wait for each other.
+// Otherwise it is as Launch.
+func (f *Function) LaunchTogether(s *Stream, grid, block Dim, shared int, arguments ...Argument) error {
+	result, err := f.begin(s, grid, block, shared, arguments, 1)
+	if err == nil && result != C.CUDA_SUCCESS {
+		err = failed(result, fmt.Sprintf("launching %s with all blocks of the grid %v at the same time", f.Name, grid))
+	}
+	return err
+}
+
+// begin launches.
+func (f *Function) begin(s *Stream, grid, block Dim, shared int, arguments []Argument, together C.int) (C.CUresult, error) {
 	if err := f.check(arguments); err != nil {
-		return false, err
+		return 0, err
 	}
 	if grid[0] == 0 || grid[1] == 0 || grid[2] == 0 {
-		return false, nil
+		return 0, nil
 	}
-	if err := f.device.enter(); err != nil {
-		return false, err
+	if f.device.closed {
+		return 0, fmt.Errorf("%s is closed", f.device)
 	}
 	if shared > f.dynamic {
 		if err := f.allow(shared); err != nil {
-			f.device.leave()
-			return false, err
+			return 0, err
 		}
 	}
-	return true, nil
+	var values [maxArguments]C.ulonglong
+	for i, a := range arguments {
+		values[i] = C.ulonglong(a.bits)
+	}
+	var blocks, threads [3]C.uint
+	for i := range blocks {
+		blocks[i], threads[i] = C.uint(grid[i]), C.uint(block[i])
+	}
+	// What package cu has are these handles.
+	context, function := *(*C.CUcontext)(unsafe.Pointer(&f.device.context)), *(*C.CUfunction)(unsafe.Pointer(&f.handle))
+	stream := *(*C.CUstream)(unsafe.Pointer(&s.handle))
+	return C.begin_kernel(context, function, &blocks[0], &threads[0], C.uint(shared), stream, &values[0],
+		C.int(len(arguments)), together), nil
+}
+
+// failed describes a result of the driver.
+func failed(result C.CUresult, doing string) *Error {
+	name, text := describe(int(result))
+	return &Error{Doing: doing, Code: int(result), Name: name, Text: text}
+}
+
+// MostTogether is how many blocks of so many threads LaunchTogether can run.
+func (f *Function) MostTogether(threads, shared int) (int, error) {
+	if err := f.device.enter(); err != nil {
+		return 0, err
+	}
+	defer f.device.leave()
+	function := *(*C.CUfunction)(unsafe.Pointer(&f.handle))
+	var blocks C.int
+	if result := C.cuOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, function, C.int(threads), C.size_t(shared)); result != C.CUDA_SUCCESS {
+		return 0, failed(result, fmt.Sprintf("asking how many blocks of %s run at the same time", f.Name))
+	}
+	return int(blocks) * f.device.Multiprocessors, nil
 }
 
 // check compares arguments with what the kernel declares.

@@ -122,13 +122,14 @@ func (f *Function) allow(shared int) error {
 		return fmt.Errorf("%s needs %d bytes of shared memory, and a block of %s has at most %d",
 			f.Name, shared, f.device, most)
 	}
+	if err := f.device.enter(); err != nil {
+		return err
+	}
+	defer f.device.leave()
 	handle := *(*C.CUfunction)(unsafe.Pointer(&f.handle)) // cu.Function is that handle
 	result := C.cuFuncSetAttribute(handle, C.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, C.int(shared))
 	if result != C.CUDA_SUCCESS {
-		name, text := describe(int(result))
-		return &Error{
-			Doing: fmt.Sprintf("giving %s %d bytes of shared memory", f.Name, shared), Code: int(result), Name: name, Text: text,
-		}
+		return failed(result, fmt.Sprintf("giving %s %d bytes of shared memory", f.Name, shared))
 	}
 	f.dynamic = shared
 	return nil

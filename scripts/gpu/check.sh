@@ -17,6 +17,10 @@ stage() {
 	local name=$1 limit=$2 lines=$3 started=$SECONDS left status
 	shift 3
 	[[ -z ${ONLY:-} || $name =~ ^(${ONLY})$ ]] || return
+	if ! command -v "$1" >/dev/null; then
+		echo "== $name: this machine has no $1"
+		return
+	fi
 	left=$((budget - (SECONDS - began)))
 	if ((left < 5)); then
 		echo "== $name LATE"
@@ -28,7 +32,11 @@ stage() {
 	echo "== $name $([[ $status == 0 ]] && echo ok || echo "FAILED, status $status"), $((SECONDS - started)) s"
 }
 
-gunzip -f bin/*.gz ./*.pt.gz 2>/dev/null
+for packed in bin/*.xz ./*.pt.xz; do
+	[[ -e $packed ]] || continue
+	xz -df "$packed" || python3 -c 'import lzma, shutil, sys
+shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[1][:-3], "wb"))' "$packed"
+done
 chmod +x bin/*
 tar -xf testdata.tar
 export UER_LIBCUDA=libcuda.so.1 # tests use a stand-in otherwise
@@ -40,7 +48,8 @@ export UER_CUDA_LIB
 train() { # DATASET STEPS FLAGS...
 	local data=$1 steps=$2
 	shift 2
-	bin/uer pretrain --dataset_path "$data" --vocab_path vocab.txt --output_model_path /tmp/model.bin --device "${DEVICE:-cuda}" \
+	bin/uer pretrain --dataset_path "$data" --vocab_path vocab.txt --output_model_path /tmp/model.bin \
+		--device "${DEVICE:-cuda}" --precision "${PRECISION:-bf16}" \
 		--total_steps "$steps" --report_steps "$((steps / 4))" --save_checkpoint_steps 100000 "$@"
 }
 export -f train
@@ -70,14 +79,16 @@ stage gpt2 60 6 bash -c "train lm.pt 100 --config_path bert/base_config.json --e
 stage lstm 60 6 bash -c "train lm.pt 100 --config_path rnn_config.json --embedding word --encoder lstm --target lm"
 stage elmo 60 6 bash -c "train bilm.pt 60 --config_path birnn_config.json --embedding word --encoder bilstm --target bilm"
 stage gatedcnn 60 6 bash -c "train lm.pt 100 --config_path gatedcnn_9_config.json --embedding word --encoder gatedcnn --target lm"
-# The same models in PyTorch, if it is installed.
+# The same models in PyTorch, if it is installed, in turns with uer; then some more of them by themselves.
+stage peer "$budget" 14 env -u ONLY BUDGET="$((budget - (SECONDS - began) - 60))" bash peer.sh
 stage pytorch 130 24 python3 pytorch.py --seconds 90
 stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile /tmp/go.prof"
 stage memcheck 60 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
-stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/(attention|norm|cross_entropy|embedding)$'
-stage ncu 60 60 ncu --clock-control none --section SpeedOfLight --kernel-name-base function -k 'regex:attention|norm|adamw|cross_entropy|activation|square' -c 14 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --total_steps 2 $roberta"
+stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/bf16/(attention|norm|cross_entropy|embedding|many_layers)'
+# How far kernels of uer's use the GPU, on average over the first launches of a step: all kinds are among them.
+stage ncu 90 120 ncu --clock-control none --section SpeedOfLight --print-summary per-kernel --kernel-name-base function -k 'regex:_bf16|adamw|column_sums|square_partials' -c 250 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --precision bf16 --total_steps 1 $roberta"
 # Do the losses of a longer training follow the CPU's?
 small="--config_path bert/mini_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 3e-4 --batch_size 16"
 stage follow_gpu 60 5 bash -c "train ragged.pt 400 $small"
-stage follow_cpu 120 5 bash -c "DEVICE=cpu train ragged.pt 400 $small"
+stage follow_cpu 120 5 bash -c "DEVICE=cpu PRECISION=fp32 train ragged.pt 400 $small"
 echo "$((SECONDS - began)) s in all; logs in $OUT"

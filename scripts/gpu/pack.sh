@@ -31,8 +31,8 @@ for shape in ragged dense; do
 done
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>/dev/null
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>/dev/null
-cp scripts/gpu/check.sh scripts/gpu/pytorch.py "$to/"
-gzip -9 "$to"/bin/* "$to"/*.pt
+cp scripts/gpu/check.sh scripts/gpu/peer.sh scripts/gpu/pytorch.py "$to/"
+xz -3 -T0 "$to"/bin/* "$to"/*.pt # gzip makes a third more of the programs
 size=$(du -sm "$to" | cut -f1)
 echo "$size MB in $to"
 ((size <= 60)) || { echo "that is more than 60 MB: leave something out, or take a smaller CORPUS" >&2; exit 1; }

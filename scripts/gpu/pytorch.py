@@ -1,6 +1,6 @@
 """Trains the models of the recipes in PyTorch and prints how fast: what `uer pretrain` is compared with on a GPU.
 
-    python3 pytorch.py [--seconds 120] [--device cuda]
+    python3 pytorch.py [--seconds 120] [--device cuda] [--lines 'lstm.*bf16 eager']
     python3 pytorch.py --recipe roberta --corpus FILE [--bf16 | --tf32]        for scripts/compare_pytorch.sh
 
 Each line is one model in one format: TF32 rounds the factors of float32 products, bf16 is autocast. Batches have no padding
@@ -13,6 +13,7 @@ model is compiled. Attention has no mask for the padding, so that PyTorch takes 
 import argparse
 import json
 import random
+import re
 import statistics
 import time
 
@@ -123,19 +124,22 @@ MODELS = {
 }
 
 
+RECURRENT = ("lstm", "gru", "elmo", "gatedcnn")  # and convolutions
+
+
 def runs():
     """The model, batch size, length, format and whether it is compiled, the most telling ones first."""
     yield "roberta", 256, 128, "bf16", True
-    for model in ("lstm", "gru", "elmo", "gatedcnn"):
+    for model in RECURRENT:
         yield model, 32, 128, "bf16", False
     yield "roberta", 256, 512, "bf16", True
     yield "gpt2", 16, 1024, "bf16", True
     yield "roberta", 32, 128, "bf16", True
     for form in ("fp32", "tf32", "bf16"):
         yield "roberta", 32, 128, form, False
-    for model in ("gpt2", "lstm", "gru", "elmo", "gatedcnn"):
+    for model in ("gpt2", *RECURRENT):
         yield model, 32, 128, "fp32", False
-    for model in ("gatedcnn", "lstm", "gru", "elmo", "gpt2"):
+    for model in (*RECURRENT, "gpt2"):
         yield model, 32, 128, "bf16", True
     yield "roberta", 32, 128, "fp32", True
     yield "roberta", 32, 128, "tf32", True
@@ -167,6 +171,11 @@ class Training:
             loss = self.step()
         loss = loss.item()  # waits for the GPU
         return (time.perf_counter() - began) / steps, loss
+
+
+def line_of(model, batch, length, form, compiled):
+    """What --lines is compared with."""
+    return f"{model} {batch} x {length} {form} {'compiled' if compiled else 'eager'}"
 
 
 def measure(device, model, batch, length, form, compiled):
@@ -217,6 +226,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=120)
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--model", choices=MODELS, help="this one only")
+    parser.add_argument("--lines", default="", help="those that match, such as 'roberta 256 x 128 bf16 compiled'")
     parser.add_argument("--recipe", choices=MODELS)
     parser.add_argument("--corpus")
     for name, value in (("batch", 32), ("seq", 128), ("steps", 20), ("threads", 0), ("vocab", VOCABULARY)):
@@ -236,6 +246,7 @@ def main():
     if arguments.model:
         chosen = [run for run in chosen if run[0] == arguments.model]
         chosen = chosen or [(arguments.model, 8, 32, form, False) for form in ("fp32", "tf32", "bf16")]
+    chosen = [run for run in chosen if re.search(arguments.lines, line_of(*run))]
     for model, batch, length, form, compiled in chosen:
         if time.perf_counter() - began > arguments.seconds:
             print("no time for the rest")

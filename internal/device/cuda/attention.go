@@ -118,20 +118,17 @@ func (d deltas) begin(r *run, a attention, in []operand) list {
 }
 
 // biasGradient adds up the gradient of the position bias.
-type biasGradient struct {
-	partials *function
-	sums     columnSums
-}
+type biasGradient struct{ partials *function }
 
 func newBiasGradient(b *binder) biasGradient {
-	return biasGradient{b.stored("attention_bias"), newColumnSums(b)}
+	return biasGradient{b.stored("attention_bias")}
 }
 
 // begin begins to compute out [heads, 2·length−1] from what deltas.begin returns.
 func (g biasGradient) begin(r *run, a attention, out operand, terms list, accumulate bool) {
 	width := out.Shape.Elements()
 	tiles, groups := over(a.MaxLength, attentionRows)[0], min(a.sequences(), biasGroups)
-	partials := r.floats(groups * tiles * width) // [groups·tiles, heads, 2·length−1]
-	r.launch(g.partials, driver.Dim{tiles, a.Heads, groups}, slices.Concat(list{pointer(partials)}, terms, list{count(a.sequences())})...)
-	g.sums.second(r, out.At, partials, groups*tiles, width, width, accumulate)
+	p := r.partialSums(groups*tiles, groups*tiles, width) // [groups·tiles, heads, 2·length−1]
+	r.launch(g.partials, driver.Dim{tiles, a.Heads, groups}, slices.Concat(list{pointer(p.at)}, terms, list{count(a.sequences())})...)
+	r.sum(out.At, p, 0, width, accumulate)
 }

@@ -2,7 +2,6 @@ package cuda
 
 import (
 	driver "uer/internal/cuda"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
@@ -87,8 +86,6 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 		c := convolutionOf(op.GatedConvolution(o), in[2:])
 		dsums, window := r.floats(2*c.tokens*c.output), c.windows(r, windows) // [tokens, 2·out], [tokens, window]
 		r.launch(gate, r.cells(c.tokens, c.output), pointer(dsums), at(dy), at(sums), count(c.tokens), count(c.output))
-		blocks, _ := kernels.RowBlocks(c.tokens)
-		partials := r.floats(maxRowBlocks * c.output)
 		var dwindows driver.Pointer // [tokens, window]
 		if out[0].wanted() {
 			dwindows = r.floats(c.tokens * c.window)
@@ -101,10 +98,10 @@ func bindGatedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) comp
 					B: driver.Matrix{At: window}, D: driver.Matrix{At: to.weight.At}, Beta: beta(add[0]),
 				})
 			}
-			columns.first(r, partials, ds.At, c.tokens, c.output, ds.Stride)
+			p := columns.first(r, ds.At, c.tokens, c.output, ds.Stride)
 			for j, bias := range []operand{to.bias, to.secondBias} {
 				if bias.wanted() {
-					columns.second(r, bias.At, partials, blocks, c.output, c.output, add[1+j])
+					r.sum(bias.At, p, 0, c.output, add[1+j])
 				}
 			}
 			if out[0].wanted() {

@@ -2,7 +2,6 @@ package cuda
 
 import (
 	driver "uer/internal/cuda"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/graph"
 	"uer/internal/op"
 )
@@ -24,17 +23,15 @@ func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
 		logits := driver.Matrix{At: r.activations(chunk * stride), Stride: stride} // [chunk, classes]
 		weight, bias := r.weight(c.Weight), r.weight(c.Bias)
 		wantsBias := o.Bias && out[4].wanted()
-		blocks, _ := kernels.RowBlocks(chunk)
-		var partials driver.Pointer // [blocks, classes]
-		if wantsBias {
-			partials = r.floats(blocks * classes)
-		}
 		var scale float32
 		if rows > 0 {
 			scale = 1 / float32(rows)
 		}
 		for first := 0; first < max(rows, 1); first += max(chunk, 1) {
 			n, later := min(chunk, rows-first), first > 0
+			if later {
+				r.finishSums()
+			}
 			hidden, offset := c.Hidden.At+r.bytes(first*width), driver.Pointer(4*first)
 			r.multiply(toActivations, driver.Product{ // h Wᵀ + b
 				M: n, N: classes, K: width, A: driver.Matrix{At: hidden}, B: driver.Matrix{At: weight, Transposed: true},
@@ -55,9 +52,7 @@ func bindCrossEntropy(b *binder, o op.CrossEntropy) compute {
 				})
 			}
 			if wantsBias {
-				sums.first(r, partials, logits.At, n, classes, stride)
-				present, _ := kernels.RowBlocks(n)
-				sums.second(r, out[4].At, partials, present, classes, classes, accumulate[4] || later)
+				r.sum(out[4].At, sums.first(r, logits.At, n, classes, stride), 0, classes, accumulate[4] || later)
 			}
 		}
 		r.launch(totals, over(1, 1), at(out[0]), at(out[1]), pointer(losses), pointer(hits), count(rows))

@@ -20,22 +20,23 @@ import (
 
 // Device is one GPU. It implements device.Device.
 type Device struct {
-	gpu            *driver.Device
-	activations    graph.Type       // how they are stored; products read their factors in the same type
-	tf32           bool             // products round float32 factors
-	products       *driver.Products // nil without cuBLASLt: then kernels of ours multiply
-	product        [3]*function     // by the destination
-	halve, columns *function        // make the bfloat16 copies of parameters
-	modules        map[string]*module
-	functions      map[string]*function
-	unsettled      []*function    // those whose modules may still be being loaded
-	scratch        *driver.Buffer // of one operation at a time; all run in one stream
-	trail          *trail
-	logits         int           // of a cross entropy that exist at a time, if they are more than a row
-	group          *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
-	rank           int           // its number among them
-	name           string
-	kind           string
+	gpu         *driver.Device
+	activations graph.Type       // how they are stored; products read their factors in the same type
+	tf32        bool             // products round float32 factors
+	products    *driver.Products // nil without cuBLASLt: then kernels of ours multiply
+	product     [3]*function     // by the destination
+	halve, pack *function        // make the bfloat16 copies of parameters
+	modules     map[string]*module
+	functions   map[string]*function
+	unsettled   []*function    // those whose modules may still be being loaded
+	scratch     *driver.Buffer // of one operation at a time; all run in one stream
+	pending     pendingSums
+	trail       *trail
+	logits      int           // of a cross entropy that exist at a time, if they are more than a row
+	group       *driver.Group // connects it to the GPUs of the other replicas; nil if there are none
+	rank        int           // its number among them
+	name        string
+	kind        string
 }
 
 // Options of a device.
@@ -87,14 +88,18 @@ func New(o Options) (*Device, error) {
 	d := &Device{
 		gpu: gpu, activations: computes.activations, tf32: computes.tf32,
 		modules: map[string]*module{}, functions: map[string]*function{}, scratch: &driver.Buffer{}, logits: maxLogits,
+		pending: pendingSums{buffer: &driver.Buffer{}},
 	}
 	var slow string
 	if d.trail, err = newTrail(gpu); err == nil {
 		slow, err = d.openProducts()
 	}
+	if err == nil {
+		d.pending.kernel, err = d.function("column_sums")
+	}
 	if err == nil && d.activations == graph.BFloat16 {
 		if d.halve, err = d.function("copy_bf16_float"); err == nil {
-			d.columns, err = d.function("columns_bf16")
+			d.pack, err = d.function("pack_bf16")
 		}
 	}
 	if err == nil {
@@ -224,26 +229,26 @@ func (d *Device) Close() error {
 	return errors.Join(err, d.gpu.Close())
 }
 
-// reserve makes scratch memory at least so large.
-func (d *Device) reserve(bytes int64) error {
-	if bytes <= d.scratch.Bytes {
+// reserve makes memory for intermediate results at least so large.
+func (d *Device) reserve(buffer **driver.Buffer, bytes int64) error {
+	if bytes <= (*buffer).Bytes {
 		return nil
 	}
 	err := d.gpu.Compute.Synchronize()
-	if err = errors.Join(err, d.scratch.Close()); err != nil {
+	if err = errors.Join(err, (*buffer).Close()); err != nil {
 		return err
 	}
-	scratch, err := d.gpu.Allocate(bytes)
+	larger, err := d.gpu.Allocate(bytes)
 	if err != nil {
 		return fmt.Errorf("allocating memory for intermediate results: %w", err)
 	}
-	d.scratch = scratch
+	*buffer = larger
 	return nil
 }
 
 // scratchBytes is the memory of intermediate results, those of cuBLASLt too.
 func (d *Device) scratchBytes() int64 {
-	bytes := d.scratch.Bytes
+	bytes := d.scratch.Bytes + d.pending.buffer.Bytes
 	if d.products != nil {
 		bytes += d.products.WorkspaceBytes()
 	}

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -70,7 +71,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	}
 	e.program, origin = device.WithCopies(p, bindings.CanAdd)
 	e.program, origin = device.WithoutCopies(e.program, origin, bindings.CanAdd)
-	if err := e.join(); err != nil {
+	if err := errors.Join(e.join(), m.listCopies()); err != nil {
 		return nil, err
 	}
 	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
@@ -81,11 +82,11 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := e.place(); err != nil {
 		return nil, err
 	}
-	scratch, err := e.planScratch()
+	scratch, partials, err := e.planScratch()
 	if err != nil {
 		return nil, err
 	}
-	return e, d.reserve(scratch)
+	return e, errors.Join(d.reserve(&d.scratch, scratch), d.reserve(&d.pending.buffer, partials))
 }
 
 // bind finds the kernels of all instructions.
@@ -177,12 +178,18 @@ func (e *executable) begin(r *run) error {
 			return err
 		}
 	}
+	e.device.pending.drop()
 	e.memory.refresh(r)
 	first, most := 0, (len(e.steps)+marks-1)/marks
 	for i := range e.steps {
 		s, last := &e.steps[i], i+1 == len(e.steps)
 		if err := e.execute(s, r); err != nil {
 			return fmt.Errorf("%s: %w", s.Op.Name(), err)
+		}
+		if last {
+			if r.finishSums(); r.err != nil {
+				return r.err
+			}
 		}
 		if r.After != nil && (last || e.steps[i+1].number != s.number) {
 			r.After(s.number)
@@ -273,7 +280,7 @@ func (e *executable) execute(s *step, r *run) error {
 		return err
 	}
 	s.compute(r, s.out, s.in, s.accumulate)
-	if r.err != nil {
+	if r.finishSums(); r.err != nil { // here, so that they count for the step
 		return r.err
 	}
 	return e.timers.stop(s)

@@ -68,20 +68,21 @@ func bindLinearGradient(b *binder, o op.LinearGradient) compute {
 	return func(r *run, out, in []operand, accumulate []bool) {
 		l := op.LinearGradientInputsOf(o, in)
 		tokens, width, size := l.X.Shape[0], l.X.Shape[1], l.Weight.Shape[0]
-		blocks, rows := kernels.RowBlocks(tokens)
 		wantsBias := o.Bias && out[2].wanted()
-		dy, partials := l.DY.At, driver.Pointer(0) // [tokens, out], [blocks, out]
-		if wantsBias {
-			partials = r.floats(blocks * size)
-		}
+		dy := l.DY.At     // [tokens, out]
+		var p partialSums // for db
 		if o.Activation != op.Identity {
 			dy = r.activations(tokens * size)
+			blocks, rows := kernels.RowBlocks(tokens)
+			if wantsBias {
+				p, rows = r.rowSums(tokens, size)
+			}
 			if tokens > 0 {
-				r.launch(activation, r.strips(size, blocks), pointer(dy), pointer(partials), at(l.DY),
+				r.launch(activation, r.strips(size, blocks), pointer(dy), pointer(p.at), at(l.DY),
 					at(l.PreActivation), count(tokens), count(size), count(rows), count(int(o.Activation)))
 			}
 		} else if wantsBias {
-			sums.first(r, partials, dy, tokens, size, size)
+			p = sums.first(r, dy, tokens, size, size)
 		}
 		if out[0].wanted() { // dx = dy W
 			r.multiply(toActivations, driver.Product{
@@ -96,7 +97,7 @@ func bindLinearGradient(b *binder, o op.LinearGradient) compute {
 			})
 		}
 		if wantsBias {
-			sums.second(r, out[2].At, partials, blocks, size, size, accumulate[2])
+			r.sum(out[2].At, p, 0, size, accumulate[2])
 		}
 	}
 }
@@ -128,12 +129,10 @@ func joinedLinearGradient(b *binder, o op.LinearGradient) compute {
 		if !o.Bias {
 			return
 		}
-		blocks, _ := kernels.RowBlocks(tokens)
-		partials := r.floats(blocks * columns) // [blocks, maps·out]
-		sums.first(r, partials, l.DY.matrix, tokens, columns, columns)
+		p := sums.first(r, l.DY.matrix, tokens, columns, columns) // [blocks, maps·out]
 		for i := range j.columns {
 			to := first(out[2], j.packedBiases) + driver.Pointer(4*i*j.packedBiases.spacing)
-			sums.second(r, to, partials+driver.Pointer(4*i*size), blocks, size, columns, accumulate[2])
+			r.sum(to, p, i*size, size, accumulate[2])
 		}
 	}
 }

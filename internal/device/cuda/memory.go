@@ -1,7 +1,10 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	driver "uer/internal/cuda"
 	"uer/internal/device"
@@ -17,8 +20,9 @@ type memory struct {
 
 	halves *driver.Buffer  // bfloat16 copies of all parameters, which products read; empty if they read float32
 	packs  map[int]*packed // copies of copies for joined products, by the offset of the first parameter
-	stale  bool            // the host or another rank has changed parameters since they were copied
-	loose  bool            // parameters have changed since they were packed
+	copies packCopies
+	stale  bool // the host or another rank has changed parameters since they were copied
+	loose  bool // parameters have changed since they were packed
 
 	sums  sums
 	piece *driver.Buffer // for Fetch; nil until it is called
@@ -78,6 +82,41 @@ func (m *memory) pack(first, second graph.Value, count int) (*packed, error) {
 	return p, nil
 }
 
+// packCopies are the copies that make all packs, as the kernel takes them.
+type packCopies struct {
+	list    *driver.Buffer // [count, 3]: to, from and size, in elements of the copies of all parameters
+	count   int
+	largest int
+}
+
+// listCopies lists them, after packs were added.
+func (m *memory) listCopies() error {
+	var list []uint64
+	largest := 0
+	for _, first := range slices.Sorted(maps.Keys(m.packs)) {
+		p := m.packs[first]
+		for i := range p.count {
+			to := (int64(p.At)-int64(m.halves.At))/2 + int64(i*p.size)
+			list = append(list, uint64(to), uint64(p.first+i*p.spacing), uint64(p.size))
+		}
+		largest = max(largest, p.size)
+	}
+	if m.copies.count == len(list)/3 {
+		return nil
+	}
+	if m.copies.list != nil {
+		if err := errors.Join(m.device.gpu.Compute.Synchronize(), m.copies.list.Close()); err != nil {
+			return err
+		}
+	}
+	buffer, err := m.device.gpu.Allocate(8 * int64(len(list)))
+	if err != nil {
+		return fmt.Errorf("allocating the list of weights side by side: %w", err)
+	}
+	m.copies = packCopies{buffer, len(list) / 3, largest}
+	return driver.Upload(m.device.gpu.Compute, buffer.At, list)
+}
+
 // refresh begins to copy parameters that have changed for products.
 func (m *memory) refresh(r *run) {
 	d := m.device
@@ -87,12 +126,9 @@ func (m *memory) refresh(r *run) {
 	if n := m.layout.ParameterSize; m.stale {
 		r.launch(d.halve, r.spans(n), pointer(m.halves.At), pointer(m.parameters.At), elements(n), flag(false))
 	}
-	if m.stale || m.loose {
-		for _, p := range m.packs {
-			from := m.halves.At + driver.Pointer(graph.BFloat16.Bytes()*p.first)
-			r.launch(d.columns, r.cells(p.count, p.size), pointer(p.At), pointer(from), count(p.count), count(p.spacing),
-				count(0), count(p.size), flag(false))
-		}
+	if (m.stale || m.loose) && m.copies.count > 0 {
+		grid := driver.Dim{r.spans(m.copies.largest)[0], m.copies.count, 1}
+		r.launch(d.pack, grid, pointer(m.halves.At), pointer(m.copies.list.At))
 	}
 	m.stale, m.loose = false, false
 }
@@ -102,6 +138,9 @@ func (m *memory) copiesBytes() int64 {
 	bytes := m.halves.Bytes
 	for _, p := range m.packs {
 		bytes += p.Bytes
+	}
+	if m.copies.list != nil {
+		bytes += m.copies.list.Bytes
 	}
 	return bytes
 }
@@ -167,6 +206,9 @@ func (m *memory) at(p graph.Place, offset, size int) (driver.Pointer, error) {
 // Sum begins to sum a range of gradients over the ranks, behind what computes them and beside what follows.
 func (m *memory) Sum(start, end int, shares []int) {
 	at := func(offset int) driver.Pointer { return m.gradients.At + driver.Pointer(4*offset) }
+	if m.device.group != nil && m.sums.err == nil {
+		m.sums.err = m.device.pending.begin(m.device.gpu.Compute)
+	}
 	m.sums.begin(m.device, func(g *driver.Group) (err error) {
 		if shares == nil {
 			return g.Sum(at(start), end-start)

@@ -31,7 +31,7 @@ func bindNorm(b *binder, o op.Norm) compute {
 }
 
 func bindNormGradient(b *binder, o op.NormGradient) compute {
-	kernel, sums := b.stored("norm_gradient"), b.kernel("norm_parameter_sums")
+	kernel := b.stored("norm_gradient")
 	var partials *function // where the kernel does not begin the sums for the gradients of the parameters itself
 	if b.device.activations == graph.Float32 {
 		partials = b.kernel("norm_parameter_partials_float")
@@ -41,30 +41,34 @@ func bindNormGradient(b *binder, o op.NormGradient) compute {
 		to, add := op.NormGradientOutputsOf(o, out), op.NormGradientOutputsOf(o, accumulate)
 		rows, width := n.Sum.Shape[0], n.Sum.Shape[1]
 		blocks, rowsOfBlock := kernels.NormBlocks(rows)
+		most := kernels.MostNormBlocks(rows)
 		if partials != nil {
 			blocks, rowsOfBlock = kernels.RowBlocks(rows)
+			most = kernels.MostRowBlocks(rows)
 		}
-		var both driver.Pointer // [blocks, 2, width]
+		var both partialSums // [blocks, 2, width], for γ and β
 		wanted := to.Gamma.wanted() || to.Beta.wanted()
 		if wanted {
-			both = r.floats(blocks * 2 * width)
+			both = r.partialSums(blocks, most, 2*width)
 		}
 		d := dropout(r, o.Dropout, o.Site)
 		if partials == nil {
-			r.launch(kernel, driver.Dim{blocks, 1, 1}, at(to.X), at(to.Residual), pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
+			r.launch(kernel, driver.Dim{blocks, 1, 1}, at(to.X), at(to.Residual), pointer(both.at), at(n.DY), at(n.Sum), at(n.Stats),
 				at(n.Rows), at(n.Gamma), count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon),
 				d[0], d[1], d[2], flag(add.X), flag(add.Residual))
 		} else {
 			r.launch(kernel, over(rows, 8), at(to.X), at(to.Residual), at(n.DY), at(n.Sum), at(n.Stats), at(n.Rows), at(n.Gamma),
 				count(rows), count(width), count(int(o.Kind)), epsilon(o.Epsilon), d[0], d[1], d[2], flag(add.X), flag(add.Residual))
 			if wanted && blocks > 0 {
-				r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both), at(n.DY), at(n.Sum), at(n.Stats),
+				r.launch(partials, driver.Dim{(width + 127) / 128, blocks, 1}, pointer(both.at), at(n.DY), at(n.Sum), at(n.Stats),
 					count(rows), count(width), count(rowsOfBlock), count(int(o.Kind)), epsilon(o.Epsilon))
 			}
 		}
-		if wanted {
-			r.launch(sums, over(2*width, 32), at(to.Gamma), at(to.Beta), pointer(both), count(blocks), count(width),
-				flag(add.Gamma), flag(add.Beta))
+		if to.Gamma.wanted() {
+			r.sum(to.Gamma.At, both, 0, width, add.Gamma)
+		}
+		if to.Beta.wanted() {
+			r.sum(to.Beta.At, both, width, width, add.Beta)
 		}
 	}
 }

@@ -29,14 +29,14 @@ func openIn(t testing.TB, precision string) *Device {
 // TestOps compares every operation and every update with the CPU, also where gradients add up, and wants the same bits
 // from a second run.
 func TestOps(t *testing.T) {
-	for _, precision := range []string{"fp32", "bf16"} {
-		t.Run(precision, func(t *testing.T) { testOps(t, openIn(t, precision)) })
+	for _, precision := range []string{"fp32", "tf32", "bf16"} {
+		t.Run(precision, func(t *testing.T) { testOps(t, openIn(t, precision), precision) })
 	}
 }
 
-func testOps(t *testing.T, d *Device) {
+func testOps(t *testing.T, d *Device, precision string) {
 	processor := openProcessor(t)
-	trials, err := devicetest.Trials(d.Activations())
+	trials, err := devicetest.Trials(precision)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestCrossEntropyInChunks(t *testing.T) {
 		d := openIn(t, precision)
 		d.logits = 2 * 9 // classes
 		processor := openProcessor(t)
-		trials, err := devicetest.Trials(d.Activations())
+		trials, err := devicetest.Trials(precision)
 		if err != nil {
 			t.Fatal(err)
 		}

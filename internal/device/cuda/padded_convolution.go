@@ -2,7 +2,6 @@ package cuda
 
 import (
 	driver "uer/internal/cuda"
-	"uer/internal/device/cuda/kernels"
 	"uer/internal/op"
 )
 
@@ -89,13 +88,11 @@ func bindPaddedConvolutionGradient(b *binder, o op.GatedConvolutionGradient) com
 				at(to[0].weight), at(to[1].weight), pointer(dweights), count(c.output), count(c.columns),
 				count(c.input), count(c.stride), count(c.Taps), flag(c.TapsLast), flag(accumulate[1]), flag(accumulate[4]))
 		}
-		blocks, _ := kernels.RowBlocks(c.tokens)
-		partials := r.floats(maxRowBlocks * 2 * c.columns)
-		columns.first(r, partials, dsums, c.tokens, 2*c.columns, 2*c.columns)
+		p := columns.first(r, dsums, c.tokens, 2*c.columns, 2*c.columns)
 		for i, f := range to {
 			for j, bias := range []operand{f.bias, f.secondBias} {
 				if bias.wanted() {
-					columns.second(r, bias.At, partials+driver.Pointer(4*i*c.columns), blocks, c.output, 2*c.columns, accumulate[2+3*i+j])
+					r.sum(bias.At, p, i*c.columns, c.output, accumulate[2+3*i+j])
 				}
 			}
 		}

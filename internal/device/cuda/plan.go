@@ -95,19 +95,22 @@ func (e *executable) placeConstants(constants []float32) error {
 	return driver.Upload(e.device.gpu.Compute, b.At, constants)
 }
 
-// planScratch goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations need.
-func (e *executable) planScratch() (bytes int64, err error) {
+// planScratch goes through a run of the largest shapes that launches nothing, to learn how much scratch memory operations
+// need, and how much partial sums.
+func (e *executable) planScratch() (scratch, partials int64, err error) {
 	r := &run{device: e.device, memory: e.memory, planning: true}
+	e.device.pending.drop()
 	for i := range e.steps {
 		s := &e.steps[i]
 		if err := e.bindOperands(s, r); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		r.begin(s)
 		s.compute(r, s.out, s.in, s.accumulate)
 		if r.err != nil {
-			return 0, fmt.Errorf("%s: %w", s.Op.Name(), r.err)
+			return 0, 0, fmt.Errorf("%s: %w", s.Op.Name(), r.err)
 		}
 	}
-	return r.largest, nil
+	r.finishSums()
+	return r.largest, e.device.pending.largest, nil
 }

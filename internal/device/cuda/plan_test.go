@@ -34,13 +34,13 @@ func (d *Device) planned(t *testing.T, p *graph.Program, layout graph.Layout) in
 	for v := range e.at {
 		e.at[v] = somewhere.At
 	}
-	scratch, err := e.planScratch()
+	scratch, partials, err := e.planScratch()
 	if err != nil {
 		t.Fatal(err)
 	}
 	kept := int64(4*(2*layout.ParameterSize+layout.StateSize)+2*layout.ParameterSize) + e.memory.copiesBytes()
 	t.Logf("%.2f GB are kept, %.2f GB are activations, %.2f GB are scratch", float64(kept)/1e9, float64(e.arena.Size)/1e9, float64(scratch)/1e9)
-	return kept + int64(e.arena.Size) + int64(8*e.inputs.size) + scratch + 64<<20 // with the workspace of products
+	return kept + int64(e.arena.Size) + int64(8*e.inputs.size) + scratch + partials + 64<<20 // with the workspace of products
 }
 
 // TestMemoryOfLargeBatches bounds the memory of RoBERTa base on batches of 256 x 512 tokens without padding.

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"math"
 
 	driver "uer/internal/cuda"
@@ -10,7 +11,8 @@ import (
 
 // NotFinite implements device.Prober.
 func (e *executable) NotFinite(instruction int) (device.NotFinite, error) {
-	if err := e.device.gpu.Compute.Synchronize(); err != nil {
+	err := e.device.pending.begin(e.device.gpu.Compute)
+	if err = cmp.Or(err, e.device.gpu.Compute.Synchronize()); err != nil {
 		return device.NotFinite{}, e.device.explained(err)
 	}
 	for i := range e.steps {

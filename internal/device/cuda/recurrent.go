@@ -203,7 +203,6 @@ func bindRecurrentGradient(b *binder, o op.RecurrentGradient) compute {
 		l.compute(r, kernel, arguments, carry, append(saved, l.stateWeights(r)...)...)
 		g := recurrentGradients{
 			recurrent: &l, y: y, before: before, sums: sums, states: r.activations(l.tokens * l.hidden),
-			partials: r.floats(maxRowBlocks * l.width),
 		}
 		for d, to := range directionsOf(out[1:]) {
 			ds, dn := dgates+r.bytes(d*l.tokens*l.width), dextra+r.bytes(d*l.tokens*l.hidden)
@@ -221,16 +220,13 @@ func bindRecurrentGradient(b *binder, o op.RecurrentGradient) compute {
 	}
 }
 
-// maxRowBlocks is the number of partial sums of any number of rows.
-const maxRowBlocks = 128
-
 // recurrentGradients makes the gradients of the weights from those of the gates.
 type recurrentGradients struct {
 	*recurrent
-	y                operand
-	before           *function
-	sums             columnSums
-	states, partials driver.Pointer // scratch: [tokens, hidden], [blocks, gates·hidden]
+	y      operand
+	before *function
+	sums   columnSums
+	states driver.Pointer // scratch [tokens, hidden]
 }
 
 // ofInput makes those of the input's weight and bias, given ds [tokens, gates·hidden].
@@ -277,7 +273,5 @@ func (g *recurrentGradients) ofState(r *run, to recurrentWeights, ds, dn driver.
 
 // sum adds up the first columns of x [tokens, stride].
 func (g *recurrentGradients) sum(r *run, out, x driver.Pointer, width, stride int, accumulate bool) {
-	blocks, _ := kernels.RowBlocks(g.tokens)
-	g.sums.first(r, g.partials, x, g.tokens, width, stride)
-	g.sums.second(r, out, g.partials, blocks, width, width, accumulate)
+	r.sum(out, g.sums.first(r, x, g.tokens, width, stride), 0, width, accumulate)
 }

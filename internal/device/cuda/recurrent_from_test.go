@@ -37,7 +37,7 @@ func TestRecurrentFrom(t *testing.T) {
 						t.Errorf("in pieces %v, at once %v", got, whole)
 					}
 					for i, want := range read(processor, [2]int{0, tokens}) {
-						if e := math.Abs(float64(whole[i] - want)); !(e <= devicetest.Tolerances[d.Activations()]) {
+						if e := math.Abs(float64(whole[i] - want)); !(e <= devicetest.Tolerances[precision]) {
 							t.Fatalf("state %d is %v, on the CPU %v", i, whole[i], want)
 						}
 					}

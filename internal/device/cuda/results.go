@@ -1,6 +1,8 @@
 package cuda
 
 import (
+	"slices"
+
 	driver "uer/internal/cuda"
 	"uer/internal/device"
 	"uer/internal/graph"
@@ -8,14 +10,16 @@ import (
 
 // results brings the outputs of runs back to the host, where they stay until they are read.
 type results struct {
-	outputs                   []graph.Value // scalars, and where they are:
-	from                      []driver.Pointer
-	figureFloat, figureDouble *function
-	gathered                  *driver.Buffer // float64 [outputs], of the run that was begun last
-	ring                      [4]result
-	first, count              int // the runs in the ring whose outputs are under way
-	arrived                   device.Results
+	from         list // where the outputs are, scalars, as the kernel takes them
+	figures      *function
+	gathered     *driver.Buffer // float64 [outputs], of the run that was begun last
+	ring         [4]result
+	first, count int // the runs in the ring whose outputs are under way
+	arrived      device.Results
 }
+
+// figuresAtOnce is how many outputs a launch gathers.
+const figuresAtOnce = 6
 
 // result is the outputs of one run on their way.
 type result struct {
@@ -28,18 +32,23 @@ type result struct {
 // allocate makes room for the outputs of a program, which lie at these places.
 func (r *results) allocate(d *Device, p *graph.Program, at []driver.Pointer) (err error) {
 	for _, v := range p.Outputs {
-		r.outputs, r.from = append(r.outputs, p.Values[v]), append(r.from, at[v])
+		if p.Values[v].Type == graph.Float64 {
+			r.from = append(r.from, pointer(0), pointer(at[v]))
+		} else {
+			r.from = append(r.from, pointer(at[v]), pointer(0))
+		}
 	}
-	b := &binder{device: d}
-	r.figureFloat, r.figureDouble = b.kernel("figure_float"), b.kernel("figure_double")
-	if b.err != nil {
-		return b.err
+	for len(r.from)%(2*figuresAtOnce) > 0 {
+		r.from = append(r.from, pointer(0))
 	}
-	if r.gathered, err = d.gpu.Allocate(8 * int64(len(r.outputs))); err != nil {
+	if r.figures, err = d.function("figures"); err != nil {
+		return err
+	}
+	if r.gathered, err = d.gpu.Allocate(8 * int64(len(p.Outputs))); err != nil {
 		return err
 	}
 	for i := range r.ring {
-		if r.ring[i].host, err = driver.AllocatePinned[float64](d.gpu, len(r.outputs)); err != nil {
+		if r.ring[i].host, err = driver.AllocatePinned[float64](d.gpu, len(p.Outputs)); err != nil {
 			return err
 		}
 		for _, event := range []**driver.Event{&r.ring[i].began, &r.ring[i].arrived} {
@@ -63,12 +72,9 @@ func (r *results) start(compute *driver.Stream) error {
 
 // begin copies the outputs of a run, behind its work.
 func (r *results) begin(run *run) error {
-	for i, v := range r.outputs {
-		f := r.figureFloat
-		if v.Type == graph.Float64 {
-			f = r.figureDouble
-		}
-		run.launch(f, over(1, 1), pointer(r.gathered.At+driver.Pointer(8*i)), pointer(r.from[i]))
+	for i := 0; i < len(r.from); i += 2 * figuresAtOnce {
+		to := r.gathered.At + driver.Pointer(8*i/2)
+		run.launch(r.figures, over(1, 1), slices.Concat(list{pointer(to)}, r.from[i:i+2*figuresAtOnce])...)
 	}
 	if run.err != nil {
 		return run.err

@@ -27,6 +27,9 @@ type run struct {
 // begin turns to a step.
 func (r *run) begin(s *step) {
 	r.used = 0
+	if r.device.pending.prepare(s.in, s.out) {
+		r.finishSums()
+	}
 	if s.derive != nil && !r.planning {
 		r.derived = r.slot.at(s.derived)
 	}

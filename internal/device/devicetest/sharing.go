@@ -50,6 +50,14 @@ var sharingCases = []Case{
 		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.GatedConvolution{Taps: 2}, p[0], p[1], p[2], p[2], p[1], p[2], p[2], startsOf(b))
 		}},
+	{"many layers, of which two share a bias", slices.Concat([][]int{{7, 5}, {5, 5}}, slices.Repeat([][]int{{5}}, 11)), nil,
+		func(b *graph.Builder, p []*graph.Node, _ func(string) *graph.Node) *graph.Node {
+			x := p[0]
+			for i := range 12 {
+				x = b.Apply(op.Linear{Bias: true, Activation: [...]op.Activation{op.Tanh, op.Identity}[i%2]}, x, p[1], p[2+i%11])
+			}
+			return x
+		}},
 	{"classes that classify themselves", [][]int{{4, 5}}, map[string][]int32{"labels": {3, 0, 1, 3}},
 		func(b *graph.Builder, p []*graph.Node, input func(string) *graph.Node) *graph.Node {
 			return b.Apply(op.CrossEntropy{}, p[0], p[0], input("labels"))

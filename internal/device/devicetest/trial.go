@@ -16,12 +16,16 @@ type Trial struct {
 	run       func(device.Device) ([]float64, error)
 }
 
-// Trials are the cases, those of [Sharing] and [updates], for a device that stores activations in the given type. The
-// reference may store them in float32.
-func Trials(activations graph.Type) ([]Trial, error) {
-	trials, err := updates()
+// Trials are the cases, those of [Sharing] and [updates], for a device that computes in a precision. The reference may store
+// activations in float32.
+func Trials(precision string) ([]Trial, error) {
+	trials, err := updates(precision)
 	if err != nil {
 		return nil, err
+	}
+	activations := graph.Float32
+	if precision == "bf16" {
+		activations = graph.BFloat16
 	}
 	for _, c := range slices.Concat(Sharing(), Cases) {
 		programs := map[graph.Type]*Program{}
@@ -34,7 +38,7 @@ func Trials(activations graph.Type) ([]Trial, error) {
 			}
 		}
 		run := func(d device.Device) ([]float64, error) { return programs[d.Activations()].passes(d) }
-		trials = append(trials, Trial{c.Name, Tolerances[activations], run})
+		trials = append(trials, Trial{c.Name, Tolerances[precision], run})
 	}
 	return trials, nil
 }
@@ -66,9 +70,10 @@ func appendFloats(results []float64, values []float32) []float64 {
 	return results
 }
 
-// Tolerances are how far a device may be from one that computes in float32: if it does so, too, in another order, or if it
-// rounds what it stores to bfloat16, which has an error of up to 2⁻⁹ each time.
-var Tolerances = map[graph.Type]float64{graph.Float32: 1e-5, graph.BFloat16: 4e-2}
+// Tolerances are how far a device may be from one that computes in float32, by its precision: if it does so, too, in another
+// order; if it rounds the factors of products to eleven significant bits, which is an error of up to 2⁻¹² each time; or if it
+// rounds what it stores to bfloat16, 2⁻⁹.
+var Tolerances = map[string]float64{"fp32": 1e-5, "tf32": 5e-3, "bf16": 4e-2}
 
 // Comparison tells how a device did in a trial.
 type Comparison struct {

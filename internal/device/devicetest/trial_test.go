@@ -23,7 +23,7 @@ func open(t *testing.T, set string) device.Device {
 // TestTrials compares the best instruction set with plain Go.
 func TestTrials(t *testing.T) {
 	best, reference := open(t, ""), open(t, "portable")
-	trials, err := Trials(graph.Float32)
+	trials, err := Trials("fp32")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func (m faultyMemory) Read(p graph.Place, offset int, to []float32) error {
 // TestCompareFindsFaults gives wrong values, values that are no numbers, and values that are wrong the second time.
 func TestCompareFindsFaults(t *testing.T) {
 	reference := open(t, "portable")
-	trials, err := Trials(graph.Float32)
+	trials, err := Trials("fp32")
 	if err != nil {
 		t.Fatal(err)
 	}

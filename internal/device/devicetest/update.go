@@ -11,7 +11,11 @@ import (
 
 // updates are trials of every optimizer, with weight decay and with gradients that are clipped. The third of four
 // updates has a gradient that is not finite, so neither it nor the fourth may change anything.
-func updates() ([]Trial, error) {
+func updates(precision string) ([]Trial, error) {
+	tolerance := Tolerances["fp32"] // updates store nothing in bfloat16
+	if precision == "tf32" {
+		tolerance = Tolerances[precision]
+	}
 	var trials []Trial
 	for _, name := range registry.Names(optimizer.ByName) {
 		layout := graph.NewLayout()
@@ -25,7 +29,7 @@ func updates() ([]Trial, error) {
 		if err != nil {
 			return nil, err
 		}
-		trials = append(trials, Trial{"update by " + name, Tolerances[graph.Float32], func(d device.Device) ([]float64, error) {
+		trials = append(trials, Trial{"update by " + name, tolerance, func(d device.Device) ([]float64, error) {
 			return update(d, o.Program)
 		}})
 	}

@@ -2,8 +2,10 @@
 // attention_bias.cu. Tensor cores have those of the sizes that are usual.
 #include "attention.h"
 
+#define ROOMY THREADS, 2 // blocks that a multiprocessor has registers for: for more of them, values would spill
+
 // out and lse, the logarithm of Σ_j exp(score(i, j)). Grid: (⌈L/32⌉·⌈size/64⌉, heads, sequences).
-KERNEL_OF(THREADS, attention_bf16, bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, STRIDED_HEADS) {
+KERNEL_OF(ROOMY, attention_bf16, bf16 *out, float *lse, const bf16 *q, const bf16 *k, const bf16 *v, STRIDED_HEADS) {
 	SHARED_FLOATS(tile_q[TILE * CHUNK], tile_k[TILE * CHUNK], tile_v[TILE * CHUNK], scores[TILE * LINE]);
 	Heads h = STRIDED_HEADS_OF;
 	attention(out, lse, q, k, v, h, tile_q, tile_k, tile_v, scores);

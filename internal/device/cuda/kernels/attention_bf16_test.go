@@ -144,8 +144,7 @@ func testAttentionBF16(t *testing.T, c attentionCase) {
 	partials := unset(biasRows * c.heads * offsets)
 	launch(t, "attention_bias_bf16", grid{tiles, c.heads, groups},
 		slices.Concat([]any{partials, halves(dout), lse, delta}, shared, []any{sequences})...)
-	launch(t, "column_sums", grid{ceilDivide(c.heads*offsets, 32)},
-		dbias, partials, biasRows, c.heads*offsets, c.heads*offsets, false)
+	sumColumns(t, columnSum{dbias, partials, biasRows, c.heads * offsets, c.heads * offsets, false})
 	compareRounded(t, "dbias", dbias, want.dbias)
 }
 

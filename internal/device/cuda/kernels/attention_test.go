@@ -96,7 +96,7 @@ func testAttention(t *testing.T, c attentionCase) {
 		rows, width := groups*tiles, c.heads*offsets
 		partials := unset(rows * width)
 		launch(t, "attention_bias_float", grid{tiles, c.heads, groups}, slices.Concat([]any{partials}, inputs, heads, []any{sequences})...)
-		launch(t, "column_sums", grid{ceilDivide(width, 32)}, dbias, partials, rows, width, width, accumulate)
+		sumColumns(t, columnSum{dbias, partials, rows, width, width, accumulate})
 		compareGradient(t, "dbias", dbias, random(9, c.heads*offsets), want.dbias, accumulate)
 	}
 }

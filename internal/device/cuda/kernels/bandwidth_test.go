@@ -57,9 +57,6 @@ func benchRows(b *testing.B, s storage, rows, width int) {
 	b.Run("copy", func(b *testing.B) {
 		measure(b, "copy_"+s.name, s.flatGrid(n), s.moves(2*n), memory(n), tiled(n), n, false)
 	})
-	b.Run("add", func(b *testing.B) {
-		measure(b, "add_"+s.name, s.flatGrid(n), s.moves(3*n), memory(n), tiled(n), tiled(n), n)
-	})
 	b.Run("dropout_add", func(b *testing.B) {
 		measure(b, "dropout_add_"+s.name, s.cellGrid(rows, width), s.moves(3*n),
 			slices.Concat([]any{memory(n), tiled(n), tiled(n), numbers(rows), rows, width}, dropout)...)
@@ -74,8 +71,8 @@ func benchRows(b *testing.B, s storage, rows, width int) {
 	})
 	b.Run("column_sums", func(b *testing.B) {
 		blocks, _ := RowBlocks(rows)
-		measure(b, "column_sums", grid{ceilDivide(width, 32)}, work{bytes: 4 * float64(blocks*width)},
-			memory(width), memory(blocks*width), blocks, width, width, false)
+		sums, arguments := columnSumsOf(columnSum{memory(width), memory(blocks * width), blocks, width, width, false})
+		measure(b, "column_sums", sums, work{bytes: 4 * float64(blocks*width)}, arguments...)
 	})
 	b.Run("columns", func(b *testing.B) {
 		measure(b, "columns_"+s.name, s.cellGrid(rows, width/3), s.moves(2*n/3), memory(n/3), tiled(n), rows, width, width/3, width/3, false)
@@ -136,9 +133,10 @@ func benchNorm(b *testing.B, s storage, rows, width int) {
 				memory(blocks*2*width), tiled(n), tiled(n), stats, rows, width, rowsOfBlock, 0, float32(1e-6))
 		})
 	}
-	b.Run("norm_parameter_sums", func(b *testing.B) {
-		measure(b, "norm_parameter_sums", grid{ceilDivide(2*width, 32)}, work{bytes: 8 * float64(blocks*width)},
-			memory(width), memory(width), memory(2*blocks*width), blocks, width, false, false)
+	b.Run("norm column_sums", func(b *testing.B) {
+		sums, arguments := columnSumsOf(columnSum{memory(width), memory(2 * blocks * width), blocks, width, 2 * width, false},
+			columnSum{memory(width), memory(2 * blocks * width), blocks, width, 2 * width, false})
+		measure(b, "column_sums", sums, work{bytes: 8 * float64(blocks*width)}, arguments...)
 	})
 }
 
@@ -155,8 +153,8 @@ func benchActivation(b *testing.B, s storage, rows, width int) {
 		})
 	}
 	b.Run("column_sums", func(b *testing.B) {
-		measure(b, "column_sums", grid{ceilDivide(width, 32)}, work{bytes: 4 * float64(blocks*width)},
-			memory(width), memory(blocks*width), blocks, width, width, false)
+		sums, arguments := columnSumsOf(columnSum{memory(width), memory(blocks * width), blocks, width, width, false})
+		measure(b, "column_sums", sums, work{bytes: 4 * float64(blocks*width)}, arguments...)
 	})
 	b.Run("gated silu", func(b *testing.B) {
 		measure(b, "gated_"+s.name, s.flatGrid(n), s.moves(3*n), memory(n), tiled(n), tiled(n), n, 4)

@@ -226,8 +226,8 @@ func BenchmarkActivation(b *testing.B) {
 			memory(n), memory(blocks*benchForward), x, x, benchTokens, benchForward, rowsOfBlock, gelu)
 	})
 	b.Run("sums", func(b *testing.B) {
-		measure(b, "column_sums", grid{ceilDivide(benchForward, 32)}, work{bytes: 4 * float64(blocks*benchForward)},
-			memory(benchForward), memory(blocks*benchForward), blocks, benchForward, benchForward, false)
+		sums, arguments := columnSumsOf(columnSum{memory(benchForward), memory(blocks * benchForward), blocks, benchForward, benchForward, false})
+		measure(b, "column_sums", sums, work{bytes: 4 * float64(blocks*benchForward)}, arguments...)
 	})
 }
 

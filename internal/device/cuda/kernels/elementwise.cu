@@ -2,9 +2,6 @@
 #include "elementwise.h"
 #include "activation.h"
 
-// y = value. y [n]. Grid: ⌈n/1024⌉.
-KERNEL_OF(THREADS, fill_float, float *y, size_t n, float value) { fill(y, value, n); }
-
 // y = x, or y += x. y, x [n]. Grid: ⌈n/1024⌉.
 KERNEL_OF(THREADS, copy_float, float *y, const float *x, size_t n, int accumulate) {
 	copy<4>(y, x, n, 1, accumulate);

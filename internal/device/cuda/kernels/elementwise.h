@@ -3,12 +3,6 @@
 #include "column_sums.h"
 #include "dropout.h"
 
-template <class T> DEVFN void fill(T *y, float value, size_t n) {
-	Span s = span_of<GROUP<T>>(n);
-	each_group<GROUP<T>>(
-		s.left, all_aligned(y), [&](auto count, int j) { store(y + s.at + j, all_of<count.n>(value)); });
-}
-
 // copy takes N elements a thread.
 template <int N, class To, class From> DEVFN void copy(To *y, const From *x, size_t n, float factor, int accumulate) {
 	Span s = span_of<N>(n);

@@ -5,9 +5,6 @@
 const int N = GROUP<bf16>;
 
 // Grid: ⌈n/2048⌉.
-KERNEL_OF(THREADS, fill_bf16, bf16 *y, size_t n, float value) { fill(y, value, n); }
-
-// Grid: ⌈n/2048⌉.
 KERNEL_OF(THREADS, copy_bf16, bf16 *y, const bf16 *x, size_t n, int accumulate) { copy<N>(y, x, n, 1, accumulate); }
 
 // Grid: ⌈n/2048⌉.
@@ -19,14 +16,6 @@ KERNEL_OF(THREADS, copy_bf16_float, bf16 *y, const float *x, size_t n, int accum
 KERNEL_OF(THREADS, copy_float_bf16, float *y, const bf16 *x, size_t n, int accumulate) {
 	copy<N>(y, x, n, 1, accumulate);
 }
-
-// Grid: ⌈n/2048⌉.
-KERNEL_OF(THREADS, scale_bf16, bf16 *y, const bf16 *x, const float *factor, size_t n, int accumulate) {
-	copy<N>(y, x, n, *factor, accumulate);
-}
-
-// Grid: ⌈n/2048⌉.
-KERNEL_OF(THREADS, add_bf16, bf16 *y, const bf16 *a, const bf16 *b, size_t n) { add(y, a, b, n); }
 
 // Grid: ⌈count·⌈width/8⌉/256⌉.
 KERNEL_OF(

@@ -40,23 +40,21 @@ func TestFlat(t *testing.T) {
 		for _, n := range flatSizes {
 			a, b := s.random(1, n), s.random(2, n)
 			y := unset(n)
-			launch(t, "fill_"+s.name, s.flatGrid(n), y, n, float32(2.5))
-			if slices.ContainsFunc(y, func(v float32) bool { return v != 2.5 }) {
-				t.Errorf("fill: %v", y)
-			}
-			y = unset(n)
 			launch(t, "copy_"+s.name, s.flatGrid(n), y, a, n, false)
 			s.compareBits(t, "copy", y, a)
 			launch(t, "copy_"+s.name, s.flatGrid(n), y, b, n, true)
 			s.compareBits(t, "copy added", y, sums(a, b))
+			if s.kind == BFloat16 {
+				continue
+			}
 			y = unset(n)
-			launch(t, "add_"+s.name, s.flatGrid(n), y, a, b, n)
+			launch(t, "add_float", s.flatGrid(n), y, a, b, n)
 			s.compareBits(t, "add", y, sums(a, b))
 			want, old := make([]float32, n), s.random(3, n)
 			for i := range want {
 				want[i] = 0.3*a[i] + old[i]
 			}
-			launch(t, "scale_"+s.name, s.flatGrid(n), old, a, []float32{0.3}, n, true)
+			launch(t, "scale_float", s.flatGrid(n), old, a, []float32{0.3}, n, true)
 			s.compareBits(t, "scale", old, want)
 		}
 	})
@@ -222,7 +220,7 @@ func testActivationGradient(t *testing.T, s storage, a int, f formula, rows, wid
 	s.compareWithin(t, "activation gradient", dx, want, 1e-6+s.step/50)
 	db := random(5, width)
 	columns = added(db, columns)
-	launch(t, "column_sums", grid{ceilDivide(width, 32)}, db, partials, blocks, width, width, true)
+	sumColumns(t, columnSum{db, partials, blocks, width, width, true})
 	compareWithin(t, "sums of its columns", db, columns, 5e-6+s.step)
 
 	alone := unset(rows * width)

@@ -154,7 +154,7 @@ func (g *gpu) run(k Kernel, blocks grid, how beginning, arguments []any) (result
 			passed[i] = cuda.Address(0)
 			continue
 		}
-		want := map[Type]string{Int32: "[]int32", Float32: "[]float32", Float64: "[]float64", BFloat16: "[]uint16"}[p.Type]
+		want := map[Type]string{Int32: "[]int32", Float32: "[]float32", Float64: "[]float64", Uint64: "[]uint64", BFloat16: "[]uint16"}[p.Type]
 		if got := fmt.Sprintf("%T", arguments[i]); got != want {
 			return nil, fmt.Errorf("%s is %s, want %s", p.Name, got, want)
 		}

@@ -32,12 +32,18 @@ func RowBlocks(rows int) (blocks, rowsOfBlock int) {
 	return ceilDivide(rows, rowsOfBlock), rowsOfBlock
 }
 
+// MostRowBlocks is what RowBlocks cuts so many rows, or fewer, into at most.
+func MostRowBlocks(rows int) int { return min(128, ceilDivide(rows, 32)) }
+
 // NormBlocks cuts rows into the blocks that norm_gradient_bf16 takes them in. Its partial sums are [blocks, 2, width].
 func NormBlocks(rows int) (blocks, rowsOfBlock int) {
-	const most, least = 1024, 16
+	const most, least = 256, 16
 	rowsOfBlock = max(least, ceilDivide(rows, most))
 	return ceilDivide(rows, rowsOfBlock), rowsOfBlock
 }
+
+// MostNormBlocks is what NormBlocks cuts so many rows, or fewer, into at most.
+func MostNormBlocks(rows int) int { return min(256, ceilDivide(rows, 16)) }
 
 // ElementBlocks cuts the elements of a flat buffer into the blocks that the first stage of a sum takes them in.
 func ElementBlocks(n int) (blocks, elementsOfBlock int) {

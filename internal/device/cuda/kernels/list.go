@@ -299,9 +299,6 @@ var Kernels = []Kernel{
 
 	// Operations that compute each element on its own.
 
-	// y = value. y [n]. Grid: ⌈n/1024⌉.
-	{"elementwise", "fill_float", 256,
-		"float *y, size_t n, float value"},
 	// y = x, or y += x. y, x [n]. Grid: ⌈n/1024⌉.
 	{"elementwise", "copy_float", 256,
 		"float *y, const float *x, size_t n, int accumulate"},
@@ -347,9 +344,6 @@ var Kernels = []Kernel{
 	// Operations that compute each element on its own, with activations in bfloat16: elementwise.cu says what.
 
 	// Grid: ⌈n/2048⌉.
-	{"elementwise_bf16", "fill_bf16", 256,
-		"bf16 *y, size_t n, float value"},
-	// Grid: ⌈n/2048⌉.
 	{"elementwise_bf16", "copy_bf16", 256,
 		"bf16 *y, const bf16 *x, size_t n, int accumulate"},
 	// Grid: ⌈n/2048⌉.
@@ -358,12 +352,6 @@ var Kernels = []Kernel{
 	// Grid: ⌈n/2048⌉.
 	{"elementwise_bf16", "copy_float_bf16", 256,
 		"float *y, const bf16 *x, size_t n, int accumulate"},
-	// Grid: ⌈n/2048⌉.
-	{"elementwise_bf16", "scale_bf16", 256,
-		"bf16 *y, const bf16 *x, const float *factor, size_t n, int accumulate"},
-	// Grid: ⌈n/2048⌉.
-	{"elementwise_bf16", "add_bf16", 256,
-		"bf16 *y, const bf16 *a, const bf16 *b, size_t n"},
 	// Grid: ⌈count·⌈width/8⌉/256⌉.
 	{"elementwise_bf16", "dropout_bf16", 256,
 		"bf16 *y, const bf16 *x, const int *rows, int count, int width, uint64_t key, unsigned threshold, " +
@@ -496,7 +484,7 @@ var Kernels = []Kernel{
 		"float *dx, float *dresidual, const float *dy, const float *sum, const float *stats, " +
 			"const int *rows, const float *gamma, int count, int width, int kind, float epsilon, uint64_t key, " +
 			"unsigned threshold, float keep_scale, int accumulate_x, int accumulate_residual"},
-	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: norm_parameter_sums is the
+	// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: column_sums is the
 	// second. partials [blocks, 2, width], blocks and rows_of_block from RowBlocks; dy, sum [count, width]; stats [count,
 	// 2]. Grid: (⌈width/128⌉, blocks).
 	{"norm", "norm_parameter_partials_float", 256,
@@ -523,6 +511,14 @@ var Kernels = []Kernel{
 			"const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind, " +
 			"float epsilon, uint64_t key, unsigned threshold, float keep_scale, int accumulate_x, " +
 			"int accumulate_residual"},
+
+	// Copies of parameters in bfloat16 that lie side by side, for products that read several as one.
+
+	// memory[to + j] = memory[from + j] for j < size, of each of some copies. copies [n, 3] holds to, from and size, in
+	// elements of memory, which also reaches what lies before it: numbers wrap. No copy reads what another one writes. Grid:
+	// (⌈largest size/2048⌉, n).
+	{"pack", "pack_bf16", 256,
+		"bf16 *memory, const uint64_t *copies"},
 
 	// One row of the rows of each sequence.
 
@@ -801,12 +797,13 @@ var Kernels = []Kernel{
 	// scalars. Grid: 1.
 	{"scalars", "clip", 32,
 		"double *norm, double *factor, const double *squares, double scale, double limit"},
-	// figure = x, both scalars: how a run's outputs are gathered for the host. Grid: 1.
-	{"scalars", "figure_float", 32,
-		"double *figure, const float *x"},
-	// figure = x, both scalars. Grid: 1.
-	{"scalars", "figure_double", 32,
-		"double *figure, const double *x"},
+	// How a run's outputs are gathered for the host: figures[i] = the i-th of up to six scalars, each of which is a float or a
+	// double; the other pointer is null, and those of figures that are left out, too. Grid: 1.
+	{"scalars", "figures", 32,
+		"double *figures, const float *float_a, const double *double_a, const float *float_b, " +
+			"const double *double_b, const float *float_c, const double *double_c, const float *float_d, " +
+			"const double *double_d, const float *float_e, const double *double_e, const float *float_f, " +
+			"const double *double_f"},
 
 	// Sums over the rows of a matrix and over a flat buffer.
 
@@ -817,15 +814,19 @@ var Kernels = []Kernel{
 	// As column_partials_float. Grid: (⌈width/256⌉, blocks).
 	{"sums", "column_partials_bf16", 256,
 		"float *partials, const bf16 *x, int rows, int width, int stride, int rows_of_block"},
-	// The second stage: out[j] = Σ_b partials[b, j], or out[j] += it. out [width]; partials [blocks, width], its rows
-	// stride apart. Grid: ⌈width/32⌉.
+	// The second stage, of up to ten sums: out[j] = Σ_b partials[b, j], or out[j] += it. out [width]; partials [blocks, width],
+	// its rows stride apart. No output is in two of the sums. Grid: Σ ⌈width/32⌉.
 	{"sums", "column_sums", 1024,
-		"float *out, const float *partials, int blocks, int width, int stride, int accumulate"},
-	// The second stage for the parameters of a norm: dgamma[j] = Σ_b partials[b, 0, j] and dbeta[j] = Σ_b partials[b, 1, j], or
-	// adds them; either may be null. dgamma, dbeta [width]; partials [blocks, 2, width]. Grid: ⌈2 width/32⌉.
-	{"sums", "norm_parameter_sums", 1024,
-		"float *dgamma, float *dbeta, const float *partials, int blocks, int width, int accumulate_gamma, " +
-			"int accumulate_beta"},
+		"float *out_a, const float *partials_a, int blocks_a, int width_a, int stride_a, int accumulate_a, " +
+			"float *out_b, const float *partials_b, int blocks_b, int width_b, int stride_b, int accumulate_b, " +
+			"float *out_c, const float *partials_c, int blocks_c, int width_c, int stride_c, int accumulate_c, " +
+			"float *out_d, const float *partials_d, int blocks_d, int width_d, int stride_d, int accumulate_d, " +
+			"float *out_e, const float *partials_e, int blocks_e, int width_e, int stride_e, int accumulate_e, " +
+			"float *out_f, const float *partials_f, int blocks_f, int width_f, int stride_f, int accumulate_f, " +
+			"float *out_g, const float *partials_g, int blocks_g, int width_g, int stride_g, int accumulate_g, " +
+			"float *out_h, const float *partials_h, int blocks_h, int width_h, int stride_h, int accumulate_h, " +
+			"float *out_i, const float *partials_i, int blocks_i, int width_i, int stride_i, int accumulate_i, " +
+			"float *out_j, const float *partials_j, int blocks_j, int width_j, int stride_j, int accumulate_j"},
 	// The first stage of Σ x². partials [blocks], blocks and block, the elements of one, from ElementBlocks; x [n]. Grid:
 	// blocks.
 	{"sums", "square_partials", 256,

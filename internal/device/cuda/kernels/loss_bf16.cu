@@ -2,6 +2,7 @@
 // 28,672 logits in registers, and read others a second time.
 #include "approximate.h"
 #include "elements.h"
+#include "tensor.h"
 #include "warp.h"
 
 const int N = GROUP<bf16>;
@@ -81,10 +82,10 @@ struct Row {
 DEVFN void add_group(Row &r, const Words4 &v, int at) {
 	Elements<N> x = unpack(v);
 	float largest = x.at[0];
-	for (int j = 1; j < N; j++) largest = larger(largest, x.at[j]);
-	if (largest >= r.target)
-		for (int j = 0; j < N; j++)
-			r.beaten |= x.at[j] > r.target || (x.at[j] == r.target && at + j < r.label);
+	for (int j = 1; j < N; j++) largest = fmaxf(largest, x.at[j]);
+	r.beaten |= largest > r.target;
+	if (largest == r.target) // seldom
+		for (int j = 0; j < N; j++) r.beaten |= x.at[j] == r.target && at + j < r.label;
 	r.softmax = with_group(r.softmax, x, largest);
 }
 
@@ -107,11 +108,11 @@ KERNEL_OF(ROW, cross_entropy_bf16, bf16 *logits, float *losses, float *hits, con
 	const int step = ROW_THREADS * N;
 	int first = (int)threadIdx.x * N - (int)((size_t)row % 16 / sizeof(bf16));
 	Row r = {labels[blockIdx.x], 0, {LEAST, 0}, 0};
-	r.target = load_element(row + r.label);
 	Words4 kept[KEPT];
 #pragma unroll
 	for (int k = 0; k < KEPT; k++)
 		if (first + k * step < classes) kept[k] = read_group(row, first + k * step, classes);
+	r.target = load_element(row + r.label); // behind the reads, which need not wait for the label
 #pragma unroll
 	for (int k = 0; k < KEPT; k++)
 		if (first + k * step < classes) add_group(r, kept[k], first + k * step);

@@ -30,7 +30,7 @@ KERNEL_OF(THREADS, norm_gradient_float, float *dx, float *dresidual, const float
 		dx, dresidual, dy, sum, stats, rows, gamma, row, width, kind, epsilon, d, accumulate_x, accumulate_residual);
 }
 
-// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: norm_parameter_sums is the
+// The first stage of the gradients of γ, Σ dy (sum-μ)/q, and of β, Σ dy, over the rows: column_sums is the
 // second. partials [blocks, 2, width], blocks and rows_of_block from RowBlocks; dy, sum [count, width]; stats [count,
 // 2]. Grid: (⌈width/128⌉, blocks).
 KERNEL_OF(THREADS, norm_parameter_partials_float, float *partials, const float *dy, const float *sum,

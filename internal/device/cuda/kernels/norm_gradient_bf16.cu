@@ -3,11 +3,13 @@
 #include "approximate.h"
 #include "norm.h"
 #include "teams.h"
+#include "tensor.h"
 
 const int N = GROUP<bf16>;
 const int TEAM_THREADS = 384; // of a block
 #define TEAM TEAM_THREADS, 2 // blocks that a multiprocessor has registers for
 const int TEAM_WARPS = TEAM_THREADS / 32;
+const int SLOT = 16 * TEAM_THREADS; // bytes: a group of each thread
 
 // RowTerms is what all elements of a row need.
 struct RowTerms {
@@ -70,7 +72,7 @@ DEVFN void write_sums(
 KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, const bf16 *dy, const bf16 *sum,
 	const float *stats, const int *rows, const float *gamma, int count, int width, int rows_of_block, int kind,
 	float epsilon, DROPOUT, int accumulate_x, int accumulate_residual) {
-	SHARED_FLOATS(shared[TEAM_WARPS * 32 * N]);
+	SHARED_FLOATS(shared[4 * SLOT / 4]); // dy and sum of this row and of the next one; then the sums of the teams
 	__shared__ float totals[2][TEAM_WARPS][2]; // in turns
 	__shared__ RowTerms prepared[TEAM_WARPS][32];
 	Dropout d = DROPOUT_OF;
@@ -88,6 +90,16 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 	bool has = t.number < t.teams && column < width;
 	auto w = all_of<N>(0), dgamma = w, dbeta = w;
 	if (has) load(w, gamma + column);
+	// A thread copies its part of the next row while it computes this one, and reads nobody else's.
+	Address own = address_of(shared) + threadIdx.x * 16;
+	auto fetch = [&](int row, int turn) {
+		bool present = has && row < last;
+		size_t at = (size_t)row * width + column;
+		copy_async(own + 2 * SLOT * turn, dy + at, present);
+		copy_async(own + 2 * SLOT * turn + SLOT, sum + at, present);
+		copies_commit();
+	};
+	fetch(first + t.number, 0);
 	int turn = 0;
 #pragma unroll 1
 	for (int from = first, k = 0; from < last; from += t.teams, k = (k + 1) & 31, turn ^= 1) {
@@ -102,9 +114,14 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 		int row = from + t.number;
 		bool present = has && row < last;
 		size_t at = (size_t)row * width + column;
-		Words4 gradients = {}, values = {}; // dy, sum
-		if (present) gradients = *words4_at(dy + at), values = *words4_at(sum + at);
-		Elements<N> g = unpack(gradients), c = unpack(values);
+		if (from + t.teams < last) {
+			fetch(row + t.teams, turn ^ 1);
+			copies_wait<1>();
+		} else {
+			copies_wait<0>();
+		}
+		Address fetched = own + 2 * SLOT * turn;
+		Elements<N> g = unpack(load_words(fetched)), c = unpack(load_words(fetched + SLOT));
 		float slope = 0, product = 0; // Σ g, Σ g c/q
 		for (int j = 0; j < N; j++) {
 			float centred = (c.at[j] - terms.mean) * terms.inverse, weighted = g.at[j] * w.at[j];
@@ -117,8 +134,7 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 		// g/q - (c-μ) factor - shift
 		float factor = product * terms.scale, rest = terms.mean * factor;
 		if (kind != NORM_RMS) rest -= slope * reciprocal_fast((float)width) * terms.inverse;
-		gradients = forgotten(gradients), values = forgotten(values);
-		g = unpack(gradients), c = unpack(values);
+		g = unpack(load_words(fetched)), c = unpack(load_words(fetched + SLOT)); // again, rather than from registers
 		for (int j = 0; j < N; j++) g.at[j] = fmaf(c.at[j], -factor, fmaf(g.at[j] * w.at[j], terms.inverse, rest));
 		if (dresidual) put_aligned(dresidual + at, g, accumulate_residual);
 		if (!dx) continue;
@@ -128,6 +144,7 @@ KERNEL_OF(TEAM, norm_gradient_bf16, bf16 *dx, bf16 *dresidual, float *partials, 
 		put_aligned(dx + at, g, accumulate_x);
 	}
 	if (!partials) return;
+	__syncthreads();
 	write_sums(partials, dgamma, t, column, width, shared);
 	write_sums(partials + width, dbeta, t, column, width, shared);
 }

@@ -136,7 +136,9 @@ type normGradient struct{ dx, dresidual, dgamma, dbeta, dy, sum, stats, gamma []
 func testNormGradient(t *testing.T, s storage, kind op.NormKind, g normGradient, number []int32, rows, width int, dropout []any) {
 	t.Helper()
 	shape := []any{rows, width, int(kind), float32(1e-6)}
-	sums := grid{ceilDivide(2*width, 32)}
+	sum := func(partials []float32, blocks int) {
+		sumColumns(t, columnSum{g.dgamma, partials, blocks, width, 2 * width, true}, columnSum{g.dbeta, partials[width:], blocks, width, 2 * width, false})
+	}
 	if s.kind == Float32 {
 		launch(t, "norm_gradient_float", warpGrid(rows),
 			slices.Concat([]any{g.dx, g.dresidual, g.dy, g.sum, g.stats, number, g.gamma}, shape, dropout, []any{true, false})...)
@@ -144,7 +146,7 @@ func testNormGradient(t *testing.T, s storage, kind op.NormKind, g normGradient,
 		partials := unset(blocks * 2 * width)
 		launch(t, "norm_parameter_partials_float", s.stripGrid(width, blocks), partials, g.dy, g.sum, g.stats, rows, width, rowsOfBlock,
 			int(kind), float32(1e-6))
-		launch(t, "norm_parameter_sums", sums, g.dgamma, g.dbeta, partials, blocks, width, true, false)
+		sum(partials, blocks)
 		return
 	}
 	blocks, rowsOfBlock := NormBlocks(rows)
@@ -156,7 +158,7 @@ func testNormGradient(t *testing.T, s storage, kind op.NormKind, g normGradient,
 	x := slices.Clone(g.dx)
 	launch(t, "norm_gradient_bf16", grid{blocks},
 		slices.Concat([]any{g.dx, g.dresidual, partials, g.dy, g.sum, g.stats, number, g.gamma}, shape, dropout, []any{true, false})...)
-	launch(t, "norm_parameter_sums", sums, g.dgamma, g.dbeta, partials, blocks, width, true, false)
+	sum(partials, blocks)
 	launch(t, "norm_gradient_bf16", grid{blocks},
 		slices.Concat([]any{x, nil, nil, g.dy, g.sum, g.stats, number, g.gamma}, shape, dropout, []any{true, false})...)
 	compareAll(t, "dx alone", x, doubles(g.dx), 0)

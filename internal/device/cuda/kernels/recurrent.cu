@@ -19,10 +19,10 @@ template <int GATES> struct StateProducts {
 	// fetch_gates reads columns from `from` on of the weights of the block's units, gate after gate: each gate has as
 	// many lines as a thread copies at one time.
 	METHOD void fetch_gates(Four (&fetched)[GATES], int from) {
+		int unit = blockIdx.x * UNITS + copy_line(0), column = from + copy_column(0);
+		const float *p = weight + (size_t)unit * hidden + column;
 #pragma unroll
-		for (int gate = 0; gate < GATES; gate++) {
-			int unit = blockIdx.x * UNITS + copy_line(0), column = from + copy_column(0);
-			const float *p = weight + ((size_t)gate * hidden + unit) * hidden + column;
+		for (int gate = 0; gate < GATES; gate++, p += (size_t)hidden * hidden) {
 			fetched[gate] = all_four(0);
 			if (unit >= hidden || column >= hidden) continue;
 			if (hidden % 4 == 0) load(fetched[gate], p);

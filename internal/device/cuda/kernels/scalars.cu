@@ -27,12 +27,19 @@ KERNEL_OF(32, clip, double *norm, double *factor, const double *squares, double 
 	*factor = limit > 0 && length > limit ? scale * (limit / length) : scale;
 }
 
-// figure = x, both scalars: how a run's outputs are gathered for the host. Grid: 1.
-KERNEL_OF(32, figure_float, double *figure, const float *x) {
-	if (threadIdx.x == 0) *figure = *x;
-}
+#define FIGURES \
+	const float *float_a, const double *double_a, const float *float_b, const double *double_b, const float *float_c, \
+		const double *double_c, const float *float_d, const double *double_d, const float *float_e, \
+		const double *double_e, const float *float_f, const double *double_f
 
-// figure = x, both scalars. Grid: 1.
-KERNEL_OF(32, figure_double, double *figure, const double *x) {
-	if (threadIdx.x == 0) *figure = *x;
+// How a run's outputs are gathered for the host: figures[i] = the i-th of up to six scalars, each of which is a float or a
+// double; the other pointer is null, and those of figures that are left out, too. Grid: 1.
+KERNEL_OF(32, figures, double *figures, FIGURES) {
+	if (threadIdx.x != 0) return;
+	auto gather = [&](int i, const float *narrow, const double *wide) {
+		if (narrow) figures[i] = *narrow;
+		if (wide) figures[i] = *wide;
+	};
+	gather(0, float_a, double_a), gather(1, float_b, double_b), gather(2, float_c, double_c);
+	gather(3, float_d, double_d), gather(4, float_e, double_e), gather(5, float_f, double_f);
 }

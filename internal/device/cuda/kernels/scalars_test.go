@@ -4,6 +4,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -45,10 +46,9 @@ func TestScalars(t *testing.T) {
 	if launch(t, "total_float", grid{1}, y, []float32{1.5}, []float32{-4}); y[0] != -2.5 {
 		t.Errorf("total %v", y)
 	}
-	figures := []float64{0, 0}
-	launch(t, "figure_float", grid{1}, figures[:1], []float32{1.5})
-	launch(t, "figure_double", grid{1}, figures[1:], []float64{1e300})
-	if figures[0] != 1.5 || figures[1] != 1e300 {
-		t.Errorf("figures %v", figures)
+	figures := make([]float64, 6)
+	launch(t, "figures", grid{1}, figures, []float32{1.5}, nil, nil, []float64{1e300}, nil, nil, nil, []float64{4}, nil, nil, []float32{6}, nil)
+	if want := []float64{1.5, 1e300, 0, 4, 0, 6}; !slices.Equal(figures, want) {
+		t.Errorf("figures %v, want %v", figures, want)
 	}
 }

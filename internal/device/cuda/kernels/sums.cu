@@ -61,26 +61,51 @@ DEVFN float column_sum(const float *partials, int blocks, size_t stride, bool in
 	return sum;
 }
 
-// The second stage: out[j] = Σ_b partials[b, j], or out[j] += it. out [width]; partials [blocks, width], its rows
-// stride apart. Grid: ⌈width/32⌉.
-KERNEL_OF(1024, column_sums, float *out, const float *partials, int blocks, int width, int stride, int accumulate) {
-	__shared__ float shared[32][32];
-	int column = blockIdx.x * 32 + (threadIdx.x & 31);
-	float sum = column_sum(partials + column, blocks, stride, column < width, shared);
-	if (threadIdx.x < 32 && column < width) out[column] = accumulate ? out[column] + sum : sum;
-}
+// ColumnSum is a second stage, of which one launch makes several. Those that are left out have width 0.
+struct ColumnSum {
+	float *out;            // [width]
+	const float *partials; // [blocks, width], the rows stride apart
+	int blocks, width, stride, accumulate;
+};
+const int MOST_SUMS = 10;
+#define COLUMN_SUMS \
+	float *out_a, const float *partials_a, int blocks_a, int width_a, int stride_a, int accumulate_a, \
+	float *out_b, const float *partials_b, int blocks_b, int width_b, int stride_b, int accumulate_b, \
+	float *out_c, const float *partials_c, int blocks_c, int width_c, int stride_c, int accumulate_c, \
+	float *out_d, const float *partials_d, int blocks_d, int width_d, int stride_d, int accumulate_d, \
+	float *out_e, const float *partials_e, int blocks_e, int width_e, int stride_e, int accumulate_e, \
+	float *out_f, const float *partials_f, int blocks_f, int width_f, int stride_f, int accumulate_f, \
+	float *out_g, const float *partials_g, int blocks_g, int width_g, int stride_g, int accumulate_g, \
+	float *out_h, const float *partials_h, int blocks_h, int width_h, int stride_h, int accumulate_h, \
+	float *out_i, const float *partials_i, int blocks_i, int width_i, int stride_i, int accumulate_i, \
+	float *out_j, const float *partials_j, int blocks_j, int width_j, int stride_j, int accumulate_j
+#define COLUMN_SUMS_OF \
+	{ \
+		{out_a, partials_a, blocks_a, width_a, stride_a, accumulate_a}, \
+		{out_b, partials_b, blocks_b, width_b, stride_b, accumulate_b}, \
+		{out_c, partials_c, blocks_c, width_c, stride_c, accumulate_c}, \
+		{out_d, partials_d, blocks_d, width_d, stride_d, accumulate_d}, \
+		{out_e, partials_e, blocks_e, width_e, stride_e, accumulate_e}, \
+		{out_f, partials_f, blocks_f, width_f, stride_f, accumulate_f}, \
+		{out_g, partials_g, blocks_g, width_g, stride_g, accumulate_g}, \
+		{out_h, partials_h, blocks_h, width_h, stride_h, accumulate_h}, \
+		{out_i, partials_i, blocks_i, width_i, stride_i, accumulate_i}, \
+		{out_j, partials_j, blocks_j, width_j, stride_j, accumulate_j} \
+	}
 
-// The second stage for the parameters of a norm: dgamma[j] = Σ_b partials[b, 0, j] and dbeta[j] = Σ_b partials[b, 1, j], or
-// adds them; either may be null. dgamma, dbeta [width]; partials [blocks, 2, width]. Grid: ⌈2 width/32⌉.
-KERNEL_OF(1024, norm_parameter_sums, float *dgamma, float *dbeta, const float *partials, int blocks, int width,
-	int accumulate_gamma, int accumulate_beta) {
+// The second stage, of up to ten sums: out[j] = Σ_b partials[b, j], or out[j] += it. out [width]; partials [blocks, width],
+// its rows stride apart. No output is in two of the sums. Grid: Σ ⌈width/32⌉.
+KERNEL_OF(1024, column_sums, COLUMN_SUMS) {
 	__shared__ float shared[32][32];
-	int column = blockIdx.x * 32 + (threadIdx.x & 31);
-	float sum = column_sum(partials + column, blocks, 2 * (size_t)width, column < 2 * width, shared);
-	if (threadIdx.x >= 32 || column >= 2 * width) return;
-	float *out = column < width ? dgamma : dbeta;
-	int at = column < width ? column : column - width, accumulate = column < width ? accumulate_gamma : accumulate_beta;
-	if (out) out[at] = accumulate ? out[at] + sum : sum;
+	const ColumnSum sums[MOST_SUMS] = COLUMN_SUMS_OF;
+	ColumnSum s = sums[0];
+	int column = blockIdx.x * 32; // of s
+#pragma unroll
+	for (int i = 1; i < MOST_SUMS; i++)
+		if (column >= s.width) column -= (s.width + 31) & ~31, s = sums[i];
+	column += threadIdx.x & 31;
+	float sum = column_sum(s.partials + column, s.blocks, s.stride, column < s.width, shared);
+	if (threadIdx.x < 32 && column < s.width) s.out[column] = s.accumulate ? s.out[column] + sum : sum;
 }
 
 // The first stage of Σ x². partials [blocks], blocks and block, the elements of one, from ElementBlocks; x [n]. Grid:

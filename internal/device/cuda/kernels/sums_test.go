@@ -3,7 +3,9 @@
 package kernels
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -20,7 +22,53 @@ func (s storage) columnSums(t *testing.T, out, x []float32, rows, width, stride 
 	if blocks > 0 {
 		launch(t, "column_partials_"+s.name, s.stripGrid(width, blocks), partials, x, rows, width, stride, rowsOfBlock)
 	}
-	launch(t, "column_sums", grid{ceilDivide(width, 32)}, out, partials, blocks, width, width, accumulate)
+	sumColumns(t, columnSum{out, partials, blocks, width, width, accumulate})
+}
+
+// columnSum is a second stage, as column_sums takes it.
+type columnSum struct {
+	out, partials         any
+	blocks, width, stride int
+	accumulate            bool
+}
+
+// sumColumns launches some second stages at once.
+func sumColumns(t *testing.T, sums ...columnSum) {
+	t.Helper()
+	blocks, arguments := columnSumsOf(sums...)
+	launch(t, "column_sums", blocks, arguments...)
+}
+
+// columnSumsOf are the grid and the arguments for some of the ten sums that the kernel makes.
+func columnSumsOf(sums ...columnSum) (grid, []any) {
+	blocks, arguments := 0, []any{}
+	for _, s := range append(sums, make([]columnSum, 10-len(sums))...) {
+		arguments = append(arguments, s.out, s.partials, s.blocks, s.width, s.stride, s.accumulate)
+		blocks += ceilDivide(s.width, 32)
+	}
+	return grid{blocks}, arguments
+}
+
+// TestSumsTogether has ten sums of different shapes in a launch, one of them without rows and one without columns.
+func TestSumsTogether(t *testing.T) {
+	widths, blocks := []int{1, 32, 33, 100, 31, 64, 0, 7, 96, 65}, []int{3, 1, 40, 5, 0, 128, 2, 33, 8, 2}
+	var together []columnSum
+	for i, width := range widths {
+		together = append(together, columnSum{random(uint64(i), width), random(uint64(20+i), blocks[i]*(width+i)), blocks[i], width, width + i, i%2 == 0})
+	}
+	var want [][]float32
+	for _, s := range together {
+		alone := s
+		alone.out = slices.Clone(s.out.([]float32))
+		if s.width > 0 {
+			sumColumns(t, alone)
+		}
+		want = append(want, alone.out.([]float32))
+	}
+	sumColumns(t, together...)
+	for i, s := range together {
+		compareAll(t, fmt.Sprintf("sum %d", i), s.out.([]float32), doubles(want[i]), 0)
+	}
 }
 
 func TestColumnSums(t *testing.T) {

@@ -18,8 +18,9 @@ import (
 // Check checks the kernels by recordings of their launches, which a run of the stand-in with VGPU_RECORD=recorded has
 // left: twins from source and from PTX leave the recorded bits under other schedules; ThreadSanitizer finds no race and
 // AddressSanitizer no access outside an array; and both would notice a barrier, wait or commit that is missing. Mutants
-// that are not tried after `limit` are counted. The table goes to out.
-func Check(folder, recorded string, limit time.Duration, out io.Writer) error {
+// that are not tried after `limit` are counted. With modules, only these are checked, and what
+// only they include. The table goes to out.
+func Check(folder, recorded string, modules []string, limit time.Duration, out io.Writer) error {
 	b, err := newBuilder(folder, io.Discard)
 	if err != nil {
 		return err
@@ -29,7 +30,7 @@ func Check(folder, recorded string, limit time.Duration, out io.Writer) error {
 		return err
 	}
 	defer unlock()
-	return b.check(b.kernels, recorded, limit, out)
+	return b.check(b.kernels, recorded, modules, limit, out)
 }
 
 // kernelFile is a file of kernels with the recordings of their launches.
@@ -39,6 +40,8 @@ type kernelFile struct {
 	kernels    []string
 	recordings []string
 }
+
+func (f *kernelFile) module() string { return strings.TrimSuffix(filepath.Base(f.source), ".cu") }
 
 var entry = regexp.MustCompile(`\.entry (\w+)`)
 
@@ -99,10 +102,16 @@ func headOf(path string) (string, int64, error) {
 	return string(head[:n]), info.Size(), nil
 }
 
-func (b *builder) check(kernels, recorded string, limit time.Duration, out io.Writer) error {
+func (b *builder) check(kernels, recorded string, modules []string, limit time.Duration, out io.Writer) error {
 	files, err := b.recordings(kernels, recorded)
 	if err != nil {
 		return err
+	}
+	if len(modules) > 0 {
+		files = slices.DeleteFunc(files, func(f *kernelFile) bool { return !slices.Contains(modules, f.module()) })
+	}
+	if len(files) < len(modules) || len(files) == 0 {
+		return fmt.Errorf("of %d modules, %d are in %s", len(modules), len(files), kernels)
 	}
 	var errs []error
 	for _, step := range []func([]*kernelFile, io.Writer) error{b.checkTwins, b.checkSanitizers} {
@@ -203,6 +212,11 @@ func (b *builder) checkMutants(kernels string, files []*kernelFile, limit time.D
 	if err != nil {
 		return err
 	}
+	mutants = slices.DeleteFunc(mutants, func(m mutant) bool {
+		return slices.ContainsFunc(m.kernels, func(source string) bool {
+			return !slices.ContainsFunc(files, func(f *kernelFile) bool { return filepath.Base(f.source) == source })
+		})
+	})
 	end := time.Now().Add(limit)
 	var mutex sync.Mutex
 	noticed, untried := 0, 0

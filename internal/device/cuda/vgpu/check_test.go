@@ -35,7 +35,7 @@ func TestCheck(t *testing.T) {
 	recorded := b.recorded(t, "adds", "takes_structures_by_value", "shares_memory", "adds_up_blocks", "counts_atomically",
 		"numbers", "spins", "tensor_products", "tensor_products_by_rows")
 	var out strings.Builder
-	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, time.Hour, &out); err != nil {
+	if err := b.check(filepath.Join(b.source, "test/kernels"), recorded, nil, time.Hour, &out); err != nil {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	for _, want := range []string{"7 kernels,    7 launches", "2 kernels,    2 launches", "mutants: 8 of 8 noticed, 0 not tried"} {

@@ -3,7 +3,7 @@
 // Check checks the kernels by recordings of their launches: see vgpu.Check.
 //
 //	VGPU_RECORD=build/vgpu/recorded go test …
-//	go run ./internal/device/cuda/vgpu/check [-recorded FOLDER] [-limit 10m]
+//	go run ./internal/device/cuda/vgpu/check [-recorded FOLDER] [-modules NAME,…] [-limit 10m]
 package main
 
 import (
@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"uer/internal/device/cuda/vgpu"
@@ -19,13 +20,15 @@ import (
 func main() {
 	recorded := flag.String("recorded", "", "the recordings (default build/vgpu/recorded of the repository)")
 	limit := flag.Duration("limit", 10*time.Minute, "how long to try mutants")
+	modules := flag.String("modules", "", "the modules to check, parted by commas (default all)")
 	flag.Parse()
 	folder, err := vgpu.Folder()
 	if err == nil {
 		if *recorded == "" {
 			*recorded = filepath.Join(folder, "recorded")
 		}
-		err = vgpu.Check(folder, *recorded, *limit, os.Stdout)
+		chosen := strings.FieldsFunc(*modules, func(r rune) bool { return r == ',' })
+		err = vgpu.Check(folder, *recorded, chosen, *limit, os.Stdout)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
