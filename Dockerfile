@@ -1,6 +1,7 @@
 # A program that trains on GPUs, with cuBLASLt and NCCL of the base image:
 #   docker build -t uer . && docker run --gpus all -v "$PWD:/work" uer pretrain --config_path configs/demo.yaml
-FROM golang:1.26-trixie AS build
+# The C library here is older than that of the image below.
+FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY . .
 RUN make build

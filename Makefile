@@ -1,5 +1,5 @@
 # Only Go is required. With a C compiler, the kernels are faster, `make check` works, and on Linux the program can use GPUs.
-.PHONY: build release manual site gloo demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
+.PHONY: build release manual site recipe-pages gloo demo test check race fuzz vgpu gpu-check lint gpu-flags bench clean
 
 # The tag gpu adds the GPUs. gorgonia.org/cu finds cuda.h, and a libcuda to link with, through the environment only, which
 # replaces what Go compiles C with otherwise.
@@ -12,7 +12,8 @@ endif
 build:
 	go build $(GPU) -o bin/uer ./cmd/uer
 
-# Archives of all systems in build/release, the same bytes each time. It needs a C compiler; with dpkg-deb it makes a package, too.
+# Archives of all systems in build/release, the same bytes each time. It needs C compilers for x86-64 and arm64, dpkg-deb and zip;
+# TARGETS="linux-amd64 darwin-arm64" builds these alone.
 release:
 	GPU="$(GPU)" scripts/release.sh
 
@@ -20,9 +21,14 @@ release:
 manual:
 	go run ./scripts/manual build/man
 
-# The documents as pages of HTML in build/site. It needs mdbook (cargo install mdbook).
+# The documents as pages of HTML in build/site. It needs mdBook and LinkChecker (see scripts/site.sh).
 site:
 	scripts/site.sh
+
+# Trains a small model of each recipe, and puts curves, time and memory into docs/recipes: 3 minutes of CPU time each, on Linux.
+# RECIPES="gpt gpt2" makes these pages alone.
+recipe-pages: build
+	go run ./scripts/recipes bin/uer $(RECIPES)
 
 # What connects processes on CPUs. It needs g++ and Gloo (Debian: libgloo-dev).
 gloo:
@@ -68,6 +74,8 @@ lint:
 	test -z "$$(gofmt -l . | tee /dev/stderr)"
 	go vet ./...
 	$(if $(GPU),go vet $(GPU) ./...)
+	CGO_ENABLED=0 GOOS=windows GOARCH=amd64 go vet ./...
+	CGO_ENABLED=0 GOOS=darwin GOARCH=arm64 go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(GPU) ./...
 	go list $(GPU) -f '{{join .CgoCFLAGS " "}}{{range .CFiles}} {{$$.Dir}}/{{.}}{{end}}' ./internal/kernel/native ./internal/cuda | xargs -r cc -fsyntax-only -Wextra -Werror
 	if command -v shellcheck >/dev/null; then shellcheck --external-sources --source-path=SCRIPTDIR scripts/*.sh scripts/gpu/*.sh scripts/cluster/*.sh .ci/run; fi

@@ -1,5 +1,5 @@
-// Command sbom lists the modules that a program of Go was built from, as an SPDX 2.3 document:
-// go run ./scripts/sbom PROGRAM TIME
+// Command sbom lists the modules that a program of Go was built from, and Go's own library, as an SPDX 2.3 document:
+// go run ./scripts/sbom PROGRAM VERSION TIME
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 )
 
@@ -58,17 +59,17 @@ type relationship struct {
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: sbom PROGRAM TIME")
+	if len(os.Args) != 4 {
+		fmt.Fprintln(os.Stderr, "usage: sbom PROGRAM VERSION TIME")
 		os.Exit(2)
 	}
-	if err := write(os.Args[1], os.Args[2]); err != nil {
+	if err := write(os.Args[1], os.Args[2], os.Args[3]); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func write(path, created string) error {
+func write(path, version, created string) error {
 	info, err := buildinfo.ReadFile(path)
 	if err != nil {
 		return err
@@ -86,20 +87,25 @@ func write(path, created string) error {
 		Namespace: "https://spdx.org/spdxdocs/" + name + "-" + digest,
 		Creation:  creation{created, []string{"Tool: uer-sbom"}},
 		Packages: []module{{
-			ID: program, Name: name, Location: "NOASSERTION", Checksums: []checksum{{"SHA256", digest}},
+			ID: program, Name: name, Version: version, Location: "NOASSERTION", Checksums: []checksum{{"SHA256", digest}},
 			Comment: "built with " + info.GoVersion,
 		}},
 		Relationship: []relationship{{"SPDXRef-DOCUMENT", "DESCRIBES", program}},
 	}
-	for i, dependency := range info.Deps {
+	library := &debug.Module{Path: "stdlib", Version: strings.TrimPrefix(info.GoVersion, "go")}
+	for i, dependency := range append(info.Deps, library) {
 		if dependency.Replace != nil {
 			dependency = dependency.Replace
 		}
 		id := fmt.Sprintf("SPDXRef-module-%d", i)
-		d.Packages = append(d.Packages, module{
-			ID: id, Name: dependency.Path, Version: dependency.Version, Location: "NOASSERTION", Comment: "module sum " + dependency.Sum,
+		m := module{
+			ID: id, Name: dependency.Path, Version: dependency.Version, Location: "NOASSERTION",
 			References: []reference{{"PACKAGE-MANAGER", "purl", "pkg:golang/" + strings.ToLower(dependency.Path) + "@" + dependency.Version}},
-		})
+		}
+		if dependency.Sum != "" {
+			m.Comment = "module sum " + dependency.Sum
+		}
+		d.Packages = append(d.Packages, m)
 		d.Relationship = append(d.Relationship, relationship{program, "CONTAINS", id})
 	}
 	encoder := json.NewEncoder(os.Stdout)
