@@ -183,6 +183,7 @@ func (e *executable) begin(r *run) error {
 	first, most := 0, (len(e.steps)+marks-1)/marks
 	for i := range e.steps {
 		s, last := &e.steps[i], i+1 == len(e.steps)
+		trail.open = stretch{step: r.Step, steps: e.steps[first : i+1]}
 		if err := e.execute(s, r); err != nil {
 			return fmt.Errorf("%s: %w", s.Op.Name(), err)
 		}

@@ -19,6 +19,7 @@ type trail struct {
 	reached   *driver.Pinned[int32] // the last mark; nil where the driver cannot make marks
 	given     int32                 // how many there are
 	stretches [1024]stretch         // between marks, the last ones; more than are ever under way
+	open      stretch               // what has begun since the last mark
 }
 
 // stretch is the work that ends with a mark.
@@ -52,6 +53,7 @@ func (t *trail) mark(s *driver.Stream, done stretch) error {
 	}
 	t.stretches[uint32(t.given)%uint32(len(t.stretches))] = done
 	t.given++
+	t.open = stretch{}
 	return s.Mark(t.reached, t.given)
 }
 
@@ -61,8 +63,8 @@ func (t *trail) failed() (stretch, bool) {
 		return stretch{}, false
 	}
 	reached := atomic.LoadInt32(&t.reached.Data[0])
-	if reached == t.given {
-		return stretch{}, false
+	if reached == t.given { // a launch has noticed it before the next mark
+		return t.open, t.open.steps != nil
 	}
 	return t.stretches[uint32(reached)%uint32(len(t.stretches))], true
 }
