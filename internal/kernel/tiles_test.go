@@ -162,7 +162,7 @@ func TestPrecisionErrors(t *testing.T) {
 		if ratio := math.Sqrt(errs[precision] / errs[Float32]); !(ratio > within[0] && ratio < within[1]) {
 			t.Errorf("precision %d: errors are %.3g of those in float32, not within %v", precision, ratio, within)
 		} else {
-			t.Log(fmt.Sprintf("precision %d: %.3g", precision, ratio))
+			t.Logf("precision %d: %.3g", precision, ratio)
 		}
 	}
 }
