@@ -1,6 +1,7 @@
 package model
 
 import (
+	"os"
 	"slices"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestRecompute(t *testing.T) {
 		for name, m := range models {
 			m.LayersNumber = 4
 			for _, precision := range precisions {
-				if testing.Short() && precision != "fp32" {
+				if testing.Short() && precision != "fp32" || inPlainGo(os.Getenv("UER_CPU"), precision) {
 					continue
 				}
 				t.Run(name+"/"+precision, func(t *testing.T) {
