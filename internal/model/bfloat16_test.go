@@ -2,6 +2,7 @@ package model
 
 import (
 	"math"
+	"os"
 	"testing"
 
 	"uer/internal/task"
@@ -21,6 +22,9 @@ func TestBFloat16Parts(t *testing.T) {
 
 func compareOnEverySet(t *testing.T, precision string, loss, angle float64) {
 	onEverySet(t, func(t *testing.T) {
+		if testing.Short() && inPlainGo(os.Getenv("UER_CPU"), precision) {
+			t.Skip("takes long")
+		}
 		for name := range goldenModels {
 			t.Run(precision+" "+name, func(t *testing.T) { openGolden(t, name).compareRounded(t, precision, loss, angle) })
 		}
