@@ -69,13 +69,7 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 	for d, w := range r.Weights {
 		t := &directions[d]
 		*t = r.direction(d)
-		memory := take(&scratch, r.packedSize())
-		if r.Precision == Float32 {
-			t.Packed = memory
-		} else {
-			packed[d] = c.Pack(memory[:c.PackedSize(r.Hidden, width, r.Precision)], w.WeightHH, 0, r.Hidden, width, true, r.Precision)
-		}
-		t.Sums = r.sums(&scratch, width)
+		packed[d] = r.layOut(c, t, &scratch, r.Hidden, width, true)
 		t.Before, t.After = take(&scratch, r.sequences()*r.Hidden), take(&scratch, r.sequences()*r.Hidden)
 		t.Memory = take(&scratch, r.sequences()*r.Hidden)
 		copy(bias, w.BiasIH)
@@ -97,8 +91,8 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 			t := &directions[d]
 			t.Tokens, t.Start = order.tokens[d][:alive], i == 0 && r.State == nil
 			t.Before, t.After = t.After, t.Before
-			if t.Sums != nil && !t.Start {
-				c.MatMul(&Product{Precision: r.Precision, M: int(alive), N: width, K: r.Hidden, A: t.Before, Packed: &packed[d], C: t.Sums})
+			if !t.Start {
+				r.multiply(c, t, &packed[d], len(t.Tokens), t.Before)
 			}
 		}
 		c.parallelWorker(tiles, step)
@@ -132,13 +126,7 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 	for d := range directions {
 		t := &directions[d]
 		*t = g.direction(d)
-		memory := take(&scratch, g.packedSize())
-		if g.Precision == Float32 {
-			t.Packed = memory
-		} else {
-			packed[d] = c.Pack(memory[:c.PackedSize(width, g.Hidden, g.Precision)], g.Weights[d].WeightHH, 0, width, g.Hidden, false, g.Precision)
-		}
-		t.Sums = g.sums(&scratch, g.Hidden)
+		packed[d] = g.layOut(c, t, &scratch, width, g.Hidden, false)
 		t.Next, t.Now = take(&scratch, g.sequences()*width), take(&scratch, g.sequences()*width)
 		t.Memory = take(&scratch, g.sequences()*g.Hidden)
 		t.DY, t.DGates = from(g.DY, d*g.Hidden), take(&scratch, g.tokens()*width)
@@ -158,9 +146,7 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 			t.Carried = len(t.Tokens)
 			t.Tokens, t.Start = order.tokens[d][:alive], i == 0
 			t.Next, t.Now = t.Now, t.Next
-			if t.Sums != nil && t.Carried > 0 {
-				c.MatMul(&Product{Precision: g.Precision, M: t.Carried, N: g.Hidden, K: width, A: t.Next, Packed: &packed[d], C: t.Sums})
-			}
+			g.multiply(c, t, &packed[d], t.Carried, t.Next)
 		}
 		c.parallelWorker(tiles, step)
 		order.advance(-1)
@@ -262,15 +248,26 @@ func (r *Recurrent) packedSize() int {
 	return hidden * routine.RoundUp(width, routine.RecurrentUnits) * r.Precision.Parts()
 }
 
-// sums takes memory for the products of a step with the weights, [sequences, width], unless the step itself computes them.
-func (r *Recurrent) sums(scratch *[]float32, width int) []float32 {
+// layOut prepares a direction's products with its weights, as a matrix [k, n]: in float32 the steps compute them themselves,
+// otherwise multiply does, with the packed weights that are returned.
+func (r *Recurrent) layOut(c *CPU, t *routine.RecurrentStep, scratch *[]float32, k, n int, transpose bool) Packed {
+	memory := take(scratch, r.packedSize())
 	if r.Precision == Float32 {
-		return nil
+		t.Packed = memory
+		return Packed{}
 	}
-	return take(scratch, r.sequences()*width)
+	t.Sums = take(scratch, r.sequences()*n)
+	return c.Pack(memory[:c.PackedSize(k, n, r.Precision)], t.Weights, 0, k, n, transpose, r.Precision)
 }
 
-// sumsSize is what sums takes.
+// multiply computes the Sums of a step from x [rows, k], unless the step does.
+func (r *Recurrent) multiply(c *CPU, t *routine.RecurrentStep, weights *Packed, rows int, x []float32) {
+	if t.Sums != nil && rows > 0 {
+		c.MatMul(&Product{Precision: r.Precision, M: rows, N: weights.n, K: weights.k, A: x, Packed: weights, C: t.Sums})
+	}
+}
+
+// sumsSize is what layOut takes for the Sums of a direction, [sequences, width].
 func (r *Recurrent) sumsSize(width int) int {
 	if r.Precision == Float32 {
 		return 0
