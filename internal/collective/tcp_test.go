@@ -92,6 +92,21 @@ func TestPortInUse(t *testing.T) {
 	}
 }
 
+// dial connects to rank 0, which may not listen yet.
+func dial(t *testing.T, network TCP) net.Conn {
+	t.Helper()
+	for attempt := 1; ; attempt++ {
+		connection, err := network.Dial(t.Context())
+		if err == nil {
+			return connection
+		}
+		if attempt == 100 {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
 // TestTurnedAway: rank 0 does not end before a process that it turns away has learnt why.
 func TestTurnedAway(t *testing.T) {
 	network := TCP{freeAddress(t, "127.0.0.1")}
@@ -101,17 +116,7 @@ func TestTurnedAway(t *testing.T) {
 		_, err := Join(t.Context(), options)
 		ended <- err
 	}()
-	var connection net.Conn
-	var err error
-	for range 100 {
-		if connection, err = network.Dial(t.Context()); err == nil {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	connection := dial(t, network)
 	other := join{Protocol: protocol, WorldSize: 3, Host: Host{Name: "there", Ranks: []int{1}}}
 	if err := (message{Join: &other}).write(connection); err != nil {
 		t.Fatal(err)
@@ -145,17 +150,7 @@ func TestStrangers(t *testing.T) {
 	errs := make(chan error)
 	go func() { errs <- agree(t.Context(), network, 0) }()
 	for _, text := range []string{"GET / HTTP/1.1\r\n\r\n", "\xff\xff\xff\xff", "\x00\x00\x00\x02{}", "\x00\x00\x00\x0d{\"Leave\":true}", ""} {
-		var connection net.Conn
-		var err error
-		for range 100 {
-			if connection, err = network.Dial(t.Context()); err == nil {
-				break
-			}
-			time.Sleep(10 * time.Millisecond)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		connection := dial(t, network)
 		_, _ = connection.Write([]byte(text))
 		_ = connection.Close()
 	}
