@@ -7,7 +7,7 @@
 #   ONLY='pytorch|ncu' bash check.sh        those that the pattern matches
 set -u
 cd "$(dirname "$0")" || exit
-OUT=${OUT:-/tmp/uer-gpu}
+OUT=${OUT:-logs}
 mkdir -p "$OUT"
 budget=${BUDGET:-470} began=$SECONDS
 
@@ -48,7 +48,7 @@ export UER_CUDA_LIB
 train() { # DATASET STEPS FLAGS...
 	local data=$1 steps=$2
 	shift 2
-	bin/uer pretrain --dataset_path "$data" --vocab_path vocab.txt --output_model_path /tmp/model.bin \
+	bin/uer pretrain --dataset_path "$data" --vocab_path vocab.txt --output_model_path model.bin \
 		--device "${DEVICE:-cuda}" --precision "${PRECISION:-bf16}" \
 		--total_steps "$steps" --report_steps "$((steps / 4))" --save_checkpoint_steps 100000 "$@"
 }
@@ -82,11 +82,11 @@ stage gatedcnn 60 6 bash -c "train lm.pt 100 --config_path gatedcnn_9_config.jso
 # The same models in PyTorch, if it is installed, in turns with uer; then some more of them by themselves.
 stage peer "$budget" 14 env -u ONLY BUDGET="$((budget - (SECONDS - began) - 60))" bash peer.sh
 stage pytorch 130 24 python3 pytorch.py --seconds 90
-stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile /tmp/go.prof"
+stage profile 60 20 bash -c "train dense.pt 40 $roberta --profile go.prof"
 stage memcheck 60 6 compute-sanitizer --tool memcheck --error-exitcode 9 bin/device_cuda.test -test.run TestOps
 stage racecheck 60 6 compute-sanitizer --tool racecheck --error-exitcode 9 bin/device_cuda.test -test.run 'TestOps/bf16/(attention|norm|cross_entropy|embedding|many_layers)'
 # How far kernels of uer's use the GPU, on average over the first launches of a step: all kinds are among them.
-stage ncu 90 120 ncu --clock-control none --section SpeedOfLight --print-summary per-kernel --kernel-name-base function -k 'regex:_bf16|adamw|column_sums|square_partials' -c 250 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path /tmp/model.bin --device cuda --precision bf16 --total_steps 1 $roberta"
+stage ncu 90 120 ncu --clock-control none --section SpeedOfLight --print-summary per-kernel --kernel-name-base function -k 'regex:_bf16|adamw|column_sums|square_partials' -c 250 bash -c "bin/uer pretrain --dataset_path dense.pt --vocab_path vocab.txt --output_model_path model.bin --device cuda --precision bf16 --total_steps 1 $roberta"
 # Do the losses of a longer training follow the CPU's?
 small="--config_path bert/mini_config.json --embedding word_pos_seg --encoder transformer --mask fully_visible --target mlm --learning_rate 3e-4 --batch_size 16"
 stage follow_gpu 60 5 bash -c "train ragged.pt 400 $small"

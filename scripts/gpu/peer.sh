@@ -9,7 +9,7 @@
 #   ONLY='lstm|gru' bash peer.sh        those of uer's names that match, after that
 set -u
 cd "$(dirname "$0")" || exit
-OUT=${OUT:-/tmp/uer-gpu} PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda}
+OUT=${OUT:-logs} PYTHON=${PYTHON:-python3} DEVICE=${DEVICE:-cuda}
 mkdir -p "$OUT" internal/cli
 budget=${BUDGET:-400} began=$SECONDS
 
