@@ -43,7 +43,10 @@ type Attention struct {
 	Q, K, V []float32 // [queries, heads*size], [keys, heads*size], [keys, heads*size]
 	Out     []float32 // [queries, heads*size]
 	LSE     []float32 // [queries, heads], the logarithm of the sum of the exponentials of a query's scores, for the gradient
-	Scratch []float32 // ScratchSize elements
+
+	// Precision BFloat16 rounds the factors of products to bfloat16. In the others attention is computed in float32.
+	Precision Precision
+	Scratch   []float32 // ScratchSize elements
 }
 
 // AttentionGradient is the gradients of an Attention, whose Out and LSE have been computed, given that of Out.
@@ -63,11 +66,14 @@ func (c *CPU) AttentionForward(a *Attention) {
 	a.check()
 	scratch := a.headScratch(false)
 	requireScratch(a.Scratch, a.ScratchSize(c.Threads()))
-	tiles := c.attention.cutSequences(a)
+	forward, tiles := c.table.AttentionForward, c.attention.cutSequences(a)
+	if a.Precision == BFloat16 {
+		forward = c.table.TileAttentionForward
+	}
 	c.parallelWorker(len(tiles), func(worker, tile int) {
 		if t := a.heads(tiles[tile]); t.Queries > 0 {
 			t.Scratch = a.Scratch[worker*scratch : (worker+1)*scratch]
-			c.table.AttentionForward(t)
+			forward(t)
 		}
 	})
 }
@@ -80,6 +86,10 @@ func (c *CPU) AttentionBackward(g *AttentionGradient) {
 	partials := g.Scratch[c.Threads()*scratch:] // [groups, heads, 2*MaxLength-1]
 	tiles, groups := c.attention.cutGroups(g)
 	clear(partials[:groups*size])
+	backward := c.table.AttentionBackward
+	if g.Precision == BFloat16 {
+		backward = c.table.TileAttentionBackward
+	}
 	c.parallelWorker(len(tiles), func(worker, tile int) {
 		for at := tiles[tile]; at.sequence < at.end; at.sequence++ {
 			t := g.heads(at)
@@ -94,7 +104,7 @@ func (c *CPU) AttentionBackward(g *AttentionGradient) {
 				t.DBias = g.biasOf(at, partials[at.group*size:])
 			}
 			t.Scratch = g.Scratch[worker*scratch : (worker+1)*scratch]
-			c.table.AttentionBackward(t)
+			backward(t)
 		}
 	})
 	for i := range g.DPositionBias.To {
@@ -160,6 +170,9 @@ func (g *AttentionGradient) ScratchSize(threads int) int {
 
 // headScratch is what one call of a routine needs.
 func (a *Attention) headScratch(backward bool) int {
+	if a.Precision == BFloat16 {
+		return routine.TileAttentionScratch(a.Size, a.MaxLength, backward)
+	}
 	return routine.AttentionScratch(a.Size, a.MaxLength, backward)
 }
 

@@ -10,7 +10,7 @@ var raggedLengths = []int32{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 2
 	100, 119, 128, 128}
 
 // BenchmarkAttention reports the rate of multiplications and additions in products of visible queries and keys, and its
-// share of the limit of the threads that compute them. The best run counts, since other programs disturb the rest.
+// share of the limit of products in the precision on the threads that compute them. The best run counts, since other programs disturb the rest.
 func BenchmarkAttention(b *testing.B) {
 	lengths := map[string][]int32{"ragged": raggedLengths}
 	names := []string{"8", "16", "40", "128", "512", "ragged"}
@@ -30,17 +30,17 @@ func BenchmarkAttention(b *testing.B) {
 				c.heads, c.size, c.lengths = 12, 64, lengths[name]
 				r := newAttentionRun(c)
 				work := float64(2 * visiblePairs(c) * c.heads * c.size)
-				r.Scratch = make([]float32, r.ScratchSize(threads))
-				b.Run(fmt.Sprintf("threads=%d/forward/%s/%s", threads, c.name, name), func(b *testing.B) {
-					benchmarkProducts(b, cpu, 2*work, func() {
-						cpu.AttentionForward(&r.Attention)
+				for _, precision := range []Precision{Float32, BFloat16} {
+					r.Precision = precision
+					r.Scratch = make([]float32, r.ScratchSize(threads))
+					form := fmt.Sprintf("%s/threads=%d/%s/%s", precisionName(precision), threads, c.name, name)
+					b.Run("forward/"+form, func(b *testing.B) {
+						benchmarkProducts(b, cpu, precision, 2*work, func() { cpu.AttentionForward(&r.Attention) })
 					})
-				})
-				b.Run(fmt.Sprintf("threads=%d/backward/%s/%s", threads, c.name, name), func(b *testing.B) {
-					benchmarkProducts(b, cpu, 5*work, func() {
-						cpu.AttentionBackward(&r.AttentionGradient)
+					b.Run("backward/"+form, func(b *testing.B) {
+						benchmarkProducts(b, cpu, precision, 5*work, func() { cpu.AttentionBackward(&r.AttentionGradient) })
 					})
-				})
+				}
 			}
 		}
 	}

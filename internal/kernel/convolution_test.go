@@ -190,7 +190,7 @@ func BenchmarkGatedConvolution(b *testing.B) {
 		r.Scratch = make([]float32, r.ScratchSize())
 		measure := func(name string, passes int, run func()) {
 			b.Run(fmt.Sprintf("%s/threads=%d", name, threads), func(b *testing.B) {
-				benchmarkProducts(b, cpu, float64(passes*4*r.tokens()*r.Input*r.Output*r.Taps), run)
+				benchmarkProducts(b, cpu, Float32, float64(passes*4*r.tokens()*r.Input*r.Output*r.Taps), run)
 			})
 		}
 		measure("forward", 1, func() { cpu.GatedConvolutionForward(&r.GatedConvolution) })

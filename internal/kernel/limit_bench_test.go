@@ -50,10 +50,10 @@ func (l *productLimit) report(b *testing.B, rate float64) {
 		l.slow, l.turns, 100*slowPhase)
 }
 
-// benchmarkProducts reports the rate of so many operations in products in float32, of the best run.
-func benchmarkProducts(b *testing.B, c *CPU, operations float64, run func()) {
+// benchmarkProducts reports the rate of so many operations in products in a precision, of the best run.
+func benchmarkProducts(b *testing.B, c *CPU, precision Precision, operations float64, run func()) {
 	b.ReportAllocs()
-	best, limit := 0.0, productLimit{cpu: c}
+	best, limit := 0.0, productLimit{cpu: c, precision: precision}
 	for b.Loop() {
 		best = max(best, operations/float64(timed(run)))
 		limit.measure()

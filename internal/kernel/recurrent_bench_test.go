@@ -24,10 +24,10 @@ func BenchmarkRecurrent(b *testing.B) {
 					shape.sequences, threads)
 				work := float64(2*tokens*len(r.Weights)*cell.Gates()*r.Hidden) * float64(r.Input+r.Hidden)
 				b.Run("forward/"+name, func(b *testing.B) {
-					benchmarkProducts(b, cpu, work, func() { cpu.RecurrentForward(&r.Recurrent) })
+					benchmarkProducts(b, cpu, Float32, work, func() { cpu.RecurrentForward(&r.Recurrent) })
 				})
 				b.Run("backward/"+name, func(b *testing.B) {
-					benchmarkProducts(b, cpu, 2*work, func() { cpu.RecurrentBackward(&r.RecurrentGradient) })
+					benchmarkProducts(b, cpu, Float32, 2*work, func() { cpu.RecurrentBackward(&r.RecurrentGradient) })
 				})
 			}
 		}

@@ -10,7 +10,7 @@ import (
 func attentionKernel(d *Device, o op.Attention) compute {
 	var a kernel.Attention
 	return func(run *device.Run, out, in []operand, _ []bool) {
-		a = attention(run, o, op.AttentionInputsOf(o, in))
+		a = attention(run, o, op.AttentionInputsOf(o, in), d.precision)
 		a.Out, a.LSE = out[0].Floats, out[1].Floats
 		a.Scratch = d.floats(a.ScratchSize(d.kernel.Threads()))
 		d.kernel.AttentionForward(&a)
@@ -22,7 +22,7 @@ func attentionGradientKernel(d *Device, o op.AttentionGradient) compute {
 	return func(run *device.Run, out, in []operand, accumulate []bool) {
 		inputs := op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])
 		g = kernel.AttentionGradient{
-			Attention: attention(run, op.Attention(o), inputs), DOut: in[2].Floats,
+			Attention: attention(run, op.Attention(o), inputs, d.precision), DOut: in[2].Floats,
 			DQ: out[0].output(accumulate[0]), DK: out[1].output(accumulate[1]), DV: out[2].output(accumulate[2]),
 		}
 		g.Out, g.LSE = in[0].Floats, in[1].Floats
@@ -36,24 +36,26 @@ func attentionGradientKernel(d *Device, o op.AttentionGradient) compute {
 
 // attention describes the attention over the current batch, without its outputs. Inputs that the flags of o leave out are
 // nil.
-func attention(run *device.Run, o op.Attention, in op.AttentionInputs[operand]) kernel.Attention {
+func attention(run *device.Run, o op.Attention, in op.AttentionInputs[operand], precision kernel.Precision) kernel.Attention {
 	return kernel.Attention{
 		Heads: o.Heads, Size: in.Query.Shape[1] / o.Heads, MaxLength: o.MaxLength,
 		Starts: in.Starts.Integers, KeyStarts: in.KeyStarts.Integers,
 		Causal: o.Causal, Prefix: in.Prefix.Integers, Lengths: in.Lengths.Integers,
-		Scale: o.Scale, PositionBias: in.Bias.Floats,
+		Scale: o.Scale, PositionBias: in.Bias.Floats, Precision: precision,
 		Dropout: dropout(run, o.Dropout, o.Site), Rows: in.Rows.Integers,
 		Q: in.Query.Floats, K: in.Key.Floats, V: in.Value.Floats,
 	}
 }
 
 func attentionScratch(d *Device, o op.Attention, in []graph.Shape) int {
-	a := kernel.Attention{Size: op.AttentionInputsOf(o, in).Query[1] / o.Heads, MaxLength: o.MaxLength}
+	a := kernel.Attention{Size: op.AttentionInputsOf(o, in).Query[1] / o.Heads, MaxLength: o.MaxLength, Precision: d.precision}
 	return a.ScratchSize(d.kernel.Threads())
 }
 
 func attentionGradientScratch(d *Device, o op.AttentionGradient, in []graph.Shape) int {
 	inputs := op.AttentionInputsOf(op.Attention(o), in[op.AttentionSaved:])
-	g := kernel.AttentionGradient{Attention: kernel.Attention{Size: inputs.Query[1] / o.Heads, MaxLength: o.MaxLength}}
+	g := kernel.AttentionGradient{Attention: kernel.Attention{
+		Size: inputs.Query[1] / o.Heads, MaxLength: o.MaxLength, Precision: d.precision,
+	}}
 	return g.ScratchSize(d.kernel.Threads())
 }

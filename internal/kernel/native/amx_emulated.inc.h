@@ -14,6 +14,7 @@ static _Thread_local struct {
 #define TILE_LOAD_ONCE(t, p, stride) emulated_load(t, p, stride)
 #define TILE_STORE(t, p, stride) emulated_store(t, p, stride)
 #define TILE_MULTIPLY(c, a, b) emulated_multiply(c, a, b)
+#define TILE_LOADS_FOLLOW()
 
 static void tiles_begin(void) { memset(&emulated, 0xff, sizeof emulated); } // NaN: what is not loaded shows
 static void tiles_end(void) { memset(&emulated, 0xff, sizeof emulated); }

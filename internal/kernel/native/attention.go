@@ -14,6 +14,12 @@ func fillAttention(s *C.struct_set, t *routine.Table) {
 	put(&t.AttentionBackward, s.attention_backward, func(a routine.AttentionHeads) {
 		C.call_attention_backward(s, attentionHeads(&a))
 	})
+	put(&t.TileAttentionForward, s.tile_attention_forward, func(a routine.AttentionHeads) {
+		C.call_tile_attention_forward(s, attentionHeads(&a))
+	})
+	put(&t.TileAttentionBackward, s.tile_attention_backward, func(a routine.AttentionHeads) {
+		C.call_tile_attention_backward(s, attentionHeads(&a))
+	})
 }
 
 func attentionHeads(t *routine.AttentionHeads) C.struct_attention_heads {

@@ -3,6 +3,7 @@
 #define UER_BLOCK_INC_H
 
 #include "routines.h"
+#include "scratch.inc.h"
 #include "vecmath.inc.h"
 
 #define PANEL_VECTORS 2
@@ -25,12 +26,6 @@ struct block {
 	const float *factors; // of the rows of the product, or NULL
 	int accumulate;       // add to c
 };
-
-// on_line is the first address at or after p that begins a cache line.
-INLINE float *on_line(float *p) {
-	const uintptr_t bytes = CACHE_LINE * sizeof *p;
-	return (float *)(((uintptr_t)p + bytes - 1) / bytes * bytes);
-}
 
 // block_tile computes a block for constant numbers of rows and vectors. The last vector has the given number of lanes.
 INLINE void block_tile(const int rows, const int vectors, const struct block *t, size_t lanes) {

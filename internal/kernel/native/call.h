@@ -31,6 +31,8 @@ CALL(recurrent, void, backward, recurrent_step)
 
 CALL(set, void, attention_forward, attention_heads)
 CALL(set, void, attention_backward, attention_heads)
+CALL(set, void, tile_attention_forward, attention_heads)
+CALL(set, void, tile_attention_backward, attention_heads)
 CALL(set, void, windows, windows)
 CALL(set, void, split_taps, split_taps)
 CALL(set, void, activation_backward, activation_backward)

@@ -34,6 +34,10 @@ package native
 // #cgo nocallback call_attention_forward
 // #cgo noescape call_attention_backward
 // #cgo nocallback call_attention_backward
+// #cgo noescape call_tile_attention_forward
+// #cgo nocallback call_tile_attention_forward
+// #cgo noescape call_tile_attention_backward
+// #cgo nocallback call_tile_attention_backward
 // #cgo noescape call_windows
 // #cgo nocallback call_windows
 // #cgo noescape call_split_taps

@@ -269,6 +269,8 @@ struct set {
 	struct recurrent recurrent;
 	void (*attention_forward)(struct attention_heads);
 	void (*attention_backward)(struct attention_heads);
+	void (*tile_attention_forward)(struct attention_heads);
+	void (*tile_attention_backward)(struct attention_heads);
 	void (*windows)(struct windows);
 	void (*split_taps)(struct split_taps);
 	void (*activation_backward)(struct activation_backward);

@@ -15,10 +15,13 @@
 #include "reduce.inc.h"
 #include "routines.h"
 #if defined(UER_SET_AVX512) || defined(UER_SET_AVX2)
-#include "chains.inc.h"
+#include "attention_chains.inc.h"
+#include "attention_tiles.inc.h"
+#define CHAIN_ATTENTION .tile_attention_forward = tile_attention_forward, .tile_attention_backward = tile_attention_backward,
 #define CHAIN_PRODUCTS , [BFLOAT16] = CHAIN_MATMUL(1), [BFLOAT16X3] = CHAIN_MATMUL(2), [BFLOAT16X6] = CHAIN_MATMUL(3)
 #else
 #define CHAIN_PRODUCTS // the portable ones
+#define CHAIN_ATTENTION
 #endif
 
 const struct set NAME(set) = {
@@ -26,6 +29,7 @@ const struct set NAME(set) = {
 	.recurrent = {recurrent_pack_forward, recurrent_pack_backward, recurrent_forward, recurrent_backward},
 	.attention_forward = attention_forward,
 	.attention_backward = attention_backward,
+	CHAIN_ATTENTION
 	.windows = windows,
 	.split_taps = split_taps,
 	.activation_backward = activation_backward,

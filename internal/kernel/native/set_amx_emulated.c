@@ -11,10 +11,13 @@
 #define UER_AMX_EMULATED 1
 #define VECTOR_BYTES 64
 
-#include "amx.inc.h"
+#include "attention_amx.inc.h"
+#include "attention_tiles.inc.h"
 
 const struct set uer_set_amx_emulated = {
 	.matmul = {[BFLOAT16] = AMX_MATMUL(1), [BFLOAT16X3] = AMX_MATMUL(2), [BFLOAT16X6] = AMX_MATMUL(3)},
+	.tile_attention_forward = tile_attention_forward,
+	.tile_attention_backward = tile_attention_backward,
 };
 
 #if defined(__clang__)

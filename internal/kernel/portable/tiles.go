@@ -69,7 +69,7 @@ func multiplyParts(t routine.Multiply, p routine.Precision) {
 					a, b := a[product[0]*depth*lines:], b[product[1]*depth*tileColumns:]
 					for row := range min(t.Height, t.Rows-i) {
 						for column := range tileColumns {
-							addTile(&sums[row][column], a[row:], b[column:], lines)
+							addTile(&sums[row][column], a[row:], lines, b[column:], tileColumns)
 						}
 					}
 				}
@@ -79,12 +79,12 @@ func multiplyParts(t routine.Multiply, p routine.Precision) {
 	}
 }
 
-// addTile adds to a sum what TDPBF16PS adds: element k of a row of A is a[k*lines], of a column of B b[k*tileColumns].
-func addTile(sum *float32, a, b []float32, lines int) {
+// addTile adds to a sum what TDPBF16PS adds: element k of a row of A is a[k*stepA], of a column of B b[k*stepB].
+func addTile(sum *float32, a []float32, stepA int, b []float32, stepB int) {
 	var even, odd float32
 	for k := 0; k < routine.TileDepth; k += 2 {
-		even = fusedMultiplyAdd(a[k*lines], b[k*tileColumns], even)
-		odd = fusedMultiplyAdd(a[(k+1)*lines], b[(k+1)*tileColumns], odd)
+		even = fusedMultiplyAdd(a[k*stepA], b[k*stepB], even)
+		odd = fusedMultiplyAdd(a[(k+1)*stepA], b[(k+1)*stepB], odd)
 	}
 	*sum = roundedSum(float64(*sum), float64(roundedSum(float64(even), float64(odd))))
 }

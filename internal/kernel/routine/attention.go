@@ -30,7 +30,7 @@ type AttentionHeads struct {
 // Visible is the number of keys that query i sees.
 func (t *AttentionHeads) Visible(i int) int { return min(t.VisibleKeys, max(t.Prefix, i+1)) }
 
-// AttentionBlock is the number of queries that routines in C process at a time.
+// AttentionBlock is the number of queries that routines process at a time.
 const AttentionBlock = 32
 
 // AttentionScratch is the number of elements that a call may use, for heads of a size and sequences up to a length: room for
@@ -40,6 +40,30 @@ func AttentionScratch(size, maxLength int, backward bool) int {
 	need := AttentionBlock*(size+maxLength) + 2*(maxLength+CacheLine)
 	if backward {
 		need *= 2
+	}
+	return CacheLine + need
+}
+
+// TileAttentionScratch is AttentionScratch for attention whose products have factors in bfloat16 and, whatever the instruction
+// set, the bits that this comment defines.
+//
+// The products are those of [TileDepth]: sums over a head's elements, over keys and over queries are of units of TileDepth,
+// padded with zeros, in ascending order from zero on. Queries are taken in blocks of AttentionBlock. A block multiplies those units
+// of keys of which its last query sees any, without the keys that no query sees. Rounded are Q, K, V and DOut; in
+// place of the probabilities, their exponentials relative to the largest of the query, after dropout, whose sum divides the
+// product; in the gradient the probabilities after dropout, and the gradients of the scores. Everything between is in float32:
+//
+//	exponential_ij = 2^(s_ij c - max_j(s_ij) c), c = Scale log2(e), rounded once, as are products that are added to something
+//	dS_ij          = p_ij Scale (dP_ij - δ_i), δ_i = Σ_c DOut_ic Out_ic
+//
+// A sum over keys or over c is of 16 sums, number j belonging to j mod 16, which are added up by halves: 0 to 8, ... 7 to 15, then
+// 0 to 4 and so on.
+func TileAttentionScratch(size, maxLength int, backward bool) int {
+	const kept = 128 // queries for which routines keep the factors of sums over queries
+	size, keys := RoundUp(size, TileDepth), RoundUp(maxLength, TileDepth)
+	need := 2*AttentionBlock*(size+keys+CacheLine) + AttentionBlock*keys + keys*size
+	if backward {
+		need = 3*AttentionBlock*(size+keys+CacheLine) + AttentionBlock*keys + keys*(4*size+2*CacheLine) + kept*(size+keys)
 	}
 	return CacheLine + need
 }

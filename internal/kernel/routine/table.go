@@ -17,8 +17,10 @@ type Table struct {
 	Matmul    [Precisions]Matmul // by precision
 	Recurrent Recurrent
 
-	AttentionForward  func(AttentionHeads)
-	AttentionBackward func(AttentionHeads)
+	AttentionForward      func(AttentionHeads)
+	AttentionBackward     func(AttentionHeads)
+	TileAttentionForward  func(AttentionHeads) // with the bits of TileAttentionScratch
+	TileAttentionBackward func(AttentionHeads)
 
 	Windows   func(Windows)
 	SplitTaps func(SplitTaps)

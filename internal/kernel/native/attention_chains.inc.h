@@ -1,0 +1,98 @@
+// Products of attention by chains of multiply-adds: see attention_product.inc.h. Right factors are panels as those of other
+// products, left ones rounded floats wherever they are.
+#ifndef UER_ATTENTION_CHAINS_INC_H
+#define UER_ATTENTION_CHAINS_INC_H
+
+#include "attention_product.inc.h"
+#include "chains.inc.h"
+
+enum { STRETCH = ATTENTION_BLOCK, RIGHT_LINES = CHAIN_COLUMNS, RIGHT_UNIT = CHAIN_UNIT };
+#define LEFT_SIZE(depth) (ATTENTION_BLOCK * round_up(depth, TILE_DEPTH))
+#define KEPT_SIZE(keys) 0
+
+INLINE void tiles_begin(void) {}
+INLINE void tiles_end(void) {}
+
+INLINE vfloat left_number(vfloat x) { return to_bfloat16(x); }
+
+static struct left_factor left_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
+	const size_t step = round_up(depth, TILE_DEPTH);
+	for (size_t i = 0; i < lines; i++)
+		for (size_t k = 0; k < step; k += LANES)
+			store(to + i * step + k, k < depth ? to_bfloat16(load_some(x + i * leading + k, depth - k)) : splat(0));
+	return (struct left_factor){to, step, 1};
+}
+
+INLINE struct left_factor left_scores(float *to, const float *s, size_t step, size_t lines, size_t depth) {
+	(void)to, (void)lines, (void)depth;
+	return (struct left_factor){s, step, 1};
+}
+
+// keep_scores clears the rows that a block lacks: a sum is of TILE_DEPTH queries.
+static void keep_scores(float *to, float *s, size_t step, size_t block, size_t rows, size_t keys) {
+	(void)to, (void)block;
+	for (size_t i = rows; i < ATTENTION_BLOCK; i++) memset(s + i * step, 0, keys * sizeof *s);
+}
+
+INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t step, size_t block, size_t key) {
+	(void)kept, (void)block;
+	return (struct left_factor){s + key, 1, step};
+}
+
+static void right_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
+	chain_pack(1, 1, (struct pack){.panels = to, .x = x, .leading = leading, .transpose = 1, .depth = depth, .count = lines,
+		.width = RIGHT_LINES, .stride = RIGHT_UNIT});
+}
+
+static void right_columns(float *to, size_t step, const float *x, size_t leading, size_t lines, size_t depth) {
+	(void)step; // of panels that are full
+	chain_pack(1, 1, (struct pack){.panels = to, .x = x, .leading = leading, .depth = depth, .count = lines,
+		.width = RIGHT_LINES, .stride = RIGHT_UNIT});
+}
+
+// sum_lines is the product of some lines with a panel.
+INLINE void sum_lines(const size_t lines, const struct tile_product *p, const float *a, const float *b, float *c) {
+	const size_t line_step = p->a.line_step, depth_step = p->a.depth_step;
+	if (!p->accumulate)
+		UNROLL for (size_t r = 0; r < lines; r++)
+			UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) store(c + r * p->c_step + v * LANES, splat(0));
+	for (size_t u = 0; u < p->units; u++)
+		chain_step(lines, a + u * TILE_DEPTH * depth_step, line_step, depth_step, b + u * RIGHT_UNIT, c, p->c_step);
+}
+
+// product_sums is a function of its own, so that no arithmetic leaves or enters the stretch in which subnormal numbers are zeros.
+static __attribute__((noinline)) void product_sums(const struct tile_product *p) {
+#define LINES(n)                  \
+	case n:                       \
+		sum_lines(n, p, a, b, c); \
+		break;
+	for (size_t column = 0; column < p->columns; column += RIGHT_LINES)
+		for (size_t row = 0, lines; row < p->rows; row += lines) {
+			const float *a = p->a.x + row * p->a.line_step, *b = p->b + column / RIGHT_LINES * p->b_step;
+			float *c = p->c + row * p->c_step + column;
+			size_t left = p->rows - row;
+			lines = left >= 2 * CHAIN_ROWS ? CHAIN_ROWS : left > CHAIN_ROWS ? (left + 1) / 2 : left; // the last two share theirs
+			switch (lines) {
+				LINES(1)
+				LINES(2)
+				LINES(3)
+#if CHAIN_ROWS > 3
+				LINES(4)
+				LINES(5)
+				LINES(6)
+				LINES(7)
+#endif
+			}
+		}
+#undef LINES
+}
+
+static __attribute__((noinline)) void tile_product(const struct tile_product *p) {
+	const unsigned flush = 0x8040; // results to zero, operands as zeros
+	unsigned mode = _mm_getcsr();
+	_mm_setcsr(mode | flush);
+	product_sums(p);
+	_mm_setcsr(mode);
+}
+
+#endif
