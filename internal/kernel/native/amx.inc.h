@@ -85,8 +85,8 @@ INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x
 			} else
 				part[0] = part[1] = part[2] = splat(0);
 		} else
-			pairs_down(parts, 2 * r < depth ? x + 2 * r * leading : NULL, 2 * r + 1 < depth ? x + (2 * r + 1) * leading : NULL, lines,
-				part);
+			pairs_down(parts, 2 * r < depth && lines ? x + 2 * r * leading : NULL,
+				2 * r + 1 < depth && lines ? x + (2 * r + 1) * leading : NULL, lines, part);
 		for (int p = 0; p < parts; p++) rows[p][r] = part[p];
 	}
 	for (int p = 0; p < parts; p++) {
@@ -96,27 +96,22 @@ INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x
 	}
 }
 
-// amx_pack fills panels that are `panel` floats apart. The half of one that has no lines stays as it is: it is not loaded.
-INLINE void amx_pack(const int parts, const int of_b, const int transpose_x, const struct pack *p, size_t panel) {
-	for (size_t i = 0; i < p->count; i += AMX_LINES) {
-		float *to = p->panels + i / AMX_LINES * panel;
+INLINE void amx_pack(const int parts, const int of_b, const int transpose_x, const struct pack *p) {
+	float *to = p->panels;
+	for (size_t i = 0; i < p->count; i += AMX_LINES)
 		for (size_t k = 0; k < p->depth; k += TILE_DEPTH, to += parts * AMX_PART)
 			for (size_t half = 0; half < 2; half++) {
-				size_t line = i + half * LANES;
+				size_t line = i + half * LANES, lines = line < p->count ? min_size(LANES, p->count - line) : 0;
 				const float *x = transpose_x ? p->x + line * p->leading + k : p->x + k * p->leading + line;
-				if (line < p->count)
-					amx_pack_half(parts, of_b, transpose_x, to + half * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k,
-						min_size(LANES, p->count - line));
+				amx_pack_half(parts, of_b, transpose_x, to + half * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k, lines);
 			}
-	}
 }
 
 INLINE void amx_pack_parts(const int parts, const struct pack *p) {
-	const size_t panel = ceil_divide(p->depth, TILE_DEPTH) * parts * AMX_PART;
-	if (p->of_b && p->transpose) amx_pack(parts, 1, 1, p, panel);
-	else if (p->of_b) amx_pack(parts, 1, 0, p, panel);
-	else if (p->transpose) amx_pack(parts, 0, 1, p, panel);
-	else amx_pack(parts, 0, 0, p, panel);
+	if (p->of_b && p->transpose) amx_pack(parts, 1, 1, p);
+	else if (p->of_b) amx_pack(parts, 1, 0, p);
+	else if (p->transpose) amx_pack(parts, 0, 1, p);
+	else amx_pack(parts, 0, 0, p);
 }
 
 // What is loaded again soon stays in the first-level cache. Everything else is loaded without pushing that out, which makes a

@@ -15,18 +15,31 @@ enum { STRETCH = 128, RIGHT_LINES = AMX_LINES, RIGHT_UNIT = AMX_PART };
 INLINE vfloat left_number(vfloat x) { return x; }
 
 static struct left_factor left_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	struct pack p = {.panels = to, .x = x, .leading = leading, .depth = depth, .count = lines};
-	amx_pack(1, 0, 1, &p, 0);
+	for (size_t i = 0; i < lines; i++, x += leading)
+		for (size_t k = 0; k < depth; k += TILE_DEPTH) {
+			vfloat pairs;
+			pairs_across(1, x + k, depth - k, &pairs);
+			store(to + k / TILE_DEPTH * AMX_PART + i * AMX_PAIRS, pairs);
+		}
 	return (struct left_factor){.x = to};
 }
 
 INLINE struct left_factor left_scores(float *to, const float *s, size_t step, size_t lines, size_t depth) {
-	return left_rows(to, s, step, lines, depth);
+	return left_rows(to, s, step, lines, padded(depth)); // of zeros beyond
 }
 
 static void keep_scores(float *to, float *s, size_t step, size_t block, size_t rows, size_t keys) {
-	struct pack p = {.panels = to + block * AMX_PART, .x = s, .leading = step, .depth = rows, .count = keys};
-	amx_pack(1, 0, 0, &p, STRETCH / TILE_DEPTH * AMX_PART);
+	for (size_t j = 0; j < keys; j += LANES) {
+		float *tile = to + (j / AMX_LINES * (STRETCH / TILE_DEPTH) + block) * AMX_PART + j % AMX_LINES * AMX_PAIRS;
+		vfloat lines[LANES]; // [pairs][keys]
+		UNROLL for (size_t r = 0; r < LANES; r++) {
+			const float *x = s + 2 * r * step + j;
+			lines[r] = splat(0);
+			if (2 * r < rows) pairs_down(1, x, 2 * r + 1 < rows ? x + step : NULL, LANES, lines + r);
+		}
+		transpose(lines);
+		UNROLL for (size_t r = 0; r < LANES; r++) store(tile + r * AMX_PAIRS, lines[r]);
+	}
 }
 
 INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t step, size_t block, size_t key) {
@@ -35,13 +48,29 @@ INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t 
 }
 
 static void right_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	struct pack p = {.panels = to, .x = x, .leading = leading, .depth = depth, .count = lines};
-	amx_pack(1, 1, 1, &p, ceil_divide(depth, TILE_DEPTH) * AMX_PART);
+	for (size_t i = 0; i < lines; i += LANES, x += LANES * leading) {
+		float *half = to + i / AMX_LINES * (padded(depth) / TILE_DEPTH * AMX_PART) + i % AMX_LINES;
+		for (size_t k = 0; k < depth; k += TILE_DEPTH, half += AMX_PART) {
+			vfloat rows[LANES]; // [lines][pairs]
+			UNROLL for (size_t r = 0; r < LANES; r++) {
+				rows[r] = splat(0);
+				if (i + r < lines) pairs_across(1, x + r * leading + k, depth - k, rows + r);
+			}
+			transpose(rows);
+			UNROLL for (size_t r = 0; r < LANES; r++) store(half + r * AMX_LINES, rows[r]);
+		}
+	}
 }
 
 static void right_columns(float *to, size_t step, const float *x, size_t leading, size_t lines, size_t depth) {
-	struct pack p = {.panels = to, .x = x, .leading = leading, .depth = depth, .count = lines};
-	amx_pack(1, 1, 0, &p, step);
+	for (size_t k = 0; k < padded(depth); k += 2, x += 2 * leading) { // a row of pairs, in all panels
+		const float *row = k < depth ? x : NULL, *below = k + 1 < depth ? x + leading : NULL;
+		for (size_t i = 0; i < lines; i += LANES) {
+			vfloat pairs = splat(0);
+			if (row) pairs_down(1, row + i, below ? below + i : NULL, lines - i, &pairs);
+			store(to + i / AMX_LINES * step + k / 2 * AMX_LINES + i % AMX_LINES, pairs);
+		}
+	}
 }
 
 // sum_panel is the product with a panel. lower and right tell which tiles beside the first are wanted.

@@ -7,7 +7,7 @@
 #include "chains.inc.h"
 
 enum { STRETCH = ATTENTION_BLOCK, RIGHT_LINES = CHAIN_COLUMNS, RIGHT_UNIT = CHAIN_UNIT };
-#define LEFT_SIZE(depth) (ATTENTION_BLOCK * round_up(depth, TILE_DEPTH))
+#define LEFT_SIZE(depth) (ATTENTION_BLOCK * padded(depth))
 #define KEPT_SIZE(keys) 0
 
 INLINE void tiles_begin(void) {}
@@ -16,7 +16,7 @@ INLINE void tiles_end(void) {}
 INLINE vfloat left_number(vfloat x) { return to_bfloat16(x); }
 
 static struct left_factor left_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	const size_t step = round_up(depth, TILE_DEPTH);
+	const size_t step = padded(depth);
 	for (size_t i = 0; i < lines; i++)
 		for (size_t k = 0; k < step; k += LANES)
 			store(to + i * step + k, k < depth ? to_bfloat16(load_some(x + i * leading + k, depth - k)) : splat(0));

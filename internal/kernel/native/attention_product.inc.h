@@ -17,6 +17,8 @@
 #include "routines.h"
 #include "vector.h"
 
+INLINE size_t padded(size_t n) { return round_up(n, TILE_DEPTH); }
+
 struct left_factor {
 	const float *x;
 	size_t line_step, depth_step; // not used on tiles

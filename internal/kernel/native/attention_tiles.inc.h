@@ -10,8 +10,6 @@
 // Sums over keys, and over the elements of a head, are of 16 sums whatever the vectors are: number j goes to sum j mod 16.
 #define SUM_VECTORS (16 / LANES)
 
-INLINE size_t padded(size_t n) { return round_up(n, TILE_DEPTH); }
-
 // score_step is the distance of rows of so many elements, which lie in different sets of the caches.
 INLINE size_t score_step(size_t n) { return padded(n) + CACHE_LINE; }
 
@@ -59,16 +57,24 @@ INLINE vfloat dropped(const struct attention_heads *t, const struct score_row *r
 	return t->rows ? drop(x, t->dropout, r->dropout_key, j) : x;
 }
 
-// softmax_row turns scores into exponentials relative to the largest, after dropout and zero for hidden keys. It returns the
-// sum of the exponentials.
-INLINE float softmax_row(const struct attention_heads *t, const struct score_row *r, float *s, float *largest) {
-	vfloat most = splat(-INFINITY), sums[SUM_VECTORS] = {{0}};
+// largest_score is the largest of the scores that a query sees.
+INLINE float largest_score(const struct score_row *r, const float *s) {
+	vfloat largest = splat(-INFINITY);
 	size_t j = 0;
-	for (; j + LANES <= r->keys; j += LANES) most = larger(most, biased(r, s, j));
-	if (j < r->keys) most = larger(most, select_lanes(lane_numbers() < (int32_t)(r->keys - j), biased(r, s, j), splat(-INFINITY)));
-	*largest = largest_lane(most);
-	const vfloat scale = splat(t->scale * LOG2_E), offset = splat(*largest) * -scale;
-	for (j = 0; j < r->keys; j += 16)
+	for (; j + LANES <= r->keys; j += LANES) largest = larger(largest, biased(r, s, j));
+	if (j < r->keys) {
+		vfloat last = select_lanes(lane_numbers() < (int32_t)(r->keys - j), biased(r, s, j), splat(-INFINITY));
+		largest = larger(largest, last);
+	}
+	return largest_lane(largest);
+}
+
+// exponential_row turns scores into exponentials relative to the largest, after dropout and zero for hidden keys. It returns the
+// sum of the exponentials.
+INLINE float exponential_row(const struct attention_heads *t, const struct score_row *r, float *s, float largest) {
+	const vfloat scale = splat(t->scale * LOG2_E), offset = splat(largest) * -scale;
+	vfloat sums[SUM_VECTORS] = {{0}};
+	for (size_t j = 0; j < r->keys; j += 16)
 		UNROLL for (size_t v = 0; v < SUM_VECTORS; v++) {
 			size_t at = j + v * LANES, n = left_of(r->keys, at);
 			if (n == 0) break;
@@ -76,7 +82,7 @@ INLINE float softmax_row(const struct attention_heads *t, const struct score_row
 			sums[v] += e;
 			store(s + at, left_number(dropped(t, r, e, at)));
 		}
-	for (j = round_up(r->keys, LANES); j < r->width; j += LANES) store(s + j, splat(0));
+	for (size_t j = round_up(r->keys, LANES); j < r->width; j += LANES) store(s + j, splat(0));
 	return sum_sums(sums);
 }
 
@@ -143,10 +149,13 @@ static void tile_forward_head(const struct attention_heads *t) {
 		tile_product(&(struct tile_product){.c = s, .c_step = step, .rows = rows, .columns = keys,
 			.a = left_rows(q, t->q + first * t->width, t->width, rows, t->size),
 			.b = k, .b_step = right_step(t->size), .units = ceil_divide(t->size, TILE_DEPTH)});
+		struct score_row row[ATTENTION_BLOCK];
+		// All rows in each pass, so that the end of one need not be waited for.
 		for (size_t i = 0; i < rows; i++) {
-			struct score_row row = score_row(t, first + i, padded(keys));
-			sums[i] = softmax_row(t, &row, s + i * step, largest + i);
+			row[i] = score_row(t, first + i, padded(keys));
+			largest[i] = largest_score(row + i, s + i * step);
 		}
+		for (size_t i = 0; i < rows; i++) sums[i] = exponential_row(t, row + i, s + i * step, largest[i]);
 		for (size_t i = rows; i < ATTENTION_BLOCK; i++) sums[i] = largest[i] = 1;
 		for (size_t i = 0; i < rows; i += LANES) {
 			vfloat sum = load(sums + i);
