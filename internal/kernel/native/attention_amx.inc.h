@@ -87,7 +87,7 @@ INLINE void sum_panel(const int lower, const int right, const struct tile_produc
 		if (lower) TILE_ZERO(2);
 		if (lower && right) TILE_ZERO(3);
 	}
-	for (size_t u = 0; u < p->units; u++) amx_unit(1, 1, 1, lower, right, p->a.x + u * AMX_PART, b + u * AMX_PART);
+	for (size_t u = 0; u < ceil_divide(p->depth, TILE_DEPTH); u++) amx_unit(1, 1, 1, lower, right, p->a.x + u * AMX_PART, b + u * AMX_PART);
 	TILE_STORE(0, c, bytes);
 	if (right) TILE_STORE(1, c + LANES, bytes);
 	if (lower) TILE_STORE(2, c + LANES * p->c_step, bytes);

@@ -28,10 +28,10 @@ INLINE struct left_factor left_scores(float *to, const float *s, size_t step, si
 	return (struct left_factor){s, step, 1};
 }
 
-// keep_scores clears the rows that a block lacks: a sum is of TILE_DEPTH queries.
+// keep_scores clears what the last pair lacks.
 static void keep_scores(float *to, float *s, size_t step, size_t block, size_t rows, size_t keys) {
 	(void)to, (void)block;
-	for (size_t i = rows; i < ATTENTION_BLOCK; i++) memset(s + i * step, 0, keys * sizeof *s);
+	if (rows % 2) memset(s + rows * step, 0, keys * sizeof *s);
 }
 
 INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t step, size_t block, size_t key) {
@@ -39,38 +39,52 @@ INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t 
 	return (struct left_factor){s + key, 1, step};
 }
 
+INLINE vfloat pair_up(vfloat even, vfloat odd) { return (vfloat)((vuint)even >> 16 | (vuint)odd); }
+
 static void right_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	chain_pack(1, 1, (struct pack){.panels = to, .x = x, .leading = leading, .transpose = 1, .depth = depth, .count = lines,
-		.width = RIGHT_LINES, .stride = RIGHT_UNIT});
+	for (size_t i = 0; i < lines; i += LANES, x += LANES * leading) {
+		float *panel = to + i / RIGHT_LINES * (padded(depth) / 2 * RIGHT_LINES) + i % RIGHT_LINES;
+		for (size_t k = 0; k < depth; k += LANES) {
+			vfloat rows[LANES]; // [lines][depth]
+			UNROLL for (size_t r = 0; r < LANES; r++)
+				rows[r] = i + r < lines ? to_bfloat16(load_some(x + r * leading + k, depth - k)) : splat(0);
+			transpose(rows);
+			UNROLL for (size_t r = 0; r < LANES; r += 2) store(panel + (k + r) / 2 * RIGHT_LINES, pair_up(rows[r], rows[r + 1]));
+		}
+	}
 }
 
 static void right_columns(float *to, size_t step, const float *x, size_t leading, size_t lines, size_t depth) {
-	(void)step; // of panels that are full
-	chain_pack(1, 1, (struct pack){.panels = to, .x = x, .leading = leading, .depth = depth, .count = lines,
-		.width = RIGHT_LINES, .stride = RIGHT_UNIT});
+	for (size_t k = 0; k < depth; k += 2, x += 2 * leading, to += RIGHT_LINES)
+		for (size_t i = 0; i < lines; i += LANES) {
+			vfloat even = to_bfloat16(load_some(x + i, lines - i)), odd = splat(0);
+			if (k + 1 < depth) odd = to_bfloat16(load_some(x + leading + i, lines - i));
+			store(to + i / RIGHT_LINES * step + i % RIGHT_LINES, pair_up(even, odd));
+		}
 }
 
-// sum_lines is the product of some lines with a panel.
-INLINE void sum_lines(const size_t lines, const struct tile_product *p, const float *a, const float *b, float *c) {
-	const size_t line_step = p->a.line_step, depth_step = p->a.depth_step;
+// sum_lines is the product of some lines with some vectors of a panel.
+INLINE void sum_lines(const size_t lines, const size_t vectors, const struct tile_product *p, const float *a, const float *b, float *c) {
 	if (!p->accumulate)
 		UNROLL for (size_t r = 0; r < lines; r++)
-			UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) store(c + r * p->c_step + v * LANES, splat(0));
-	for (size_t u = 0; u < p->units; u++)
-		chain_step(lines, a + u * TILE_DEPTH * depth_step, line_step, depth_step, b + u * RIGHT_UNIT, c, p->c_step);
+			UNROLL for (size_t v = 0; v < vectors; v++) store(c + r * p->c_step + v * LANES, splat(0));
+	for (size_t k = 0; k < p->depth; k += TILE_DEPTH, b += RIGHT_UNIT)
+		chain_step(lines, vectors, ceil_divide(min_size(p->depth - k, TILE_DEPTH), 2), a + k * p->a.depth_step, p->a.line_step,
+			p->a.depth_step, b, c, p->c_step);
 }
 
 // product_sums is a function of its own, so that no arithmetic leaves or enters the stretch in which subnormal numbers are zeros.
 static __attribute__((noinline)) void product_sums(const struct tile_product *p) {
-#define LINES(n)                  \
-	case n:                       \
-		sum_lines(n, p, a, b, c); \
+#define LINES(n)                                                  \
+	case n:                                                       \
+		if (whole) sum_lines(n, CHAIN_VECTORS, p, a, b, c);       \
+		else sum_lines(n, 1, p, a, b, c);                         \
 		break;
 	for (size_t column = 0; column < p->columns; column += RIGHT_LINES)
 		for (size_t row = 0, lines; row < p->rows; row += lines) {
 			const float *a = p->a.x + row * p->a.line_step, *b = p->b + column / RIGHT_LINES * p->b_step;
 			float *c = p->c + row * p->c_step + column;
-			size_t left = p->rows - row;
+			size_t left = p->rows - row, whole = p->columns - column > LANES;
 			lines = left >= 2 * CHAIN_ROWS ? CHAIN_ROWS : left > CHAIN_ROWS ? (left + 1) / 2 : left; // the last two share theirs
 			switch (lines) {
 				LINES(1)

@@ -30,7 +30,7 @@ struct tile_product {
 	struct left_factor a;
 	const float *b;  // panels [units, RIGHT_UNIT]
 	size_t b_step;   // from one panel to the next
-	size_t units;    // of TILE_DEPTH elements that a sum has
+	size_t depth;
 	int accumulate;  // add to c
 };
 

@@ -148,7 +148,7 @@ static void tile_forward_head(const struct attention_heads *t) {
 		float sums[ATTENTION_BLOCK] __attribute__((aligned(64))), largest[ATTENTION_BLOCK] __attribute__((aligned(64)));
 		tile_product(&(struct tile_product){.c = s, .c_step = step, .rows = rows, .columns = keys,
 			.a = left_rows(q, t->q + first * t->width, t->width, rows, t->size),
-			.b = k, .b_step = right_step(t->size), .units = ceil_divide(t->size, TILE_DEPTH)});
+			.b = k, .b_step = right_step(t->size), .depth = t->size});
 		struct score_row row[ATTENTION_BLOCK];
 		// All rows in each pass, so that the end of one need not be waited for.
 		for (size_t i = 0; i < rows; i++) {
@@ -165,7 +165,7 @@ static void tile_forward_head(const struct attention_heads *t) {
 		for (size_t i = 0; i < rows; i++) t->lse[(first + i) * t->heads] = largest[i];
 		tile_product(&(struct tile_product){.c = out, .c_step = out_step, .rows = rows, .columns = t->size,
 			.a = left_scores(p, s, step, rows, keys),
-			.b = v, .b_step = right_step(seen), .units = ceil_divide(keys, TILE_DEPTH)});
+			.b = v, .b_step = right_step(seen), .depth = min_size(padded(keys), seen)});
 		write_rows(t->out + first * t->width, t->width, out, out_step, rows, t->size, sums, 0);
 	}
 }
@@ -203,20 +203,20 @@ static struct tile_gradient tile_gradient(const struct attention_heads *t) {
 
 // tile_block computes dq of the block of queries from `first` on, and keeps what the sums over queries need.
 static void tile_block(const struct attention_heads *t, const struct tile_gradient *g, size_t first, size_t rows) {
-	const size_t keys = visible(t, first + rows - 1), units = ceil_divide(t->size, TILE_DEPTH);
+	const size_t keys = visible(t, first + rows - 1);
 	tile_product(&(struct tile_product){.c = g->s, .c_step = g->step, .rows = rows, .columns = keys,
 		.a = left_rows(g->q, t->q + first * t->width, t->width, rows, t->size),
-		.b = g->k, .b_step = right_step(t->size), .units = units});
+		.b = g->k, .b_step = right_step(t->size), .depth = t->size});
 	tile_product(&(struct tile_product){.c = g->dp, .c_step = g->step, .rows = rows, .columns = keys,
 		.a = left_rows(g->dout, t->dout + first * t->width, t->width, rows, t->size),
-		.b = g->v, .b_step = right_step(t->size), .units = units});
+		.b = g->v, .b_step = right_step(t->size), .depth = t->size});
 	for (size_t i = 0; i < rows; i++) {
 		struct score_row row = score_row(t, first + i, padded(keys));
 		gradient_row(t, &row, g->s + i * g->step, g->dp + i * g->step, t->lse[(first + i) * t->heads], delta_row(t, first + i));
 	}
 	tile_product(&(struct tile_product){.c = g->dq, .c_step = g->size_step, .rows = rows, .columns = t->size,
 		.a = left_scores(g->ds, g->dp, g->step, rows, keys),
-		.b = g->k_columns, .b_step = right_step(g->seen), .units = ceil_divide(keys, TILE_DEPTH)});
+		.b = g->k_columns, .b_step = right_step(g->seen), .depth = min_size(padded(keys), g->seen)});
 	write_rows(t->dq.to + first * t->width, t->width, g->dq, g->size_step, rows, t->size, NULL, t->dq.accumulate);
 	keep_scores(g->kept_p, g->s, g->step, first % STRETCH / ATTENTION_BLOCK, rows, padded(keys));
 	keep_scores(g->kept_ds, g->dp, g->step, first % STRETCH / ATTENTION_BLOCK, rows, padded(keys));
@@ -225,11 +225,10 @@ static void tile_block(const struct attention_heads *t, const struct tile_gradie
 // tile_sum_queries adds to dk and dv what the queries of a stretch give.
 static void tile_sum_queries(const struct attention_heads *t, const struct tile_gradient *g, size_t first, size_t queries) {
 	const size_t keys = visible(t, first + queries - 1), begun = first > 0 ? visible(t, first - 1) : 0;
-	const size_t blocks = ceil_divide(queries, ATTENTION_BLOCK);
 	for (size_t j = 0, from = 0; j < keys; j += ATTENTION_BLOCK) {
 		while (visible(t, first + min_size((from + 1) * ATTENTION_BLOCK, queries) - 1) <= j) from++; // the first block that sees one of the keys
 		struct tile_product p = {.c_step = g->size_step, .rows = min_size(g->seen - j, ATTENTION_BLOCK), .columns = t->size,
-			.b_step = right_step(STRETCH), .units = blocks - from, .accumulate = j < begun};
+			.b_step = right_step(STRETCH), .depth = queries - from * ATTENTION_BLOCK, .accumulate = j < begun};
 		p.c = g->dv + j * g->size_step, p.a = kept_scores(g->kept_p, g->s, g->step, from, j), p.b = g->dout_columns + from * RIGHT_UNIT;
 		tile_product(&p);
 		p.c = g->dk + j * g->size_step, p.a = kept_scores(g->kept_ds, g->dp, g->step, from, j), p.b = g->q_columns + from * RIGHT_UNIT;

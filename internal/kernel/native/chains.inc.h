@@ -56,30 +56,32 @@ INLINE void chain_pack(const int parts, const int of_b, struct pack p) {
 	}
 }
 
-// chain_step adds to sums [rows, CHAIN_COLUMNS] the products of one part of each factor in a unit. Element (r, k) of A is
-// a[r*row_step + k*depth_step].
-INLINE void chain_step(const size_t rows, const float *a, size_t row_step, size_t depth_step, const float *b, float *sums, size_t sums_step) {
+// chain_step adds to sums [rows, vectors] the products of one part of each factor in a unit, of which that many pairs are more
+// than padding. Element (r, k) of A is a[r*row_step + k*depth_step].
+INLINE void chain_step(const size_t rows, const size_t vectors, size_t pairs, const float *a, size_t row_step, size_t depth_step,
+	const float *b, float *sums, size_t sums_step) {
 	vfloat even[CHAIN_ROWS][CHAIN_VECTORS], odd[CHAIN_ROWS][CHAIN_VECTORS];
 	UNROLL for (size_t r = 0; r < rows; r++)
-		UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) even[r][v] = odd[r][v] = splat(0);
-	for (size_t k = 0; k < TILE_DEPTH; k += 2, a += 2 * depth_step, b += CHAIN_COLUMNS) {
-		vfloat pairs[CHAIN_VECTORS], column[CHAIN_VECTORS];
-		UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) {
-			pairs[v] = load(b + v * LANES);
-			column[v] = (vfloat)((vuint)pairs[v] << 16);
+		UNROLL for (size_t v = 0; v < vectors; v++) even[r][v] = odd[r][v] = splat(0);
+	for (size_t pair = 0; pair < pairs; pair++, a += 2 * depth_step, b += CHAIN_COLUMNS) {
+		vfloat both[CHAIN_VECTORS], column[CHAIN_VECTORS];
+		UNROLL for (size_t v = 0; v < vectors; v++) {
+			both[v] = load(b + v * LANES);
+			column[v] = (vfloat)((vuint)both[v] << 16);
 		}
 		UNROLL for (size_t r = 0; r < rows; r++) {
 			vfloat x = splat(a[r * row_step]);
-			UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) even[r][v] = multiply_add(x, column[v], even[r][v]);
+			UNROLL for (size_t v = 0; v < vectors; v++) even[r][v] = multiply_add(x, column[v], even[r][v]);
 		}
-		UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) column[v] = (vfloat)((vuint)pairs[v] & 0xffff0000u);
+		UNROLL for (size_t v = 0; v < vectors; v++) column[v] = (vfloat)((vuint)both[v] & 0xffff0000u);
 		UNROLL for (size_t r = 0; r < rows; r++) {
 			vfloat x = splat(a[r * row_step + depth_step]);
-			UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) odd[r][v] = multiply_add(x, column[v], odd[r][v]);
+			UNROLL for (size_t v = 0; v < vectors; v++) odd[r][v] = multiply_add(x, column[v], odd[r][v]);
 		}
 	}
 	UNROLL for (size_t r = 0; r < rows; r++)
-		UNROLL for (size_t v = 0; v < CHAIN_VECTORS; v++) {
+		UNROLL for (size_t v = 0; v < vectors; v++) {
+			if (pairs < TILE_DEPTH / 2) even[r][v] += splat(0), odd[r][v] += splat(0); // what padding makes of -0
 			float *sum = sums + r * sums_step + v * LANES;
 			store(sum, load(sum) + (even[r][v] + odd[r][v]));
 		}
@@ -88,7 +90,7 @@ INLINE void chain_step(const size_t rows, const float *a, size_t row_step, size_
 INLINE void chain_rows(const size_t rows, int parts, size_t units, const float *a, size_t stride, const float *b, float *sums) {
 	for (size_t u = 0; u < units; u++, a += parts * TILE_DEPTH * stride, b += parts * CHAIN_UNIT)
 		for (int p = 0; p < part_products[parts].count; p++)
-			chain_step(rows, a + part_products[parts].of_a[p] * TILE_DEPTH * stride, 1, stride,
+			chain_step(rows, CHAIN_VECTORS, TILE_DEPTH / 2, a + part_products[parts].of_a[p] * TILE_DEPTH * stride, 1, stride,
 				b + part_products[parts].of_b[p] * CHAIN_UNIT, sums, CHAIN_COLUMNS);
 }
 
