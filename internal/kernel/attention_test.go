@@ -20,6 +20,7 @@ type attentionCase struct {
 	bias        bool
 	dropout     float32
 	unscaled    bool
+	precision   Precision
 }
 
 func attentionCases() []attentionCase {
@@ -50,7 +51,7 @@ type attentionRun struct{ AttentionGradient }
 func newAttentionRun(c attentionCase) *attentionRun {
 	rng := rand.New(rand.NewPCG(7, uint64(len(c.name))))
 	a := Attention{Heads: c.heads, Size: c.size, Causal: c.causal, Prefix: c.prefix, Lengths: c.visible,
-		Scale: float32(1 / math.Sqrt(float64(c.size)))}
+		Scale: float32(1 / math.Sqrt(float64(c.size))), Precision: c.precision}
 	if c.unscaled {
 		a.Scale = 1
 	}
@@ -167,6 +168,7 @@ func TestAttentionDoesNotDependOnThreads(t *testing.T) {
 	for _, c := range []attentionCase{
 		{name: "dropout", heads: 3, size: 20, lengths: []int32{30, 1, 65, 8, 49}, dropout: 0.1, causal: true},
 		{name: "position bias", heads: 3, size: 16, lengths: []int32{30, 1, 65, 8, 49}, bias: true},
+		{name: "bfloat16", heads: 3, size: 16, lengths: []int32{30, 1, 65, 8, 49}, bias: true, precision: BFloat16},
 	} {
 		for _, set := range testedSets() {
 			one := newAttentionRun(c)

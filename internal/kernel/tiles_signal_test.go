@@ -16,7 +16,7 @@ import (
 	"uer/internal/kernel/native"
 )
 
-// TestTilesSurviveSignals multiplies on AMX in several goroutines, while the garbage collector runs and each thread is sent
+// TestTilesSurviveSignals multiplies and attends on AMX in several goroutines, while the garbage collector runs and each thread is sent
 // signals: what a call leaves in the tiles must matter to nobody, and what it has there must not be lost.
 func TestTilesSurviveSignals(t *testing.T) {
 	if InstructionSets()[0] != native.AMX {
@@ -35,12 +35,18 @@ func TestTilesSurviveSignals(t *testing.T) {
 			q := p.product(rand.New(rand.NewPCG(uint64(w), 1)))
 			c.MatMul(&q)
 			want := slices.Clone(q.C)
+			attention := newAttentionRun(attentionCase{heads: 2, size: 40, lengths: []int32{20, 60}, precision: BFloat16})
+			attention.run(c)
+			wantDK := slices.Clone(attention.DK.To)
 			for time.Now().Before(deadline) {
 				garbage := make([][]byte, 100)
 				for i := range garbage {
 					garbage[i] = make([]byte, 1000)
 				}
 				if c.MatMul(&q); !identical(want, q.C) {
+					wrong.Add(1)
+				}
+				if attention.run(c); !identical(wantDK, attention.DK.To) {
 					wrong.Add(1)
 				}
 				products.Add(1)
@@ -58,7 +64,7 @@ func TestTilesSurviveSignals(t *testing.T) {
 		}
 	}
 	if wrong.Load() > 0 {
-		t.Errorf("%d of %d products have wrong bits", wrong.Load(), products.Load())
+		t.Errorf("%d of %d products and as many attentions have wrong bits", wrong.Load(), products.Load())
 	}
-	t.Logf("%d products", products.Load())
+	t.Logf("%d products, and as many attentions", products.Load())
 }

@@ -22,12 +22,6 @@ INLINE float sum_sums(vfloat sums[SUM_VECTORS]) {
 // left_of is how many of n elements are left from element i on.
 INLINE size_t left_of(size_t n, size_t i) { return i < n ? n - i : 0; }
 
-// rounded is a product that the compiler must not fuse with the sum that it becomes part of.
-INLINE vfloat rounded(vfloat x) {
-	__asm__("" : "+v"(x));
-	return x;
-}
-
 // seen_keys is the number of keys that any query sees.
 INLINE size_t seen_keys(const struct attention_heads *t) { return t->queries > 0 ? visible(t, t->queries - 1) : 0; }
 
@@ -93,7 +87,7 @@ INLINE void gradient_row(const struct attention_heads *t, const struct score_row
 	for (size_t j = 0; j < r->keys; j += LANES) {
 		size_t n = r->keys - j;
 		vfloat p = first_lanes(attention_power(multiply_add(biased(r, s, j), scale, offset)), n);
-		vfloat d = rounded(first_lanes(p * t->scale * (dropped(t, r, load(dp + j), j) - delta), n));
+		vfloat d = first_lanes(p * t->scale * (dropped(t, r, load(dp + j), j) - delta), n);
 		store(s + j, left_number(dropped(t, r, p, j)));
 		store(dp + j, left_number(d));
 		if (r->dbias) store_some(r->dbias + j, load_some(r->dbias + j, n) + d, n);
@@ -159,7 +153,8 @@ static void tile_forward_head(const struct attention_heads *t) {
 		for (size_t i = rows; i < ATTENTION_BLOCK; i++) sums[i] = largest[i] = 1;
 		for (size_t i = 0; i < rows; i += LANES) {
 			vfloat sum = load(sums + i);
-			store(largest + i, multiply_add(load(largest + i), splat(t->scale), vector_log(sum)));
+			vfloat lse = multiply_add(load(largest + i), splat(t->scale), vector_log(sum));
+			store(largest + i, lse + (sum - sum)); // NaN where there is no sum, of which vector_log knows nothing
 			store(sums + i, 1.0f / sum);
 		}
 		for (size_t i = 0; i < rows; i++) t->lse[(first + i) * t->heads] = largest[i];

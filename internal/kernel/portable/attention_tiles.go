@@ -28,7 +28,7 @@ func tileHeadForward(t *routine.AttentionHeads) {
 			p[j] = dropped(t, e, key, j)
 		}
 		sum := addHalves(sums)
-		t.LSE[i*t.Heads] = multiplyAdd(largest, t.Scale, logarithm(sum))
+		t.LSE[i*t.Heads] = multiplyAdd(largest, t.Scale, logarithm(sum)) + (sum - sum) // NaN where there is no sum
 		for c, out := 0, row(t, t.Out, i); c < t.Size; c++ {
 			out[c] = tileSum(keys, func(j int) (float32, float32) { return element(p, j), t.V[j*t.Width+c] }) * (1 / sum)
 		}
