@@ -16,26 +16,29 @@ const (
 type Pool struct {
 	Pooling Pooling
 	Width   int
-	Starts  []int32   // [sequences+1] offsets into the tokens
-	X       []float32 // [tokens, width]
-	Y       []float32 // [sequences, width]
+	Starts  []int32 // [sequences+1] offsets into the tokens
+	X       Array   // [tokens, width]
+	Y       Array   // [sequences, width]
 }
 
 // PoolForward computes Y.
 func (c *CPU) PoolForward(p *Pool) {
 	width := p.Width
-	requireLength("Y", len(p.Y), (len(p.Starts)-1)*width)
-	c.parallel(len(p.Starts)-1, func(s int) {
-		pooled := p.Y[s*width : (s+1)*width]
+	requireLength("Y", p.Y.Len(), (len(p.Starts)-1)*width)
+	c.parallelWorker(len(p.Starts)-1, func(worker, s int) {
+		stage, y := c.stage(worker), p.Y.Slice(s*width, (s+1)*width)
+		pooled := stage.place(y)
 		clear(pooled)
-		rows := p.X[int(p.Starts[s])*width : int(p.Starts[s+1])*width]
-		scale := float32(width) / float32(len(rows))
-		for i := 0; i < len(rows); i += width {
-			row := rows[i : i+width]
+		first, last := int(p.Starts[s]), int(p.Starts[s+1])
+		used := stage.used
+		for token := first; token < last; token++ {
+			stage.used = used
+			row := stage.read(p.X.Slice(token*width, (token+1)*width))
 			switch {
 			case p.Pooling == PoolMean:
+				scale := float32(width) / float32((last-first)*width)
 				c.table.Scale(routine.Scale{Out: pooled, X: row, Factor: scale, Accumulate: true})
-			case i == 0:
+			case token == first:
 				copy(pooled, row)
 			default:
 				for j, v := range row {
@@ -43,40 +46,46 @@ func (c *CPU) PoolForward(p *Pool) {
 				}
 			}
 		}
+		stage.store(y, pooled)
 	})
 }
 
 // PoolGradient is the gradient of a Pool, given that of its result. Of several maxima the first receives the gradient.
 type PoolGradient struct {
 	Pool
-	DY []float32 // [sequences, width]
-	DX Output    // [tokens, width]
+	DY Array  // [sequences, width]
+	DX Output // [tokens, width]
 }
 
 // PoolBackward computes DX.
 func (c *CPU) PoolBackward(g *PoolGradient) {
-	width, dx := g.Width, g.DX.To
-	requireLength("DY", len(g.DY), (len(g.Starts)-1)*width)
-	c.parallel(len(g.Starts)-1, func(s int) {
+	width := g.Width
+	requireLength("DY", g.DY.Len(), (len(g.Starts)-1)*width)
+	c.parallelWorker(len(g.Starts)-1, func(worker, s int) {
+		stage := c.stage(worker)
 		first, last := int(g.Starts[s])*width, int(g.Starts[s+1])*width
-		if !g.DX.Accumulate {
-			clear(dx[first:last])
+		out := g.DX.Slice(first, last)
+		to := stage.output(out)
+		if !to.Accumulate {
+			clear(to.To)
 		}
-		dpooled := g.DY[s*width : (s+1)*width]
+		dpooled := stage.read(g.DY.Slice(s*width, (s+1)*width))
 		if g.Pooling == PoolMean {
 			scale := float32(width) / float32(last-first)
-			for i := first; i < last; i += width {
-				c.table.Scale(routine.Scale{Out: dx[i : i+width], X: dpooled, Factor: scale, Accumulate: true})
+			for i := 0; i < last-first; i += width {
+				c.table.Scale(routine.Scale{Out: to.To[i : i+width], X: dpooled, Factor: scale, Accumulate: true})
 			}
-			return
-		}
-		for j, largest := range g.Y[s*width : (s+1)*width] {
-			for i := first + j; i < last; i += width {
-				if g.X[i] == largest {
-					dx[i] += dpooled[j]
-					break
+		} else {
+			x := stage.read(g.X.Slice(first, last))
+			for j, largest := range stage.read(g.Y.Slice(s*width, (s+1)*width)) {
+				for i := j; i < last-first; i += width {
+					if x[i] == largest {
+						to.To[i] += dpooled[j]
+						break
+					}
 				}
 			}
 		}
+		stage.finish(out, to)
 	})
 }

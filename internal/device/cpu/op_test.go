@@ -49,7 +49,7 @@ func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {
 	}
 	operands := func(buffers []graph.Buffer) (list []operand) {
 		for _, b := range buffers {
-			list = append(list, operand{Shape: b.Shape, Floats: b.Floats, Integers: b.Integers})
+			list = append(list, operand{Shape: b.Shape, Array: kernel.Floats(b.Floats), Integers: b.Integers})
 		}
 		return list
 	}

@@ -104,7 +104,7 @@ INLINE void norm_gradient(const int dropping, const struct norm_backward *n, siz
 }
 
 static void norm_backward(struct norm_backward n) {
-	memset(n.dparameters, 0, 2 * n.width * sizeof(float));
+	if (!n.accumulate) memset(n.dparameters, 0, 2 * n.width * sizeof(float));
 	for (size_t r = 0; r < n.count; r++) {
 		norm_terms t = norm_sums(&n, r);
 		if (n.dropout.threshold) norm_gradient(1, &n, r, t);

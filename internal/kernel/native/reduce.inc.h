@@ -23,7 +23,7 @@ static void column_sum(struct column_sum a) {
 typedef float vhalf __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef double vdouble __attribute__((vector_size(VECTOR_BYTES)));
 
-INLINE vdouble widen(const float *p) {
+INLINE vdouble load_doubles(const float *p) {
 	vhalf v;
 	memcpy(&v, p, sizeof v);
 	return __builtin_convertvector(v, vdouble);
@@ -41,7 +41,7 @@ static double sum_squares(struct elements e) {
 		__builtin_prefetch(x + i + SQUARES_AHEAD);
 		__builtin_prefetch(x + i + LANES + SQUARES_AHEAD);
 		for (int k = 0; k < 4; k++) {
-			vdouble v = widen(x + i + k * (LANES / 2));
+			vdouble v = load_doubles(x + i + k * (LANES / 2));
 			sums[k] += v * v;
 		}
 	}

@@ -32,6 +32,12 @@ enum {
 	CACHE_LINE = 16, // floats
 };
 
+// struct array is floats, or numbers in bfloat16 if half; at is NULL if it is left out.
+struct array {
+	void *at;
+	int half;
+};
+
 struct output {
 	float *to;
 	int accumulate;
@@ -46,7 +52,7 @@ struct dropout {
 
 struct pack {
 	float *panels;
-	const float *x;
+	struct array x;
 	size_t leading;
 	int transpose;
 	size_t depth, count, width, stride;
@@ -57,16 +63,16 @@ struct multiply {
 	size_t rows, columns, depth, height, stride;
 	const float *a, *b;
 	int by_rows;
-	float *c;
+	struct array c;
 	size_t leading;
-	int accumulate;
+	struct array addend;
 	const float *bias;
 	int activation;
-	float *pre_activation;
+	struct array pre_activation;
 	struct dropout dropout;
 	const int32_t *row_numbers;
 	size_t first_column;
-	const float *residual;
+	struct array residual;
 };
 
 // struct recurrent_step is RecurrentTile with its step.
@@ -168,6 +174,7 @@ struct norm_backward {
 	const float *gamma;
 	struct output dx, dresidual;
 	float *dparameters;
+	int accumulate;
 	const float *dy, *sum, *stats;
 	const int32_t *rows;
 	struct dropout dropout;
@@ -189,8 +196,9 @@ struct embedding_backward {
 	const int32_t *ids;
 	size_t n;
 	const float *dout;
+	size_t stride;
 	float scale;
-	size_t first, last;
+	size_t columns;
 };
 
 struct cross_entropy {
@@ -199,6 +207,19 @@ struct cross_entropy {
 	const int32_t *labels;
 	float scale;
 	float *dbias, *results;
+};
+
+struct widen {
+	float *to;
+	const uint16_t *x;
+	size_t rows, width, to_stride, stride;
+};
+
+struct narrow {
+	uint16_t *to;
+	const float *x;
+	size_t rows, width, to_stride, stride;
+	int accumulate;
 };
 
 struct add {
@@ -280,6 +301,8 @@ struct set {
 	void (*embedding_forward)(struct embedding_forward);
 	void (*embedding_backward)(struct embedding_backward);
 	void (*cross_entropy)(struct cross_entropy);
+	void (*widen)(struct widen);
+	void (*narrow)(struct narrow);
 	void (*add)(struct add);
 	void (*scale)(struct scale);
 	void (*column_sum)(struct column_sum);

@@ -42,7 +42,7 @@ func fillRows(s *C.struct_set, t *routine.Table) {
 	put(&t.EmbeddingBackward, s.embedding_backward, func(a routine.EmbeddingBackward) {
 		C.call_embedding_backward(s, C.struct_embedding_backward{
 			dtable: floats(a.DTable), width: C.size_t(a.Width), ids: integers(a.IDs), n: C.size_t(len(a.IDs)), dout: floats(a.DOut),
-			scale: C.float(a.Scale), first: C.size_t(a.First), last: C.size_t(a.Last),
+			stride: C.size_t(a.Stride), scale: C.float(a.Scale), columns: C.size_t(a.Columns),
 		})
 	})
 	put(&t.CrossEntropy, s.cross_entropy, func(t routine.CrossEntropy) {
@@ -57,6 +57,18 @@ func fillRows(s *C.struct_set, t *routine.Table) {
 
 // fillSums puts the smallest loops.
 func fillSums(s *C.struct_set, t *routine.Table) {
+	put(&t.Widen, s.widen, func(w routine.Widen) {
+		C.call_widen(s, C.struct_widen{
+			to: floats(w.To), x: halves(w.X), rows: C.size_t(w.Rows), width: C.size_t(w.Width),
+			to_stride: C.size_t(w.ToStride), stride: C.size_t(w.Stride),
+		})
+	})
+	put(&t.Narrow, s.narrow, func(n routine.Narrow) {
+		C.call_narrow(s, C.struct_narrow{
+			to: halves(n.To), x: floats(n.X), rows: C.size_t(n.Rows), width: C.size_t(n.Width),
+			to_stride: C.size_t(n.ToStride), stride: C.size_t(n.Stride), accumulate: flag(n.Accumulate),
+		})
+	})
 	put(&t.Add, s.add, func(a routine.Add) {
 		C.call_add(s, C.struct_add{out: floats(a.Out), a: floats(a.A), b: floats(a.B), n: length(a.Out)})
 	})
@@ -95,6 +107,7 @@ func normBackward(n *routine.NormBackward) C.struct_norm_backward {
 	return C.struct_norm_backward{
 		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.DY) / n.Width), width: C.size_t(n.Width),
 		gamma: floats(n.Gamma), dx: output(n.DX), dresidual: output(n.DResidual), dparameters: floats(n.DParameters),
+		accumulate: flag(n.Accumulate),
 		dy: floats(n.DY), sum: floats(n.Sum), stats: floats(n.Stats), rows: integers(n.Rows), dropout: dropout(n.Dropout),
 	}
 }

@@ -58,7 +58,9 @@ func normDivisor(kind routine.NormKind, epsilon float64, deviation float32) floa
 //	NormRMS: dx = g/q - c Σ(g c)/(q³ width)
 //	NormStandard: dx = (g - mean(g))/q - c Σ(g c)/(q³ width)
 func normBackward(n routine.NormBackward) {
-	clear(n.DParameters)
+	if !n.Accumulate {
+		clear(n.DParameters)
+	}
 	dgamma, dbeta := n.DParameters[:n.Width], n.DParameters[n.Width:]
 	dsum := make([]float32, n.Width)
 	for r := range len(n.DY) / n.Width {

@@ -27,6 +27,8 @@ func Table() routine.Table {
 		EmbeddingForward:   embeddingForward,
 		EmbeddingBackward:  embeddingBackward,
 		CrossEntropy:       crossEntropy,
+		Widen:              widen,
+		Narrow:             narrow,
 		Add:                add,
 		Scale:              scale,
 		ColumnSum:          columnSum,
@@ -50,8 +52,8 @@ func embeddingForward(a routine.EmbeddingForward) {
 
 func embeddingBackward(a routine.EmbeddingBackward) {
 	for i, id := range a.IDs {
-		for j := a.First; j < a.Last; j++ {
-			a.DTable[int(id)*a.Width+j] += a.Scale * a.DOut[i*a.Width+j]
+		for j := range a.Columns {
+			a.DTable[int(id)*a.Width+j] += a.Scale * a.DOut[i*a.Stride+j]
 		}
 	}
 }

@@ -43,4 +43,5 @@ type NormBackward struct {
 	Dropout       Dropout
 	DX, DResidual Output    // [rows, width]; may be DY
 	DParameters   []float32 // [2, width]: of Gamma, of Beta
+	Accumulate    bool      // add to DParameters
 }

@@ -33,6 +33,9 @@ type Table struct {
 	EmbeddingBackward  func(EmbeddingBackward)
 	CrossEntropy       func(CrossEntropy)
 
+	Widen  func(Widen)
+	Narrow func(Narrow)
+
 	Add        func(Add)
 	Scale      func(Scale)
 	ColumnSum  func(ColumnSum)
