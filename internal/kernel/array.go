@@ -133,7 +133,9 @@ func (s *stage) output(o Output) routine.Output {
 }
 
 // finish is store for an output.
-func (s *stage) finish(o Output, from routine.Output) { s.storeRows(o, from.To, 1, o.To.Len(), o.To.Len()) }
+func (s *stage) finish(o Output, from routine.Output) {
+	s.storeRows(o, from.To, 1, o.To.Len(), o.To.Len())
+}
 
 // put writes or adds x to an output that is stored the same way.
 func (s *stage) put(o Output, x Array) {

@@ -21,7 +21,7 @@ type CPU struct {
 	pool      *workers.Pool
 	sizes     productSizes
 	product   productScratch
-	stages    []stage // of the workers
+	stages    []stage       // of the workers
 	order     sequenceOrder // of recurrent layers
 	attention attentionTiles
 }

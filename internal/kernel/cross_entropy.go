@@ -84,9 +84,9 @@ func (p *CrossEntropy) check() {
 func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, correct int) {
 	n := last - first
 	nLogits, nSums, nResults := crossEntropySizes(n, p.Classes)
-	logits := p.Scratch[:nLogits]                    // [n, classes]
-	sums := p.Scratch[nLogits:][:nSums]              // [tiles, classes]
-	results := p.Scratch[nLogits+nSums:][:nResults]  // [n, 2]
+	logits := p.Scratch[:nLogits]                         // [n, classes]
+	sums := p.Scratch[nLogits:][:nSums]                   // [tiles, classes]
+	results := p.Scratch[nLogits+nSums:][:nResults]       // [n, 2]
 	hidden := p.Hidden.Slice(first*p.Width, last*p.Width) // [n, width]
 	dweight, dbias := p.DWeight, p.DBias
 	if first > 0 {

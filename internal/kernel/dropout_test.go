@@ -132,7 +132,9 @@ func BenchmarkDropout(b *testing.B) {
 	x, residual, y := random(1, rows*width), random(2, rows*width), make([]float32, rows*width)
 	numbers := counting(0, rows)
 	b.Run("add", func(b *testing.B) {
-		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(Floats(y), Floats(x), Floats(residual), width, numbers, Dropout{Probability: 0.1, Key: 5}) })
+		eachSet(b, 12*rows*width, func(c *CPU) {
+			c.DropoutAdd(Floats(y), Floats(x), Floats(residual), width, numbers, Dropout{Probability: 0.1, Key: 5})
+		})
 	})
 	b.Run("none", func(b *testing.B) {
 		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(Floats(y), Floats(x), Floats(residual), width, numbers, Dropout{}) })

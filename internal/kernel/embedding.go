@@ -40,9 +40,9 @@ func (c *CPU) EmbeddingForward(e *Embedding) {
 type EmbeddingGradient struct {
 	Width  int
 	Scale  float32
-	IDs    []int32   // [n]
-	DOut   Array     // [n, width]
-	DTable Output    // [rows, width]
+	IDs    []int32 // [n]
+	DOut   Array   // [n, width]
+	DTable Output  // [rows, width]
 }
 
 // EmbeddingBackward computes the output of an EmbeddingGradient.

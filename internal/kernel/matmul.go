@@ -23,7 +23,7 @@ type Product struct {
 	B             Array // [K, N], or [N, K] if TransposeB
 	LDB           int
 	TransposeB    bool
-	Packed        *Packed   // replaces B, LDB and TransposeB unless nil
+	Packed        *Packed // replaces B, LDB and TransposeB unless nil
 	C             Array   // [M, N]
 	LDC           int
 	Accumulate    bool

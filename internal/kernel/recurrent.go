@@ -193,7 +193,7 @@ func (g *RecurrentGradient) products(c *CPU, d int, t *routine.RecurrentStep, sc
 	put(dw.BiasHH.Slice(0, shared), sum)
 	if shared < width {
 		c.MatMul(&Product{Precision: g.Precision, M: h, N: h, K: tokens, A: Floats(t.DExtra), TransposeA: true, B: Floats(before),
-			C: dw.WeightHH.To.From(shared*h), Accumulate: dw.WeightHH.Accumulate})
+			C: dw.WeightHH.To.From(shared * h), Accumulate: dw.WeightHH.Accumulate})
 		c.ColumnSum(dw.BiasHH.To.Floats[shared:], Floats(t.DExtra), h, scratch, dw.BiasHH.Accumulate)
 	}
 }

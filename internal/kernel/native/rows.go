@@ -108,6 +108,6 @@ func normBackward(n *routine.NormBackward) C.struct_norm_backward {
 		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.DY) / n.Width), width: C.size_t(n.Width),
 		gamma: floats(n.Gamma), dx: output(n.DX), dresidual: output(n.DResidual), dparameters: floats(n.DParameters),
 		accumulate: flag(n.Accumulate),
-		dy: floats(n.DY), sum: floats(n.Sum), stats: floats(n.Stats), rows: integers(n.Rows), dropout: dropout(n.Dropout),
+		dy:         floats(n.DY), sum: floats(n.Sum), stats: floats(n.Stats), rows: integers(n.Rows), dropout: dropout(n.Dropout),
 	}
 }

@@ -78,9 +78,9 @@ type Multiply struct {
 	Addend               Array     // as C; left out for none. It may be C, and is if both are float32
 	Bias                 []float32 // [columns], or nil
 	Activation           Activation
-	PreActivation        Array     // as C, receives what the activation is applied to; or left out
+	PreActivation        Array // as C, receives what the activation is applied to; or left out
 	Dropout              Dropout
-	RowNumbers           []int32   // [rows], for the dropout; nil if nothing is dropped
-	FirstColumn          int       // of C, among the columns of the whole product
-	Residual             Array     // as C, or left out
+	RowNumbers           []int32 // [rows], for the dropout; nil if nothing is dropped
+	FirstColumn          int     // of C, among the columns of the whole product
+	Residual             Array   // as C, or left out
 }
