@@ -47,6 +47,7 @@ func (c *CPU) NormForward(n *Norm) {
 			Kind: n.Kind, Epsilon: n.Epsilon, Width: n.Width, Gamma: n.Gamma, Beta: n.Beta,
 			X: s.read(n.X.Slice(i, j)), Residual: s.read(n.Residual.Slice(i, j)), Rows: cut(rows, first, last), Dropout: n.Dropout,
 			Y: s.place(y), Sum: s.place(sum), Stats: n.Stats[2*first : 2*last],
+			Round: sum.Halves != nil, // what is restored from Sum has the same bits
 		}
 		s.table.NormForward(t)
 		s.store(y, t.Y)

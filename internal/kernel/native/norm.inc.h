@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include "dropout.inc.h"
+#include "halves.inc.h"
 
 // norm_input writes sum = dropout(x) + residual for row r, unless sum is x, and returns the total.
 INLINE float norm_input(const int dropping, const int adding, const struct norm_forward *n, size_t r) {
@@ -14,6 +15,7 @@ INLINE float norm_input(const int dropping, const int adding, const struct norm_
 		vfloat v = load_some(n->x + i, left);
 		if (dropping) v = drop(v, n->dropout, key, j);
 		if (adding) v += load_some(n->residual + i, left);
+		if (n->round) v = to_bfloat16(v);
 		if (n->sum != n->x) store_some(n->sum + i, v, left);
 		total += v;
 	}

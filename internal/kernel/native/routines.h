@@ -165,6 +165,7 @@ struct norm_forward {
 	const float *x, *residual;
 	const int32_t *rows;
 	struct dropout dropout;
+	int round;
 };
 
 struct norm_backward {

@@ -100,6 +100,7 @@ func normForward(n *routine.NormForward) C.struct_norm_forward {
 		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.X) / n.Width), width: C.size_t(n.Width),
 		gamma: floats(n.Gamma), beta: floats(n.Beta), y: floats(n.Y), sum: floats(sum), stats: floats(n.Stats),
 		x: floats(n.X), residual: floats(n.Residual), rows: integers(n.Rows), dropout: dropout(n.Dropout),
+		round: flag(n.Round),
 	}
 }
 

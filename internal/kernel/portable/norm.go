@@ -13,6 +13,9 @@ func normForward(n routine.NormForward) {
 	} else {
 		dropoutAdd(routine.DropoutAdd{Y: sum, X: n.X, Residual: n.Residual, Width: n.Width, Rows: n.Rows, Dropout: n.Dropout})
 	}
+	for i := 0; n.Round && i < len(sum); i++ {
+		sum[i] = routine.FromBFloat16(routine.ToBFloat16(sum[i]))
+	}
 	for r := range len(n.X) / n.Width {
 		i, j := r*n.Width, (r+1)*n.Width
 		mean, deviation := normStatistics(&n, sum[i:j])

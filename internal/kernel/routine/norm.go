@@ -27,6 +27,7 @@ type NormForward struct {
 	Y        []float32 // [rows, width]
 	Sum      []float32 // [rows, width], may be X or Residual; nil without residual and dropout, when it is X
 	Stats    []float32 // [rows, 2]: the mean of a row (0 for NormRMS) and its deviation s, or its root
+	Round    bool      // sum is rounded as Narrow does before it is normalised
 }
 
 // NormBackward computes the gradients of NormForward: of the residual, of x (its dropout), and of the parameters, summed
