@@ -11,15 +11,8 @@ import (
 // gradients of parameters are always float32, and slices.
 type Array = routine.Array
 
-// Output is one of several results of an operation. A To that is left out says that it is not wanted. What is added to numbers
-// in bfloat16 is added in float32 and rounded then.
-type Output struct {
-	To         Array
-	Accumulate bool // add to what is there
-}
-
-// Slice is the part [first, last) of an output.
-func (o Output) Slice(first, last int) Output { return Output{o.To.Slice(first, last), o.Accumulate} }
+// Output is one of several results of an operation. A To that is left out says that it is not wanted.
+type Output = routine.Output
 
 // Floats is an array of float32, Halves one of bfloat16.
 func Floats(x []float32) Array { return routine.Floats(x) }
@@ -68,8 +61,8 @@ type stage struct {
 	used   int
 }
 
-// stagedOperands is the most operands of one routine that are staged.
-const stagedOperands = 5
+// stagedOperands is the most operands of tiles that a routine stages; where they are more, they are rows.
+const stagedOperands = 2
 
 // StagingScratch is how many elements of memory the arrays in bfloat16 of an operation on rows take at most.
 func (c *CPU) StagingScratch() int { return c.Threads() * stagedOperands * tileElements }
@@ -125,16 +118,16 @@ func (s *stage) place(x Array) []float32 {
 func (s *stage) store(x Array, from []float32) { s.storeRows(Output{To: x}, from, 1, x.Len(), x.Len()) }
 
 // output is place for an output.
-func (s *stage) output(o Output) routine.Output {
+func (s *stage) output(o Output) Output {
 	if o.To.Halves == nil {
-		return routine.Output{To: o.To.Floats, Accumulate: o.Accumulate}
+		return o
 	}
-	return routine.Output{To: s.room(o.To.Len())}
+	return Output{To: Floats(s.room(o.To.Len()))}
 }
 
 // finish is store for an output.
-func (s *stage) finish(o Output, from routine.Output) {
-	s.storeRows(o, from.To, 1, o.To.Len(), o.To.Len())
+func (s *stage) finish(o, from Output) {
+	s.storeRows(o, from.To.Floats, 1, o.To.Len(), o.To.Len())
 }
 
 // put writes or adds x to an output that is stored the same way.
@@ -144,7 +137,7 @@ func (s *stage) put(o Output, x Array) {
 	case !o.Accumulate:
 		copyArray(o.To, x)
 	case o.To.Halves != nil:
-		s.finish(o, routine.Output{To: s.read(x)})
+		s.finish(o, Output{To: Floats(s.read(x))})
 	default:
 		s.table.Add(routine.Add{Out: o.To.Floats, A: o.To.Floats, B: x.Floats})
 	}

@@ -112,14 +112,14 @@ func (c *CPU) AttentionBackward(g *AttentionGradient) {
 
 // backward computes the gradients of some heads of a sequence.
 func (g *AttentionGradient) backward(s *stage, at attentionTile, t routine.AttentionHeads) {
-	dq := Output{g.queries(at, g.DQ.To), g.DQ.Accumulate}
-	dk, dv := Output{g.keys(at, g.DK.To), g.DK.Accumulate}, Output{g.keys(at, g.DV.To), g.DV.Accumulate}
+	dq := Output{To: g.queries(at, g.DQ.To), Accumulate: g.DQ.Accumulate}
+	dk, dv := Output{To: g.keys(at, g.DK.To), Accumulate: g.DK.Accumulate}, Output{To: g.keys(at, g.DV.To), Accumulate: g.DV.Accumulate}
 	t.Out, t.DOut = g.read(s, g.queries(at, g.Out), t.Queries, at), g.read(s, g.queries(at, g.DOut), t.Queries, at)
 	t.DQ, t.DK, t.DV = g.output(s, dq, t.Queries, at), g.output(s, dk, t.Keys, at), g.output(s, dv, t.Keys, at)
 	s.table.AttentionBackward(t)
-	g.store(s, dq, t.DQ.To, t.Queries, at)
-	g.store(s, dk, t.DK.To, t.Keys, at)
-	g.store(s, dv, t.DV.To, t.Keys, at)
+	g.store(s, dq, t.DQ.To.Floats, t.Queries, at)
+	g.store(s, dk, t.DK.To.Floats, t.Keys, at)
+	g.store(s, dv, t.DV.To.Floats, t.Keys, at)
 }
 
 // attentionTile is what a thread takes at a time: some heads of some sequences, which make up a group of the position bias.
@@ -275,8 +275,8 @@ func (a *Attention) place(s *stage, x Array, tokens int, tile attentionTile) []f
 	return s.room(tokens * tile.count * a.Size)
 }
 
-func (a *Attention) output(s *stage, o Output, tokens int, tile attentionTile) routine.Output {
-	return routine.Output{To: a.place(s, o.To, tokens, tile), Accumulate: o.Accumulate && o.To.Halves == nil}
+func (a *Attention) output(s *stage, o Output, tokens int, tile attentionTile) Output {
+	return Output{To: Floats(a.place(s, o.To, tokens, tile)), Accumulate: o.Accumulate && o.To.Halves == nil}
 }
 
 // store rounds what was written to the place of an output.

@@ -18,7 +18,7 @@ func (c *CPU) CopyColumns(a *Columns) {
 	c.overStaged(n, a.Count, func(s *stage, first, last int) {
 		for i := first; i < last; i++ {
 			to, x := i*a.OutWidth+a.OutFrom, i*a.Width+a.From
-			s.put(Output{a.Out.Slice(to, to+a.Count), a.Accumulate}, a.X.Slice(x, x+a.Count))
+			s.put(Output{To: a.Out.Slice(to, to+a.Count), Accumulate: a.Accumulate}, a.X.Slice(x, x+a.Count))
 		}
 	})
 }

@@ -76,7 +76,9 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 				s := c.stage(worker)
 				sums, y := saved[t*width:(t+1)*width], g.Y.Slice(t*g.Output, (t+1)*g.Output)
 				to := s.place(y)
-				c.table.GatedForward(routine.GatedForward{Activation: Sigmoid, Y: to, Gate: sums[g.Output:], X: sums[:g.Output]})
+				c.table.GatedForward(routine.GatedForward{
+					Activation: Sigmoid, Y: Floats(to), Gate: Floats(sums[g.Output:]), X: Floats(sums[:g.Output]),
+				})
 				s.store(y, to)
 				s.store(g.Saved.Slice(t*width, (t+1)*width), sums)
 			}
@@ -97,8 +99,9 @@ func (c *CPU) GatedConvolutionBackward(g *GatedConvolutionGradient) {
 			s.used = 0
 			sums, d := s.read(g.Saved.Slice(t*width, (t+1)*width)), dsums[t*width:(t+1)*width]
 			c.table.GatedBackward(routine.GatedBackward{
-				Activation: Sigmoid, DGate: d[g.Output:], DX: d[:g.Output], DY: s.read(g.DY.Slice(t*g.Output, (t+1)*g.Output)),
-				Gate: sums[g.Output:], X: sums[:g.Output],
+				Activation: Sigmoid, DGate: Floats(d[g.Output:]), DX: Floats(d[:g.Output]),
+				DY:   Floats(s.read(g.DY.Slice(t*g.Output, (t+1)*g.Output))),
+				Gate: Floats(sums[g.Output:]), X: Floats(sums[:g.Output]),
 			})
 		}
 	})

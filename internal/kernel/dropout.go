@@ -19,17 +19,15 @@ func (c *CPU) DropoutForward(y, x Array, width int, rows []int32, d Dropout, acc
 // may be left out. y may be x or residual. rows is not read if nothing is dropped.
 func (c *CPU) DropoutAdd(y, x, residual Array, width int, rows []int32, d Dropout) {
 	n := rowCount("x", x.Len(), width)
-	requireLength("y", y.Len(), x.Len())
-	requireOptional("residual", residual, x.Len())
+	requireLike("y", y, x)
+	requireOptionalLike("residual", residual, x)
 	rows = dropoutRows(rows, n, d)
-	c.overStaged(n, width, func(s *stage, first, last int) {
+	c.overRows(n, width, func(first, last int) {
 		i, j := first*width, last*width
-		to := s.place(y.Slice(i, j))
-		s.table.DropoutAdd(routine.DropoutAdd{
-			Y: to, X: s.read(x.Slice(i, j)), Residual: s.read(residual.Slice(i, j)),
+		c.table.DropoutAdd(routine.DropoutAdd{
+			Y: y.Slice(i, j), X: x.Slice(i, j), Residual: residual.Slice(i, j),
 			Width: width, Rows: cut(rows, first, last), Dropout: d,
 		})
-		s.store(y.Slice(i, j), to)
 	})
 }
 

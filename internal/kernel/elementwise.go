@@ -25,7 +25,7 @@ func (c *CPU) Copy(out, x Array, accumulate bool) {
 		if out.Halves == nil {
 			s.table.Scale(routine.Scale{Out: out.Floats[i:j], X: x, Factor: 1, Accumulate: accumulate})
 		}
-		s.storeRows(Output{out.Slice(i, j), accumulate}, x, 1, j-i, j-i)
+		s.storeRows(Output{To: out.Slice(i, j), Accumulate: accumulate}, x, 1, j-i, j-i)
 	})
 }
 

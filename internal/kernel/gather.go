@@ -28,7 +28,7 @@ func (c *CPU) ScatterAddRows(dx, dout Array, width int, index []int32, accumulat
 			present := i < len(index) && int(index[i]) == r
 			switch {
 			case present:
-				s.put(Output{row, accumulate}, dout.Slice(i*width, (i+1)*width))
+				s.put(Output{To: row, Accumulate: accumulate}, dout.Slice(i*width, (i+1)*width))
 			case !accumulate:
 				clearArray(row)
 			}

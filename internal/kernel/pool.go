@@ -61,31 +61,41 @@ type PoolGradient struct {
 func (c *CPU) PoolBackward(g *PoolGradient) {
 	width := g.Width
 	requireLength("DY", g.DY.Len(), (len(g.Starts)-1)*width)
-	c.parallelWorker(len(g.Starts)-1, func(worker, s int) {
-		stage := c.stage(worker)
-		first, last := int(g.Starts[s])*width, int(g.Starts[s+1])*width
-		out := g.DX.Slice(first, last)
-		to := stage.output(out)
-		if !to.Accumulate {
-			clear(to.To)
+	c.parallelWorker(len(g.Starts)-1, func(worker, sequence int) {
+		s := c.stage(worker)
+		i, j := sequence*width, (sequence+1)*width
+		dpooled := s.read(g.DY.Slice(i, j))
+		var largest, left []float32 // of each column, the maximum, and the gradient unless a token has received it
+		if g.Pooling == PoolMax {
+			largest, left = s.read(g.Y.Slice(i, j)), s.room(width)
+			copy(left, dpooled)
 		}
-		dpooled := stage.read(g.DY.Slice(s*width, (s+1)*width))
-		if g.Pooling == PoolMean {
-			scale := float32(width) / float32(last-first)
-			for i := 0; i < last-first; i += width {
-				c.table.Scale(routine.Scale{Out: to.To[i : i+width], X: dpooled, Factor: scale, Accumulate: true})
+		first, last, used := int(g.Starts[sequence]), int(g.Starts[sequence+1]), s.used
+		for token := first; token < last; token++ {
+			s.used = used
+			i, j := token*width, (token+1)*width
+			out := g.DX.Slice(i, j)
+			dx := s.output(out)
+			if !dx.Accumulate {
+				clear(dx.To.Floats)
 			}
-		} else {
-			x := stage.read(g.X.Slice(first, last))
-			for j, largest := range stage.read(g.Y.Slice(s*width, (s+1)*width)) {
-				for i := j; i < last-first; i += width {
-					if x[i] == largest {
-						to.To[i] += dpooled[j]
-						break
-					}
-				}
+			if g.Pooling == PoolMean {
+				scale := float32(width) / float32((last-first)*width)
+				c.table.Scale(routine.Scale{Out: dx.To.Floats, X: dpooled, Factor: scale, Accumulate: true})
+			} else {
+				takeGradients(dx.To.Floats, s.read(g.X.Slice(i, j)), largest, left)
 			}
+			s.finish(out, dx)
 		}
-		stage.finish(out, to)
 	})
+}
+
+// takeGradients adds to dx what is left of the gradients of columns where x is the largest.
+func takeGradients(dx, x, largest, left []float32) {
+	for j, v := range x {
+		if v == largest[j] {
+			dx[j] += left[j]
+			left[j] = 0
+		}
+	}
 }

@@ -28,28 +28,18 @@ const rowsAdded = 4
 // ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
 func (c *CPU) ColumnSum(out []float32, x Array, width int, scratch []float32, accumulate bool) {
 	n := rowCount("x", x.Len(), width)
-	group := routine.RoundUp(rowTile(width), rowsAdded)
-	if x.Halves == nil {
-		group = n
-	}
-	c.columnSum(Output{To: Floats(out), Accumulate: accumulate}, n, width, scratch, func(s *stage, out []float32, first, last int) {
-		for row := first; row < last; row += group {
-			s.used = 0
-			rows := s.read(x.Slice(row*width, min(row+group, last)*width))
-			c.table.ColumnSum(routine.ColumnSum{Out: out, X: rows, Stride: width, Accumulate: row > first})
-		}
+	c.columnSum(Output{To: Floats(out), Accumulate: accumulate}, n, width, scratch, func(out []float32, first, last int) {
+		c.table.ColumnSum(routine.ColumnSum{Out: out, X: x.Slice(first*width, last*width), Stride: width})
 	})
 }
 
 // columnSum adds up the columns of n rows. block gives out [width] the sums of the rows from first to last-1.
-func (c *CPU) columnSum(out Output, n, width int, scratch []float32, block func(s *stage, out []float32, first, last int)) {
+func (c *CPU) columnSum(out Output, n, width int, scratch []float32, block func(out []float32, first, last int)) {
 	requireLength("out", out.To.Len(), width)
 	requireScratch(scratch, ColumnSumScratch(n, width))
 	blocks, step := rowBlocks(n)
 	partials := scratch[:blocks*width] // [blocks, width]
-	c.parallelWorker(blocks, func(worker, i int) {
-		block(c.stage(worker), partials[i*width:(i+1)*width], i*step, min((i+1)*step, n))
-	})
+	c.parallel(blocks, func(i int) { block(partials[i*width:(i+1)*width], i*step, min((i+1)*step, n)) })
 	c.sumBlocks(out, partials, width)
 }
 
@@ -62,7 +52,7 @@ func (c *CPU) sumBlocks(out Output, partials []float32, stride int) {
 	to := out.To.Floats
 	c.parallel(routine.CeilDivide(len(to), strip), func(tile int) {
 		i, j := tile*strip, min((tile+1)*strip, len(to))
-		c.table.ColumnSum(routine.ColumnSum{Out: to[i:j], X: from(partials, i), Stride: stride, Accumulate: out.Accumulate})
+		c.table.ColumnSum(routine.ColumnSum{Out: to[i:j], X: Floats(from(partials, i)), Stride: stride, Accumulate: out.Accumulate})
 	})
 }
 

@@ -40,6 +40,21 @@ func requireLength(operand string, length, want int) {
 	}
 }
 
+// requireLike panics unless an operand has the length of another one, and is stored the same way.
+func requireLike(operand string, x, other Array) {
+	requireLength(operand, x.Len(), other.Len())
+	if (x.Halves == nil) != (other.Halves == nil) && x.Len() > 0 {
+		panic(fmt.Sprintf("kernel: %s is not stored as another operand is", operand))
+	}
+}
+
+// requireOptionalLike is requireLike for an operand that may be left out.
+func requireOptionalLike(operand string, x, other Array) {
+	if x.Present() {
+		requireLike(operand, x, other)
+	}
+}
+
 // requireOptional is requireLength for an operand that may be left out.
 func requireOptional(operand string, x Array, want int) {
 	if x.Present() {

@@ -49,6 +49,12 @@ INLINE void store_array(struct array a, size_t element, vfloat v, size_t n) {
 	else store_some((float *)a.at + element, v, n);
 }
 
+// as_half is an array whose storage the compiler knows: loops over operands that are stored the same way are compiled for each.
+INLINE struct array as_half(const int half, struct array a) { return (struct array){a.at, half}; }
+INLINE struct array array_at(struct array a, size_t element) {
+	return (struct array){(char *)a.at + element * (a.half ? sizeof(uint16_t) : sizeof(float)), a.half};
+}
+
 #if defined(UER_SET_AVX512)
 // halves_across is the first n of 32 numbers in a row, as pairs.
 INLINE vfloat halves_across(const uint16_t *x, size_t n) {

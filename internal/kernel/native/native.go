@@ -218,7 +218,7 @@ func array(a routine.Array) C.struct_array {
 }
 
 func output(o routine.Output) C.struct_output {
-	return C.struct_output{to: floats(o.To), accumulate: flag(o.Accumulate)}
+	return C.struct_output{to: array(o.To), accumulate: flag(o.Accumulate)}
 }
 
 // dropout is the dropout as C takes it, its factors computed once a tile.

@@ -39,7 +39,7 @@ struct array {
 };
 
 struct output {
-	float *to;
+	struct array to;
 	int accumulate;
 };
 
@@ -111,7 +111,7 @@ struct attention_heads {
 	const float *q, *k, *v;
 	float *out, *lse;
 	const float *dout;
-	struct output dq, dk, dv;
+	struct sums { float *to; int accumulate; } dq, dk, dv;
 	float *scratch;
 };
 
@@ -129,28 +129,24 @@ struct split_taps {
 
 struct activation_backward {
 	int activation;
-	float *dx;
-	const float *dy, *x;
+	struct array dx, dy, x;
 	size_t n;
 };
 
 struct gated_forward {
 	int activation;
-	float *y;
-	const float *gate, *x;
+	struct array y, gate, x;
 	size_t n;
 };
 
 struct gated_backward {
 	int activation;
-	float *dgate, *dx;
-	const float *dy, *gate, *x;
+	struct array dgate, dx, dy, gate, x;
 	size_t n;
 };
 
 struct dropout_add {
-	float *y;
-	const float *x, *residual;
+	struct array y, x, residual;
 	size_t count, width; // count: of rows
 	const int32_t *rows;
 	struct dropout dropout;
@@ -161,11 +157,11 @@ struct norm_forward {
 	float epsilon;
 	size_t count, width; // count: of rows
 	const float *gamma, *beta;
-	float *y, *sum, *stats; // sum may be x
-	const float *x, *residual;
+	struct array y, sum; // sum may be x
+	float *stats;
+	struct array x, residual;
 	const int32_t *rows;
 	struct dropout dropout;
-	int round;
 };
 
 struct norm_backward {
@@ -175,8 +171,8 @@ struct norm_backward {
 	const float *gamma;
 	struct output dx, dresidual;
 	float *dparameters;
-	int accumulate;
-	const float *dy, *sum, *stats;
+	struct array dy, sum;
+	const float *stats;
 	const int32_t *rows;
 	struct dropout dropout;
 };
@@ -240,7 +236,7 @@ struct scale {
 struct column_sum {
 	float *out;
 	size_t width;
-	const float *x;
+	struct array x;
 	size_t rows, stride;
 	int accumulate;
 };

@@ -63,9 +63,9 @@ func columnSum(a routine.ColumnSum) {
 	if !a.Accumulate {
 		clear(out)
 	}
-	for i := 0; i < len(a.X); i += a.Stride {
-		for j, v := range a.X[i : i+len(out)] {
-			out[j] += v
+	for i := 0; i < a.X.Len(); i += a.Stride {
+		for j := range out {
+			out[j] += read(a.X, i+j)
 		}
 	}
 }

@@ -45,7 +45,7 @@ type Scale struct {
 // ColumnSum is out[j] = Σ x[i*stride+j] over all i, added to out if Accumulate.
 type ColumnSum struct {
 	Out        []float32 // [width]
-	X          []float32 // [rows, width], rows Stride apart
+	X          Array     // [rows, width], rows Stride apart
 	Stride     int
 	Accumulate bool
 }
