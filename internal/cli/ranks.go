@@ -30,6 +30,14 @@ type rank struct {
 
 // openRanks opens all ranks of this process, at the same time, since GPUs wait for one another. If one fails, none stays open.
 func openRanks(options pretrainOptions, data trainingData, connections []*collective.Local, hosts []collective.Host) ([]rank, error) {
+	// Without its GPU a rank would wait for the others first; and the lowest rank without one is named.
+	for i, connection := range connections {
+		if err := findGPU(options.Devices, i); err != nil && connection.Size() > 1 {
+			return nil, connection.Abort(err)
+		} else if err != nil {
+			return nil, err
+		}
+	}
 	ranks, errs := make([]rank, len(connections)), make([]error, len(connections))
 	var all sync.WaitGroup
 	for i, connection := range connections {
@@ -81,16 +89,21 @@ func openRank(options pretrainOptions, data trainingData, connection *collective
 	return r, nil
 }
 
+// findGPU returns why the GPU of the number-th rank of this process cannot be used, if it is to train on one.
+func findGPU(o deviceOptions, number int) error {
+	if o.placement.gpus == nil {
+		return nil
+	}
+	_, err := driver.Find(o.placement.gpus[number])
+	return withHint(err, o.placement.world)
+}
+
 // openDevice opens the device of one rank, which is the number-th of this process. With a connection, it sums gradients over
 // the ranks.
 func openDevice(o deviceOptions, connection *collective.Local, number int, hosts []collective.Host) (device.Device, error) {
 	if o.placement.gpus != nil {
 		settings := cuda.Options{Number: o.placement.gpus[number], Precision: o.Precision}
 		if connection != nil && connection.Size() > 1 {
-			// Without this GPU it would not help to find NCCL.
-			if _, err := driver.Find(settings.Number); err != nil {
-				return nil, withHint(err, o.placement.world)
-			}
 			id, err := groupID(connection)
 			if err != nil {
 				return nil, err

@@ -5,7 +5,10 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
+	"slices"
+	"sync"
 
 	"gorgonia.org/cu"
 )
@@ -20,6 +23,9 @@ type Device struct {
 	device  cu.Device
 	context cu.CUContext
 	closed  bool
+
+	lock    sync.Mutex
+	buffers map[*Buffer]bool // those not closed
 }
 
 // Find describes a GPU that can be used. The error is an [Unavailable] if there is no driver, no such GPU, or the GPU is not
@@ -55,7 +61,7 @@ func Open(number int) (*Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{Info: info, Driver: driver}
+	d := &Device{Info: info, Driver: driver, buffers: map[*Buffer]bool{}}
 	if d.device, err = cu.GetDevice(number); err == nil {
 		d.context, err = d.device.RetainPrimaryCtx()
 	}
@@ -75,13 +81,20 @@ func (d *Device) makeStreams() (err error) {
 	return err
 }
 
-// Close waits for the GPU and ends its use. What was not closed of its memory and modules ends with it, unless another
-// Device of this process has the same GPU open.
+// Close waits for the GPU and ends its use. Memory that was not closed is freed. Modules that were not closed stay as long
+// as something else in this process uses the GPU.
 func (d *Device) Close() error {
 	if d.closed {
 		return nil
 	}
 	err := errors.Join(d.Compute.close(), d.Copy.close())
+	// Libraries of CUDA keep the context, and all that is in it, until the process ends.
+	d.lock.Lock()
+	left := slices.Collect(maps.Keys(d.buffers))
+	d.lock.Unlock()
+	for i := 0; i < len(left) && err == nil; i++ {
+		err = left[i].Close()
+	}
 	d.closed = true
 	if e := d.device.ReleasePrimaryCtx(); e != nil {
 		err = errors.Join(err, failure(e, fmt.Sprintf("closing %s", d)))

@@ -44,6 +44,9 @@ func (d *Device) Allocate(bytes int64) (*Buffer, error) {
 		return nil, failure(err, fmt.Sprintf("allocating %s on %s", console.Bytes(bytes), d))
 	}
 	b.At = Pointer(at)
+	d.lock.Lock()
+	d.buffers[b] = true
+	d.lock.Unlock()
 	return b, nil
 }
 
@@ -58,6 +61,9 @@ func (b *Buffer) Close() error {
 	defer b.device.leave()
 	err := cu.MemFree(cu.DevicePtr(b.At))
 	b.At, b.Bytes = 0, 0
+	b.device.lock.Lock()
+	delete(b.device.buffers, b)
+	b.device.lock.Unlock()
 	if err != nil {
 		return failure(err, fmt.Sprintf("freeing memory of %s", b.device))
 	}

@@ -161,3 +161,19 @@ func TestClosedDevice(t *testing.T) {
 		t.Error("a stream of a closed device works")
 	}
 }
+
+// What a device has taken is free again once it is closed, although something else keeps the GPU's context, as libraries do.
+func TestClosedDeviceFreesItsMemory(t *testing.T) {
+	other := open(t)
+	before, err := other.FreeMemory()
+	check(t, err)
+	d := open(t)
+	for range 3 {
+		_, err := d.Allocate(64 << 20)
+		check(t, err)
+	}
+	check(t, d.Close())
+	if after, err := other.FreeMemory(); err != nil || after != before {
+		t.Errorf("free were %d bytes, and are %d, %v", before, after, err)
+	}
+}

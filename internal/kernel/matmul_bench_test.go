@@ -11,6 +11,7 @@ import (
 // benchmarkProduct reports the speed of a product and its share of the limit of the threads that compute it.
 func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 	q := p.product(rand.New(rand.NewPCG(1, 2)))
+	q.A, q.B, q.C = onLargePages(q.A), onLargePages(q.B), onLargePages(q.C)
 	if p.packed {
 		packed := c.Pack(make([]float32, c.PackedSize(p.k, p.n, p.precision)), q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
 		q.Packed = &packed
@@ -22,6 +23,51 @@ func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 		limit.measure()
 	}
 	limit.report(b, best)
+}
+
+// onLargePages returns a copy where operands of a training are, too.
+func onLargePages(x []float32) []float32 {
+	y := Allocate(len(x))
+	copy(y, x)
+	return y
+}
+
+// BenchmarkMatMulPacked measures what multiplies and nothing else: both factors are packed, and they and the result lie in the
+// second-level cache.
+func BenchmarkMatMulPacked(b *testing.B) {
+	const lines = 256
+	for _, set := range InstructionSets() {
+		c := newTestCPU(b, set, 1)
+		for precision := range routine.Precisions {
+			m := &c.table.Matmul[precision]
+			depth := blockDepth(m, 768)
+			pack := func(f factor) []float32 {
+				p := newPanels(m, &f, lines)
+				memory := Allocate(p.size(depth))
+				packBlock(m, &f, memory, 0, lines, 0, depth)
+				return memory
+			}
+			x := random(1, lines*depth)
+			fA, fB := factor{x: x, leading: depth, transpose: true, lines: lines}, factor{x: x, leading: depth, transpose: true, lines: lines, isB: true}
+			fA.width, fA.stride = panelOfA(m, lines)
+			fB.width, fB.stride = panelOfB(m)
+			t := routine.Multiply{
+				Rows: lines, Columns: lines, Depth: routine.CeilDivide(depth, m.Unit), ByRows: true,
+				A: pack(fA), B: pack(fB), Height: fA.width, Stride: fA.stride, C: Allocate(lines * lines), Leading: lines,
+			}
+			b.Run(set+"/"+precisionName(precision), func(b *testing.B) {
+				operations := 2 * float64(lines*lines*depth)
+				best, limit := 0.0, productLimit{cpu: c, precision: precision}
+				for b.Loop() {
+					for range 8 {
+						best = max(best, operations/float64(timed(func() { m.Multiply(t) })))
+					}
+					limit.measure()
+				}
+				limit.report(b, best)
+			})
+		}
+	}
 }
 
 func BenchmarkMatMulSquare(b *testing.B) {

@@ -27,7 +27,7 @@ for shape in ragged dense; do
 	extra=()
 	[[ $shape == ragged ]] || extra=(--full_sentences)
 	bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/$shape.pt" \
-		--dynamic_masking --target mlm "${extra[@]}" 2>/dev/null
+		--dynamic_masking --target mlm "${extra[@]}" 2>"$to/log" || { cat "$to/log" >&2; exit 1; }
 done
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>/dev/null
 bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>/dev/null
