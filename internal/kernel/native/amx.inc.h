@@ -105,11 +105,11 @@ INLINE void amx_pack(const int parts, const int half, const int of_b, const int 
 	float *to = p->panels;
 	for (size_t i = 0; i < p->count; i += AMX_LINES)
 		for (size_t k = 0; k < p->depth; k += TILE_DEPTH, to += parts * AMX_PART)
-			for (size_t half = 0; half < 2; half++) {
-				size_t line = i + half * LANES, lines = line < p->count ? min_size(LANES, p->count - line) : 0;
+			for (size_t side = 0; side < 2; side++) {
+				size_t line = i + side * LANES, lines = line < p->count ? min_size(LANES, p->count - line) : 0;
 				struct array x = {p->x.at, half};
 				x.at = (void *)amx_at(x, transpose_x ? line * p->leading + k : k * p->leading + line);
-				amx_pack_half(parts, of_b, transpose_x, to + half * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k, lines);
+				amx_pack_half(parts, of_b, transpose_x, to + side * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k, lines);
 			}
 }
 
