@@ -17,10 +17,9 @@ INLINE void finish_rows(const int kind, const struct multiply *t, size_t row, si
 			vfloat slope, value = load_some(from + i * from_leading + j, left);
 			if (t->addend.at) value += load_array(t->addend, element, left);
 			if (t->bias) value += load_some(t->bias + column + j, left);
-			if (t->pre_activation.at && !t->pre_activation.half && left >= LANES)
-				stream((float *)t->pre_activation.at + element, value);
-			else if (t->pre_activation.at)
-				store_array(t->pre_activation, element, value, left);
+			if (t->pre_activation.at && left < LANES) store_array(t->pre_activation, element, value, left);
+			else if (t->pre_activation.half) stream_halves((uint16_t *)t->pre_activation.at + element, value);
+			else if (t->pre_activation.at) stream((float *)t->pre_activation.at + element, value);
 			value = activate(kind, value, &slope);
 			if (t->row_numbers) value = drop(value, t->dropout, key, t->first_column + column + j);
 			if (t->residual.at) value += load_array(t->residual, element, left);

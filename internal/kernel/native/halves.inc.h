@@ -30,14 +30,33 @@ INLINE vfloat load_halves(const uint16_t *p, size_t n) {
 	return (vfloat)(__builtin_convertvector(v, vuint) << 16);
 }
 
+INLINE vhalves narrow_vector(vfloat x) {
+#if defined(UER_VCVTNEPS2BF16)
+	return (vhalves)_mm512_cvtneps_pbh((__m512)x);
+#else
+	return __builtin_convertvector((vuint)to_bfloat16(x) >> 16, vhalves);
+#endif
+}
+
 INLINE void store_halves(uint16_t *p, vfloat x, size_t n) {
-	vhalves v = __builtin_convertvector((vuint)to_bfloat16(x) >> 16, vhalves);
+	vhalves v = narrow_vector(x);
 	if (n >= LANES) memcpy(p, &v, sizeof v);
 #if defined(UER_SET_AVX512)
 	else _mm256_mask_storeu_epi16(p, first(n), (__m256i)v);
 #else
 	else for (size_t i = 0; i < n; i++) p[i] = v[i];
 #endif
+}
+
+// stream_halves is stream for LANES numbers: two of them fill a line of the cache.
+INLINE void stream_halves(uint16_t *p, vfloat x) {
+#if defined(UER_SET_AVX512)
+	if ((uintptr_t)p % (VECTOR_BYTES / 2) == 0) {
+		_mm256_stream_si256((__m256i *)p, (__m256i)narrow_vector(x));
+		return;
+	}
+#endif
+	store_halves(p, x, LANES);
 }
 
 // load_array and store_array are load_some and store_some of an element of an array and those after it.
