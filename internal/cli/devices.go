@@ -34,7 +34,7 @@ func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	o.addDevice(group, "device to train on")
 	group.Choice(&o.Precision, "precision", "fp32", precisions(),
-		"number format of the factors in matrix products; on GPUs, bf16 also stores activations in it, and tf32 rounds fp32 factors; "+
+		"number format of the factors in matrix products; bf16 also stores activations in it; on GPUs, tf32 rounds fp32 factors; "+
 			"on CPUs, bf16x3 and bf16x6 stand for fp32 with AMX, bf16x6 without a loss of accuracy")
 	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")

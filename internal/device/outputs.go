@@ -7,8 +7,9 @@ import (
 )
 
 // WithOutputs adapts a program to a device some of whose kernels write all of their outputs. Where writesAll is true, outputs
-// that nothing reads, such as what evaluation need not save for a gradient, become values that live for one instruction.
-func WithOutputs(p *graph.Program, writesAll func(o graph.Op) bool) (*graph.Program, error) {
+// that nothing reads, such as what evaluation need not save for a gradient, become values that live for one instruction, of
+// the type of activations unless they are exact.
+func WithOutputs(p *graph.Program, activations graph.Type, writesAll func(o graph.Op) bool) (*graph.Program, error) {
 	q := *p
 	q.Values, q.Instructions = slices.Clone(p.Values), slices.Clone(p.Instructions)
 	for i := range q.Instructions {
@@ -24,11 +25,16 @@ func WithOutputs(p *graph.Program, writesAll func(o graph.Op) bool) (*graph.Prog
 		if err != nil {
 			return nil, err
 		}
+		_, exact := exactOperands(instruction.Op)
 		instruction.Out = slices.Clone(instruction.Out)
 		for j, v := range instruction.Out {
 			if v == graph.None {
 				instruction.Out[j] = len(q.Values)
-				q.Values = append(q.Values, graph.Value{Shape: shapes[j], Place: graph.InArena})
+				v := graph.Value{Type: activations, Shape: shapes[j], Place: graph.InArena}
+				if j < len(exact) && exact[j] || len(v.Shape) == 0 {
+					v.Type = graph.Float32
+				}
+				q.Values = append(q.Values, v)
 			}
 		}
 	}

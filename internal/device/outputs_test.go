@@ -27,7 +27,7 @@ func TestWithOutputs(t *testing.T) {
 			{Op: pair{all: true}, In: []int{1}, Out: []int{2, graph.None}, Accumulate: []bool{false, false}},
 		},
 	}
-	made, err := WithOutputs(p, func(o graph.Op) bool { return o.(pair).all })
+	made, err := WithOutputs(p, graph.BFloat16, func(o graph.Op) bool { return o.(pair).all })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +36,7 @@ func TestWithOutputs(t *testing.T) {
 			t.Errorf("outputs %v of instruction %d, want %v", got, i, want)
 		}
 	}
-	if v := made.Values[3]; v.Place != graph.InArena || !slices.Equal(v.Shape, graph.Shape{2}) {
+	if v := made.Values[3]; v.Place != graph.InArena || v.Type != graph.BFloat16 || !slices.Equal(v.Shape, graph.Shape{2}) {
 		t.Errorf("the output is %+v", v)
 	}
 	if len(p.Values) != 3 || p.Instructions[1].Out[1] != graph.None {

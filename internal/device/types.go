@@ -12,10 +12,7 @@ func CheckTypes(p *graph.Program, activations graph.Type) error {
 		if instruction.Op == (graph.Copy{}) {
 			continue
 		}
-		var exactIn, exactOut []bool
-		if e, ok := instruction.Op.(graph.Exact); ok {
-			exactIn, exactOut = e.Exact()
-		}
+		exactIn, exactOut := exactOperands(instruction.Op)
 		check := func(what string, values []int, exact []bool) error {
 			for i, v := range values {
 				if v == graph.None || p.Values[v].Place != graph.InArena || len(p.Values[v].Shape) == 0 {
@@ -39,4 +36,12 @@ func CheckTypes(p *graph.Program, activations graph.Type) error {
 		}
 	}
 	return nil
+}
+
+// exactOperands reports which operands of an operation are float32 whatever type activations have.
+func exactOperands(o graph.Op) (in, out []bool) {
+	if e, ok := o.(graph.Exact); ok {
+		return e.Exact()
+	}
+	return nil, nil
 }

@@ -17,48 +17,48 @@ const (
 )
 
 // ActivationBackward writes dx = dy a'(x). dx may be dy or x.
-func (c *CPU) ActivationBackward(a Activation, dx, dy, x []float32) {
-	requireLength("dx", len(dx), len(x))
-	requireLength("dy", len(dy), len(x))
-	c.overElements(len(x), func(i, j int) {
-		c.table.ActivationBackward(routine.ActivationBackward{Activation: a, DX: dx[i:j], DY: dy[i:j], X: x[i:j]})
+func (c *CPU) ActivationBackward(a Activation, dx, dy, x Array) {
+	requireLike("dx", dx, x)
+	requireLike("dy", dy, x)
+	c.overElements(x.Len(), func(i, j int) {
+		c.table.ActivationBackward(routine.ActivationBackward{Activation: a, DX: dx.Slice(i, j), DY: dy.Slice(i, j), X: x.Slice(i, j)})
 	})
 }
 
 // ActivationBackwardSum is ActivationBackward of rows of the given width, whose column sums, those of ColumnSum, go to sum. Rows
 // are added while they are in the cache. scratch has ColumnSumScratch elements.
-func (c *CPU) ActivationBackwardSum(a Activation, dx, dy, x []float32, sum Output, width int, scratch []float32) {
-	requireLength("dx", len(dx), len(x))
-	requireLength("dy", len(dy), len(x))
-	n := rowCount("x", x, width)
+func (c *CPU) ActivationBackwardSum(a Activation, dx, dy, x Array, sum Output, width int, scratch []float32) {
+	requireLike("dx", dx, x)
+	requireLike("dy", dy, x)
+	n := rowCount("x", x.Len(), width)
 	group := routine.RoundUp(rowTile(width), rowsAdded)
 	c.columnSum(sum, n, width, scratch, func(out []float32, first, last int) {
 		for row := first; row < last; row += group {
 			i, j := row*width, min(row+group, last)*width
-			c.table.ActivationBackward(routine.ActivationBackward{Activation: a, DX: dx[i:j], DY: dy[i:j], X: x[i:j]})
-			c.table.ColumnSum(routine.ColumnSum{Out: out, X: dx[i:j], Stride: width, Accumulate: row > first})
+			c.table.ActivationBackward(routine.ActivationBackward{Activation: a, DX: dx.Slice(i, j), DY: dy.Slice(i, j), X: x.Slice(i, j)})
+			c.table.ColumnSum(routine.ColumnSum{Out: out, X: dx.Slice(i, j), Stride: width, Accumulate: row > first})
 		}
 	})
 }
 
 // GatedForward writes y = a(gate) x. y may be gate or x. With None it is the elementwise product.
-func (c *CPU) GatedForward(a Activation, y, gate, x []float32) {
-	requireLength("y", len(y), len(x))
-	requireLength("gate", len(gate), len(x))
-	c.overElements(len(x), func(i, j int) {
-		c.table.GatedForward(routine.GatedForward{Activation: a, Y: y[i:j], Gate: gate[i:j], X: x[i:j]})
+func (c *CPU) GatedForward(a Activation, y, gate, x Array) {
+	requireLike("y", y, x)
+	requireLike("gate", gate, x)
+	c.overElements(x.Len(), func(i, j int) {
+		c.table.GatedForward(routine.GatedForward{Activation: a, Y: y.Slice(i, j), Gate: gate.Slice(i, j), X: x.Slice(i, j)})
 	})
 }
 
 // GatedBackward writes dgate = dy x a'(gate) and dx = dy a(gate). dgate and dx may each be any of the inputs.
-func (c *CPU) GatedBackward(a Activation, dgate, dx, dy, gate, x []float32) {
-	requireLength("dgate", len(dgate), len(x))
-	requireLength("dx", len(dx), len(x))
-	requireLength("dy", len(dy), len(x))
-	requireLength("gate", len(gate), len(x))
-	c.overElements(len(x), func(i, j int) {
+func (c *CPU) GatedBackward(a Activation, dgate, dx, dy, gate, x Array) {
+	requireLike("dgate", dgate, x)
+	requireLike("dx", dx, x)
+	requireLike("dy", dy, x)
+	requireLike("gate", gate, x)
+	c.overElements(x.Len(), func(i, j int) {
 		c.table.GatedBackward(routine.GatedBackward{
-			Activation: a, DGate: dgate[i:j], DX: dx[i:j], DY: dy[i:j], Gate: gate[i:j], X: x[i:j],
+			Activation: a, DGate: dgate.Slice(i, j), DX: dx.Slice(i, j), DY: dy.Slice(i, j), Gate: gate.Slice(i, j), X: x.Slice(i, j),
 		})
 	})
 }

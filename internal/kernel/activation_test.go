@@ -41,7 +41,7 @@ var activationNames = map[string]Activation{
 func apply(c *CPU, a Activation, y, x []float32) {
 	ones := make([]float32, len(x))
 	c.Fill(ones, 1)
-	c.GatedForward(a, y, x, ones)
+	c.GatedForward(a, Floats(y), Floats(x), Floats(ones))
 }
 
 func TestActivationsAreThoseOfUER(t *testing.T) {
@@ -52,7 +52,7 @@ func TestActivationsAreThoseOfUER(t *testing.T) {
 			apply(c, activationNames[name], y, part.X)
 			requireNear(t, name+" on "+set, y, float64s(part.Y), 3e-7)
 			c.Fill(dydx, 1)
-			c.ActivationBackward(activationNames[name], dydx, dydx, part.X)
+			c.ActivationBackward(activationNames[name], Floats(dydx), Floats(dydx), Floats(part.X))
 			requireNear(t, name+" gradient on "+set, dydx, float64s(part.DYDX), 3e-7)
 		}
 	}
@@ -69,9 +69,9 @@ func TestActivationsAgree(t *testing.T) {
 				requireSame(t, 3e-7, func(c *CPU) [][]float32 {
 					dx := make([]float32, n)
 					gated, dgate, dgated := make([]float32, n), make([]float32, n), make([]float32, n)
-					c.ActivationBackward(a, dx, dy, gate)
-					c.GatedForward(a, gated, gate, x)
-					c.GatedBackward(a, dgate, dgated, dy, gate, x)
+					c.ActivationBackward(a, Floats(dx), Floats(dy), Floats(gate))
+					c.GatedForward(a, Floats(gated), Floats(gate), Floats(x))
+					c.GatedBackward(a, Floats(dgate), Floats(dgated), Floats(dy), Floats(gate), Floats(x))
 					return [][]float32{dx, gated, dgate, dgated}
 				})
 			})
@@ -90,8 +90,8 @@ func TestActivationGradients(t *testing.T) {
 				gate[i] += float32(math.Copysign(0.1, float64(gate[i])))
 			}
 		}
-		loss := func() float64 { c.GatedForward(a, y, gate, x); return weighted(y, dy) }
-		c.GatedBackward(a, dgate, dx, dy, gate, x)
+		loss := func() float64 { c.GatedForward(a, Floats(y), Floats(gate), Floats(x)); return weighted(y, dy) }
+		c.GatedBackward(a, Floats(dgate), Floats(dx), Floats(dy), Floats(gate), Floats(x))
 		requireGradient(t, name+" gate", gate, dgate, loss)
 		requireGradient(t, name+" x", x, dx, loss)
 	}
@@ -176,7 +176,7 @@ func BenchmarkActivationBackward(b *testing.B) {
 		Activation
 	}{{"gelu", GELU}, {"relu", ReLU}, {"tanh", Tanh}} {
 		b.Run(a.name, func(b *testing.B) {
-			eachSet(b, 12*n, func(c *CPU) { c.ActivationBackward(a.Activation, y, y, x) })
+			eachSet(b, 12*n, func(c *CPU) { c.ActivationBackward(a.Activation, Floats(y), Floats(y), Floats(x)) })
 		})
 	}
 }

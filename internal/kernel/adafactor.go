@@ -184,7 +184,7 @@ func (c *CPU) sumFactors(f factors, scratch []float32) {
 		c.table.AdafactorSums(tile.Factored)
 	})
 	if f.Count == 1 {
-		c.sumBlocks(Output{To: f.Column}, partials, f.Width)
+		c.sumBlocks(Output{To: Floats(f.Column)}, partials, f.Width)
 	}
 }
 

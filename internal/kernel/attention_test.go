@@ -74,12 +74,12 @@ func newAttentionRun(c attentionCase) *attentionRun {
 		}
 	}
 	width := c.heads * c.size
-	a.Q, a.K, a.V = normal(rng, tokens*width), normal(rng, keys*width), normal(rng, keys*width)
-	a.Out, a.LSE = make([]float32, tokens*width), make([]float32, tokens*c.heads)
-	r := &attentionRun{AttentionGradient{Attention: a, DOut: normal(rng, tokens*width)}}
-	r.DQ.To, r.DK.To, r.DV.To = make([]float32, tokens*width), make([]float32, keys*width), make([]float32, keys*width)
+	a.Q, a.K, a.V = Floats(normal(rng, tokens*width)), Floats(normal(rng, keys*width)), Floats(normal(rng, keys*width))
+	a.Out, a.LSE = Floats(make([]float32, tokens*width)), make([]float32, tokens*c.heads)
+	r := &attentionRun{AttentionGradient{Attention: a, DOut: Floats(normal(rng, tokens*width))}}
+	r.DQ.To, r.DK.To, r.DV.To = Floats(make([]float32, tokens*width)), Floats(make([]float32, keys*width)), Floats(make([]float32, keys*width))
 	if c.bias {
-		r.DPositionBias.To = make([]float32, len(a.PositionBias))
+		r.DPositionBias.To = Floats(make([]float32, len(a.PositionBias)))
 	}
 	return r
 }
@@ -102,7 +102,7 @@ func (r *attentionRun) backward(cpu *CPU) {
 
 // outputs are the results by name.
 func (r *attentionRun) outputs() map[string][]float32 {
-	return map[string][]float32{"out": r.Out, "lse": r.LSE, "dq": r.DQ.To, "dk": r.DK.To, "dv": r.DV.To, "dbias": r.DPositionBias.To}
+	return map[string][]float32{"out": r.Out.Floats, "lse": r.LSE, "dq": r.DQ.To.Floats, "dk": r.DK.To.Floats, "dv": r.DV.To.Floats, "dbias": r.DPositionBias.To.Floats}
 }
 
 func offsets(lengths []int32) []int32 {
@@ -191,13 +191,13 @@ func TestAttentionDoesNotDependOnThreads(t *testing.T) {
 func TestAttentionWithLargeScores(t *testing.T) {
 	for _, set := range testedSets() {
 		r := newAttentionRun(attentionCase{name: "large", heads: 1, size: 16, lengths: []int32{40, 7}})
-		for i := range r.Q {
-			r.Q[i] *= 1000
+		for i := range r.Q.Floats {
+			r.Q.Floats[i] *= 1000
 		}
 		want := newNaiveAttention(r)
 		want.run()
 		r.forward(newTestCPU(t, set, 1))
-		requireNear(t, set+": out", r.Out, want.outputs["out"], 1e-3)
+		requireNear(t, set+": out", r.Out.Floats, want.outputs["out"], 1e-3)
 		requireNear(t, set+": lse", r.LSE, want.outputs["lse"], 1e-6)
 	}
 }

@@ -38,7 +38,7 @@ func TestTileAttentionNumbers(t *testing.T) {
 	for class, number := range numbers {
 		requireSameAttention(t, cpus, class, func() *attentionRun {
 			r, generator := newAttentionRun(c), rand.New(rand.NewPCG(5, 6))
-			for _, x := range [][]float32{r.Q, r.K, r.V, r.DOut} {
+			for _, x := range [][]float32{r.Q.Floats, r.K.Floats, r.V.Floats, r.DOut.Floats} {
 				for i := range x {
 					if i%c.size%3 == 0 { // whole columns, so that sums have nothing else
 						x[i] = number(generator)
@@ -78,7 +78,7 @@ func (r *attentionRun) accumulate() {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, out := range []*Output{&r.DQ, &r.DK, &r.DV, &r.DPositionBias} {
 		out.Accumulate = true
-		copy(out.To, normal(rng, len(out.To)))
+		copy(out.To.Floats, normal(rng, len(out.To.Floats)))
 	}
 }
 
@@ -87,7 +87,7 @@ func (r *attentionRun) accumulate() {
 func TestTileAttentionAgreesWithPaddedBatches(t *testing.T) {
 	for _, c := range attentionCases() {
 		r := newAttentionRun(c)
-		for _, x := range [][]float32{r.Q, r.K, r.V, r.DOut} {
+		for _, x := range [][]float32{r.Q.Floats, r.K.Floats, r.V.Floats, r.DOut.Floats} {
 			for i := range x {
 				x[i] = math.Float32frombits(math.Float32bits(x[i]) &^ 0xffff)
 			}
@@ -112,11 +112,11 @@ func TestTileAttentionOfOneQuery(t *testing.T) {
 	for i := range int32(75) {
 		one := newAttentionRun(attentionCase{heads: 2, size: 24, lengths: []int32{1}, keyLengths: []int32{i + 1}})
 		one.Precision = BFloat16
-		copy(one.Q, whole.Q[int(i)*width:])
-		copy(one.K, whole.K)
-		copy(one.V, whole.V)
+		copy(one.Q.Floats, whole.Q.Floats[int(i)*width:])
+		copy(one.K.Floats, whole.K.Floats)
+		copy(one.V.Floats, whole.V.Floats)
 		one.forward(cpu)
-		if !identical(one.Out, whole.Out[int(i)*width:int(i+1)*width]) {
+		if !identical(one.Out.Floats, whole.Out.Floats[int(i)*width:int(i+1)*width]) {
 			t.Errorf("query %d: other bits alone", i)
 		}
 	}
@@ -127,10 +127,11 @@ func TestTileAttentionPadding(t *testing.T) {
 	const tiny = 0x1p-126
 	requireSameAttention(t, tileCPUs(t), "-0", func() *attentionRun {
 		r := newAttentionRun(attentionCase{heads: 1, size: 1, lengths: []int32{1}, keyLengths: []int32{66}})
-		clear(r.K)
-		clear(r.V)
-		r.Q[0], r.K[64], r.K[65] = 1, -1, -1                                   // whose probabilities are smaller
-		r.V[0], r.V[32], r.V[64], r.V[65] = 1.25*tiny, -1.5*tiny, -tiny, -tiny // in three units, the first two giving -0
+		clear(r.K.Floats)
+		clear(r.V.Floats)
+		r.Q.Floats[0], r.K.Floats[64], r.K.Floats[65] = 1, -1, -1 // whose probabilities are smaller
+		v := r.V.Floats
+		v[0], v[32], v[64], v[65] = 1.25*tiny, -1.5*tiny, -tiny, -tiny // in three units, the first two giving -0
 		return r
 	})
 }

@@ -18,9 +18,9 @@ type GatedConvolution struct {
 	Convolution, Gate Filter
 	Precision         Precision // of the factors of the products
 
-	X       []float32 // [tokens, input]
-	Y       []float32 // [tokens, output]
-	Saved   []float32 // GatedConvolutionSaved elements, for the gradient
+	X       Array     // [tokens, input]
+	Y       Array     // [tokens, output]
+	Saved   Array     // GatedConvolutionSaved elements, for the gradient; stored as X and Y are
 	Scratch []float32 // ScratchSize elements
 }
 
@@ -33,8 +33,8 @@ type Filter struct {
 // GatedConvolutionGradient is the gradients of a GatedConvolution whose Saved has been computed, given that of Y.
 type GatedConvolutionGradient struct {
 	GatedConvolution
-	DY                  []float32 // [tokens, output]
-	DX                  Output    // [tokens, input]
+	DY                  Array  // [tokens, output]
+	DX                  Output // [tokens, input]
 	DConvolution, DGate FilterGradient
 }
 
@@ -44,13 +44,18 @@ type FilterGradient struct{ Weight, Bias, SecondBias Output }
 // GatedConvolutionForward computes Y and Saved.
 func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 	g.check()
-	requireLength("Y", len(g.Y), g.tokens()*g.Output)
+	requireLength("Y", g.Y.Len(), g.tokens()*g.Output)
 	requireScratch(g.Scratch, g.ScratchSize())
 	tokens, width := g.tokens(), 2*g.Output
 	if tokens == 0 {
 		return
 	}
-	bias := g.Scratch[:width]
+	scratch := g.Scratch
+	bias, x := take(&scratch, width), g.widened(c, &scratch)
+	saved := g.Saved.Floats // [tokens, 2 output]
+	if g.Saved.Halves != nil {
+		saved = take(&scratch, tokens*width)
+	}
 	for i, filter := range []*Filter{&g.Convolution, &g.Gate} {
 		sum := bias[i*g.Output : (i+1)*g.Output]
 		copy(sum, filter.Bias)
@@ -60,18 +65,22 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 	p := windowProduct{
 		cpu: c, matmul: m, depth: g.window(), blockDepth: evenShare(g.window(), m.MaxDepth, 2*g.Taps),
 		windows: factorA(m, tokens, true, func(to []float32, token, tokens, start, size int) {
-			g.gatherWindows(c, to, token, tokens, start, size)
+			g.gatherWindows(c, to, x, token, tokens, start, size)
 		}),
 		windowsAreA: true,
 		others: []windowTerm{{
-			windowFactor: factorB(m, width, true, g.gatherWeights), c: g.Saved, leading: width, bias: bias,
+			windowFactor: factorB(m, width, true, g.gatherWeights), c: saved, leading: width, bias: bias,
 		}},
-		done: func(token, tokens int) {
+		done: func(worker, token, tokens int) {
 			for t := token; t < token+tokens; t++ {
-				a, gate := g.Saved[t*width:][:g.Output], g.Saved[t*width+g.Output:][:g.Output]
+				s := c.stage(worker)
+				sums, y := saved[t*width:(t+1)*width], g.Y.Slice(t*g.Output, (t+1)*g.Output)
+				to := s.place(y)
 				c.table.GatedForward(routine.GatedForward{
-					Activation: Sigmoid, Y: g.Y[t*g.Output : (t+1)*g.Output], Gate: gate, X: a,
+					Activation: Sigmoid, Y: Floats(to), Gate: Floats(sums[g.Output:]), X: Floats(sums[:g.Output]),
 				})
+				s.store(y, to)
+				s.store(g.Saved.Slice(t*width, (t+1)*width), sums)
 			}
 		},
 	}
@@ -81,29 +90,31 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 // GatedConvolutionBackward computes the outputs of a GatedConvolutionGradient.
 func (c *CPU) GatedConvolutionBackward(g *GatedConvolutionGradient) {
 	g.check()
-	requireLength("DY", len(g.DY), g.tokens()*g.Output)
+	requireLength("DY", g.DY.Len(), g.tokens()*g.Output)
 	requireScratch(g.Scratch, g.ScratchSize())
 	scratch, tokens, width := g.Scratch, g.tokens(), 2*g.Output
 	dsums := take(&scratch, tokens*width) // [tokens, 2 output]: of the convolution and the gate
-	c.overRows(tokens, width, func(first, last int) {
+	c.overStaged(tokens, width, func(s *stage, first, last int) {
 		for t := first; t < last; t++ {
-			sums, d := g.Saved[t*width:(t+1)*width], dsums[t*width:(t+1)*width]
+			s.used = 0
+			sums, d := s.read(g.Saved.Slice(t*width, (t+1)*width)), dsums[t*width:(t+1)*width]
 			c.table.GatedBackward(routine.GatedBackward{
-				Activation: Sigmoid, DGate: d[g.Output:], DX: d[:g.Output], DY: g.DY[t*g.Output : (t+1)*g.Output],
-				Gate: sums[g.Output:], X: sums[:g.Output],
+				Activation: Sigmoid, DGate: Floats(d[g.Output:]), DX: Floats(d[:g.Output]),
+				DY:   Floats(s.read(g.DY.Slice(t*g.Output, (t+1)*g.Output))),
+				Gate: Floats(sums[g.Output:]), X: Floats(sums[:g.Output]),
 			})
 		}
 	})
 	sum := take(&scratch, width)
-	c.ColumnSum(sum, dsums, width, scratch, false)
+	c.ColumnSum(sum, Floats(dsums), width, scratch, false)
 	for i, filter := range g.filters() {
 		sum := sum[i*g.Output : (i+1)*g.Output]
 		put(filter.Bias, sum)
 		put(filter.SecondBias, sum)
 	}
-	g.weightGradients(c, dsums)
-	if g.DX.To != nil {
-		g.inputGradient(c, dsums)
+	g.weightGradients(c, dsums, g.widened(c, &scratch))
+	if g.DX.To.Present() {
+		g.inputGradient(c, dsums, scratch)
 	}
 }
 
@@ -112,12 +123,12 @@ func (g *GatedConvolutionGradient) filters() [2]*FilterGradient {
 }
 
 // weightGradients computes the gradients of the weights from those of the sums. K is the tokens.
-func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
+func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums, x []float32) {
 	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
 		cpu: c, matmul: m, depth: g.tokens(), blockDepth: blockDepth(m, g.tokens()),
 		windows: factorB(m, g.window(), false, func(to []float32, element, elements, token, tokens int) {
-			g.gatherWindows(c, to, token, tokens, element, elements)
+			g.gatherWindows(c, to, x, token, tokens, element, elements)
 		}),
 		multiple: m.Columns,
 	}
@@ -129,7 +140,7 @@ func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 			windowFactor: factorA(m, g.Output, false, func(to []float32, output, outputs, token, tokens int) {
 				g.gatherSums(to, dsums, i, output, outputs, token, tokens)
 			}),
-			c: filter.Weight.To, leading: g.window(), accumulate: filter.Weight.Accumulate,
+			c: filter.Weight.To.Floats, leading: g.window(), accumulate: filter.Weight.Accumulate,
 		})
 	}
 	p.run()
@@ -137,7 +148,11 @@ func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 
 // inputGradient computes the gradient of X: for each token the sum over the tokens that depend on it and over the outputs of
 // both filters. A block of K holds all taps of some outputs.
-func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
+func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums, scratch []float32) {
+	dx := g.DX
+	if g.DX.To.Halves != nil {
+		dx = Output{To: Floats(take(&scratch, g.DX.To.Len()))}
+	}
 	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
 		cpu: c, matmul: m, depth: 2 * g.Output * g.Taps, blockDepth: g.Taps * evenShare(2*g.Output, m.MaxDepth/g.Taps, 2),
@@ -149,10 +164,23 @@ func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
 			windowFactor: factorB(m, g.Input, false, func(to []float32, input, inputs, start, size int) {
 				g.gatherTaps(c, to, start/g.Taps, size/g.Taps, input, inputs)
 			}),
-			c: g.DX.To, leading: g.Input, accumulate: g.DX.Accumulate,
+			c: dx.To.Floats, leading: g.Input, accumulate: dx.Accumulate,
 		}},
 	}
 	p.run()
+	if g.DX.To.Halves != nil {
+		c.Copy(g.DX.To, dx.To, g.DX.Accumulate)
+	}
+}
+
+// widened is X as float32: where it is, or in scratch memory if it is bfloat16.
+func (g *GatedConvolution) widened(c *CPU, scratch *[]float32) []float32 {
+	if g.X.Halves == nil {
+		return g.X.Floats
+	}
+	x := take(scratch, g.X.Len())
+	c.Copy(Floats(x), g.X, false)
+	return x
 }
 
 // tokens is the number of rows of X.
@@ -165,18 +193,27 @@ func (g *GatedConvolution) window() int { return g.Taps * g.Input }
 func GatedConvolutionSaved(g *GatedConvolution, tokens int) int { return 2 * tokens * g.Output }
 
 // ScratchSize is the length of Scratch.
-func (g *GatedConvolution) ScratchSize() int { return 2 * g.Output }
+func (g *GatedConvolution) ScratchSize() int {
+	if g.X.Halves == nil {
+		return takes(2 * g.Output)
+	}
+	return takes(2*g.Output, g.tokens()*g.Input, g.tokens()*2*g.Output)
+}
 
 // ScratchSize is the length of Scratch.
 func (g *GatedConvolutionGradient) ScratchSize() int {
 	tokens, width := g.tokens(), 2*g.Output
-	return takes(tokens*width, width, ColumnSumScratch(tokens, width))
+	staged := 0 // X and DX
+	if g.X.Halves != nil {
+		staged = takes(tokens*g.Input, tokens*g.Input)
+	}
+	return takes(tokens*width, width) + max(ColumnSumScratch(tokens, width), staged)
 }
 
 // check panics if the operands that both directions read do not fit each other.
 func (g *GatedConvolution) check() {
-	requireLength("X", len(g.X), g.tokens()*g.Input)
-	requireAtLeast("Saved", g.Saved, GatedConvolutionSaved(g, g.tokens()))
+	requireLength("X", g.X.Len(), g.tokens()*g.Input)
+	requireAtLeast("Saved", g.Saved.Len(), GatedConvolutionSaved(g, g.tokens()))
 	for _, filter := range []*Filter{&g.Convolution, &g.Gate} {
 		requireLength("Weight", len(filter.Weight), g.Output*g.Input*g.Taps)
 		requireLength("Bias", len(filter.Bias), g.Output)
@@ -186,10 +223,10 @@ func (g *GatedConvolution) check() {
 
 func (g *GatedConvolutionGradient) check() {
 	g.GatedConvolution.check()
-	requireOptional("DX", g.DX.To, len(g.X))
+	requireOptional("DX", g.DX.To, g.X.Len())
 	for _, filter := range g.filters() {
-		requireLength("gradient of Weight", len(filter.Weight.To), g.Output*g.Input*g.Taps)
-		requireLength("gradient of Bias", len(filter.Bias.To), g.Output)
-		requireLength("gradient of SecondBias", len(filter.SecondBias.To), g.Output)
+		requireLength("gradient of Weight", filter.Weight.To.Len(), g.Output*g.Input*g.Taps)
+		requireLength("gradient of Bias", filter.Bias.To.Len(), g.Output)
+		requireLength("gradient of SecondBias", filter.SecondBias.To.Len(), g.Output)
 	}
 }

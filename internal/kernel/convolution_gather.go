@@ -5,10 +5,10 @@ import "uer/internal/kernel/routine"
 // The factors of the products of a gated convolution. K of the sums and the columns of a weight's gradient are in the order
 // of the weights, which can so be read and written as they are. Only windows are rearranged, in the cache.
 
-// gatherWindows copies elements of the windows of some tokens, as [tokens, size].
-func (g *GatedConvolution) gatherWindows(c *CPU, to []float32, token, tokens, start, size int) {
+// gatherWindows copies elements of the windows of some tokens, as [tokens, size]. input is X as float32.
+func (g *GatedConvolution) gatherWindows(c *CPU, to, input []float32, token, tokens, start, size int) {
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
-		x := g.X[int(g.Starts[sequence])*g.Input:]
+		x := input[int(g.Starts[sequence])*g.Input:]
 		if g.TapsLast {
 			c.table.Windows(routine.Windows{
 				To: to[:rows*size], X: x[start/g.Taps:], Width: g.Input, Row: row, Rows: rows, Taps: g.Taps, Channels: size / g.Taps,

@@ -16,7 +16,7 @@ type windowProduct struct {
 	multiple          int  // a tile has a multiple of that many lines of the windows, if more than a panel has
 	windowsAreA       bool // otherwise they are B
 	others            []windowTerm
-	done              func(line, lines int) // called with the lines of each complete tile; or nil
+	done              func(worker, line, lines int) // called with the lines of each complete tile; or nil
 }
 
 // windowTerm is a matrix that the windows are multiplied by, and the result.
@@ -79,13 +79,20 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 		o := &p.others[i]
 		panels := p.panels(o, block)
 		t := routine.Multiply{
-			Leading: o.leading, Accumulate: o.accumulate || start > 0, Depth: routine.CeilDivide(size, p.matmul.Unit),
+			Leading: o.leading, Depth: routine.CeilDivide(size, p.matmul.Unit),
+		}
+		c := o.c[line:]
+		if p.windowsAreA {
+			c = o.c[line*o.leading:]
+		}
+		if t.C = Floats(c); o.accumulate || start > 0 {
+			t.Addend = t.C
 		}
 		if p.windowsAreA {
-			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, o.c[line*o.leading:]
+			t.Rows, t.Columns, t.A, t.B = lines, o.lines, windows, panels
 			t.Height, t.Stride = p.windows.width, p.windows.stride
 		} else {
-			t.Rows, t.Columns, t.A, t.B, t.C = o.lines, lines, panels, windows, o.c[line:]
+			t.Rows, t.Columns, t.A, t.B = o.lines, lines, panels, windows
 			t.Height, t.Stride, t.ByRows = o.width, o.stride, true
 		}
 		if last {
@@ -94,7 +101,7 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 		p.matmul.Multiply(t)
 	}
 	if last && p.done != nil {
-		p.done(line, lines)
+		p.done(worker, line, lines)
 	}
 }
 
@@ -149,7 +156,7 @@ func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line
 		leading = size
 	}
 	p.matmul.Pack(routine.Pack{
-		Panels: panels, X: memory[:lines*size], Leading: leading, Transpose: f.across,
+		Panels: panels, X: Floats(memory[:lines*size]), Leading: leading, Transpose: f.across,
 		Depth: size, Count: lines, Width: f.width, Stride: f.stride, OfB: f.isB,
 	})
 	return panels

@@ -23,7 +23,7 @@ func newConvolutionRun(input, output, taps int, tapsLast bool, lengths ...int32)
 		}
 		return f
 	}
-	zeros := func(n int) Output { return Output{To: make([]float32, n)} }
+	zeros := func(n int) Output { return Output{To: Floats(make([]float32, n))} }
 	like := func() FilterGradient {
 		return FilterGradient{zeros(output * input * taps), zeros(output), zeros(output)}
 	}
@@ -31,8 +31,8 @@ func newConvolutionRun(input, output, taps int, tapsLast bool, lengths ...int32)
 	r.GatedConvolution = GatedConvolution{Input: input, Output: output, Taps: taps, TapsLast: tapsLast, Starts: offsets(lengths),
 		Convolution: filter(), Gate: filter()}
 	tokens := r.tokens()
-	r.X, r.DY, r.Y = normal(rng, tokens*input), normal(rng, tokens*output), make([]float32, tokens*output)
-	r.Saved = make([]float32, GatedConvolutionSaved(&r.GatedConvolution, tokens))
+	r.X, r.DY, r.Y = Floats(normal(rng, tokens*input)), Floats(normal(rng, tokens*output)), Floats(make([]float32, tokens*output))
+	r.Saved = Floats(make([]float32, GatedConvolutionSaved(&r.GatedConvolution, tokens)))
 	r.DX, r.DConvolution, r.DGate = zeros(tokens*input), like(), like()
 	return r
 }
@@ -62,7 +62,7 @@ func (r *convolutionRun) run(cpu *CPU) {
 
 // inputs are what the result depends on, by name.
 func (r *convolutionRun) inputs() map[string][]float32 {
-	return map[string][]float32{"x": r.X,
+	return map[string][]float32{"x": r.X.Floats,
 		"weight": r.Convolution.Weight, "bias": r.Convolution.Bias, "second bias": r.Convolution.SecondBias,
 		"gate weight": r.Gate.Weight, "gate bias": r.Gate.Bias, "second gate bias": r.Gate.SecondBias}
 }
@@ -77,14 +77,14 @@ func (r *convolutionRun) outputs() map[string]*Output {
 func (r *convolutionRun) gradients() map[string][]float32 {
 	gradients := map[string][]float32{}
 	for name, output := range r.outputs() {
-		gradients[name] = output.To
+		gradients[name] = output.To.Floats
 	}
 	return gradients
 }
 
 // naive is the layer by its definition, in float64.
 func (r *convolutionRun) naive(in map[string][]float64) []float64 {
-	y := make([]float64, len(r.Y))
+	y := make([]float64, len(r.Y.Floats))
 	x, weight, gateWeight := in["x"], in["weight"], in["gate weight"]
 	for s := range len(r.Starts) - 1 {
 		for t := int(r.Starts[s]); t < int(r.Starts[s+1]); t++ {
@@ -121,11 +121,11 @@ func TestGatedConvolutionAgreesWithTheDefinition(t *testing.T) {
 			for name, x := range r.inputs() {
 				in[name] = widen(x)
 			}
-			requireNear(t, set+", "+r.name+": y", r.Y, r.naive(in), 1e-6)
+			requireNear(t, set+", "+r.name+": y", r.Y.Floats, r.naive(in), 1e-6)
 			loss := func() float64 {
 				sum := 0.0
 				for i, y := range r.naive(in) {
-					sum += y * float64(r.DY[i])
+					sum += y * float64(r.DY.Floats[i])
 				}
 				return sum
 			}
@@ -146,7 +146,7 @@ func TestGatedConvolutionDoesNotDependOnThreads(t *testing.T) {
 			for _, threads := range testedThreads() {
 				r := convolutionRuns()[i]
 				r.run(newTestCPU(t, set, threads))
-				if !slices.Equal(r.Y, one.Y) {
+				if !slices.Equal(r.Y.Floats, one.Y.Floats) {
 					t.Errorf("%s, %s: y differs between 1 and %d threads", set, r.name, threads)
 				}
 				for name, want := range one.gradients() {

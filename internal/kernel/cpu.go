@@ -21,6 +21,7 @@ type CPU struct {
 	pool      *workers.Pool
 	sizes     productSizes
 	product   productScratch
+	stages    []stage       // of the workers
 	order     sequenceOrder // of recurrent layers
 	attention attentionTiles
 }
@@ -90,6 +91,7 @@ func NewWith(set string, threads int) (*CPU, error) {
 				pool:    workers.New(threads),
 				sizes:   machineSizes(),
 				product: productScratch{workers: make([][]float32, threads)},
+				stages:  make([]stage, threads),
 			}, nil
 		}
 	}

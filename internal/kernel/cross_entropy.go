@@ -7,27 +7,28 @@ import "uer/internal/kernel/routine"
 // of rows at a time.
 type CrossEntropy struct {
 	Rows, Width, Classes    int
-	Hidden, Weight, Bias    []float32 // [rows, width], [classes, width], [classes]; nil Bias: none
+	Hidden                  Array     // [rows, width]
+	Weight, Bias            []float32 // [classes, width], [classes]; nil Bias: none
 	Labels                  []int32   // [rows]
-	DHidden, DWeight, DBias Output    // gradients of the loss, as their operands; nil To: not wanted
+	DHidden, DWeight, DBias Output    // gradients of the loss, as their operands
 	ZLoss                   float32   // weight of (log Σ exp(logits))² in the loss of a row (Chowdhery et al. 2022, PaLM); 0: none
-	Scratch                 []float32 // CrossEntropyScratch elements
+	Scratch                 []float32 // CrossEntropyScratch elements, and with a DHidden in bfloat16 PartialSums of its rows
 	Precision               Precision // of the factors of the products
 }
 
 // crossEntropyStep is the number of rows of a tile.
 func crossEntropyStep(classes int) int { return max(8, rowTile(classes)) }
 
-// crossEntropyLimit is the largest number of rows whose logits are held at a time: enough to make good use of the weight
+// CrossEntropyRows is the largest number of rows whose logits are held at a time: enough to make good use of the weight
 // each time it is read, but not much more than 64 MB.
-func crossEntropyLimit(classes int) int {
+func CrossEntropyRows(classes int) int {
 	const elements = 16 << 20
 	return max(64, min(4096, elements/classes))
 }
 
 // crossEntropyChunk cuts rows into chunks of equal size.
 func crossEntropyChunk(rows, classes int) int {
-	limit := crossEntropyLimit(classes)
+	limit := CrossEntropyRows(classes)
 	chunks := max(1, routine.CeilDivide(rows, limit))
 	return routine.CeilDivide(rows, chunks)
 }
@@ -41,7 +42,7 @@ func crossEntropySizes(n, classes int) (logits, sums, results int) {
 
 // CrossEntropyScratch is the length of the scratch memory of a CrossEntropy. That for many rows is enough for fewer.
 func CrossEntropyScratch(rows, width, classes int) int {
-	logits, sums, results := crossEntropySizes(min(rows, crossEntropyLimit(classes)), classes)
+	logits, sums, results := crossEntropySizes(min(rows, CrossEntropyRows(classes)), classes)
 	return logits + sums + results
 }
 
@@ -52,7 +53,7 @@ func (c *CPU) CrossEntropy(p *CrossEntropy) (loss float32, correct int) {
 	if p.Rows == 0 {
 		for _, out := range []Output{p.DWeight, p.DBias} {
 			if !out.Accumulate {
-				c.Fill(out.To, 0)
+				c.Clear(out.To)
 			}
 		}
 		return 0, 0
@@ -68,12 +69,12 @@ func (c *CPU) CrossEntropy(p *CrossEntropy) (loss float32, correct int) {
 }
 
 func (p *CrossEntropy) check() {
-	requireLength("Hidden", len(p.Hidden), p.Rows*p.Width)
+	requireLength("Hidden", p.Hidden.Len(), p.Rows*p.Width)
 	requireLength("Weight", len(p.Weight), p.Classes*p.Width)
-	requireOptional("Bias", p.Bias, p.Classes)
+	requireOptional("Bias", Floats(p.Bias), p.Classes)
 	requireLength("Labels", len(p.Labels), p.Rows)
 	requireBelow("Labels", p.Labels, p.Classes)
-	requireOptional("DHidden", p.DHidden.To, len(p.Hidden))
+	requireOptional("DHidden", p.DHidden.To, p.Hidden.Len())
 	requireOptional("DWeight", p.DWeight.To, len(p.Weight))
 	requireOptional("DBias", p.DBias.To, p.Classes)
 	requireScratch(p.Scratch, CrossEntropyScratch(p.Rows, p.Width, p.Classes))
@@ -83,24 +84,24 @@ func (p *CrossEntropy) check() {
 func (c *CPU) crossEntropyRows(p *CrossEntropy, first, last int) (loss float64, correct int) {
 	n := last - first
 	nLogits, nSums, nResults := crossEntropySizes(n, p.Classes)
-	logits := p.Scratch[:nLogits]                    // [n, classes]
-	sums := p.Scratch[nLogits:][:nSums]              // [tiles, classes]
-	results := p.Scratch[nLogits+nSums:][:nResults]  // [n, 2]
-	hidden := p.Hidden[first*p.Width : last*p.Width] // [n, width]
+	logits := p.Scratch[:nLogits]                         // [n, classes]
+	sums := p.Scratch[nLogits:][:nSums]                   // [tiles, classes]
+	results := p.Scratch[nLogits+nSums:][:nResults]       // [n, 2]
+	hidden := p.Hidden.Slice(first*p.Width, last*p.Width) // [n, width]
 	dweight, dbias := p.DWeight, p.DBias
 	if first > 0 {
 		dweight.Accumulate, dbias.Accumulate = true, true
 	}
-	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: p.Weight, TransposeB: true,
-		C: logits, Bias: p.Bias})
+	c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Classes, K: p.Width, A: hidden, B: Floats(p.Weight), TransposeB: true,
+		C: Floats(logits), Bias: p.Bias})
 	c.softmaxRows(p, logits, sums, results, p.Labels[first:last])
-	if p.DHidden.To != nil {
+	if p.DHidden.To.Present() {
 		dhidden := p.DHidden.Slice(first*p.Width, last*p.Width)
-		c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: logits, B: p.Weight,
-			C: dhidden.To, Accumulate: dhidden.Accumulate})
+		c.MatMul(&Product{Precision: p.Precision, M: n, N: p.Width, K: p.Classes, A: Floats(logits), B: Floats(p.Weight),
+			C: dhidden.To, Accumulate: dhidden.Accumulate, Scratch: p.Scratch[nLogits+nSums+nResults:]})
 	}
-	if p.DWeight.To != nil {
-		c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: logits, TransposeA: true, B: hidden,
+	if p.DWeight.To.Present() {
+		c.MatMul(&Product{Precision: p.Precision, M: p.Classes, N: p.Width, K: n, A: Floats(logits), TransposeA: true, B: hidden,
 			C: dweight.To, Accumulate: dweight.Accumulate})
 	}
 	c.sumBlocks(dbias, sums, p.Classes)
@@ -123,7 +124,7 @@ func (c *CPU) softmaxRows(p *CrossEntropy, logits, sums, results []float32, labe
 			Results: results[2*i : 2*j],
 		}
 		var dbias []float32
-		if p.DBias.To != nil {
+		if p.DBias.To.Present() {
 			dbias = sums[tile*p.Classes : (tile+1)*p.Classes]
 		}
 		if p.ZLoss == 0 {

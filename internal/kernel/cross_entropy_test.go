@@ -11,21 +11,21 @@ import (
 func newCrossEntropy(rows, width, classes int, bias bool) *CrossEntropy {
 	p := &CrossEntropy{
 		Rows: rows, Width: width, Classes: classes,
-		Hidden: random(1, rows*width), Weight: random(2, classes*width), Labels: draws(3, rows, classes),
-		DHidden: Output{To: random(4, rows*width)}, DWeight: Output{To: random(5, classes*width)},
+		Hidden: Floats(random(1, rows*width)), Weight: random(2, classes*width), Labels: draws(3, rows, classes),
+		DHidden: Output{To: Floats(random(4, rows*width))}, DWeight: Output{To: Floats(random(5, classes*width))},
 		Scratch: make([]float32, CrossEntropyScratch(rows, width, classes)),
 	}
 	if bias {
-		p.Bias, p.DBias.To = random(6, classes), random(7, classes)
+		p.Bias, p.DBias.To = random(6, classes), Floats(random(7, classes))
 	}
 	return p
 }
 
 // slowCrossEntropy is the loss and its gradients by their definition in float64.
 func slowCrossEntropy(p *CrossEntropy) (loss float64, correct int, dhidden, dweight, dbias []float64) {
-	dhidden, dweight, dbias = make([]float64, len(p.Hidden)), make([]float64, len(p.Weight)), make([]float64, p.Classes)
+	dhidden, dweight, dbias = make([]float64, len(p.Hidden.Floats)), make([]float64, len(p.Weight)), make([]float64, p.Classes)
 	for r, label := range p.Labels {
-		hidden := p.Hidden[r*p.Width : (r+1)*p.Width]
+		hidden := p.Hidden.Floats[r*p.Width : (r+1)*p.Width]
 		logits, sum, best := make([]float64, p.Classes), 0.0, 0
 		for k := range logits {
 			logits[k] = weighted(hidden, p.Weight[k*p.Width:(k+1)*p.Width])
@@ -81,10 +81,10 @@ func testDefinition(t *testing.T, size [3]int, bias bool, zLoss float32) {
 		if math.Abs(float64(got)-loss) > 1e-6*max(1, loss) || gotCorrect != correct {
 			t.Errorf("%sloss %v, %d correct; want %v, %d", name, got, gotCorrect, loss, correct)
 		}
-		requireNear(t, name+"dhidden", p.DHidden.To, dhidden, 2e-6)
-		requireNear(t, name+"dweight", p.DWeight.To, dweight, 2e-6)
+		requireNear(t, name+"dhidden", p.DHidden.To.Floats, dhidden, 2e-6)
+		requireNear(t, name+"dweight", p.DWeight.To.Floats, dweight, 2e-6)
 		if bias {
-			requireNear(t, name+"dbias", p.DBias.To, dbias, 2e-6)
+			requireNear(t, name+"dbias", p.DBias.To.Floats, dbias, 2e-6)
 		}
 	}
 }
@@ -96,19 +96,19 @@ func TestCrossEntropyAgreesAndAccumulates(t *testing.T) {
 			p := newCrossEntropy(size[0], size[1], size[2], true)
 			p.DHidden.Accumulate, p.DBias.Accumulate = true, true
 			loss, correct := c.CrossEntropy(p)
-			return [][]float32{{loss, float32(correct)}, p.DHidden.To, p.DWeight.To, p.DBias.To}
+			return [][]float32{{loss, float32(correct)}, p.DHidden.To.Floats, p.DWeight.To.Floats, p.DBias.To.Floats}
 		})
 	}
 	c := newTestCPU(t, "portable", 1)
 	once, twice := newCrossEntropy(9, 5, 70, true), newCrossEntropy(9, 5, 70, true)
 	c.CrossEntropy(once)
 	for _, out := range []*Output{&twice.DHidden, &twice.DWeight, &twice.DBias} {
-		c.Fill(out.To, 1)
+		c.Fill(out.To.Floats, 1)
 		out.Accumulate = true
 	}
 	c.CrossEntropy(twice)
 	for name, pair := range map[string][2][]float32{
-		"dhidden": {once.DHidden.To, twice.DHidden.To}, "dweight": {once.DWeight.To, twice.DWeight.To}, "dbias": {once.DBias.To, twice.DBias.To},
+		"dhidden": {once.DHidden.To.Floats, twice.DHidden.To.Floats}, "dweight": {once.DWeight.To.Floats, twice.DWeight.To.Floats}, "dbias": {once.DBias.To.Floats, twice.DBias.To.Floats},
 	} {
 		for i := range pair[0] {
 			pair[0][i]++
@@ -134,21 +134,21 @@ func TestCrossEntropyChunks(t *testing.T) {
 	if math.Abs(float64(got)-loss) > 1e-5 || correct != gotCorrect {
 		t.Errorf("loss %v, %d correct; want %v, %d", got, gotCorrect, loss, correct)
 	}
-	requireNear(t, "dhidden", p.DHidden.To, dhidden, 2e-6)
-	requireNear(t, "dweight", p.DWeight.To, dweight, 2e-6)
-	requireNear(t, "dbias", p.DBias.To, dbias, 2e-6)
+	requireNear(t, "dhidden", p.DHidden.To.Floats, dhidden, 2e-6)
+	requireNear(t, "dweight", p.DWeight.To.Floats, dweight, 2e-6)
+	requireNear(t, "dbias", p.DBias.To.Floats, dbias, 2e-6)
 }
 
 func TestCrossEntropyWithoutRows(t *testing.T) {
 	for _, set := range testedSets() {
 		p := newCrossEntropy(0, 4, 10, true)
-		before := slices.Clone(p.DWeight.To)
+		before := slices.Clone(p.DWeight.To.Floats)
 		p.DWeight.Accumulate = true
 		loss, correct := newTestCPU(t, set, 1).CrossEntropy(p)
 		if loss != 0 || correct != 0 {
 			t.Errorf("%s: loss %v, %d correct of nothing", set, loss, correct)
 		}
-		if !slices.Equal(p.DWeight.To, before) || !slices.Equal(p.DBias.To, make([]float32, 10)) {
+		if !slices.Equal(p.DWeight.To.Floats, before) || !slices.Equal(p.DBias.To.Floats, make([]float32, 10)) {
 			t.Errorf("%s: gradients %v %v of nothing", set, p.DWeight.To, p.DBias.To)
 		}
 	}
@@ -164,14 +164,14 @@ func TestCrossEntropyWithoutGradients(t *testing.T) {
 			p := newCrossEntropy(70, 7, 4099, true)
 			for i, out := range []*Output{&p.DHidden, &p.DWeight, &p.DBias} {
 				if left&(1<<i) != 0 {
-					out.To = nil
+					out.To = Array{}
 				}
 			}
 			if got, gotCorrect := c.CrossEntropy(p); got != loss || gotCorrect != correct {
 				t.Errorf("%s: loss %v, %d correct; with all gradients %v, %d", set, got, gotCorrect, loss, correct)
 			}
 			for _, pair := range [][2]Output{{p.DHidden, want.DHidden}, {p.DWeight, want.DWeight}, {p.DBias, want.DBias}} {
-				if pair[0].To != nil && !slices.Equal(pair[0].To, pair[1].To) {
+				if pair[0].To.Floats != nil && !slices.Equal(pair[0].To.Floats, pair[1].To.Floats) {
 					t.Errorf("%s: a gradient differs without others (%b)", set, left)
 				}
 			}
@@ -187,7 +187,7 @@ func TestCrossEntropyCountsTheFirstLargest(t *testing.T) {
 		for _, equal := range [][]int{{5}, {5, 6}, {5, 2500}, {1023, 1024}, {0, 2999}, {1500, 1400}} {
 			for _, label := range append(equal, 7) {
 				p := newCrossEntropy(1, 1, classes, true)
-				p.Hidden[0], p.Labels[0] = 0, int32(label)
+				p.Hidden.Floats[0], p.Labels[0] = 0, int32(label)
 				c.Fill(p.Bias, 0)
 				for _, k := range equal {
 					p.Bias[k] = 1
@@ -209,24 +209,24 @@ func TestCrossEntropyGradients(t *testing.T) {
 	p := newCrossEntropy(6, 5, 7, true)
 	c.CrossEntropy(p)
 	q := *p
-	q.DHidden.To, q.DWeight.To, q.DBias.To = make([]float32, 6*5), make([]float32, 7*5), make([]float32, 7)
+	q.DHidden.To, q.DWeight.To, q.DBias.To = Floats(make([]float32, 6*5)), Floats(make([]float32, 7*5)), Floats(make([]float32, 7))
 	loss := func() float64 { l, _ := c.CrossEntropy(&q); return float64(l) }
-	requireGradient(t, "hidden", p.Hidden, p.DHidden.To, loss)
-	requireGradient(t, "weight", p.Weight, p.DWeight.To, loss)
-	requireGradient(t, "bias", p.Bias, p.DBias.To, loss)
+	requireGradient(t, "hidden", p.Hidden.Floats, p.DHidden.To.Floats, loss)
+	requireGradient(t, "weight", p.Weight, p.DWeight.To.Floats, loss)
+	requireGradient(t, "bias", p.Bias, p.DBias.To.Floats, loss)
 }
 
 func TestCrossEntropyOfLargeLogits(t *testing.T) {
 	for _, set := range testedSets() {
 		p := newCrossEntropy(2, 1, 3, true)
-		copy(p.Hidden, []float32{0, 0})
+		copy(p.Hidden.Floats, []float32{0, 0})
 		copy(p.Bias, []float32{3e4, 0, -3e4})
 		copy(p.Labels, []int32{0, 2})
 		loss, _ := newTestCPU(t, set, 1).CrossEntropy(p)
 		if loss != 3e4 {
 			t.Errorf("%s: loss %v, want 30000", set, loss)
 		}
-		requireNear(t, set, p.DBias.To, []float64{0.5, 0, -0.5}, 1e-6)
+		requireNear(t, set, p.DBias.To.Floats, []float64{0.5, 0, -0.5}, 1e-6)
 	}
 }
 

@@ -1,5 +1,5 @@
 // Package kernel holds the operations of training on the CPU: matrix products, attention, norms, recurrent cells, losses
-// and updates over flat float32 buffers.
+// and updates over flat buffers of float32, or of bfloat16 for what may be stored so ([Array]).
 //
 // A [CPU] is an instruction set and a pool of threads, and every operation is one of its methods. A method checks
 // the shapes, cuts the work into tiles and runs a routine on each tile. Tiles depend on the shapes alone and

@@ -7,8 +7,8 @@ type Dropout = routine.Dropout
 
 // DropoutForward writes y = dropout(x), or adds to y. It is its own gradient: dx = dropout(dy).
 // x and y are [n, width]; rows [n] holds row numbers. y may be x.
-func (c *CPU) DropoutForward(y, x []float32, width int, rows []int32, d Dropout, accumulate bool) {
-	var residual []float32
+func (c *CPU) DropoutForward(y, x Array, width int, rows []int32, d Dropout, accumulate bool) {
+	var residual Array
 	if accumulate {
 		residual = y
 	}
@@ -16,16 +16,17 @@ func (c *CPU) DropoutForward(y, x []float32, width int, rows []int32, d Dropout,
 }
 
 // DropoutAdd writes y = dropout(x) + residual. x, y and residual are [n, width], rows [n] holds row numbers; residual
-// may be nil. y may be x or residual. rows is not read if nothing is dropped.
-func (c *CPU) DropoutAdd(y, x, residual []float32, width int, rows []int32, d Dropout) {
-	n := rowCount("x", x, width)
-	requireLength("y", len(y), len(x))
-	requireOptional("residual", residual, len(x))
+// may be left out. y may be x or residual. rows is not read if nothing is dropped.
+func (c *CPU) DropoutAdd(y, x, residual Array, width int, rows []int32, d Dropout) {
+	n := rowCount("x", x.Len(), width)
+	requireLike("y", y, x)
+	requireOptionalLike("residual", residual, x)
 	rows = dropoutRows(rows, n, d)
 	c.overRows(n, width, func(first, last int) {
 		i, j := first*width, last*width
 		c.table.DropoutAdd(routine.DropoutAdd{
-			Y: y[i:j], X: x[i:j], Residual: cut(residual, i, j), Width: width, Rows: cut(rows, first, last), Dropout: d,
+			Y: y.Slice(i, j), X: x.Slice(i, j), Residual: residual.Slice(i, j),
+			Width: width, Rows: cut(rows, first, last), Dropout: d,
 		})
 	})
 }

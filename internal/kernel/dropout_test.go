@@ -11,7 +11,7 @@ import (
 func dropped(c *CPU, rows, width int, first int32, d Dropout) []bool {
 	x := make([]float32, rows*width)
 	c.Fill(x, 1)
-	c.DropoutForward(x, x, width, counting(first, rows), d, false)
+	c.DropoutForward(Floats(x), Floats(x), width, counting(first, rows), d, false)
 	out := make([]bool, len(x))
 	for i, v := range x {
 		out[i] = v == 0
@@ -96,9 +96,9 @@ func TestDropoutAgrees(t *testing.T) {
 			requireSame(t, 0, func(c *CPU) [][]float32 {
 				y, sum, added := make([]float32, len(x)), make([]float32, len(x)), make([]float32, len(x))
 				copy(added, residual)
-				c.DropoutForward(y, x, width, rows, d, false)
-				c.DropoutForward(added, x, width, rows, d, true)
-				c.DropoutAdd(sum, x, residual, width, rows, d)
+				c.DropoutForward(Floats(y), Floats(x), width, rows, d, false)
+				c.DropoutForward(Floats(added), Floats(x), width, rows, d, true)
+				c.DropoutAdd(Floats(sum), Floats(x), Floats(residual), width, rows, d)
 				return [][]float32{y, sum, added}
 			})
 		}
@@ -110,7 +110,7 @@ func TestDropoutScalesWhatStays(t *testing.T) {
 	x := []float32{1, 2, 3, 4, 5, 6, 7, 8}
 	y := make([]float32, 8)
 	for p, scale := range map[float32]float32{0: 1, 0.25: 1 / float32(0.75), 1: 0} {
-		c.DropoutForward(y, x, 4, []int32{5, 9}, Dropout{Probability: p, Key: 3}, false)
+		c.DropoutForward(Floats(y), Floats(x), 4, []int32{5, 9}, Dropout{Probability: p, Key: 3}, false)
 		for i := range y {
 			if y[i] != 0 && y[i] != x[i]*scale {
 				t.Errorf("probability %v: %v becomes %v", p, x[i], y[i])
@@ -132,9 +132,11 @@ func BenchmarkDropout(b *testing.B) {
 	x, residual, y := random(1, rows*width), random(2, rows*width), make([]float32, rows*width)
 	numbers := counting(0, rows)
 	b.Run("add", func(b *testing.B) {
-		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{Probability: 0.1, Key: 5}) })
+		eachSet(b, 12*rows*width, func(c *CPU) {
+			c.DropoutAdd(Floats(y), Floats(x), Floats(residual), width, numbers, Dropout{Probability: 0.1, Key: 5})
+		})
 	})
 	b.Run("none", func(b *testing.B) {
-		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(y, x, residual, width, numbers, Dropout{}) })
+		eachSet(b, 12*rows*width, func(c *CPU) { c.DropoutAdd(Floats(y), Floats(x), Floats(residual), width, numbers, Dropout{}) })
 	})
 }

@@ -9,27 +9,30 @@ type Embedding struct {
 	Scale  float32
 	Tables [][]float32 // each [rows, width]
 	IDs    [][]int32   // each [n]
-	Out    []float32   // [n, width]
+	Out    Array       // [n, width]
 }
 
 // EmbeddingForward computes the output of an Embedding.
 func (c *CPU) EmbeddingForward(e *Embedding) {
-	n := rowCount("out", e.Out, e.Width)
+	n := rowCount("out", e.Out.Len(), e.Width)
 	for t, table := range e.Tables {
 		requireLength("ids", len(e.IDs[t]), n)
-		requireBelow("ids", e.IDs[t], rowCount("table", table, e.Width))
+		requireBelow("ids", e.IDs[t], rowCount("table", len(table), e.Width))
 	}
-	c.overRows(n, e.Width, func(first, last int) {
+	c.overStaged(n, e.Width, func(s *stage, first, last int) {
+		out := e.Out.Slice(first*e.Width, last*e.Width)
+		to := s.place(out)
 		for t, table := range e.Tables {
 			a := routine.EmbeddingForward{
-				Out: e.Out[first*e.Width : last*e.Width], Table: table, Width: e.Width, IDs: e.IDs[t][first:last],
+				Out: to, Table: table, Width: e.Width, IDs: e.IDs[t][first:last],
 				Scale: 1, Accumulate: t > 0,
 			}
 			if t == 0 {
 				a.Scale = e.Scale
 			}
-			c.table.EmbeddingForward(a)
+			s.table.EmbeddingForward(a)
 		}
+		s.store(out, to)
 	})
 }
 
@@ -37,24 +40,38 @@ func (c *CPU) EmbeddingForward(e *Embedding) {
 type EmbeddingGradient struct {
 	Width  int
 	Scale  float32
-	IDs    []int32   // [n]
-	DOut   []float32 // [n, width]
-	DTable Output    // [rows, width]
+	IDs    []int32 // [n]
+	DOut   Array   // [n, width]
+	DTable Output  // [rows, width]
 }
 
 // EmbeddingBackward computes the output of an EmbeddingGradient.
 func (c *CPU) EmbeddingBackward(g *EmbeddingGradient) {
-	requireLength("dout", len(g.DOut), len(g.IDs)*g.Width)
-	requireBelow("ids", g.IDs, rowCount("dtable", g.DTable.To, g.Width))
+	requireLength("dout", g.DOut.Len(), len(g.IDs)*g.Width)
+	requireBelow("ids", g.IDs, rowCount("dtable", g.DTable.To.Len(), g.Width))
 	if !g.DTable.Accumulate {
-		c.Fill(g.DTable.To, 0)
+		c.Clear(g.DTable.To)
 	}
 	// Rows of one id must be added in order, so threads share out the columns.
 	const strip = 64
-	c.parallel(routine.CeilDivide(g.Width, strip), func(tile int) {
-		c.table.EmbeddingBackward(routine.EmbeddingBackward{
-			DTable: g.DTable.To, Width: g.Width, IDs: g.IDs, DOut: g.DOut, Scale: g.Scale,
-			First: tile * strip, Last: min((tile+1)*strip, g.Width),
-		})
+	c.parallelWorker(routine.CeilDivide(g.Width, strip), func(worker, tile int) {
+		g.columns(c.stage(worker), tile*strip, min((tile+1)*strip, g.Width))
 	})
+}
+
+// columns adds the columns first to last-1. Where they are staged, that is for so many rows at a time as stay in the cache.
+func (g *EmbeddingGradient) columns(s *stage, first, last int) {
+	a := routine.EmbeddingBackward{
+		DTable: g.DTable.To.Floats[first:], Width: g.Width, Stride: g.Width, Scale: g.Scale, Columns: last - first,
+	}
+	rows := len(g.IDs)
+	if g.DOut.Halves != nil {
+		rows, a.Stride = rowTile(last-first), last-first
+	}
+	for row := 0; row < len(g.IDs); row += rows {
+		a.IDs = g.IDs[row:min(row+rows, len(g.IDs))]
+		s.used = 0
+		a.DOut = s.readRows(g.DOut.From(row*g.Width+first), len(a.IDs), last-first, g.Width)
+		s.table.EmbeddingBackward(a)
+	}
 }

@@ -24,9 +24,9 @@ func TestEmbeddingsAgree(t *testing.T) {
 		dout, before := random(3, n*width), random(4, 50*width)
 		requireSame(t, 1e-6, func(c *CPU) [][]float32 {
 			out, dwords, added := make([]float32, n*width), slices.Clone(before), slices.Clone(before)
-			c.EmbeddingForward(&Embedding{Width: width, Scale: 3, Tables: [][]float32{words, positions}, IDs: ids, Out: out})
-			c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 3, IDs: ids[0], DOut: dout, DTable: Output{To: dwords}})
-			c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 1, IDs: ids[0], DOut: dout, DTable: Output{To: added, Accumulate: true}})
+			c.EmbeddingForward(&Embedding{Width: width, Scale: 3, Tables: [][]float32{words, positions}, IDs: ids, Out: Floats(out)})
+			c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 3, IDs: ids[0], DOut: Floats(dout), DTable: Output{To: Floats(dwords)}})
+			c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 1, IDs: ids[0], DOut: Floats(dout), DTable: Output{To: Floats(added), Accumulate: true}})
 			return [][]float32{out, dwords, added}
 		})
 	}
@@ -39,11 +39,11 @@ func TestEmbeddingGradients(t *testing.T) {
 	ids := [][]int32{draws(1, n, 8), draws(2, n, 3)}
 	out, dwords, dpositions := make([]float32, n*width), make([]float32, 8*width), make([]float32, 3*width)
 	loss := func() float64 {
-		c.EmbeddingForward(&Embedding{Width: width, Scale: 2, Tables: [][]float32{words, positions}, IDs: ids, Out: out})
+		c.EmbeddingForward(&Embedding{Width: width, Scale: 2, Tables: [][]float32{words, positions}, IDs: ids, Out: Floats(out)})
 		return weighted(out, dout)
 	}
-	c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 2, IDs: ids[0], DOut: dout, DTable: Output{To: dwords}})
-	c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 1, IDs: ids[1], DOut: dout, DTable: Output{To: dpositions}})
+	c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 2, IDs: ids[0], DOut: Floats(dout), DTable: Output{To: Floats(dwords)}})
+	c.EmbeddingBackward(&EmbeddingGradient{Width: width, Scale: 1, IDs: ids[1], DOut: Floats(dout), DTable: Output{To: Floats(dpositions)}})
 	requireGradient(t, "words", words, dwords, loss)
 	requireGradient(t, "positions", positions, dpositions, loss)
 }
@@ -58,7 +58,7 @@ func TestEmbeddingRefusesNumbersOutsideTheTable(t *testing.T) {
 						t.Errorf("%s: number %d of a table of 4 rows was taken", set, id)
 					}
 				}()
-				c.EmbeddingForward(&Embedding{Width: 3, Scale: 1, Tables: [][]float32{make([]float32, 12)}, IDs: [][]int32{{id}}, Out: make([]float32, 3)})
+				c.EmbeddingForward(&Embedding{Width: 3, Scale: 1, Tables: [][]float32{make([]float32, 12)}, IDs: [][]int32{{id}}, Out: Floats(make([]float32, 3))})
 			}()
 		}
 	}
@@ -75,13 +75,13 @@ func BenchmarkEmbedding(b *testing.B) {
 	out := make([]float32, n*width)
 	b.Run("forward", func(b *testing.B) {
 		eachSet(b, 8*n*width, func(c *CPU) {
-			c.EmbeddingForward(&Embedding{Width: width, Scale: 1, Tables: [][]float32{words, positions, segments}, IDs: ids, Out: out})
+			c.EmbeddingForward(&Embedding{Width: width, Scale: 1, Tables: [][]float32{words, positions, segments}, IDs: ids, Out: Floats(out)})
 		})
 	})
 	for i, name := range []string{"words", "positions", "segments"} {
 		table := [][]float32{words, positions, segments}[i]
 		b.Run("backward/"+name, func(b *testing.B) {
-			g := &EmbeddingGradient{Width: width, Scale: 1, IDs: ids[i], DOut: out, DTable: Output{To: table, Accumulate: true}}
+			g := &EmbeddingGradient{Width: width, Scale: 1, IDs: ids[i], DOut: Floats(out), DTable: Output{To: Floats(table), Accumulate: true}}
 			eachSet(b, 8*n*width, func(c *CPU) { c.EmbeddingBackward(g) })
 		})
 	}

@@ -17,16 +17,16 @@ func TestScatterIsTheGradientOfGather(t *testing.T) {
 		x, dout, before := random(1, rows*width), random(2, len(index)*width), random(3, rows*width)
 		requireSame(t, 0, func(c *CPU) [][]float32 {
 			out, dx, added := make([]float32, len(dout)), slices.Clone(before), slices.Clone(before)
-			c.GatherRows(out, x, width, index)
-			c.ScatterAddRows(dx, dout, width, index, false)
-			c.ScatterAddRows(added, dout, width, index, true)
+			c.GatherRows(Floats(out), Floats(x), width, index)
+			c.ScatterAddRows(Floats(dx), Floats(dout), width, index, false)
+			c.ScatterAddRows(Floats(added), Floats(dout), width, index, true)
 			return [][]float32{out, dx, added}
 		})
 		c := newTestCPU(t, "portable", 1)
 		out, dx, added := make([]float32, len(dout)), slices.Clone(before), slices.Clone(before)
-		c.GatherRows(out, x, width, index)
-		c.ScatterAddRows(dx, dout, width, index, false)
-		c.ScatterAddRows(added, dout, width, index, true)
+		c.GatherRows(Floats(out), Floats(x), width, index)
+		c.ScatterAddRows(Floats(dx), Floats(dout), width, index, false)
+		c.ScatterAddRows(Floats(added), Floats(dout), width, index, true)
 		want := make([]float32, rows*width)
 		for i, row := range index {
 			for j := range width {

@@ -14,26 +14,27 @@ import (
 //	C = dropout(Activation(PreActivation)) + Residual
 //
 // Matrices are row-major. A leading dimension is the distance between rows in elements; 0 means that rows are adjacent.
-// C and PreActivation must not overlap the other operands.
+// C and PreActivation must not overlap the other operands. Only in the precision BFloat16 may arrays be stored in bfloat16.
 type Product struct {
 	M, N, K       int
-	A             []float32 // [M, K], or [K, M] if TransposeA
+	A             Array // [M, K], or [K, M] if TransposeA
 	LDA           int
 	TransposeA    bool
-	B             []float32 // [K, N], or [N, K] if TransposeB
+	B             Array // [K, N], or [N, K] if TransposeB
 	LDB           int
 	TransposeB    bool
-	Packed        *Packed   // replaces B, LDB and TransposeB unless nil
-	C             []float32 // [M, N]
+	Packed        *Packed // replaces B, LDB and TransposeB unless nil
+	C             Array   // [M, N]
 	LDC           int
 	Accumulate    bool
 	Bias          []float32 // [N], added to every row; nil for none
 	Activation    Activation
-	PreActivation []float32 // [M, N] with the leading dimension of C; nil if not wanted
+	PreActivation Array // [M, N] with the leading dimension of C; left out if not wanted
 	Dropout       Dropout
 	Rows          []int32   // [M], row numbers for Dropout; not read if nothing is dropped
-	Residual      []float32 // [M, N] with the leading dimension of C; nil for none
+	Residual      Array     // [M, N] with the leading dimension of C; left out for none
 	Precision     Precision // of A and B, and of Packed
+	Scratch       []float32 // PartialSums elements, if C is in bfloat16
 }
 
 // Precision is the format in which a product reads its factors.
@@ -94,29 +95,43 @@ func (p *Product) complete() {
 	if p.LDC < p.N {
 		panic(fmt.Sprintf("kernel: C has %d columns and the leading dimension %d", p.N, p.LDC))
 	}
-	if p.PreActivation != nil {
+	if p.PreActivation.Present() {
 		requireMatrix("PreActivation", p.PreActivation, p.M, p.N, p.LDC, false)
 	}
-	if p.Residual != nil {
+	if p.Residual.Present() {
 		requireMatrix("Residual", p.Residual, p.M, p.N, p.LDC, false)
 	}
-	requireOptional("Bias", p.Bias, p.N)
+	requireOptional("Bias", Floats(p.Bias), p.N)
 	p.Rows = dropoutRows(p.Rows, p.M, p.Dropout)
-	if p.Activation == None && p.PreActivation != nil {
+	if p.Activation == None && p.PreActivation.Present() {
 		panic("kernel: PreActivation without an activation")
+	}
+	for _, x := range [...]Array{p.A, p.B, p.C, p.PreActivation, p.Residual} {
+		if x.Halves != nil && p.Precision != BFloat16 {
+			panic(fmt.Sprintf("kernel: operand in bfloat16 of a product in precision %d", p.Precision))
+		}
 	}
 }
 
+// PartialSums is how much scratch memory a product takes whose result is stored in bfloat16: what the blocks of K but the
+// last add up to is kept in float32. leading is that of C.
+func (c *CPU) PartialSums(m, leading, k int, precision Precision) int {
+	if k <= blockDepth(&c.table.Matmul[precision], k) {
+		return 0
+	}
+	return m * leading
+}
+
 // requireMatrix returns the leading dimension of a matrix, and panics if the matrix does not fit into x.
-func requireMatrix(operand string, x []float32, rows, columns, leading int, transposed bool) int {
+func requireMatrix(operand string, x Array, rows, columns, leading int, transposed bool) int {
 	if transposed {
 		rows, columns = columns, rows
 	}
 	if leading == 0 {
 		leading = columns
 	}
-	if rows > 0 && columns > 0 && len(x) < (rows-1)*leading+columns {
-		panic(fmt.Sprintf("kernel: %s has length %d, too short for %d rows of %d", operand, len(x), rows, columns))
+	if rows > 0 && columns > 0 && x.Len() < (rows-1)*leading+columns {
+		panic(fmt.Sprintf("kernel: %s has length %d, too short for %d rows of %d", operand, x.Len(), rows, columns))
 	}
 	return leading
 }

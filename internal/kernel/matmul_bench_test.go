@@ -26,10 +26,10 @@ func benchmarkProduct(b *testing.B, c *CPU, p productCase) {
 }
 
 // onLargePages returns a copy where operands of a training are, too.
-func onLargePages(x []float32) []float32 {
-	y := Allocate(len(x))
-	copy(y, x)
-	return y
+func onLargePages(x Array) Array {
+	y := Allocate(x.Len())
+	copy(y, x.Floats)
+	return Floats(y)
 }
 
 // BenchmarkMatMulPacked measures what multiplies and nothing else: both factors are packed, and they and the result lie in the
@@ -47,13 +47,13 @@ func BenchmarkMatMulPacked(b *testing.B) {
 				packBlock(m, &f, memory, 0, lines, 0, depth)
 				return memory
 			}
-			x := random(1, lines*depth)
+			x := Floats(random(1, lines*depth))
 			fA, fB := factor{x: x, leading: depth, transpose: true, lines: lines}, factor{x: x, leading: depth, transpose: true, lines: lines, isB: true}
 			fA.width, fA.stride = panelOfA(m, lines)
 			fB.width, fB.stride = panelOfB(m)
 			t := routine.Multiply{
 				Rows: lines, Columns: lines, Depth: routine.CeilDivide(depth, m.Unit), ByRows: true,
-				A: pack(fA), B: pack(fB), Height: fA.width, Stride: fA.stride, C: Allocate(lines * lines), Leading: lines,
+				A: pack(fA), B: pack(fB), Height: fA.width, Stride: fA.stride, C: Floats(Allocate(lines * lines)), Leading: lines,
 			}
 			b.Run(set+"/"+precisionName(precision), func(b *testing.B) {
 				operations := 2 * float64(lines*lines*depth)

@@ -58,7 +58,7 @@ func (c *CPU) PackedSize(k, n int, precision Precision) int {
 
 // Pack lays out a matrix B [k, n], or [n, k] if transpose, in memory of PackedSize(k, n, precision) elements, for products
 // of this instruction set and precision. The result is valid until B changes or the memory is reused.
-func (c *CPU) Pack(memory, b []float32, leading, k, n int, transpose bool, precision Precision) Packed {
+func (c *CPU) Pack(memory []float32, b Array, leading, k, n int, transpose bool, precision Precision) Packed {
 	m := &c.table.Matmul[precision]
 	requireLength("memory of a packed matrix", len(memory), c.PackedSize(k, n, precision))
 	leading = requireMatrix("B", b, k, n, leading, transpose)
@@ -91,7 +91,7 @@ func packBlock(m *routine.Matmul, f *factor, panels []float32, line, lines, dept
 		start = line*f.leading + depth
 	}
 	m.Pack(routine.Pack{
-		Panels: panels, X: f.x[start:], Leading: f.leading, Transpose: f.transpose,
+		Panels: panels, X: f.x.From(start), Leading: f.leading, Transpose: f.transpose,
 		Depth: size, Count: lines, Width: f.width, Stride: f.stride, OfB: f.isB,
 	})
 }

@@ -32,7 +32,7 @@ func (c *CPU) ProductScratch(precision Precision) int {
 
 // factor is a factor of a product as packing sees it. Its lines are the rows of A or the columns of B.
 type factor struct {
-	x         []float32
+	x         Array
 	leading   int
 	transpose bool // a line lies in a row of x
 	lines     int
@@ -68,6 +68,9 @@ func (c *CPU) newProductRun(p Product) *productRun {
 	b.width, b.stride = panelOfB(m)
 	if p.Packed != nil {
 		b.packed = &p.Packed.panels
+	}
+	if p.C.Halves != nil {
+		p.Scratch = p.Scratch[:c.PartialSums(p.M, p.LDC, p.K, p.Precision)]
 	}
 	run := &productRun{Product: p, cpu: c, matmul: m, blockDepth: blockDepth(m, p.K)}
 	// A packed matrix is best shared, unless there are too few rows to give every thread a tile.
@@ -119,26 +122,46 @@ func (r *productRun) chunk(line, start int) {
 
 // tile multiplies a range of lines by the chunk.
 func (r *productRun) tile(worker, tile int) {
-	first := tile * r.tileLines
-	count := min(r.tileLines, r.own.lines-first)
-	row, rows, column, columns := first, count, r.line, r.lines
+	line := tile * r.tileLines
+	count := min(r.tileLines, r.own.lines-line)
+	row, rows, column, columns := line, count, r.line, r.lines
 	if r.sharesA {
-		row, rows, column, columns = r.line, r.lines, first, count
+		row, rows, column, columns = r.line, r.lines, line, count
 	}
-	t := routine.Multiply{Rows: rows, Columns: columns, ByRows: r.sharesA, C: r.C[row*r.LDC+column:], Leading: r.LDC}
+	t := routine.Multiply{Rows: rows, Columns: columns, ByRows: r.sharesA, Leading: r.LDC}
+	first := row*r.LDC + column // of C
 	for depth := r.start; depth == r.start || depth < r.end; depth += r.blockDepth {
 		size := min(r.blockDepth, r.end-depth)
-		t.B, t.A = r.panels.at(r.line, depth, size), r.ownPanels(worker, first, count, depth, size)
+		t.B, t.A = r.panels.at(r.line, depth, size), r.ownPanels(worker, line, count, depth, size)
 		t.Height, t.Stride = r.own.width, r.own.stride
 		if r.sharesA {
 			t.A, t.B, t.Height, t.Stride = t.B, t.A, r.shared.width, r.shared.stride
 		}
 		t.Depth = routine.CeilDivide(size, r.matmul.Unit)
-		t.Accumulate = r.Accumulate || depth > 0
+		r.sums(&t, first, depth == 0, depth+size == r.K)
 		if depth+size == r.K {
 			r.finish(&t, row, column)
 		}
 		r.matmul.Multiply(t)
+	}
+}
+
+// sums says where the sums of a block of K go and what they are added to: C, but for the partial sums of a C in bfloat16.
+func (r *productRun) sums(t *routine.Multiply, first int, begins, ends bool) {
+	c := r.C.From(first)
+	t.C, t.Addend = c, c
+	if len(r.Scratch) > 0 && c.Halves != nil {
+		t.C = Floats(r.Scratch[first:])
+		t.Addend = t.C
+	}
+	if ends {
+		t.C = c
+	}
+	if begins {
+		t.Addend = c
+		if !r.Accumulate {
+			t.Addend = Array{}
+		}
 	}
 }
 
@@ -148,14 +171,14 @@ func (r *productRun) finish(t *routine.Multiply, row, column int) {
 	if r.Bias != nil {
 		t.Bias = r.Bias[column : column+t.Columns]
 	}
-	if r.PreActivation != nil {
-		t.PreActivation = r.PreActivation[row*r.LDC+column:]
+	if r.PreActivation.Present() {
+		t.PreActivation = r.PreActivation.From(row*r.LDC + column)
 	}
 	if r.Rows != nil {
 		t.Dropout, t.RowNumbers, t.FirstColumn = r.Dropout, r.Rows[row:row+t.Rows], column
 	}
-	if r.Residual != nil {
-		t.Residual = r.Residual[row*r.LDC+column:]
+	if r.Residual.Present() {
+		t.Residual = r.Residual.From(row*r.LDC + column)
 	}
 }
 

@@ -68,7 +68,7 @@ func TestMatMulSizesDoNotChangeBits(t *testing.T) {
 					multiplyCase(c, p, &got)
 					if i == 0 {
 						want = got
-					} else if !identical(got.C, want.C) || !identical(got.PreActivation, want.PreActivation) {
+					} else if !identical(got.C.Floats, want.C.Floats) || !identical(got.PreActivation.Floats, want.PreActivation.Floats) {
 						t.Errorf("%s, %v: differs with %+v", set, p, sizes)
 					}
 				}

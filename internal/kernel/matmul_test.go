@@ -31,7 +31,7 @@ func (p productCase) String() string {
 
 // product makes the operands. What lies between the rows is not a number, so that a result which reads it shows.
 func (p productCase) product(generator *rand.Rand) Product {
-	matrix := func(rows, columns int, transposed bool) ([]float32, int) {
+	matrix := func(rows, columns int, transposed bool) (Array, int) {
 		if transposed {
 			rows, columns = columns, rows
 		}
@@ -41,7 +41,7 @@ func (p productCase) product(generator *rand.Rand) Product {
 				x[i] = float32(math.NaN())
 			}
 		}
-		return x, columns + p.padding
+		return Floats(x), columns + p.padding
 	}
 	q := Product{M: p.m, N: p.n, K: p.k, TransposeA: p.transposeA, TransposeB: p.transposeB, Accumulate: p.accumulate,
 		Activation: p.activation, Dropout: Dropout{Probability: p.dropout, Key: 5}, Rows: counting(1<<30, p.m), Precision: p.precision}
@@ -49,11 +49,11 @@ func (p productCase) product(generator *rand.Rand) Product {
 	q.B, q.LDB = matrix(p.k, p.n, p.transposeB)
 	q.C, q.LDC = matrix(p.m, p.n, false)
 	if p.bias {
-		q.Bias, _ = matrix(1, p.n, false)
-		q.Bias = q.Bias[:p.n]
+		bias, _ := matrix(1, p.n, false)
+		q.Bias = bias.Floats[:p.n]
 	}
 	if p.before {
-		q.PreActivation = slices.Clone(q.C)
+		q.PreActivation = Floats(slices.Clone(q.C.Floats))
 	}
 	if p.residual {
 		q.Residual, _ = matrix(p.m, p.n, false)
@@ -68,7 +68,7 @@ func reference(p *Product, i, j int) (sum, magnitude float64) {
 		magnitude += math.Abs(x)
 	}
 	if p.Accumulate {
-		add(float64(p.C[i*p.LDC+j]))
+		add(float64(p.C.Floats[i*p.LDC+j]))
 	}
 	if p.Bias != nil {
 		add(float64(p.Bias[j]))
@@ -81,7 +81,7 @@ func reference(p *Product, i, j int) (sum, magnitude float64) {
 		bStart, bStep = j*p.LDB, 1
 	}
 	for k := range p.K {
-		a, b := p.A[aStart+k*aStep], p.B[bStart+k*bStep]
+		a, b := p.A.Floats[aStart+k*aStep], p.B.Floats[bStart+k*bStep]
 		if p.Precision == Float32 {
 			add(float64(a) * float64(b))
 		}
@@ -139,8 +139,8 @@ func expect(p *Product, step int) []expectation {
 			}
 			value, within = value*factor, (within+1e-7*math.Abs(value))*factor
 		}
-		if p.Residual != nil {
-			value += float64(p.Residual[i*p.LDC+j])
+		if p.Residual.Floats != nil {
+			value += float64(p.Residual.Floats[i*p.LDC+j])
 			within += 1e-7 * math.Abs(value)
 		}
 		list = append(list, expectation{i, j, before, value, limit, within})
@@ -152,16 +152,16 @@ func checkProduct(t *testing.T, name string, want []expectation, got *Product) {
 	t.Helper()
 	for _, w := range want {
 		e := w.row*got.LDC + w.column
-		if got.PreActivation != nil && !(math.Abs(float64(got.PreActivation[e])-w.before) <= w.beforeLimit) {
-			t.Fatalf("%s: PreActivation[%d, %d] is %g, not %g", name, w.row, w.column, got.PreActivation[e], w.before)
+		if got.PreActivation.Floats != nil && !(math.Abs(float64(got.PreActivation.Floats[e])-w.before) <= w.beforeLimit) {
+			t.Fatalf("%s: PreActivation[%d, %d] is %g, not %g", name, w.row, w.column, got.PreActivation.Floats[e], w.before)
 		}
-		if !(math.Abs(float64(got.C[e])-w.value) <= w.within) {
-			t.Fatalf("%s: C[%d, %d] is %g, not %g within %g", name, w.row, w.column, got.C[e], w.value, w.within)
+		if !(math.Abs(float64(got.C.Floats[e])-w.value) <= w.within) {
+			t.Fatalf("%s: C[%d, %d] is %g, not %g within %g", name, w.row, w.column, got.C.Floats[e], w.value, w.within)
 		}
 	}
-	for e := range got.C {
+	for e := range got.C.Floats {
 		between := e%got.LDC >= got.N
-		if between != math.IsNaN(float64(got.C[e])) || got.PreActivation != nil && between != math.IsNaN(float64(got.PreActivation[e])) {
+		if between != math.IsNaN(float64(got.C.Floats[e])) || got.PreActivation.Floats != nil && between != math.IsNaN(float64(got.PreActivation.Floats[e])) {
 			t.Fatalf("%s: wrote between the rows", name)
 		}
 	}
@@ -185,12 +185,12 @@ func testProduct(t *testing.T, cpus [][]*CPU, p productCase, step int) {
 		for i, c := range set {
 			name := fmt.Sprintf("%s, %d threads, %v", c.Name(), c.Threads(), p)
 			got := q
-			got.C, got.PreActivation = slices.Clone(q.C), slices.Clone(q.PreActivation)
+			got.C, got.PreActivation = Floats(slices.Clone(q.C.Floats)), Floats(slices.Clone(q.PreActivation.Floats))
 			multiplyCase(c, p, &got)
 			if i == 0 {
 				checkProduct(t, name, want, &got)
 				first = got
-			} else if !identical(first.C, got.C) || !identical(first.PreActivation, got.PreActivation) {
+			} else if !identical(first.C.Floats, got.C.Floats) || !identical(first.PreActivation.Floats, got.PreActivation.Floats) {
 				t.Fatalf("%s: differs from %d threads", name, set[0].Threads())
 			}
 		}
@@ -207,7 +207,7 @@ func multiplyCase(c *CPU, p productCase, q *Product) {
 	if p.packed {
 		memory := make([]float32, c.PackedSize(p.k, p.n, p.precision))
 		packed := c.Pack(memory, q.B, q.LDB, p.k, p.n, p.transposeB, p.precision)
-		q.Packed, q.B = &packed, nil
+		q.Packed, q.B = &packed, Array{}
 	}
 	c.MatMul(q)
 }
@@ -284,7 +284,7 @@ func TestMatMulRoundsToBF16(t *testing.T) {
 		} {
 			x, result := math.Float32frombits(bits), make([]float32, 1)
 			for _, transpose := range []bool{false, true} {
-				c.MatMul(&Product{M: 1, N: 1, K: 1, A: []float32{x}, TransposeA: transpose, B: []float32{1}, C: result,
+				c.MatMul(&Product{M: 1, N: 1, K: 1, A: Floats([]float32{x}), TransposeA: transpose, B: Floats([]float32{1}), C: Floats(result),
 					Precision: BFloat16})
 				if result[0] != roundBF16(x) {
 					t.Errorf("%#08x became %#08x, not %#08x", bits, math.Float32bits(result[0]), math.Float32bits(roundBF16(x)))
@@ -298,15 +298,15 @@ func TestMatMulWithoutDepth(t *testing.T) {
 	for _, cpus := range cpusOf(t, allSets, 1, 2) {
 		for _, c := range cpus {
 			result := []float32{1, 2, 3, 4, 5, 6}
-			c.MatMul(&Product{M: 2, N: 3, C: result, Bias: []float32{10, 20, -30}, Accumulate: true, Activation: ReLU})
+			c.MatMul(&Product{M: 2, N: 3, C: Floats(result), Bias: []float32{10, 20, -30}, Accumulate: true, Activation: ReLU})
 			if want := []float32{11, 22, 0, 14, 25, 0}; !slices.Equal(result, want) {
 				t.Errorf("%s, %d threads: %v, not %v", c.Name(), c.Threads(), result, want)
 			}
-			c.MatMul(&Product{M: 2, N: 3, C: result})
+			c.MatMul(&Product{M: 2, N: 3, C: Floats(result)})
 			if want := make([]float32, 6); !slices.Equal(result, want) {
 				t.Errorf("%s, %d threads: %v, not zeros", c.Name(), c.Threads(), result)
 			}
-			c.MatMul(&Product{M: 0, N: 3, K: 2, B: make([]float32, 6)})
+			c.MatMul(&Product{M: 0, N: 3, K: 2, B: Floats(make([]float32, 6))})
 		}
 	}
 }
@@ -315,14 +315,14 @@ func TestMatMulWithoutDepth(t *testing.T) {
 func TestMatMulNotFinite(t *testing.T) {
 	for _, set := range testedSets() {
 		p := productCase{m: 5, n: 37, k: 20}.product(rand.New(rand.NewPCG(1, 2)))
-		p.B[3*p.LDB+36] = float32(math.Inf(1))
-		p.A[2*p.LDA+7] = float32(math.NaN())
+		p.B.Floats[3*p.LDB+36] = float32(math.Inf(1))
+		p.A.Floats[2*p.LDA+7] = float32(math.NaN())
 		newTestCPU(t, set, 1).MatMul(&p)
 		for i := range p.M {
 			for j := range p.N {
-				finite := !math.IsNaN(float64(p.C[i*p.LDC+j])) && !math.IsInf(float64(p.C[i*p.LDC+j]), 0)
+				finite := !math.IsNaN(float64(p.C.Floats[i*p.LDC+j])) && !math.IsInf(float64(p.C.Floats[i*p.LDC+j]), 0)
 				if finite == (i == 2 || j == 36) {
-					t.Errorf("%s: C[%d, %d] is %g", set, i, j, p.C[i*p.LDC+j])
+					t.Errorf("%s: C[%d, %d] is %g", set, i, j, p.C.Floats[i*p.LDC+j])
 				}
 			}
 		}
@@ -332,17 +332,17 @@ func TestMatMulNotFinite(t *testing.T) {
 func TestMatMulRefusesWrongOperands(t *testing.T) {
 	c := newTestCPU(t, "portable", 1)
 	x := make([]float32, 100)
-	packed := c.Pack(make([]float32, c.PackedSize(4, 4, Float32)), x, 0, 4, 4, false, Float32)
+	packed := c.Pack(make([]float32, c.PackedSize(4, 4, Float32)), Floats(x), 0, 4, 4, false, Float32)
 	for name, p := range map[string]Product{
-		"short A":           {M: 20, N: 2, K: 6, A: x, B: x, C: x},
-		"short B":           {M: 2, N: 20, K: 6, A: x, B: x, C: x},
-		"short C":           {M: 20, N: 6, K: 1, A: x, B: x, C: x},
-		"leading dimension": {M: 2, N: 6, K: 2, A: x, B: x, C: x, LDC: 5},
-		"short residual":    {M: 20, N: 2, K: 2, A: x, B: x, C: x, Residual: x[:39]},
-		"missing rows":      {M: 2, N: 2, K: 2, A: x, B: x, C: x, Dropout: Dropout{Probability: 0.5}},
-		"short bias":        {M: 2, N: 2, K: 2, A: x, B: x, C: x, Bias: x[:1]},
-		"negative size":     {M: -1, N: 2, K: 2, A: x, B: x, C: x},
-		"other packed size": {M: 2, N: 3, K: 4, A: x, Packed: &packed, C: x},
+		"short A":           {M: 20, N: 2, K: 6, A: Floats(x), B: Floats(x), C: Floats(x)},
+		"short B":           {M: 2, N: 20, K: 6, A: Floats(x), B: Floats(x), C: Floats(x)},
+		"short C":           {M: 20, N: 6, K: 1, A: Floats(x), B: Floats(x), C: Floats(x)},
+		"leading dimension": {M: 2, N: 6, K: 2, A: Floats(x), B: Floats(x), C: Floats(x), LDC: 5},
+		"short residual":    {M: 20, N: 2, K: 2, A: Floats(x), B: Floats(x), C: Floats(x), Residual: Floats(x[:39])},
+		"missing rows":      {M: 2, N: 2, K: 2, A: Floats(x), B: Floats(x), C: Floats(x), Dropout: Dropout{Probability: 0.5}},
+		"short bias":        {M: 2, N: 2, K: 2, A: Floats(x), B: Floats(x), C: Floats(x), Bias: x[:1]},
+		"negative size":     {M: -1, N: 2, K: 2, A: Floats(x), B: Floats(x), C: Floats(x)},
+		"other packed size": {M: 2, N: 3, K: 4, A: Floats(x), Packed: &packed, C: Floats(x)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			defer func() {
@@ -371,12 +371,12 @@ func TestMatMulDropsAsDropoutDoes(t *testing.T) {
 		c := newTestCPU(t, set, 2)
 		for _, d := range []Dropout{{}, {Probability: 0.1, Key: 3}, {Probability: 1, Key: 4}} {
 			p := productCase{m: 37, n: 75, k: 800, bias: true}.product(rand.New(rand.NewPCG(1, 2)))
-			rows, residual := counting(40, p.M), random(5, len(p.C))
+			rows, residual := counting(40, p.M), random(5, len(p.C.Floats))
 			c.MatMul(&p)
-			want := make([]float32, len(p.C))
-			c.DropoutAdd(want, p.C, residual, p.N, rows, d)
-			p.Dropout, p.Rows, p.Residual = d, rows, residual
-			if c.MatMul(&p); !identical(p.C, want) {
+			want := make([]float32, len(p.C.Floats))
+			c.DropoutAdd(Floats(want), p.C, Floats(residual), p.N, rows, d)
+			p.Dropout, p.Rows, p.Residual = d, rows, Floats(residual)
+			if c.MatMul(&p); !identical(p.C.Floats, want) {
 				t.Errorf("%s, probability %v: differs from dropout after the product", set, d.Probability)
 			}
 		}

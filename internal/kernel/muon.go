@@ -38,19 +38,19 @@ func (c *CPU) Muon(m Muon, parameters, gradients, momentum []float32, rows, colu
 	})
 	c.scaleTo(x, 1/max(c.norm(x), m.Epsilon))
 	for range m.Steps {
-		product := Product{M: side, N: side, A: x, B: x, C: gram, Precision: m.Precision}
+		product := Product{M: side, N: side, A: Floats(x), B: Floats(x), C: Floats(gram), Precision: m.Precision}
 		if product.K = columns; rows <= columns {
 			product.TransposeB = true // x xᵀ
 		} else {
 			product.K, product.TransposeA = rows, true // xᵀ x
 		}
 		c.MatMul(&product)
-		c.MatMul(&Product{M: side, N: side, K: side, A: gram, B: gram, C: square, Precision: m.Precision})
+		c.MatMul(&Product{M: side, N: side, K: side, A: Floats(gram), B: Floats(gram), C: Floats(square), Precision: m.Precision})
 		c.combine(square, gram, m.C, m.B)
 		if rows <= columns {
-			c.MatMul(&Product{M: side, N: columns, K: side, A: square, B: x, C: moved, Precision: m.Precision})
+			c.MatMul(&Product{M: side, N: columns, K: side, A: Floats(square), B: Floats(x), C: Floats(moved), Precision: m.Precision})
 		} else {
-			c.MatMul(&Product{M: rows, N: side, K: side, A: x, B: square, C: moved, Precision: m.Precision})
+			c.MatMul(&Product{M: rows, N: side, K: side, A: Floats(x), B: Floats(square), C: Floats(moved), Precision: m.Precision})
 		}
 		c.combine(x, moved, m.A, 1)
 	}

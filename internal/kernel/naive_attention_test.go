@@ -22,8 +22,8 @@ func newNaiveAttention(r *attentionRun) *naiveAttention {
 		n.length = max(n.length, int(r.Starts[s+1]-r.Starts[s]))
 		n.keyLength = max(n.keyLength, int(r.keyStarts()[s+1]-r.keyStarts()[s]))
 	}
-	n.q, n.dout = n.pad(r.Q, r.Starts, n.length), n.pad(r.DOut, r.Starts, n.length)
-	n.k, n.v = n.pad(r.K, r.keyStarts(), n.keyLength), n.pad(r.V, r.keyStarts(), n.keyLength)
+	n.q, n.dout = n.pad(r.Q.Floats, r.Starts, n.length), n.pad(r.DOut.Floats, r.Starts, n.length)
+	n.k, n.v = n.pad(r.K.Floats, r.keyStarts(), n.keyLength), n.pad(r.V.Floats, r.keyStarts(), n.keyLength)
 	n.bias = make([]float64, r.Heads*(2*r.MaxLength-1))
 	for i, x := range r.PositionBias {
 		n.bias[i] = float64(x)
@@ -95,7 +95,7 @@ func (n *naiveAttention) run() {
 			}
 		}
 	}
-	if n.DPositionBias.To == nil {
+	if n.DPositionBias.To.Floats == nil {
 		dbias = nil
 	}
 	n.outputs = map[string][]float64{
@@ -151,7 +151,7 @@ func (n *naiveAttention) loss() float64 {
 	n.run()
 	sum := 0.0
 	for i, x := range n.outputs["out"] {
-		sum += x * float64(n.DOut[i])
+		sum += x * float64(n.DOut.Floats[i])
 	}
 	return sum
 }

@@ -16,23 +16,23 @@ const (
 // dropped. Stats is for the gradient.
 type Norm = routine.NormForward
 
-// NormForward computes Y, Stats and, unless it is nil, Sum.
+// NormForward computes Y, Stats and, unless it is left out, Sum.
 func (c *CPU) NormForward(n *Norm) {
 	count := checkNorm(n.Width, n.Gamma, "X", n.X)
-	requireOptional("Beta", n.Beta, n.Width)
-	requireLength("Y", len(n.Y), len(n.X))
+	requireOptional("Beta", Floats(n.Beta), n.Width)
+	requireLike("Y", n.Y, n.X)
 	requireLength("Stats", len(n.Stats), 2*count)
-	requireOptional("Residual", n.Residual, len(n.X))
-	requireOptional("Sum", n.Sum, len(n.X))
-	if n.Sum == nil && (n.Residual != nil || n.Dropout.Probability > 0) {
+	requireOptionalLike("Residual", n.Residual, n.X)
+	requireOptionalLike("Sum", n.Sum, n.X)
+	if !n.Sum.Present() && (n.Residual.Present() || n.Dropout.Probability > 0) {
 		panic("kernel: a norm of a residual or dropout needs a Sum")
 	}
 	rows := dropoutRows(n.Rows, count, n.Dropout)
 	c.overRows(count, n.Width, func(first, last int) {
 		i, j := first*n.Width, last*n.Width
 		t := *n
-		t.X, t.Residual, t.Rows = n.X[i:j], cut(n.Residual, i, j), cut(rows, first, last)
-		t.Y, t.Sum, t.Stats = n.Y[i:j], cut(n.Sum, i, j), n.Stats[2*first:2*last]
+		t.X, t.Residual, t.Rows = n.X.Slice(i, j), n.Residual.Slice(i, j), cut(rows, first, last)
+		t.Y, t.Sum, t.Stats = n.Y.Slice(i, j), n.Sum.Slice(i, j), n.Stats[2*first:2*last]
 		c.table.NormForward(t)
 	})
 }
@@ -43,8 +43,8 @@ type NormGradient struct {
 	Epsilon                      float64
 	Width                        int
 	Gamma                        []float32 // [width]
-	DY                           []float32 // [rows, width]
-	Sum                          []float32 // [rows, width] of the Norm, its X if it had none
+	DY                           Array     // [rows, width]
+	Sum                          Array     // [rows, width] of the Norm, its X if it had none
 	Stats                        []float32 // [rows, 2] of the Norm
 	Rows                         []int32   // [rows]; not read if nothing is dropped
 	Dropout                      Dropout
@@ -55,10 +55,10 @@ type NormGradient struct {
 // NormBackward computes the outputs of a NormGradient.
 func (c *CPU) NormBackward(g *NormGradient) {
 	count := checkNorm(g.Width, g.Gamma, "Sum", g.Sum)
-	requireLength("DY", len(g.DY), len(g.Sum))
+	requireLike("DY", g.DY, g.Sum)
 	requireLength("Stats", len(g.Stats), 2*count)
-	requireOptional("DX", g.DX.To, len(g.Sum))
-	requireOptional("DResidual", g.DResidual.To, len(g.Sum))
+	requireOptionalLike("DX", g.DX.To, g.Sum)
+	requireOptionalLike("DResidual", g.DResidual.To, g.Sum)
 	requireOptional("DGamma", g.DGamma.To, g.Width)
 	requireOptional("DBeta", g.DBeta.To, g.Width)
 	requireScratch(g.Scratch, NormGradientScratch(count, g.Width))
@@ -70,7 +70,7 @@ func (c *CPU) NormBackward(g *NormGradient) {
 		i, j := first*g.Width, last*g.Width
 		c.table.NormBackward(routine.NormBackward{
 			Kind: g.Kind, Epsilon: g.Epsilon, Width: g.Width, Gamma: g.Gamma,
-			DY: g.DY[i:j], Sum: g.Sum[i:j], Stats: g.Stats[2*first : 2*last],
+			DY: g.DY.Slice(i, j), Sum: g.Sum.Slice(i, j), Stats: g.Stats[2*first : 2*last],
 			Rows: cut(rows, first, last), Dropout: g.Dropout,
 			DX: g.DX.Slice(i, j), DResidual: g.DResidual.Slice(i, j),
 			DParameters: partials[block*2*g.Width : (block+1)*2*g.Width],
@@ -84,7 +84,7 @@ func (c *CPU) NormBackward(g *NormGradient) {
 func NormGradientScratch(rows, width int) int { return maxRowBlocks(rows) * 2 * width }
 
 // checkNorm returns the number of rows of x.
-func checkNorm(width int, gamma []float32, operand string, x []float32) int {
+func checkNorm(width int, gamma []float32, operand string, x Array) int {
 	requireLength("Gamma", len(gamma), width)
-	return rowCount(operand, x, width)
+	return rowCount(operand, x.Len(), width)
 }

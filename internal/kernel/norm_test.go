@@ -21,10 +21,10 @@ func TestNormsAreThoseOfUER(t *testing.T) {
 			}
 			y, dx, stats := make([]float32, len(x)), make([]float32, len(x)), make([]float32, 2*len(part.X))
 			dgamma, dbeta := make([]float32, width), make([]float32, width)
-			c.NormForward(&Norm{Kind: kind, Epsilon: 1e-6, Width: width, Gamma: gamma, Beta: part.Params["beta"], X: x, Y: y, Stats: stats})
+			c.NormForward(&Norm{Kind: kind, Epsilon: 1e-6, Width: width, Gamma: gamma, Beta: part.Params["beta"], X: Floats(x), Y: Floats(y), Stats: stats})
 			c.NormBackward(&NormGradient{
-				Kind: kind, Epsilon: 1e-6, Width: width, Gamma: gamma, DY: dy, Sum: x, Stats: stats,
-				DX: Output{To: dx}, DGamma: Output{To: dgamma}, DBeta: Output{To: dbeta},
+				Kind: kind, Epsilon: 1e-6, Width: width, Gamma: gamma, DY: Floats(dy), Sum: Floats(x), Stats: stats,
+				DX: Output{To: Floats(dx)}, DGamma: Output{To: Floats(dgamma)}, DBeta: Output{To: Floats(dbeta)},
 				Scratch: make([]float32, NormGradientScratch(len(part.X), width)),
 			})
 			requireNear(t, set+" "+name+" y", y, float64s(slices.Concat(part.Y...)), 3e-7)
@@ -51,7 +51,7 @@ func TestStandardNorm(t *testing.T) {
 			x[i] = 3 + x[i]/100
 		}
 		y, stats := make([]float32, len(x)), make([]float32, 2*rows)
-		c.NormForward(&Norm{Kind: NormStandard, Epsilon: epsilon, Width: width, Gamma: gamma, Beta: beta, X: x, Y: y, Stats: stats})
+		c.NormForward(&Norm{Kind: NormStandard, Epsilon: epsilon, Width: width, Gamma: gamma, Beta: beta, X: Floats(x), Y: Floats(y), Stats: stats})
 		var want []float64
 		for r := range rows {
 			row := float64s(x[r*width : (r+1)*width])
@@ -80,20 +80,20 @@ func newNormRun(kind NormKind, rows, width int, p float32) *normRun {
 	n := rows * width
 	r := &normRun{Norm: Norm{
 		Kind: kind, Epsilon: 1e-3, Width: width, Gamma: random(1, width), Beta: random(2, width),
-		X: random(3, n), Residual: random(4, n), Rows: counting(3, rows), Dropout: Dropout{Probability: p, Key: 11},
-		Y: make([]float32, n), Sum: make([]float32, n), Stats: make([]float32, 2*rows),
+		X: Floats(random(3, n)), Residual: Floats(random(4, n)), Rows: counting(3, rows), Dropout: Dropout{Probability: p, Key: 11},
+		Y: Floats(make([]float32, n)), Sum: Floats(make([]float32, n)), Stats: make([]float32, 2*rows),
 	}}
 	r.gradient = NormGradient{
-		Kind: kind, Epsilon: 1e-3, Width: width, Gamma: r.Gamma, DY: random(5, n), Sum: r.Sum, Stats: r.Stats, Rows: r.Rows, Dropout: r.Dropout,
-		DX: Output{To: random(6, n)}, DResidual: Output{To: random(7, n)},
-		DGamma: Output{To: random(8, width)}, DBeta: Output{To: random(9, width)},
+		Kind: kind, Epsilon: 1e-3, Width: width, Gamma: r.Gamma, DY: Floats(random(5, n)), Sum: r.Sum, Stats: r.Stats, Rows: r.Rows, Dropout: r.Dropout,
+		DX: Output{To: Floats(random(6, n))}, DResidual: Output{To: Floats(random(7, n))},
+		DGamma: Output{To: Floats(random(8, width))}, DBeta: Output{To: Floats(random(9, width))},
 		Scratch: make([]float32, NormGradientScratch(rows, width)),
 	}
 	if kind == NormRMS {
-		r.Beta, r.gradient.DBeta.To = nil, nil
+		r.Beta, r.gradient.DBeta.To = nil, Array{}
 	}
-	for i := range r.X {
-		r.X[i] += 1
+	for i := range r.X.Floats {
+		r.X.Floats[i] += 1
 	}
 	return r
 }
@@ -111,7 +111,7 @@ func (r *normRun) backward(c *CPU, accumulate [4]bool) {
 
 func (r *normRun) outputs() [][]float32 {
 	g := &r.gradient
-	return [][]float32{r.Y, r.Sum, r.Stats, g.DX.To, g.DResidual.To, g.DGamma.To, g.DBeta.To}
+	return [][]float32{r.Y.Floats, r.Sum.Floats, r.Stats, g.DX.To.Floats, g.DResidual.To.Floats, g.DGamma.To.Floats, g.DBeta.To.Floats}
 }
 
 func TestNormsAgree(t *testing.T) {
@@ -140,11 +140,11 @@ func TestNormGradients(t *testing.T) {
 		r.forward(c)
 		r.backward(c, [4]bool{})
 		g := &r.gradient
-		loss := func() float64 { r.forward(c); return weighted(r.Y, g.DY) }
-		requireGradient(t, "x", r.X, g.DX.To, loss)
-		requireGradient(t, "residual", r.Residual, g.DResidual.To, loss)
-		requireGradient(t, "gamma", r.Gamma, g.DGamma.To, loss)
-		requireGradient(t, "beta", r.Beta, g.DBeta.To, loss)
+		loss := func() float64 { r.forward(c); return weighted(r.Y.Floats, g.DY.Floats) }
+		requireGradient(t, "x", r.X.Floats, g.DX.To.Floats, loss)
+		requireGradient(t, "residual", r.Residual.Floats, g.DResidual.To.Floats, loss)
+		requireGradient(t, "gamma", r.Gamma, g.DGamma.To.Floats, loss)
+		requireGradient(t, "beta", r.Beta, g.DBeta.To.Floats, loss)
 	}
 }
 
@@ -152,18 +152,18 @@ func TestNormWithoutSumReadsX(t *testing.T) {
 	for _, set := range testedSets() {
 		c := newTestCPU(t, set, 2)
 		r := newNormRun(NormUER, 70, 100, 0)
-		c.Fill(r.Residual, 0)
+		c.Fill(r.Residual.Floats, 0)
 		r.forward(c)
-		want := slices.Clone(r.Y)
-		x := slices.Clone(r.X)
-		r.Sum, r.Residual = nil, nil
+		want := slices.Clone(r.Y.Floats)
+		x := slices.Clone(r.X.Floats)
+		r.Sum, r.Residual = Array{}, Array{}
 		r.forward(c)
-		if !slices.Equal(r.Y, want) || !slices.Equal(r.X, x) {
+		if !slices.Equal(r.Y.Floats, want) || !slices.Equal(r.X.Floats, x) {
 			t.Errorf("%s: norm of x differs from norm of x + 0, or x changed", set)
 		}
 		r.Y = r.X
 		r.forward(c)
-		if !slices.Equal(r.Y, want) {
+		if !slices.Equal(r.Y.Floats, want) {
 			t.Errorf("%s: norm in place differs", set)
 		}
 	}

@@ -16,26 +16,29 @@ const (
 type Pool struct {
 	Pooling Pooling
 	Width   int
-	Starts  []int32   // [sequences+1] offsets into the tokens
-	X       []float32 // [tokens, width]
-	Y       []float32 // [sequences, width]
+	Starts  []int32 // [sequences+1] offsets into the tokens
+	X       Array   // [tokens, width]
+	Y       Array   // [sequences, width]
 }
 
 // PoolForward computes Y.
 func (c *CPU) PoolForward(p *Pool) {
 	width := p.Width
-	requireLength("Y", len(p.Y), (len(p.Starts)-1)*width)
-	c.parallel(len(p.Starts)-1, func(s int) {
-		pooled := p.Y[s*width : (s+1)*width]
+	requireLength("Y", p.Y.Len(), (len(p.Starts)-1)*width)
+	c.parallelWorker(len(p.Starts)-1, func(worker, s int) {
+		stage, y := c.stage(worker), p.Y.Slice(s*width, (s+1)*width)
+		pooled := stage.place(y)
 		clear(pooled)
-		rows := p.X[int(p.Starts[s])*width : int(p.Starts[s+1])*width]
-		scale := float32(width) / float32(len(rows))
-		for i := 0; i < len(rows); i += width {
-			row := rows[i : i+width]
+		first, last := int(p.Starts[s]), int(p.Starts[s+1])
+		used := stage.used
+		for token := first; token < last; token++ {
+			stage.used = used
+			row := stage.read(p.X.Slice(token*width, (token+1)*width))
 			switch {
 			case p.Pooling == PoolMean:
+				scale := float32(width) / float32((last-first)*width)
 				c.table.Scale(routine.Scale{Out: pooled, X: row, Factor: scale, Accumulate: true})
-			case i == 0:
+			case token == first:
 				copy(pooled, row)
 			default:
 				for j, v := range row {
@@ -43,40 +46,56 @@ func (c *CPU) PoolForward(p *Pool) {
 				}
 			}
 		}
+		stage.store(y, pooled)
 	})
 }
 
 // PoolGradient is the gradient of a Pool, given that of its result. Of several maxima the first receives the gradient.
 type PoolGradient struct {
 	Pool
-	DY []float32 // [sequences, width]
-	DX Output    // [tokens, width]
+	DY Array  // [sequences, width]
+	DX Output // [tokens, width]
 }
 
 // PoolBackward computes DX.
 func (c *CPU) PoolBackward(g *PoolGradient) {
-	width, dx := g.Width, g.DX.To
-	requireLength("DY", len(g.DY), (len(g.Starts)-1)*width)
-	c.parallel(len(g.Starts)-1, func(s int) {
-		first, last := int(g.Starts[s])*width, int(g.Starts[s+1])*width
-		if !g.DX.Accumulate {
-			clear(dx[first:last])
+	width := g.Width
+	requireLength("DY", g.DY.Len(), (len(g.Starts)-1)*width)
+	c.parallelWorker(len(g.Starts)-1, func(worker, sequence int) {
+		s := c.stage(worker)
+		i, j := sequence*width, (sequence+1)*width
+		dpooled := s.read(g.DY.Slice(i, j))
+		var largest, left []float32 // of each column, the maximum, and the gradient unless a token has received it
+		if g.Pooling == PoolMax {
+			largest, left = s.read(g.Y.Slice(i, j)), s.room(width)
+			copy(left, dpooled)
 		}
-		dpooled := g.DY[s*width : (s+1)*width]
-		if g.Pooling == PoolMean {
-			scale := float32(width) / float32(last-first)
-			for i := first; i < last; i += width {
-				c.table.Scale(routine.Scale{Out: dx[i : i+width], X: dpooled, Factor: scale, Accumulate: true})
+		first, last, used := int(g.Starts[sequence]), int(g.Starts[sequence+1]), s.used
+		for token := first; token < last; token++ {
+			s.used = used
+			i, j := token*width, (token+1)*width
+			out := g.DX.Slice(i, j)
+			dx := s.output(out)
+			if !dx.Accumulate {
+				clear(dx.To.Floats)
 			}
-			return
-		}
-		for j, largest := range g.Y[s*width : (s+1)*width] {
-			for i := first + j; i < last; i += width {
-				if g.X[i] == largest {
-					dx[i] += dpooled[j]
-					break
-				}
+			if g.Pooling == PoolMean {
+				scale := float32(width) / float32((last-first)*width)
+				c.table.Scale(routine.Scale{Out: dx.To.Floats, X: dpooled, Factor: scale, Accumulate: true})
+			} else {
+				takeGradients(dx.To.Floats, s.read(g.X.Slice(i, j)), largest, left)
 			}
+			s.finish(out, dx)
 		}
 	})
+}
+
+// takeGradients adds to dx what is left of the gradients of columns where x is the largest.
+func takeGradients(dx, x, largest, left []float32) {
+	for j, v := range x {
+		if v == largest[j] {
+			dx[j] += left[j]
+			left[j] = 0
+		}
+	}
 }

@@ -34,8 +34,8 @@ type Recurrent struct {
 
 	State []float32 // [states, hidden] of the only sequence before its first token, and afterwards after its last; nil for zeros
 
-	X       []float32
-	Y       []float32 // [tokens, directions*hidden], the states of the directions side by side
+	X       Array
+	Y       Array     // [tokens, directions*hidden], the states of the directions side by side
 	Saved   []float32 // RecurrentSaved elements, for the gradient
 	Scratch []float32 // ScratchSize elements
 }
@@ -51,8 +51,8 @@ type RecurrentWeights struct {
 // RecurrentGradient is the gradients of a Recurrent, whose Y and Saved have been computed, given that of Y.
 type RecurrentGradient struct {
 	Recurrent
-	DY       []float32 // [tokens, directions*hidden]
-	DX       Output    // as X
+	DY       Array  // [tokens, directions*hidden]
+	DX       Output // as X
 	DWeights []RecurrentWeightGradients
 }
 
@@ -64,11 +64,11 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 	r.check()
 	requireScratch(r.Scratch, r.ScratchSize())
 	scratch, width := r.Scratch, r.Cell.Gates()*r.Hidden
-	bias := take(&scratch, width)
+	bias, y := take(&scratch, width), r.states32(r.Y, &scratch)
 	directions, packed := make([]routine.RecurrentStep, len(r.Weights)), make([]Packed, len(r.Weights))
 	for d, w := range r.Weights {
 		t := &directions[d]
-		*t = r.direction(d)
+		*t = r.direction(d, y)
 		packed[d] = r.layOut(c, t, &scratch, r.Hidden, width, true)
 		t.Before, t.After = take(&scratch, r.sequences()*r.Hidden), take(&scratch, r.sequences()*r.Hidden)
 		t.Memory = take(&scratch, r.sequences()*r.Hidden)
@@ -77,8 +77,8 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 		if r.Cell == GRUCell {
 			t.Bias = w.BiasHH[2*r.Hidden:]
 		}
-		c.MatMul(&Product{Precision: r.Precision, M: r.tokens(), N: width, K: r.Input, A: from(r.X, r.column(d)), LDA: r.inputWidth(),
-			B: w.WeightIH, TransposeB: true, C: t.Gates, LDC: t.GateStride, Bias: bias})
+		c.MatMul(&Product{Precision: r.Precision, M: r.tokens(), N: width, K: r.Input, A: r.X.From(r.column(d)), LDA: r.inputWidth(),
+			B: Floats(w.WeightIH), TransposeB: true, C: Floats(t.Gates), LDC: t.GateStride, Bias: bias})
 	}
 	if r.Precision == Float32 {
 		c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackForward))
@@ -98,7 +98,18 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 		c.parallelWorker(tiles, step)
 		order.advance(1)
 	}
+	if r.Y.Halves != nil {
+		c.Copy(r.Y, Floats(y), false)
+	}
 	r.remember(directions)
+}
+
+// states32 is where the steps find an array like Y as float32: where it is, or in scratch memory if that is bfloat16.
+func (r *Recurrent) states32(x Array, scratch *[]float32) []float32 {
+	if x.Halves == nil {
+		return x.Floats
+	}
+	return take(scratch, x.Len())
 }
 
 // restore makes the first step begin with State.
@@ -122,14 +133,19 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 	g.check()
 	requireScratch(g.Scratch, g.ScratchSize())
 	scratch, width := g.Scratch, g.Cell.Gates()*g.Hidden
+	y, dy := g.states32(g.Y, &scratch), g.states32(g.DY, &scratch)
+	if g.Y.Halves != nil {
+		c.Copy(Floats(y), g.Y, false)
+		c.Copy(Floats(dy), g.DY, false)
+	}
 	directions, packed := make([]routine.RecurrentStep, len(g.Weights)), make([]Packed, len(g.Weights))
 	for d := range directions {
 		t := &directions[d]
-		*t = g.direction(d)
+		*t = g.direction(d, y)
 		packed[d] = g.layOut(c, t, &scratch, width, g.Hidden, false)
 		t.Next, t.Now = take(&scratch, g.sequences()*width), take(&scratch, g.sequences()*width)
 		t.Memory = take(&scratch, g.sequences()*g.Hidden)
-		t.DY, t.DGates = from(g.DY, d*g.Hidden), take(&scratch, g.tokens()*width)
+		t.DY, t.DGates = from(dy, d*g.Hidden), take(&scratch, g.tokens()*width)
 		if g.Cell == GRUCell {
 			t.DExtra = take(&scratch, g.tokens()*g.Hidden)
 		}
@@ -162,23 +178,23 @@ func (g *RecurrentGradient) products(c *CPU, d int, t *routine.RecurrentStep, sc
 	dw := &g.DWeights[d]
 	sum, before := take(&scratch, width), take(&scratch, tokens*h)
 	g.shift(c, before, t)
-	if g.DX.To != nil {
-		c.MatMul(&Product{Precision: g.Precision, M: tokens, N: g.Input, K: width, A: t.DGates, B: g.Weights[d].WeightIH,
-			C: from(g.DX.To, g.column(d)), LDC: g.inputWidth(), Accumulate: g.DX.Accumulate || d > 0 && !g.SplitInput})
+	if g.DX.To.Present() {
+		c.MatMul(&Product{Precision: g.Precision, M: tokens, N: g.Input, K: width, A: Floats(t.DGates), B: Floats(g.Weights[d].WeightIH),
+			C: g.DX.To.From(g.column(d)), LDC: g.inputWidth(), Accumulate: g.DX.Accumulate || d > 0 && !g.SplitInput, Scratch: scratch})
 	}
-	c.MatMul(&Product{Precision: g.Precision, M: width, N: g.Input, K: tokens, A: t.DGates, TransposeA: true,
-		B: from(g.X, g.column(d)), LDB: g.inputWidth(), C: dw.WeightIH.To, Accumulate: dw.WeightIH.Accumulate})
-	c.ColumnSum(sum, t.DGates, width, scratch, false)
+	c.MatMul(&Product{Precision: g.Precision, M: width, N: g.Input, K: tokens, A: Floats(t.DGates), TransposeA: true,
+		B: g.X.From(g.column(d)), LDB: g.inputWidth(), C: dw.WeightIH.To, Accumulate: dw.WeightIH.Accumulate})
+	c.ColumnSum(sum, Floats(t.DGates), width, scratch, false)
 	put(dw.BiasIH, sum)
 
 	shared := g.shared() * h
-	c.MatMul(&Product{Precision: g.Precision, M: shared, N: h, K: tokens, A: t.DGates, LDA: width, TransposeA: true, B: before,
+	c.MatMul(&Product{Precision: g.Precision, M: shared, N: h, K: tokens, A: Floats(t.DGates), LDA: width, TransposeA: true, B: Floats(before),
 		C: dw.WeightHH.To, Accumulate: dw.WeightHH.Accumulate})
 	put(dw.BiasHH.Slice(0, shared), sum)
 	if shared < width {
-		c.MatMul(&Product{Precision: g.Precision, M: h, N: h, K: tokens, A: t.DExtra, TransposeA: true, B: before,
-			C: dw.WeightHH.To[shared*h:], Accumulate: dw.WeightHH.Accumulate})
-		c.ColumnSum(dw.BiasHH.To[shared:], t.DExtra, h, scratch, dw.BiasHH.Accumulate)
+		c.MatMul(&Product{Precision: g.Precision, M: h, N: h, K: tokens, A: Floats(t.DExtra), TransposeA: true, B: Floats(before),
+			C: dw.WeightHH.To.From(shared * h), Accumulate: dw.WeightHH.Accumulate})
+		c.ColumnSum(dw.BiasHH.To.Floats[shared:], Floats(t.DExtra), h, scratch, dw.BiasHH.Accumulate)
 	}
 }
 
@@ -214,11 +230,11 @@ func (r *Recurrent) shift(c *CPU, before []float32, t *routine.RecurrentStep) {
 	})
 }
 
-// direction describes the operands that all steps of a direction share.
-func (r *Recurrent) direction(d int) routine.RecurrentStep {
+// direction describes the operands that all steps of a direction share. y is Y as float32.
+func (r *Recurrent) direction(d int, y []float32) routine.RecurrentStep {
 	tokens, width := r.tokens(), r.Cell.Gates()*r.Hidden
 	t := routine.RecurrentStep{Cell: r.Cell, Hidden: r.Hidden, Weights: r.Weights[d].WeightHH, Previous: 2*d - 1,
-		Y: from(r.Y, d*r.Hidden), Stride: len(r.Weights) * r.Hidden}
+		Y: from(y, d*r.Hidden), Stride: len(r.Weights) * r.Hidden}
 	if r.Cell == TanhCell {
 		t.Gates, t.GateStride = t.Y, t.Stride
 	} else {
@@ -257,13 +273,13 @@ func (r *Recurrent) layOut(c *CPU, t *routine.RecurrentStep, scratch *[]float32,
 		return Packed{}
 	}
 	t.Sums = take(scratch, r.sequences()*n)
-	return c.Pack(memory[:c.PackedSize(k, n, r.Precision)], t.Weights, 0, k, n, transpose, r.Precision)
+	return c.Pack(memory[:c.PackedSize(k, n, r.Precision)], Floats(t.Weights), 0, k, n, transpose, r.Precision)
 }
 
 // multiply computes the Sums of a step from x [rows, k], unless the step does.
 func (r *Recurrent) multiply(c *CPU, t *routine.RecurrentStep, weights *Packed, rows int, x []float32) {
 	if t.Sums != nil && rows > 0 {
-		c.MatMul(&Product{Precision: r.Precision, M: rows, N: weights.n, K: weights.k, A: x, Packed: weights, C: t.Sums})
+		c.MatMul(&Product{Precision: r.Precision, M: rows, N: weights.n, K: weights.k, A: Floats(x), Packed: weights, C: Floats(t.Sums)})
 	}
 }
 
@@ -307,27 +323,43 @@ func RecurrentSaved(cell Cell, tokens, width int) int {
 func (r *Recurrent) ScratchSize() int {
 	states := r.sequences() * r.Hidden
 	width := r.Cell.Gates() * r.Hidden
-	return takes(width) + len(r.Weights)*(r.sumsSize(width)+takes(r.packedSize(), states, states, states))
+	return takes(width, r.statesSize()) + len(r.Weights)*(r.sumsSize(width)+takes(r.packedSize(), states, states, states))
 }
 
 // ScratchSize is the length of Scratch.
 func (g *RecurrentGradient) ScratchSize() int {
 	h, width, tokens, sequences := g.Hidden, g.Cell.Gates()*g.Hidden, g.tokens(), g.sequences()
 	return len(g.Weights)*(g.sumsSize(h)+takes(g.packedSize(), sequences*width, sequences*width, sequences*h, tokens*width, tokens*h)) +
-		takes(width, tokens*h, ColumnSumScratch(tokens, width))
+		takes(g.statesSize(), g.statesSize(), width, tokens*h, max(ColumnSumScratch(tokens, width), g.partialSums()))
+}
+
+// statesSize is what states32 takes.
+func (r *Recurrent) statesSize() int {
+	if r.Y.Halves == nil {
+		return 0
+	}
+	return r.tokens() * len(r.Weights) * r.Hidden
+}
+
+// partialSums is what the product for DX takes at most.
+func (g *RecurrentGradient) partialSums() int {
+	if g.Y.Halves == nil {
+		return 0
+	}
+	return g.tokens() * g.inputWidth()
 }
 
 // check panics if the operands do not fit each other.
 func (r *Recurrent) check() {
 	width := r.Cell.Gates() * r.Hidden
-	requireLength("X", len(r.X), r.tokens()*r.inputWidth())
-	requireLength("Y", len(r.Y), r.tokens()*len(r.Weights)*r.Hidden)
+	requireLength("X", r.X.Len(), r.tokens()*r.inputWidth())
+	requireLength("Y", r.Y.Len(), r.tokens()*len(r.Weights)*r.Hidden)
 	if r.State != nil {
 		requireLength("State", len(r.State), r.states()*r.Hidden)
 		requireLength("Starts", len(r.Starts), 2)
 		requireLength("Weights", len(r.Weights), 1)
 	}
-	requireAtLeast("Saved", r.Saved, RecurrentSaved(r.Cell, r.tokens(), len(r.Weights)*r.Hidden))
+	requireAtLeast("Saved", len(r.Saved), RecurrentSaved(r.Cell, r.tokens(), len(r.Weights)*r.Hidden))
 	for _, w := range r.Weights {
 		requireLength("WeightIH", len(w.WeightIH), width*r.Input)
 		requireLength("WeightHH", len(w.WeightHH), width*r.Hidden)
@@ -338,12 +370,12 @@ func (r *Recurrent) check() {
 
 func (g *RecurrentGradient) check() {
 	g.Recurrent.check()
-	requireLength("DY", len(g.DY), len(g.Y))
-	requireOptional("DX", g.DX.To, len(g.X))
+	requireLength("DY", g.DY.Len(), g.Y.Len())
+	requireOptional("DX", g.DX.To, g.X.Len())
 	for d, w := range g.DWeights {
-		requireLength("gradient of WeightIH", len(w.WeightIH.To), len(g.Weights[d].WeightIH))
-		requireLength("gradient of WeightHH", len(w.WeightHH.To), len(g.Weights[d].WeightHH))
-		requireLength("gradient of BiasIH", len(w.BiasIH.To), len(g.Weights[d].BiasIH))
-		requireLength("gradient of BiasHH", len(w.BiasHH.To), len(g.Weights[d].BiasHH))
+		requireLength("gradient of WeightIH", w.WeightIH.To.Len(), len(g.Weights[d].WeightIH))
+		requireLength("gradient of WeightHH", w.WeightHH.To.Len(), len(g.Weights[d].WeightHH))
+		requireLength("gradient of BiasIH", w.BiasIH.To.Len(), len(g.Weights[d].BiasIH))
+		requireLength("gradient of BiasHH", w.BiasHH.To.Len(), len(g.Weights[d].BiasHH))
 	}
 }

@@ -39,14 +39,14 @@ func newRecurrentRun(cell Cell, l layout, input, hidden int, lengths ...int32) *
 			w.WeightIH[i] *= float32(1 / math.Sqrt(float64(input)))
 		}
 		r.Weights = append(r.Weights, w)
-		output := func(n int) Output { return Output{To: make([]float32, n)} }
+		output := func(n int) Output { return Output{To: Floats(make([]float32, n))} }
 		run.DWeights = append(run.DWeights, RecurrentWeightGradients{WeightIH: output(width * input), WeightHH: output(width * hidden),
 			BiasIH: output(width), BiasHH: output(width)})
 	}
 	tokens, outputs := int(r.Starts[len(lengths)]), len(r.Weights)*hidden
-	r.X, run.DY = normal(rng, tokens*r.inputWidth()), normal(rng, tokens*outputs)
-	r.Y, r.Saved = make([]float32, tokens*outputs), make([]float32, RecurrentSaved(cell, tokens, outputs))
-	run.DX.To = make([]float32, len(r.X))
+	r.X, run.DY = Floats(normal(rng, tokens*r.inputWidth())), Floats(normal(rng, tokens*outputs))
+	r.Y, r.Saved = Floats(make([]float32, tokens*outputs)), make([]float32, RecurrentSaved(cell, tokens, outputs))
+	run.DX.To = Floats(make([]float32, len(r.X.Floats)))
 	return run
 }
 
@@ -73,7 +73,7 @@ func (r *recurrentRun) run(cpu *CPU) {
 
 // operands are the inputs by name.
 func (r *recurrentRun) operands() map[string][]float32 {
-	x := map[string][]float32{"x": r.X}
+	x := map[string][]float32{"x": r.X.Floats}
 	for d, w := range r.Weights {
 		for name, values := range map[string][]float32{"WeightIH": w.WeightIH, "WeightHH": w.WeightHH, "BiasIH": w.BiasIH, "BiasHH": w.BiasHH} {
 			x[fmt.Sprint(name, " ", d)] = values
@@ -96,9 +96,9 @@ func (r *recurrentRun) gradients() map[string]*Output {
 
 // outputs are the results by name.
 func (r *recurrentRun) outputs() map[string][]float32 {
-	x := map[string][]float32{"y": r.Y}
+	x := map[string][]float32{"y": r.Y.Floats}
 	for name, output := range r.gradients() {
-		x[name] = output.To
+		x[name] = output.To.Floats
 	}
 	return x
 }
@@ -112,7 +112,7 @@ func (r *recurrentRun) naive(replaced string, by []float64) []float64 {
 	if replaced != "" {
 		operands[replaced] = by
 	}
-	y := make([]float64, len(r.Y))
+	y := make([]float64, len(r.Y.Floats))
 	for d := range r.Weights {
 		operand := func(name string) []float64 { return operands[fmt.Sprint(name, " ", d)] }
 		for s := range len(r.Starts) - 1 {
@@ -174,14 +174,14 @@ func widen(x []float32) []float64 {
 func TestRecurrentAgreesWithTheDefinition(t *testing.T) {
 	for i, r := range recurrentRuns() {
 		r.run(newTestCPU(t, "portable", 1))
-		requireNear(t, r.name+": y", r.Y, r.naive("", nil), 1e-6)
+		requireNear(t, r.name+": y", r.Y.Floats, r.naive("", nil), 1e-6)
 		rng := rand.New(rand.NewPCG(5, uint64(i)))
 		for name, x := range r.operands() {
 			values, gradient := widen(x), r.outputs()[name]
 			loss := func() float64 {
 				sum := 0.0
 				for i, y := range r.naive(name, values) {
-					sum += y * float64(r.DY[i])
+					sum += y * float64(r.DY.Floats[i])
 				}
 				return sum
 			}

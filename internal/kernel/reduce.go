@@ -26,16 +26,16 @@ func maxRowBlocks(rows int) int { return min(maxBlocks, routine.CeilDivide(rows,
 const rowsAdded = 4
 
 // ColumnSum writes out[j] = Σ x[i, j], or adds it to out. x is [n, width]; scratch has ColumnSumScratch elements.
-func (c *CPU) ColumnSum(out, x []float32, width int, scratch []float32, accumulate bool) {
-	n := rowCount("x", x, width)
-	c.columnSum(Output{To: out, Accumulate: accumulate}, n, width, scratch, func(out []float32, first, last int) {
-		c.table.ColumnSum(routine.ColumnSum{Out: out, X: x[first*width : last*width], Stride: width})
+func (c *CPU) ColumnSum(out []float32, x Array, width int, scratch []float32, accumulate bool) {
+	n := rowCount("x", x.Len(), width)
+	c.columnSum(Output{To: Floats(out), Accumulate: accumulate}, n, width, scratch, func(out []float32, first, last int) {
+		c.table.ColumnSum(routine.ColumnSum{Out: out, X: x.Slice(first*width, last*width), Stride: width})
 	})
 }
 
 // columnSum adds up the columns of n rows. block gives out [width] the sums of the rows from first to last-1.
 func (c *CPU) columnSum(out Output, n, width int, scratch []float32, block func(out []float32, first, last int)) {
-	requireLength("out", len(out.To), width)
+	requireLength("out", out.To.Len(), width)
 	requireScratch(scratch, ColumnSumScratch(n, width))
 	blocks, step := rowBlocks(n)
 	partials := scratch[:blocks*width] // [blocks, width]
@@ -49,9 +49,10 @@ func ColumnSumScratch(n, width int) int { return maxRowBlocks(n) * width }
 // sumBlocks writes out[j] = Σ partials[b, j], or adds it to out, in order of b. The rows of partials are stride apart.
 func (c *CPU) sumBlocks(out Output, partials []float32, stride int) {
 	const strip = 256
-	c.parallel(routine.CeilDivide(len(out.To), strip), func(tile int) {
-		i, j := tile*strip, min((tile+1)*strip, len(out.To))
-		c.table.ColumnSum(routine.ColumnSum{Out: out.To[i:j], X: from(partials, i), Stride: stride, Accumulate: out.Accumulate})
+	to := out.To.Floats
+	c.parallel(routine.CeilDivide(len(to), strip), func(tile int) {
+		i, j := tile*strip, min((tile+1)*strip, len(to))
+		c.table.ColumnSum(routine.ColumnSum{Out: to[i:j], X: Floats(from(partials, i)), Stride: stride, Accumulate: out.Accumulate})
 	})
 }
 

@@ -12,8 +12,8 @@ func TestColumnSumsAgree(t *testing.T) {
 		scratch := make([]float32, ColumnSumScratch(size[0], size[1]))
 		requireSame(t, 2e-6, func(c *CPU) [][]float32 {
 			out, added := slices.Clone(before), slices.Clone(before)
-			c.ColumnSum(out, x, size[1], scratch, false)
-			c.ColumnSum(added, x, size[1], scratch, true)
+			c.ColumnSum(out, Floats(x), size[1], scratch, false)
+			c.ColumnSum(added, Floats(x), size[1], scratch, true)
 			return [][]float32{out, added}
 		})
 		want := make([]float64, size[1])
@@ -21,7 +21,7 @@ func TestColumnSumsAgree(t *testing.T) {
 			want[i%size[1]] += float64(v)
 		}
 		out := make([]float32, size[1])
-		newTestCPU(t, "portable", 1).ColumnSum(out, x, size[1], scratch, false)
+		newTestCPU(t, "portable", 1).ColumnSum(out, Floats(x), size[1], scratch, false)
 		requireNear(t, "column sums", out, want, 2e-6)
 	}
 }
@@ -38,10 +38,10 @@ func TestActivationBackwardSums(t *testing.T) {
 				c := newTestCPU(t, set, threads)
 				for _, accumulate := range []bool{false, true} {
 					dx, sum := make([]float32, n), slices.Clone(before)
-					c.ActivationBackwardSum(GELU, dx, dy, x, Output{To: sum, Accumulate: accumulate}, width, scratch)
+					c.ActivationBackwardSum(GELU, Floats(dx), Floats(dy), Floats(x), Output{To: Floats(sum), Accumulate: accumulate}, width, scratch)
 					wantDX, want := make([]float32, n), slices.Clone(before)
-					c.ActivationBackward(GELU, wantDX, dy, x)
-					c.ColumnSum(want, wantDX, width, scratch, accumulate)
+					c.ActivationBackward(GELU, Floats(wantDX), Floats(dy), Floats(x))
+					c.ColumnSum(want, Floats(wantDX), width, scratch, accumulate)
 					if !identical(dx, wantDX) || !identical(sum, want) {
 						t.Errorf("%s, %d threads, %d x %d, accumulate %t: differs from one after the other", set, threads, rows, width, accumulate)
 					}
@@ -60,7 +60,7 @@ func TestScratchForManyRowsIsEnoughForFewer(t *testing.T) {
 			CrossEntropyScratch(rows, 7, 21128) > CrossEntropyScratch(rows+1, 7, 21128) {
 			t.Fatalf("scratch for %d rows is longer than for one more", rows)
 		}
-		if chunk := crossEntropyChunk(rows, 21128); chunk > min(rows, crossEntropyLimit(21128)) {
+		if chunk := crossEntropyChunk(rows, 21128); chunk > min(rows, CrossEntropyRows(21128)) {
 			t.Fatalf("chunk of %d rows of %d", chunk, rows)
 		}
 	}
@@ -125,19 +125,19 @@ func BenchmarkReduce(b *testing.B) {
 	const rows, width = 4096, 768
 	x, out, scratch := random(1, rows*width), make([]float32, width), make([]float32, ColumnSumScratch(rows, width))
 	b.Run("columns", func(b *testing.B) {
-		eachSet(b, 4*rows*width, func(c *CPU) { c.ColumnSum(out, x, width, scratch, false) })
+		eachSet(b, 4*rows*width, func(c *CPU) { c.ColumnSum(out, Floats(x), width, scratch, false) })
 	})
 	wide, dx := random(2, rows/2*4*width), Allocate(rows/2*4*width) // of a feed-forward layer
 	wideOut, wideScratch := make([]float32, 4*width), make([]float32, ColumnSumScratch(rows/2, 4*width))
 	b.Run("activation and columns", func(b *testing.B) {
 		eachSet(b, 12*len(wide), func(c *CPU) {
-			c.ActivationBackwardSum(GELU, dx, dx, wide, Output{To: wideOut}, 4*width, wideScratch)
+			c.ActivationBackwardSum(GELU, Floats(dx), Floats(dx), Floats(wide), Output{To: Floats(wideOut)}, 4*width, wideScratch)
 		})
 	})
 	b.Run("activation, then columns", func(b *testing.B) {
 		eachSet(b, 12*len(wide), func(c *CPU) {
-			c.ActivationBackward(GELU, dx, dx, wide)
-			c.ColumnSum(wideOut, dx, 4*width, wideScratch, false)
+			c.ActivationBackward(GELU, Floats(dx), Floats(dx), Floats(wide))
+			c.ColumnSum(wideOut, Floats(dx), 4*width, wideScratch, false)
 		})
 	})
 	gradients := random(3, 40_000_000) // more than most caches hold

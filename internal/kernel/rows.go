@@ -40,29 +40,44 @@ func requireLength(operand string, length, want int) {
 	}
 }
 
+// requireLike panics unless an operand has the length of another one, and is stored the same way.
+func requireLike(operand string, x, other Array) {
+	requireLength(operand, x.Len(), other.Len())
+	if (x.Halves == nil) != (other.Halves == nil) && x.Len() > 0 {
+		panic(fmt.Sprintf("kernel: %s is not stored as another operand is", operand))
+	}
+}
+
+// requireOptionalLike is requireLike for an operand that may be left out.
+func requireOptionalLike(operand string, x, other Array) {
+	if x.Present() {
+		requireLike(operand, x, other)
+	}
+}
+
 // requireOptional is requireLength for an operand that may be left out.
-func requireOptional(operand string, x []float32, want int) {
-	if x != nil {
-		requireLength(operand, len(x), want)
+func requireOptional(operand string, x Array, want int) {
+	if x.Present() {
+		requireLength(operand, x.Len(), want)
 	}
 }
 
 // requireAtLeast panics if memory is too short.
-func requireAtLeast(operand string, memory []float32, want int) {
-	if len(memory) < want {
-		panic(fmt.Sprintf("kernel: %s has length %d, less than %d", operand, len(memory), want))
+func requireAtLeast(operand string, length, want int) {
+	if length < want {
+		panic(fmt.Sprintf("kernel: %s has length %d, less than %d", operand, length, want))
 	}
 }
 
 // requireScratch is requireAtLeast for scratch memory.
-func requireScratch(scratch []float32, want int) { requireAtLeast("scratch", scratch, want) }
+func requireScratch(scratch []float32, want int) { requireAtLeast("scratch", len(scratch), want) }
 
-// rowCount is the number of rows of x of the given width.
-func rowCount(operand string, x []float32, width int) int {
-	if width <= 0 || len(x)%width != 0 {
-		panic(fmt.Sprintf("kernel: %s has length %d, not a multiple of the width %d", operand, len(x), width))
+// rowCount is the number of rows of the given width in a length.
+func rowCount(operand string, length, width int) int {
+	if width <= 0 || length%width != 0 {
+		panic(fmt.Sprintf("kernel: %s has length %d, not a multiple of the width %d", operand, length, width))
 	}
-	return len(x) / width
+	return length / width
 }
 
 // requireBelow panics if an index is not in [0, limit).

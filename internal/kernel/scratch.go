@@ -31,8 +31,8 @@ func addTo(y, x []float32) {
 // put writes or adds x to an output.
 func put(out Output, x []float32) {
 	if out.Accumulate {
-		addTo(out.To, x)
+		addTo(out.To.Floats, x)
 	} else {
-		copy(out.To, x)
+		copy(out.To.Floats, x)
 	}
 }

@@ -34,19 +34,19 @@ func TestTilesSurviveSignals(t *testing.T) {
 			p := productCase{m: 20 + 30*w, n: 100, k: 700, precision: BFloat16 + Precision(w)%3}
 			q := p.product(rand.New(rand.NewPCG(uint64(w), 1)))
 			c.MatMul(&q)
-			want := slices.Clone(q.C)
+			want := slices.Clone(q.C.Floats)
 			attention := newAttentionRun(attentionCase{heads: 2, size: 40, lengths: []int32{20, 60}, precision: BFloat16})
 			attention.run(c)
-			wantDK := slices.Clone(attention.DK.To)
+			wantDK := slices.Clone(attention.DK.To.Floats)
 			for time.Now().Before(deadline) {
 				garbage := make([][]byte, 100)
 				for i := range garbage {
 					garbage[i] = make([]byte, 1000)
 				}
-				if c.MatMul(&q); !identical(want, q.C) {
+				if c.MatMul(&q); !identical(want, q.C.Floats) {
 					wrong.Add(1)
 				}
-				if attention.run(c); !identical(wantDK, attention.DK.To) {
+				if attention.run(c); !identical(wantDK, attention.DK.To.Floats) {
 					wrong.Add(1)
 				}
 				products.Add(1)

@@ -75,7 +75,7 @@ func TestTiles(t *testing.T) {
 					bias: number%4 == 0, packed: number/2%2 == 0, residual: number/4%4 == 0, padding: number % 3, precision: BFloat16 + Precision(number%3)}
 				generator := rand.New(rand.NewPCG(uint64(number), 7))
 				q := p.product(generator)
-				for i, x := range [][]float32{q.A, q.B, q.C, q.Bias, q.Residual} {
+				for i, x := range [][]float32{q.A.Floats, q.B.Floats, q.C.Floats, q.Bias, q.Residual.Floats} {
 					for j := range x {
 						x[j] = numbers[class[min(i, 2)]](generator)
 					}
@@ -92,10 +92,10 @@ func requireSameTiles(t *testing.T, cpus []*CPU, class string, p productCase, q 
 	var want []float32
 	for _, c := range cpus {
 		got := q
-		got.C = slices.Clone(q.C)
+		got.C = Floats(slices.Clone(q.C.Floats))
 		multiplyCase(c, p, &got)
 		for i := range p.m {
-			row := got.C[i*got.LDC : i*got.LDC+p.n]
+			row := got.C.Floats[i*got.LDC : i*got.LDC+p.n]
 			for j := range row {
 				if want == nil {
 					break
@@ -107,7 +107,7 @@ func requireSameTiles(t *testing.T, cpus []*CPU, class string, p productCase, q 
 			}
 		}
 		if want == nil {
-			want = got.C
+			want = got.C.Floats
 		}
 	}
 }
@@ -132,7 +132,7 @@ func TestTilesSum(t *testing.T) {
 	} {
 		for _, c := range tileCPUs(t) {
 			result := []float32{test.start}
-			c.MatMul(&Product{M: 1, N: 1, K: len(test.a), A: test.a, B: test.b, C: result, Accumulate: test.start != 0, Precision: BFloat16})
+			c.MatMul(&Product{M: 1, N: 1, K: len(test.a), A: Floats(test.a), B: Floats(test.b), C: Floats(result), Accumulate: test.start != 0, Precision: BFloat16})
 			if result[0] != test.want {
 				t.Errorf("%s: %s: %g, not %g", c.Name(), name, result[0], test.want)
 			}
@@ -154,7 +154,7 @@ func TestPrecisionErrors(t *testing.T) {
 		for i := range p.m {
 			for j := range p.n {
 				sum, _ := reference(&exact, i, j)
-				errs[q.Precision] += math.Pow(float64(q.C[i*q.LDC+j])-sum, 2)
+				errs[q.Precision] += math.Pow(float64(q.C.Floats[i*q.LDC+j])-sum, 2)
 			}
 		}
 	}

@@ -30,9 +30,9 @@ func (p processor) open(t testing.TB, precision string) (device.Device, error) {
 	return cpu.New(cpu.Options{Threads: p.threads, Precision: precision})
 }
 
-// activations is how the processor stores them in a precision.
-func (p processor) activations(precision string) graph.Type {
-	if p.gpu && precision == "bf16" {
+// activations is how devices store them in a precision.
+func (processor) activations(precision string) graph.Type {
+	if precision == "bf16" {
 		return graph.BFloat16
 	}
 	return graph.Float32

@@ -11,7 +11,7 @@ func gatedConvolutionKernel(d *Device, o op.GatedConvolution) compute {
 	var g kernel.GatedConvolution
 	return func(_ *device.Run, out, in []operand, _ []bool) {
 		g = gatedConvolution(o, in, d.precision)
-		g.Y, g.Saved = out[0].Floats, out[1].Floats
+		g.Y, g.Saved = out[0].Array, out[1].Array
 		g.Scratch = d.floats(g.ScratchSize())
 		d.kernel.GatedConvolutionForward(&g)
 	}
@@ -22,12 +22,12 @@ func gatedConvolutionGradientKernel(d *Device, o op.GatedConvolutionGradient) co
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
 		g = kernel.GatedConvolutionGradient{
 			GatedConvolution: gatedConvolution(op.GatedConvolution(o), in[2:], d.precision),
-			DY:               in[1].Floats,
+			DY:               in[1].Array,
 			DX:               out[0].output(accumulate[0]),
 			DConvolution:     filterGradient(out[1:4], accumulate[1:4]),
 			DGate:            filterGradient(out[4:7], accumulate[4:7]),
 		}
-		g.Saved = in[0].Floats
+		g.Saved = in[0].Array
 		g.Scratch = d.floats(g.ScratchSize())
 		d.kernel.GatedConvolutionBackward(&g)
 	}
@@ -38,7 +38,7 @@ func gatedConvolutionGradientKernel(d *Device, o op.GatedConvolutionGradient) co
 func gatedConvolution(o op.GatedConvolution, in []operand, precision kernel.Precision) kernel.GatedConvolution {
 	return kernel.GatedConvolution{
 		Input: in[0].Shape[1], Output: in[1].Shape[0], Taps: o.Taps, TapsLast: o.TapsLast, Starts: in[7].Integers,
-		Convolution: filter(in[1:4]), Gate: filter(in[4:7]), Precision: precision, X: in[0].Floats,
+		Convolution: filter(in[1:4]), Gate: filter(in[4:7]), Precision: precision, X: in[0].Array,
 	}
 }
 
@@ -58,10 +58,17 @@ func gatedConvolutionSaved(o op.GatedConvolution, in []graph.Shape) int {
 	return kernel.GatedConvolutionSaved(&g, in[0][0])
 }
 
-func gatedConvolutionGradientScratch(_ *Device, _ op.GatedConvolutionGradient, in []graph.Shape) int {
-	in = in[2:] // those of op.GatedConvolution
-	g := kernel.GatedConvolutionGradient{GatedConvolution: kernel.GatedConvolution{
-		Input: in[0][1], Output: in[1][0], Starts: []int32{0, int32(in[0][0])},
-	}}
+func gatedConvolutionScratch(d *Device, _ op.GatedConvolution, in []graph.Shape) int {
+	g := gatedConvolutionOf(d, in)
 	return g.ScratchSize()
+}
+
+func gatedConvolutionGradientScratch(d *Device, _ op.GatedConvolutionGradient, in []graph.Shape) int {
+	g := kernel.GatedConvolutionGradient{GatedConvolution: gatedConvolutionOf(d, in[2:])}
+	return g.ScratchSize()
+}
+
+// gatedConvolutionOf describes a layer by the shapes of its inputs.
+func gatedConvolutionOf(d *Device, in []graph.Shape) kernel.GatedConvolution {
+	return kernel.GatedConvolution{Input: in[0][1], Output: in[1][0], Starts: []int32{0, int32(in[0][0])}, X: d.stored(nil, 0)}
 }

@@ -8,7 +8,7 @@ import (
 
 func copyKernel(d *Device, _ graph.Copy) compute {
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
-		d.kernel.Scale(out[0].Floats, in[0].Floats, 1, accumulate[0])
+		d.kernel.Copy(out[0].Array, in[0].Array, accumulate[0])
 	}
 }
 

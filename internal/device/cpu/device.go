@@ -18,7 +18,8 @@ import (
 	"uer/internal/registry"
 )
 
-// Precisions holds the number formats of the factors in matrix products, by name. Everything else is computed in float32.
+// Precisions holds the number formats of the factors in matrix products, by name. Everything else is computed in float32; in
+// bf16 the activations are stored in that format, too.
 var Precisions = map[string]kernel.Precision{
 	"fp32": kernel.Float32, "bf16": kernel.BFloat16, "bf16x3": kernel.BFloat16x3, "bf16x6": kernel.BFloat16x6,
 }
@@ -91,8 +92,13 @@ func newKernels(o Options, precision kernel.Precision) (*kernel.CPU, error) {
 // Name implements device.Device, as do the methods below.
 func (d *Device) Name() string { return d.name }
 
-// Activations are stored in float32, whatever the precision of products is.
-func (d *Device) Activations() graph.Type { return graph.Float32 }
+// Activations are stored in bfloat16 where products read them so: with more parts, they have the precision of float32.
+func (d *Device) Activations() graph.Type {
+	if d.precision == kernel.BFloat16 {
+		return graph.BFloat16
+	}
+	return graph.Float32
+}
 
 // Allocate returns memory for one replica.
 func (d *Device) Allocate(layout graph.Layout) (device.Memory, error) {
@@ -140,6 +146,30 @@ func (d *Device) reserve(what string, elements int) error {
 	}
 	d.free -= 4 * int64(elements)
 	return nil
+}
+
+// stored returns scratch memory as an array of n numbers that are stored as activations are.
+func (d *Device) stored(memory []float32, n int) kernel.Array {
+	if d.Activations() == graph.BFloat16 {
+		return kernel.HalvesIn(memory, n)
+	}
+	return kernel.Floats(memory[:n])
+}
+
+// storedSize is how many float32s of memory n of them take.
+func (d *Device) storedSize(n int) int {
+	if d.Activations() == graph.BFloat16 {
+		return (n + 1) / 2
+	}
+	return n
+}
+
+// stagingScratch is how much memory kernels take for activations in bfloat16.
+func (d *Device) stagingScratch() int {
+	if d.Activations() == graph.BFloat16 {
+		return d.kernel.StagingScratch()
+	}
+	return 0
 }
 
 // floats returns scratch memory for one operation. It is kept, and grows to the largest use.

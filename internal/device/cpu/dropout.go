@@ -8,14 +8,14 @@ import (
 
 func dropoutKernel(d *Device, o op.Dropout) compute {
 	return func(run *device.Run, out, in []operand, accumulate []bool) {
-		d.kernel.DropoutForward(out[0].Floats, in[0].Floats, out[0].Shape[1], in[1].Integers,
+		d.kernel.DropoutForward(out[0].Array, in[0].Array, out[0].Shape[1], in[1].Integers,
 			dropout(run, o.Probability, o.Site), accumulate[0])
 	}
 }
 
 func dropoutAddKernel(d *Device, o op.DropoutAdd) compute {
 	return func(run *device.Run, out, in []operand, _ []bool) {
-		d.kernel.DropoutAdd(out[0].Floats, in[0].Floats, in[1].Floats, out[0].Shape[1], in[2].Integers,
+		d.kernel.DropoutAdd(out[0].Array, in[0].Array, in[1].Array, out[0].Shape[1], in[2].Integers,
 			dropout(run, o.Probability, o.Site))
 	}
 }

@@ -12,7 +12,7 @@ func embeddingKernel(d *Device, o op.Embedding) compute {
 		for i := range o.Tables {
 			e.Tables[i], e.IDs[i] = in[i].Floats, in[o.Tables+i].Integers
 		}
-		e.Out, e.Width = out[0].Floats, out[0].Shape[1]
+		e.Out, e.Width = out[0].Array, out[0].Shape[1]
 		d.kernel.EmbeddingForward(&e)
 	}
 }
@@ -21,7 +21,7 @@ func embeddingGradientKernel(d *Device, o op.EmbeddingGradient) compute {
 	var g kernel.EmbeddingGradient
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
 		g = kernel.EmbeddingGradient{
-			Width: out[0].Shape[1], Scale: o.Scale, IDs: in[1].Integers, DOut: in[0].Floats, DTable: out[0].output(accumulate[0]),
+			Width: out[0].Shape[1], Scale: o.Scale, IDs: in[1].Integers, DOut: in[0].Array, DTable: out[0].output(accumulate[0]),
 		}
 		d.kernel.EmbeddingBackward(&g)
 	}

@@ -9,21 +9,21 @@ import (
 )
 
 // operand is a row-major value in memory, with its shape in the current run. Its type determines which of the slices is
-// set; an output that nothing reads has none.
+// set; an output that nothing reads has none. Operands that an operation names as exact are always Floats.
 type operand struct {
-	Shape    graph.Shape
-	Floats   []float32
+	Shape graph.Shape
+	kernel.Array
 	Integers []int32
 	Doubles  []float64
 	shared   *sharedWeight // the packed copies of a weight that layers share; nil for other values
 }
 
 // wanted reports whether anything reads an output.
-func (o operand) wanted() bool { return o.Floats != nil || o.Doubles != nil }
+func (o operand) wanted() bool { return o.Present() || o.Doubles != nil }
 
 // output returns the operand as the output of a kernel.
 func (o operand) output(accumulate bool) kernel.Output {
-	return kernel.Output{To: o.Floats, Accumulate: accumulate}
+	return kernel.Output{To: o.Array, Accumulate: accumulate}
 }
 
 // executable is a loaded program with the memory of its runs. It implements device.Executable.
@@ -31,8 +31,8 @@ type executable struct {
 	device   *Device
 	memory   *memory
 	program  *graph.Program // with what kernels need: copies, and memory for outputs that nothing reads
-	arena    device.Arena   // in elements; its offsets are those of the latest run
-	sizes    []int          // of each value in the arena, in elements, whole cache lines
+	arena    device.Arena   // in float32s; its offsets are those of the latest run
+	sizes    []int          // of each value in the arena, in float32s, whole cache lines
 	values   []float32      // of the arena
 	scratch  int            // elements that its operations need while they run
 	operands []operand      // of each value
@@ -56,8 +56,11 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := device.CheckProgram(p, m.layout); err != nil {
 		return nil, err
 	}
+	if err := device.CheckTypes(p, d.Activations()); err != nil {
+		return nil, err
+	}
 	e := &executable{device: d, memory: m}
-	p, err := device.WithOutputs(p, kernels.WritesAll)
+	p, err := device.WithOutputs(p, d.Activations(), kernels.WritesAll)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +123,7 @@ func (e *executable) place() error {
 		if v.Type == graph.Float64 {
 			e.operands[i].Doubles = make([]float64, v.Shape.Elements())
 		} else {
-			e.operands[i].Floats = e.floats(i, e.sizes[i])
+			e.operands[i].Array = e.array(i, e.shapes.Of(i).Elements())
 		}
 	}
 	return nil
@@ -129,7 +132,11 @@ func (e *executable) place() error {
 // measure finds the present sizes of the values.
 func (e *executable) measure() {
 	for i := range e.sizes {
-		e.sizes[i] = (e.shapes.Of(i).Elements() + cacheLine - 1) / cacheLine * cacheLine
+		elements := e.shapes.Of(i).Elements()
+		if e.program.Values[i].Type == graph.BFloat16 {
+			elements = (elements + 1) / 2
+		}
+		e.sizes[i] = (elements + cacheLine - 1) / cacheLine * cacheLine
 	}
 }
 
@@ -145,21 +152,24 @@ func (e *executable) fit() error {
 	return nil
 }
 
-// floats returns the memory of n elements of a value, nil for an input.
-func (e *executable) floats(value, n int) []float32 {
+// array returns the memory of n elements of a value, none for an input.
+func (e *executable) array(value, n int) kernel.Array {
 	v := e.program.Values[value]
 	switch v.Place {
 	case graph.InArena:
-		offset := e.arena.Offsets[value]
-		return e.values[offset : offset+n : offset+n]
+		memory := e.values[e.arena.Offsets[value]:]
+		if v.Type == graph.BFloat16 {
+			return kernel.HalvesIn(memory, n)
+		}
+		return kernel.Floats(memory[:n:n])
 	case graph.InConstant:
-		return []float32{v.Constant}
+		return kernel.Floats([]float32{v.Constant})
 	case graph.InInput:
-		return nil
+		return kernel.Array{}
 	}
 	// In a flat buffer, what follows may belong to another value.
 	n = min(n, v.Shape.Elements())
-	return e.memory.buffer(v.Place)[v.Offset : v.Offset+n : v.Offset+n]
+	return kernel.Floats(e.memory.buffer(v.Place)[v.Offset : v.Offset+n : v.Offset+n])
 }
 
 // Feed keeps the slices for the next run.
@@ -211,8 +221,8 @@ func (e *executable) bindOperands(s *step, run *device.Run) {
 		}
 		value, o := &e.program.Values[v], &e.operands[v]
 		o.Shape = e.shapes.Of(v)
-		if value.Type == graph.Float32 {
-			o.Floats = e.floats(v, o.Shape.Elements())
+		if value.Type != graph.Float64 {
+			o.Array = e.array(v, o.Shape.Elements())
 		}
 		s.accumulate[i] = s.Accumulate[i] || run.Accumulate && value.Place == graph.InGradients
 		s.out[i] = *o
@@ -240,6 +250,9 @@ func described(operands []operand, inputs bool) []device.Operand {
 	for i, o := range operands {
 		if inputs || o.wanted() {
 			list[i] = device.Operand{Shape: o.Shape, Integers: o.Integers, ElementBytes: 4}
+			if o.Halves != nil {
+				list[i].ElementBytes = 2
+			}
 		}
 	}
 	return list
@@ -264,11 +277,11 @@ func (e *executable) Figures(bool) ([]device.Figures, error) { return e.results.
 // Usage returns how much memory the program and its Memory take. The operating system provides memory on first touch, so
 // batches that are smaller than planned take less than the whole arena.
 func (e *executable) Usage() device.Usage {
-	used := e.arena.Used(e.program, func(value int) int { return len(e.operands[value].Floats) })
+	used := e.arena.Used(e.program, func(value int) int { return e.sizes[value] })
 	usage := device.Usage{
 		Parameters: 4 * int64(len(e.memory.parameters)), Gradients: 4 * int64(len(e.memory.gradients)),
 		State: 4 * int64(len(e.memory.state)), Activations: 4 * int64(e.arena.Size), ActivationsUsed: 4 * int64(used),
-		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch(e.device.precision)),
+		Scratch: 4 * int64(len(e.device.scratch)+e.device.kernel.ProductScratch(e.device.precision)+e.device.stagingScratch()),
 	}
 	for _, w := range e.weights {
 		usage.PackedWeights += 4 * int64(w.size())

@@ -15,11 +15,11 @@ func normKernel(d *Device, o op.Norm) compute {
 		inputs := op.NormInputsOf(o, in)
 		n = kernel.Norm{
 			Kind: norms[o.Kind], Epsilon: cmp.Or(o.Epsilon, op.NormEpsilon), Width: inputs.X.Shape[1], Gamma: inputs.Gamma.Floats, Beta: inputs.Beta.Floats,
-			X: inputs.X.Floats, Residual: inputs.Residual.Floats, Rows: inputs.Rows.Integers, Dropout: dropout(run, o.Dropout, o.Site),
-			Y: out[0].Floats, Stats: out[1].Floats,
+			X: inputs.X.Array, Residual: inputs.Residual.Array, Rows: inputs.Rows.Integers, Dropout: dropout(run, o.Dropout, o.Site),
+			Y: out[0].Array, Stats: out[1].Floats,
 		}
 		if o.Residual {
-			n.Sum = out[2].Floats
+			n.Sum = out[2].Array
 		}
 		d.kernel.NormForward(&n)
 	}
@@ -32,7 +32,7 @@ func normGradientKernel(d *Device, o op.NormGradient) compute {
 		to, add := op.NormGradientOutputsOf(o, out), op.NormGradientOutputsOf(o, accumulate)
 		g = kernel.NormGradient{
 			Kind: norms[o.Kind], Epsilon: cmp.Or(o.Epsilon, op.NormEpsilon), Width: inputs.Sum.Shape[1], Gamma: inputs.Gamma.Floats,
-			DY: inputs.DY.Floats, Sum: inputs.Sum.Floats, Stats: inputs.Stats.Floats,
+			DY: inputs.DY.Array, Sum: inputs.Sum.Array, Stats: inputs.Stats.Floats,
 			Rows: inputs.Rows.Integers, Dropout: dropout(run, o.Dropout, o.Site),
 			DX: to.X.output(add.X), DResidual: to.Residual.output(add.Residual),
 			DGamma: to.Gamma.output(add.Gamma), DBeta: to.Beta.output(add.Beta),

@@ -4,6 +4,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 
 	"uer/internal/device"
@@ -49,7 +50,7 @@ func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {
 	}
 	operands := func(buffers []graph.Buffer) (list []operand) {
 		for _, b := range buffers {
-			list = append(list, operand{Shape: b.Shape, Floats: b.Floats, Integers: b.Integers})
+			list = append(list, operand{Shape: b.Shape, Array: kernel.Floats(b.Floats), Integers: b.Integers})
 		}
 		return list
 	}
@@ -179,6 +180,35 @@ func TestEveryOpIsTested(t *testing.T) {
 	for o := range kernels.Operations() {
 		if !seen[o] && !slices.ContainsFunc(elsewhere, func(u graph.Op) bool { return reflect.TypeOf(u) == o }) {
 			t.Errorf("no test uses the operation %v", o)
+		}
+	}
+}
+
+// TestOpsInBFloat16 compares every operation on activations that are stored in bfloat16 with float32, with every instruction
+// set, also where gradients add up.
+func TestOpsInBFloat16(t *testing.T) {
+	exact := newDevice(t, "", 1)
+	trials, err := devicetest.Trials("bf16")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range kernel.InstructionSets() {
+		d, err := New(Options{Threads: 2, Precision: "bf16", Set: set})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		for _, trial := range trials {
+			if strings.HasPrefix(trial.Name, "update") { // has no activations
+				continue
+			}
+			c, err := trial.Compare(d, exact)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", set, trial.Name, err)
+			}
+			if !c.Right() {
+				t.Errorf("%s, %s: worst difference from float32 %v, the same bits twice: %v", set, trial.Name, c.Worst, c.Repeats)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package cpu
 import (
 	"uer/internal/device"
 	"uer/internal/graph"
+	"uer/internal/kernel"
 )
 
 // NotFinite implements device.Prober.
@@ -17,11 +18,16 @@ func (e *executable) NotFinite(instruction int) (device.NotFinite, error) {
 				continue
 			}
 			o := s.out[j]
-			if o.Floats == nil {
+			if !o.Present() {
 				continue
 			}
-			if at := device.FirstNotFinite(o.Floats[:o.Shape.Elements()]); at >= 0 {
-				return device.NotFinite{Output: j, Index: at, Rows: rows(o.Shape), Size: o.Shape.Elements(), Value: float64(o.Floats[at])}, nil
+			floats := o.Floats
+			if o.Halves != nil {
+				floats = make([]float32, o.Shape.Elements())
+				e.device.kernel.Copy(kernel.Floats(floats), o.Slice(0, len(floats)), false)
+			}
+			if at := device.FirstNotFinite(floats[:o.Shape.Elements()]); at >= 0 {
+				return device.NotFinite{Output: j, Index: at, Rows: rows(o.Shape), Size: o.Shape.Elements(), Value: float64(floats[at])}, nil
 			}
 		}
 	}

@@ -11,7 +11,7 @@ func recurrentKernel(d *Device, o op.Recurrent) compute {
 	var r kernel.Recurrent
 	return func(_ *device.Run, out, in []operand, _ []bool) {
 		r = recurrent(o, in, r.Weights[:0], d.precision)
-		r.Y, r.Saved = out[0].Floats, out[1].Floats
+		r.Y, r.Saved = out[0].Array, out[1].Floats
 		r.Scratch = d.floats(r.ScratchSize())
 		d.kernel.RecurrentForward(&r)
 	}
@@ -23,7 +23,7 @@ func recurrentFromKernel(d *Device, o op.RecurrentFrom) compute {
 		last := len(in) - 1
 		r = recurrent(op.Recurrent{Cell: o.Cell}, in[:last], r.Weights[:0], d.precision)
 		copy(out[1].Floats, in[last].Floats) // one place, where a program keeps the state
-		r.State, r.Y, r.Saved = out[1].Floats, out[0].Floats, out[2].Floats
+		r.State, r.Y, r.Saved = out[1].Floats, out[0].Array, out[2].Floats
 		r.Scratch = d.floats(r.ScratchSize())
 		d.kernel.RecurrentForward(&r)
 	}
@@ -33,7 +33,7 @@ func recurrentGradientKernel(d *Device, o op.RecurrentGradient) compute {
 	var g kernel.RecurrentGradient
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
 		g.Recurrent = recurrent(op.Recurrent(o), in[3:], g.Weights[:0], d.precision)
-		g.Y, g.Saved, g.DY, g.DX = in[0].Floats, in[1].Floats, in[2].Floats, out[0].output(accumulate[0])
+		g.Y, g.Saved, g.DY, g.DX = in[0].Array, in[1].Floats, in[2].Array, out[0].output(accumulate[0])
 		g.DWeights = g.DWeights[:0]
 		for i := 1; i < len(out); i += op.RecurrentWeights {
 			to, add := out[i:], accumulate[i:]
@@ -53,7 +53,7 @@ func recurrent(o op.Recurrent, in []operand, weights []kernel.RecurrentWeights, 
 	parameters, starts := in[1:len(in)-1], in[len(in)-1]
 	r := kernel.Recurrent{
 		Cell: cells[o.Cell], Input: parameters[0].Shape[1], Hidden: parameters[1].Shape[1], Starts: starts.Integers,
-		SplitInput: o.SplitInput, Precision: precision, Weights: weights, X: in[0].Floats,
+		SplitInput: o.SplitInput, Precision: precision, Weights: weights, X: in[0].Array,
 	}
 	for ; len(parameters) > 0; parameters = parameters[op.RecurrentWeights:] {
 		r.Weights = append(r.Weights, recurrentWeights(parameters))
@@ -96,6 +96,6 @@ func recurrentOf(d *Device, o op.Recurrent, in []graph.Shape) kernel.Recurrent {
 	starts[len(starts)-1] = int32(in[0][0])
 	return kernel.Recurrent{
 		Cell: cells[o.Cell], Input: in[1][1], Hidden: in[2][1], Starts: starts, Precision: d.precision,
-		Weights: make([]kernel.RecurrentWeights, o.Directions),
+		Weights: make([]kernel.RecurrentWeights, o.Directions), SplitInput: o.SplitInput, Y: d.stored(nil, 0),
 	}
 }

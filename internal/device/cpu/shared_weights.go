@@ -101,7 +101,7 @@ func (o operand) packedBackward(d *Device) *kernel.Packed {
 // pack packs the matrix [k, n], or [n, k] if transpose, unless the current run has done so already.
 func (p *packedWeight) pack(d *Device, weight []float32, k, n int, transpose bool) *kernel.Packed {
 	if !p.valid {
-		p.packed, p.valid = d.kernel.Pack(p.memory, weight, 0, k, n, transpose, d.precision), true
+		p.packed, p.valid = d.kernel.Pack(p.memory, kernel.Floats(weight), 0, k, n, transpose, d.precision), true
 	}
 	return &p.packed
 }

@@ -42,7 +42,7 @@ static double stable_moments(struct adamw a) {
 		store_some(a.second + i, v, left);
 		float ratios[LANES]; // zero beyond the last element
 		store(ratios, g * g / larger(v, splat(a.epsilon * a.epsilon)));
-		for (int k = 0; k < 2; k++) sums[k] += widen(ratios + k * (LANES / 2));
+		for (int k = 0; k < 2; k++) sums[k] += load_doubles(ratios + k * (LANES / 2));
 	}
 	vdouble pair = sums[0] + sums[1];
 	double total = 0;

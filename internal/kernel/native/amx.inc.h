@@ -70,23 +70,30 @@ INLINE void pairs_down(const int parts, const float *x, const float *below, size
 	for (int p = 0; p < parts; p++) part[p] = (vfloat)_mm512_permutexvar_epi16(pairs, (__m512i)part[p]);
 }
 
+// amx_at is an element of an array.
+INLINE const void *amx_at(struct array x, size_t element) { return (const char *)x.at + element * (x.half ? 2 : 4); }
+
 // amx_pack_half fills the part of a unit that belongs to 16 lines: tile [16 lines][16 pairs] of a panel of A, or
 // [16 pairs][16 lines] of rows of a panel of B. x is the first element, depth and lines are what is there of K and of them.
-INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x, float *to, const float *x, size_t leading, size_t depth,
+INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x, float *to, struct array x, size_t leading, size_t depth,
 	size_t lines) {
 	vfloat rows[3][LANES];
 	UNROLL for (size_t r = 0; r < LANES; r++) {
 		vfloat part[3];
 		if (transpose_x) { // a line is a row
 			if (r < lines) {
-				__builtin_prefetch(x + (r + AMX_LINES) * leading, 0, 2);
-				__builtin_prefetch(x + (r + AMX_LINES) * leading + CACHE_LINE, 0, 2);
-				pairs_across(parts, x + r * leading, depth, part);
+				__builtin_prefetch(amx_at(x, (r + AMX_LINES) * leading), 0, 2);
+				if (!x.half) __builtin_prefetch(amx_at(x, (r + AMX_LINES) * leading + CACHE_LINE), 0, 2);
+				if (parts == 1 && x.half) part[0] = halves_across(amx_at(x, r * leading), depth);
+				else pairs_across(parts, amx_at(x, r * leading), depth, part);
 			} else
 				part[0] = part[1] = part[2] = splat(0);
-		} else
-			pairs_down(parts, 2 * r < depth && lines ? x + 2 * r * leading : NULL,
-				2 * r + 1 < depth && lines ? x + (2 * r + 1) * leading : NULL, lines, part);
+		} else {
+			const void *row = 2 * r < depth && lines ? amx_at(x, 2 * r * leading) : NULL;
+			const void *below = 2 * r + 1 < depth && lines ? amx_at(x, (2 * r + 1) * leading) : NULL;
+			if (parts == 1 && x.half) part[0] = halves_down(row, below, lines);
+			else pairs_down(parts, row, below, lines, part);
+		}
 		for (int p = 0; p < parts; p++) rows[p][r] = part[p];
 	}
 	for (int p = 0; p < parts; p++) {
@@ -96,22 +103,28 @@ INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x
 	}
 }
 
-INLINE void amx_pack(const int parts, const int of_b, const int transpose_x, const struct pack *p) {
+INLINE void amx_pack(const int parts, const int half, const int of_b, const int transpose_x, const struct pack *p) {
 	float *to = p->panels;
 	for (size_t i = 0; i < p->count; i += AMX_LINES)
 		for (size_t k = 0; k < p->depth; k += TILE_DEPTH, to += parts * AMX_PART)
-			for (size_t half = 0; half < 2; half++) {
-				size_t line = i + half * LANES, lines = line < p->count ? min_size(LANES, p->count - line) : 0;
-				const float *x = transpose_x ? p->x + line * p->leading + k : p->x + k * p->leading + line;
-				amx_pack_half(parts, of_b, transpose_x, to + half * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k, lines);
+			for (size_t side = 0; side < 2; side++) {
+				size_t line = i + side * LANES, lines = line < p->count ? min_size(LANES, p->count - line) : 0;
+				struct array x = {p->x.at, half};
+				x.at = (void *)amx_at(x, transpose_x ? line * p->leading + k : k * p->leading + line);
+				amx_pack_half(parts, of_b, transpose_x, to + side * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k, lines);
 			}
 }
 
+INLINE void amx_pack_from(const int parts, const int half, const struct pack *p) {
+	if (p->of_b && p->transpose) amx_pack(parts, half, 1, 1, p);
+	else if (p->of_b) amx_pack(parts, half, 1, 0, p);
+	else if (p->transpose) amx_pack(parts, half, 0, 1, p);
+	else amx_pack(parts, half, 0, 0, p);
+}
+
 INLINE void amx_pack_parts(const int parts, const struct pack *p) {
-	if (p->of_b && p->transpose) amx_pack(parts, 1, 1, p);
-	else if (p->of_b) amx_pack(parts, 1, 0, p);
-	else if (p->transpose) amx_pack(parts, 0, 1, p);
-	else amx_pack(parts, 0, 0, p);
+	if (parts == 1 && p->x.half) amx_pack_from(parts, 1, p);
+	else amx_pack_from(parts, 0, p);
 }
 
 // What is loaded again soon stays in the first-level cache. Everything else is loaded without pushing that out, which makes a
@@ -179,15 +192,15 @@ INLINE void amx_unit(const int parts, const int a_stays, const int b_stays, cons
 struct amx_next {
 	const float *panel; // a share of the next panel of the outer factor
 	size_t lines;       // of the cache in a unit
-	const float *c;     // the next tile of C
-	size_t leading;
+	const char *c;      // the next tile of C
+	size_t leading;     // bytes
 };
 
 INLINE void amx_fetch(const struct amx_next *next, size_t unit) {
 	for (size_t i = 0; i < next->lines; i++) __builtin_prefetch(next->panel + (unit * next->lines + i) * CACHE_LINE, 0, 2);
 	for (size_t r = 2 * unit; r < 2 * unit + 2 && r < AMX_LINES; r++) {
 		__builtin_prefetch(next->c + r * next->leading, 1, 2);
-		__builtin_prefetch(next->c + r * next->leading + CACHE_LINE, 1, 2);
+		__builtin_prefetch(next->c + r * next->leading + AMX_ROW, 1, 2);
 	}
 }
 
@@ -217,15 +230,14 @@ INLINE void amx_panels(const int parts, const struct multiply *t, size_t i, size
 	else if (columns > LANES) amx_units(parts, 0, 1, t, a, b, next);
 	else amx_units(parts, 0, 0, t, a, b, next);
 	float edge[AMX_LINES * AMX_LINES] __attribute__((aligned(64)));
-	int direct = rows == AMX_LINES && columns == AMX_LINES && !t->accumulate;
-	float *to = direct ? t->c + row * t->leading + column : edge;
+	int direct = rows == AMX_LINES && columns == AMX_LINES && sums_stay(t);
+	float *to = direct ? (float *)t->c.at + row * t->leading + column : edge;
 	size_t leading = direct ? t->leading : AMX_LINES;
 	TILE_STORE(0, to, leading * sizeof *to);
 	TILE_STORE(1, to + LANES, leading * sizeof *to);
 	TILE_STORE(2, to + LANES * leading, leading * sizeof *to);
 	TILE_STORE(3, to + LANES * leading + LANES, leading * sizeof *to);
-	if (!direct || t->bias) store_sums(t, row, column, rows, columns, to, leading);
-	finish_tile(t, row, column, rows, columns);
+	if (!direct) finish_tile(t, row, column, rows, columns, to, leading);
 }
 
 INLINE void amx_multiply(const int parts, const struct multiply *t) {
@@ -240,8 +252,8 @@ INLINE void amx_multiply(const int parts, const struct multiply *t) {
 			struct amx_next next = {
 				.panel = (t->by_rows ? t->a : t->b) + (o + 1) * panel + n * share * CACHE_LINE * t->depth,
 				.lines = o + 1 < outer ? share : 0,
-				.c = t->c + next_row * AMX_LINES * t->leading + next_column * AMX_LINES,
-				.leading = t->leading,
+				.c = amx_at(t->c, next_row * AMX_LINES * t->leading + next_column * AMX_LINES),
+				.leading = t->leading * (t->c.half ? 2 : 4),
 			};
 			amx_panels(parts, t, t->by_rows ? o : n, t->by_rows ? n : o, &next);
 		}

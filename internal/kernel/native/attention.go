@@ -30,7 +30,11 @@ func attentionHeads(t *routine.AttentionHeads) C.struct_attention_heads {
 		scale: C.float(t.Scale), bias: floats(t.Bias), dbias: floats(t.DBias), centre: C.size_t(t.Centre),
 		dropout: dropout(t.Dropout), rows: integers(t.Rows),
 		q: floats(t.Q), k: floats(t.K), v: floats(t.V), out: floats(t.Out), lse: floats(t.LSE),
-		dout: floats(t.DOut), dq: output(t.DQ), dk: output(t.DK), dv: output(t.DV),
+		dout: floats(t.DOut), dq: sums(t.DQ), dk: sums(t.DK), dv: sums(t.DV),
 		scratch: floats(t.Scratch),
 	}
+}
+
+func sums(o routine.Output) C.struct_sums {
+	return C.struct_sums{to: floats(o.To.Floats), accumulate: flag(o.Accumulate)}
 }

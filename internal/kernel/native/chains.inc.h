@@ -34,7 +34,10 @@ INLINE void chain_store(const int parts, const int of_b, float *to, size_t part_
 	}
 }
 
+// Only one part is packed from bfloat16.
 INLINE void chain_pack(const int parts, const int of_b, struct pack p) {
+	struct array x = p.x;
+	if (parts > 1) x.half = 0; // for the compiler
 	float *to = p.panels;
 	size_t units = ceil_divide(p.depth, TILE_DEPTH), depth = units * TILE_DEPTH, rows = of_b ? TILE_DEPTH / 2 : TILE_DEPTH;
 	size_t stride = p.stride / (rows * (size_t)parts);
@@ -45,9 +48,9 @@ INLINE void chain_pack(const int parts, const int of_b, struct pack p) {
 				vfloat block[LANES]; // [k][lines]
 				UNROLL for (size_t r = 0; r < LANES; r++) {
 					if (p.transpose)
-						block[r] = j + r < lines && k < p.depth ? load_some(p.x + (i + j + r) * p.leading + k, p.depth - k) : splat(0);
+						block[r] = j + r < lines && k < p.depth ? load_array(x, (i + j + r) * p.leading + k, p.depth - k) : splat(0);
 					else
-						block[r] = k + r < p.depth && j < lines ? load_some(p.x + (k + r) * p.leading + i + j, lines - j) : splat(0);
+						block[r] = k + r < p.depth && j < lines ? load_array(x, (k + r) * p.leading + i + j, lines - j) : splat(0);
 				}
 				if (p.transpose) transpose(block);
 				size_t row = k % TILE_DEPTH * rows / TILE_DEPTH;
@@ -128,8 +131,7 @@ static void chain_multiply(int parts, const struct multiply *t) {
 		chain_sums(rows, parts, t->depth, t->a + i * t->stride * t->depth, t->stride / (TILE_DEPTH * (size_t)parts),
 			t->b + j * parts * CHAIN_UNIT * t->depth, sums);
 		_mm_setcsr(mode);
-		store_sums(t, row, column, rows, columns, sums, CHAIN_COLUMNS);
-		finish_tile(t, row, column, rows, columns);
+		finish_tile(t, row, column, rows, columns, sums, CHAIN_COLUMNS);
 	}
 	stream_end();
 }

@@ -11,7 +11,7 @@ static void embedding_forward(struct embedding_forward a) {
 
 static void embedding_backward(struct embedding_backward a) {
 	for (size_t i = 0; i < a.n; i++)
-		scale_loop(a.dtable + (size_t)a.ids[i] * a.width + a.first, a.dout + i * a.width + a.first, a.last - a.first, a.scale, 1);
+		scale_loop(a.dtable + (size_t)a.ids[i] * a.width, a.dout + i * a.stride, a.columns, a.scale, 1);
 }
 
 #endif

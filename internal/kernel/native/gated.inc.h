@@ -3,43 +3,52 @@
 #define UER_GATED_INC_H
 
 #include "activation.inc.h"
+#include "halves.inc.h"
 
-INLINE void activation_backward_loop(const int kind, float *dx, const float *dy, const float *x, size_t n) {
-	for (size_t i = 0; i < n; i += LANES) {
+INLINE void activation_backward_loop(const int kind, const int half, struct activation_backward a) {
+	struct array dx = as_half(half, a.dx), dy = as_half(half, a.dy), x = as_half(half, a.x);
+	for (size_t i = 0; i < a.n; i += LANES) {
+		size_t left = a.n - i;
 		vfloat slope;
-		activate(kind, load_some(x + i, n - i), &slope);
-		store_some(dx + i, load_some(dy + i, n - i) * slope, n - i);
+		activate(kind, load_array(x, i, left), &slope);
+		store_array(dx, i, load_array(dy, i, left) * slope, left);
 	}
 }
 
 static void activation_backward(struct activation_backward a) {
-	FOR_ACTIVATION(a.activation, activation_backward_loop, a.dx, a.dy, a.x, a.n)
+	if (a.x.half) FOR_ACTIVATION(a.activation, activation_backward_loop, 1, a)
+	else FOR_ACTIVATION(a.activation, activation_backward_loop, 0, a)
 }
 
-INLINE void gated_forward_loop(const int kind, float *y, const float *gate, const float *x, size_t n) {
-	for (size_t i = 0; i < n; i += LANES) {
-		vfloat slope, value = activate(kind, load_some(gate + i, n - i), &slope);
-		store_some(y + i, value * load_some(x + i, n - i), n - i);
+INLINE void gated_forward_loop(const int kind, const int half, struct gated_forward a) {
+	struct array y = as_half(half, a.y), gate = as_half(half, a.gate), x = as_half(half, a.x);
+	for (size_t i = 0; i < a.n; i += LANES) {
+		size_t left = a.n - i;
+		vfloat slope, value = activate(kind, load_array(gate, i, left), &slope);
+		store_array(y, i, value * load_array(x, i, left), left);
 	}
 }
 
 static void gated_forward(struct gated_forward a) {
-	FOR_ACTIVATION(a.activation, gated_forward_loop, a.y, a.gate, a.x, a.n)
+	if (a.x.half) FOR_ACTIVATION(a.activation, gated_forward_loop, 1, a)
+	else FOR_ACTIVATION(a.activation, gated_forward_loop, 0, a)
 }
 
-INLINE void gated_backward_loop(const int kind, float *dgate, float *dx, const float *dy, const float *gate,
-                                const float *x, size_t n) {
-	for (size_t i = 0; i < n; i += LANES) {
-		size_t left = n - i;
-		vfloat slope, value = activate(kind, load_some(gate + i, left), &slope);
-		vfloat d = load_some(dy + i, left), factor = load_some(x + i, left);
-		store_some(dgate + i, d * factor * slope, left);
-		store_some(dx + i, d * value, left);
+INLINE void gated_backward_loop(const int kind, const int half, struct gated_backward a) {
+	struct array dgate = as_half(half, a.dgate), dx = as_half(half, a.dx), dy = as_half(half, a.dy);
+	struct array gate = as_half(half, a.gate), x = as_half(half, a.x);
+	for (size_t i = 0; i < a.n; i += LANES) {
+		size_t left = a.n - i;
+		vfloat slope, value = activate(kind, load_array(gate, i, left), &slope);
+		vfloat d = load_array(dy, i, left), factor = load_array(x, i, left);
+		store_array(dgate, i, d * factor * slope, left);
+		store_array(dx, i, d * value, left);
 	}
 }
 
 static void gated_backward(struct gated_backward a) {
-	FOR_ACTIVATION(a.activation, gated_backward_loop, a.dgate, a.dx, a.dy, a.gate, a.x, a.n)
+	if (a.x.half) FOR_ACTIVATION(a.activation, gated_backward_loop, 1, a)
+	else FOR_ACTIVATION(a.activation, gated_backward_loop, 0, a)
 }
 
 #endif

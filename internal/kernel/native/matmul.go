@@ -21,9 +21,9 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 			if p.Transpose {
 				rows, columns = columns, rows
 			}
-			x := p.X[:(rows-1)*p.Leading+columns]
+			x := p.X.Slice(0, (rows-1)*p.Leading+columns)
 			C.call_pack(m, C.struct_pack{
-				panels: floats(panels), x: floats(x), leading: C.size_t(p.Leading), transpose: flag(p.Transpose),
+				panels: floats(panels), x: array(x), leading: C.size_t(p.Leading), transpose: flag(p.Transpose),
 				depth: C.size_t(p.Depth), count: C.size_t(p.Count), width: C.size_t(p.Width), stride: C.size_t(p.Stride),
 				of_b: flag(p.OfB),
 			})
@@ -32,19 +32,13 @@ func fillMatmul(m *C.struct_matmul, t *routine.Matmul) {
 			a := t.A[:routine.CeilDivide(t.Rows, t.Height)*t.Stride*t.Depth]
 			b := t.B[:routine.RoundUp(t.Columns, tileColumns)*unitSizeB*t.Depth]
 			length := (t.Rows-1)*t.Leading + t.Columns
-			c, preActivation, residual := t.C[:length], t.PreActivation, t.Residual
-			if preActivation != nil {
-				preActivation = preActivation[:length]
-			}
-			if residual != nil {
-				residual = residual[:length]
-			}
+			whole := func(a routine.Array) C.struct_array { return array(a.Slice(0, length)) }
 			C.call_multiply(m, C.struct_multiply{
 				rows: C.size_t(t.Rows), columns: C.size_t(t.Columns), depth: C.size_t(t.Depth), height: C.size_t(t.Height),
-				stride: C.size_t(t.Stride), a: floats(a), b: floats(b), by_rows: flag(t.ByRows), c: floats(c), leading: C.size_t(t.Leading),
-				accumulate: flag(t.Accumulate), bias: floats(t.Bias), activation: C.int(t.Activation),
-				pre_activation: floats(preActivation), dropout: dropout(t.Dropout), row_numbers: integers(t.RowNumbers),
-				first_column: C.size_t(t.FirstColumn), residual: floats(residual),
+				stride: C.size_t(t.Stride), a: floats(a), b: floats(b), by_rows: flag(t.ByRows), c: whole(t.C), leading: C.size_t(t.Leading),
+				addend: whole(t.Addend), bias: floats(t.Bias), activation: C.int(t.Activation),
+				pre_activation: whole(t.PreActivation), dropout: dropout(t.Dropout), row_numbers: integers(t.RowNumbers),
+				first_column: C.size_t(t.FirstColumn), residual: whole(t.Residual),
 			})
 		},
 		Peak: func(rounds int) int {

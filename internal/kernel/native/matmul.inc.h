@@ -21,22 +21,24 @@
 // A slot is a lane of a panel. It holds SLOT consecutive elements of K.
 //
 //   multiply_slots(x, y, sum)       adds the products of the elements in the slots to sum
-//   slots_across(x, n)              makes slots from the first n elements at x, up to SLOT*LANES
-//   slots_down(x, below, n, whole)  makes slots from the first n elements at x and, with two in a slot, those at below unless
-//                                   that is NULL; n is LANES if whole
+//   slots_across(half, x, n)              makes slots from the first n elements at x, up to SLOT*LANES
+//   slots_down(half, x, below, n, whole)  makes slots from the first n elements at x and, with two in a slot, those at below
+//                                         unless that is NULL; n is LANES if whole
 //
-// The other elements are 0.
+// The other elements are 0. If half, elements are stored as bfloat16, which only slots of two are made from.
 #if defined(UER_BF16)
 #define SLOT 2
 #define PEAK_STEP(sum, x, y) multiply_slots(x, y, sum)
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) {
 	return (vfloat)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
 }
-INLINE vfloat slots_across(const float *x, size_t n) {
+INLINE vfloat slots_across(const int half, const float *x, size_t n) {
+	if (half) return halves_across((const uint16_t *)x, n);
 	vfloat first = load_some(x, n), second = n > LANES ? load_some(x + LANES, n - LANES) : splat(0);
 	return (vfloat)_mm512_cvtne2ps_pbh((__m512)second, (__m512)first);
 }
-INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) {
+INLINE vfloat slots_down(const int half, const float *x, const float *below, size_t n, int whole) {
+	if (half) return halves_down((const uint16_t *)x, (const uint16_t *)below, whole ? LANES : n);
 	const __m512i pairs = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5,
 		20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
 	vfloat first = whole ? load(x) : load_part(x, n), second = !below ? splat(0) : whole ? load(below) : load_part(below, n);
@@ -46,27 +48,33 @@ INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole
 #define SLOT 1
 #define PEAK_STEP(sum, x, y) multiply_slots(sum, x, y) // no factor that a compiler could move out of the loop
 INLINE vfloat multiply_slots(vfloat x, vfloat y, vfloat sum) { return multiply_add(x, y, sum); }
-INLINE vfloat slots_across(const float *x, size_t n) { return load_some(x, n); }
-INLINE vfloat slots_down(const float *x, const float *below, size_t n, int whole) {
-	(void)below; // a slot holds one number here
+INLINE vfloat slots_across(const int half, const float *x, size_t n) {
+	(void)half;
+	return load_some(x, n);
+}
+INLINE vfloat slots_down(const int half, const float *x, const float *below, size_t n, int whole) {
+	(void)half, (void)below; // a slot holds one number here, a float
 	return whole ? load(x) : load_part(x, n);
 }
 #endif
 
+// element is the address of an element, whatever the type of the pointer.
+INLINE const float *element(const int half, const float *x, size_t i) { return (const float *)((const char *)x + i * (half ? 2 : 4)); }
+
 // pack_rows fills panels [slots, stride] of `width` lines each from `depth` rows x[k*leading ...] of `count` lines. If whole,
 // all panels are full and consist of whole vectors. Inlining with constants leaves only the code they need.
-INLINE void pack_rows(float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width, size_t stride,
-	int whole) {
+INLINE void pack_rows(const int half, float *panels, const float *x, size_t leading, size_t depth, size_t count, size_t width,
+	size_t stride, int whole) {
 	size_t slots = ceil_divide(depth, SLOT);
-	for (size_t s = 0; s < slots; s++, x += SLOT * leading) {
-		const float *below = s * SLOT + 1 < depth ? x + leading : NULL;
+	for (size_t s = 0; s < slots; s++, x = element(half, x, SLOT * leading)) {
+		const float *below = s * SLOT + 1 < depth ? element(half, x, leading) : NULL;
 		for (size_t ahead = PACK_AHEAD; ahead < PACK_AHEAD + SLOT; ahead++)
-			for (size_t i = 0; i < count; i += CACHE_LINE) __builtin_prefetch(x + ahead * leading + i, 0, 2);
+			for (size_t i = 0; i < count; i += CACHE_LINE) __builtin_prefetch(element(half, x, ahead * leading + i), 0, 2);
 		float *row = panels + s * stride;
 		for (size_t i = 0; i < count; i += width, row += slots * stride)
 			for (size_t j = 0; j < stride; j += LANES) {
 				size_t lines = min_size(width, count - i), n = whole ? LANES : j < lines ? min_size(lines - j, LANES) : 0;
-				vfloat v = slots_down(x + i + j, below ? below + i + j : NULL, n, whole);
+				vfloat v = slots_down(half, element(half, x, i + j), below ? element(half, below, i + j) : NULL, n, whole);
 				if (stride % LANES)
 					store_part(row + j, v, min_size(stride - j, LANES));
 				else
@@ -76,18 +84,18 @@ INLINE void pack_rows(float *panels, const float *x, size_t leading, size_t dept
 }
 
 // pack_columns fills a panel [slots, stride] whose lines are `count` rows x[i*leading ...] of `depth` elements.
-static void pack_columns(float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t stride) {
+INLINE void pack_columns(const int half, float *panel, const float *x, size_t leading, size_t depth, size_t count, size_t stride) {
 	size_t slots = ceil_divide(depth, SLOT);
 	for (size_t s = 0; s < slots; s += LANES)
 		for (size_t i = 0; i < stride; i += LANES) {
-			const float *corner = x + i * leading + s * SLOT;
+			const float *corner = element(half, x, i * leading + s * SLOT);
 			size_t inner = min_size(LANES, slots - s), n = depth - s * SLOT;
 			vfloat rows[LANES];
 			UNROLL for (size_t r = 0; r < LANES; r++)
 				for (size_t line = 0; line < SLOT * LANES; line += CACHE_LINE)
-					__builtin_prefetch(corner + (count + r) * leading + line, 0, 2);
+					__builtin_prefetch(element(half, corner, (count + r) * leading + line), 0, 2);
 			UNROLL for (size_t r = 0; r < LANES; r++)
-				rows[r] = i + r < count ? slots_across(corner + r * leading, n) : splat(0);
+				rows[r] = i + r < count ? slots_across(half, element(half, corner, r * leading), n) : splat(0);
 			transpose(rows);
 			UNROLL for (size_t r = 0; r < LANES; r++) {
 				if (r >= inner) break;
@@ -96,18 +104,25 @@ static void pack_columns(float *panel, const float *x, size_t leading, size_t de
 		}
 }
 
-static void pack(struct pack p) {
+INLINE void pack_from(const int half, const struct pack *a) {
+	const struct pack p = *a;
+	const float *x = p.x.at;
 	float *panels = p.panels;
 	size_t slots = ceil_divide(p.depth, SLOT);
 	if (!p.transpose && p.width == TILE_COLUMNS && p.count % TILE_COLUMNS == 0)
-		pack_rows(panels, p.x, p.leading, p.depth, p.count, TILE_COLUMNS, TILE_COLUMNS, 1);
+		pack_rows(half, panels, x, p.leading, p.depth, p.count, TILE_COLUMNS, TILE_COLUMNS, 1);
 	else if (!p.transpose && p.stride == LANES)
-		pack_rows(panels, p.x, p.leading, p.depth, p.count, p.width, LANES, 0);
+		pack_rows(half, panels, x, p.leading, p.depth, p.count, p.width, LANES, 0);
 	else if (!p.transpose)
-		pack_rows(panels, p.x, p.leading, p.depth, p.count, p.width, p.stride, 0);
+		pack_rows(half, panels, x, p.leading, p.depth, p.count, p.width, p.stride, 0);
 	else
 		for (size_t i = 0; i < p.count; i += p.width, panels += slots * p.stride)
-			pack_columns(panels, p.x + i * p.leading, p.leading, p.depth, min_size(p.width, p.count - i), p.stride);
+			pack_columns(half, panels, element(half, x, i * p.leading), p.leading, p.depth, min_size(p.width, p.count - i), p.stride);
+}
+
+static void pack(struct pack p) {
+	if (SLOT == 2 && p.x.half) pack_from(1, &p);
+	else pack_from(0, &p);
 }
 
 // tile multiplies `rows` rows of a panel of A by a panel of B; `rows` is a constant where this is inlined. Meanwhile it
@@ -188,14 +203,25 @@ static void multiply_panels(const struct multiply *t, size_t i, size_t j, const 
 	size_t row = i * t->height, column = j * TILE_COLUMNS;
 	size_t rows = min_size(t->height, t->rows - row), columns = min_size(TILE_COLUMNS, t->columns - column);
 	const float *a = t->a + i * t->stride * t->depth, *b = t->b + column * t->depth, *bias = t->bias ? t->bias + column : NULL;
-	float *c = t->c + row * t->leading + column;
-	for (size_t r = 0; t->residual && r < rows; r++)
-		for (size_t l = 0; l < columns; l += CACHE_LINE) __builtin_prefetch(t->residual + (row + r) * t->leading + column + l);
+	struct array residual = t->residual;
+	for (size_t r = 0; residual.at && r < rows; r++)
+		for (size_t l = 0; l < columns; l += CACHE_LINE)
+			__builtin_prefetch(element(residual.half, residual.at, (row + r) * t->leading + column + l));
+	if (SLOT == 2 && (t->c.half || t->addend.half)) {
+		float sums[TILE_ROWS * TILE_COLUMNS];
+		full_tile(rows, t->depth, a, t->stride, b, sums, TILE_COLUMNS, 0, NULL, next);
+		finish_tile(t, row, column, rows, columns, sums, TILE_COLUMNS);
+		return;
+	}
+	float *c = (float *)t->c.at + row * t->leading + column;
+	int accumulate = t->addend.at != NULL;
 	if (columns < TILE_COLUMNS)
-		edge_tile(rows, columns, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
+		edge_tile(rows, columns, t->depth, a, t->stride, b, c, t->leading, accumulate, bias, next);
 	else
-		full_tile(rows, t->depth, a, t->stride, b, c, t->leading, t->accumulate, bias, next);
-	finish_tile(t, row, column, rows, columns);
+		full_tile(rows, t->depth, a, t->stride, b, c, t->leading, accumulate, bias, next);
+	struct multiply rest = *t;
+	rest.addend.at = NULL, rest.bias = NULL;
+	if (!sums_stay(&rest)) finish_tile(&rest, row, column, rows, columns, c, t->leading);
 }
 
 static void multiply(struct multiply t) {

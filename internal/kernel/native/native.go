@@ -60,6 +60,10 @@ package native
 // #cgo nocallback call_embedding_backward
 // #cgo noescape call_cross_entropy
 // #cgo nocallback call_cross_entropy
+// #cgo noescape call_widen
+// #cgo nocallback call_widen
+// #cgo noescape call_narrow
+// #cgo nocallback call_narrow
 // #cgo noescape call_add
 // #cgo nocallback call_add
 // #cgo noescape call_scale
@@ -203,6 +207,7 @@ var (
 // floats and integers are the C pointers to slices; those of nil are NULL.
 func floats(x []float32) *C.float   { return (*C.float)(unsafe.SliceData(x)) }
 func integers(x []int32) *C.int32_t { return (*C.int32_t)(unsafe.SliceData(x)) }
+func halves(x []uint16) *C.uint16_t { return (*C.uint16_t)(unsafe.SliceData(x)) }
 func length(x []float32) C.size_t   { return C.size_t(len(x)) }
 
 func flag(b bool) C.int {
@@ -212,8 +217,15 @@ func flag(b bool) C.int {
 	return 0
 }
 
+func array(a routine.Array) C.struct_array {
+	if a.Halves != nil {
+		return C.struct_array{at: unsafe.Pointer(unsafe.SliceData(a.Halves)), half: 1}
+	}
+	return C.struct_array{at: unsafe.Pointer(unsafe.SliceData(a.Floats))}
+}
+
 func output(o routine.Output) C.struct_output {
-	return C.struct_output{to: floats(o.To), accumulate: flag(o.Accumulate)}
+	return C.struct_output{to: array(o.To), accumulate: flag(o.Accumulate)}
 }
 
 // dropout is the dropout as C takes it, its factors computed once a tile.

@@ -2,19 +2,7 @@
 #ifndef UER_PARTS_INC_H
 #define UER_PARTS_INC_H
 
-#include "routines.h"
-#include "vecmath.inc.h"
-
-// to_bfloat16 rounds to the nearest number in bfloat16, ties to even, as VCVTNEPS2BF16 does: what is subnormal becomes a zero
-// of its sign, and NaN stays NaN.
-INLINE vfloat to_bfloat16(vfloat x) {
-	const vuint one = (vuint){0} + 1, sign = one << 31, upper = (vuint){0} + 0xffff0000u;
-	vuint u = (vuint)x, magnitude = u & ~sign;
-	vuint rounded = (u + 0x7fffu + ((u >> 16) & one)) & upper;
-	vint subnormal = (vint)(magnitude < (one << 23)), nan = (vint)(magnitude > (vuint){0} + 0x7f800000u);
-	vfloat result = select_lanes(nan, (vfloat)((u | (one << 22)) & upper), (vfloat)rounded);
-	return select_lanes(subnormal, (vfloat)(u & sign), result);
-}
+#include "halves.inc.h"
 
 // split makes the parts of floats. With two or three, their sum differs from x by less than 2^-16 or 2^-24 of it.
 INLINE void split(const int parts, vfloat x, vfloat *part) {

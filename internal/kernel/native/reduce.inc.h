@@ -5,25 +5,37 @@
 #include "elementwise.inc.h"
 
 // Four rows at a time: out is read and written a quarter as often.
-static void column_sum(struct column_sum a) {
-	if (!a.accumulate) memset(a.out, 0, a.width * sizeof(float));
+INLINE void column_sum_stored(const int half, const struct column_sum *a) {
 	size_t r = 0;
-	for (; r + 4 <= a.rows; r += 4) {
-		const float *row0 = a.x + r * a.stride, *row1 = row0 + a.stride, *row2 = row1 + a.stride, *row3 = row2 + a.stride;
-		for (size_t j = 0; j < a.width; j += LANES) {
-			size_t left = a.width - j;
-			vfloat v = load_some(a.out + j, left) + load_some(row0 + j, left);
-			v = v + load_some(row1 + j, left) + load_some(row2 + j, left) + load_some(row3 + j, left);
-			store_some(a.out + j, v, left);
+	for (; r + 4 <= a->rows; r += 4) {
+		struct array row0 = array_at(as_half(half, a->x), r * a->stride), row1 = array_at(row0, a->stride);
+		struct array row2 = array_at(row1, a->stride), row3 = array_at(row2, a->stride);
+		for (size_t j = 0; j < a->width; j += LANES) {
+			size_t left = a->width - j;
+			vfloat v = load_some(a->out + j, left) + load_array(row0, j, left);
+			v = v + load_array(row1, j, left) + load_array(row2, j, left) + load_array(row3, j, left);
+			store_some(a->out + j, v, left);
 		}
 	}
-	for (; r < a.rows; r++) add_loop(a.out, a.out, a.x + r * a.stride, a.width);
+	for (; r < a->rows; r++) {
+		struct array row = array_at(as_half(half, a->x), r * a->stride);
+		for (size_t j = 0; j < a->width; j += LANES) {
+			size_t left = a->width - j;
+			store_some(a->out + j, load_some(a->out + j, left) + load_array(row, j, left), left);
+		}
+	}
+}
+
+static void column_sum(struct column_sum a) {
+	if (!a.accumulate) memset(a.out, 0, a.width * sizeof(float));
+	if (a.x.half) column_sum_stored(1, &a);
+	else column_sum_stored(0, &a);
 }
 
 typedef float vhalf __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef double vdouble __attribute__((vector_size(VECTOR_BYTES)));
 
-INLINE vdouble widen(const float *p) {
+INLINE vdouble load_doubles(const float *p) {
 	vhalf v;
 	memcpy(&v, p, sizeof v);
 	return __builtin_convertvector(v, vdouble);
@@ -41,7 +53,7 @@ static double sum_squares(struct elements e) {
 		__builtin_prefetch(x + i + SQUARES_AHEAD);
 		__builtin_prefetch(x + i + LANES + SQUARES_AHEAD);
 		for (int k = 0; k < 4; k++) {
-			vdouble v = widen(x + i + k * (LANES / 2));
+			vdouble v = load_doubles(x + i + k * (LANES / 2));
 			sums[k] += v * v;
 		}
 	}

@@ -32,8 +32,14 @@ enum {
 	CACHE_LINE = 16, // floats
 };
 
+// struct array is floats, or numbers in bfloat16 if half; at is NULL if it is left out.
+struct array {
+	void *at;
+	int half;
+};
+
 struct output {
-	float *to;
+	struct array to;
 	int accumulate;
 };
 
@@ -46,7 +52,7 @@ struct dropout {
 
 struct pack {
 	float *panels;
-	const float *x;
+	struct array x;
 	size_t leading;
 	int transpose;
 	size_t depth, count, width, stride;
@@ -57,16 +63,16 @@ struct multiply {
 	size_t rows, columns, depth, height, stride;
 	const float *a, *b;
 	int by_rows;
-	float *c;
+	struct array c;
 	size_t leading;
-	int accumulate;
+	struct array addend;
 	const float *bias;
 	int activation;
-	float *pre_activation;
+	struct array pre_activation;
 	struct dropout dropout;
 	const int32_t *row_numbers;
 	size_t first_column;
-	const float *residual;
+	struct array residual;
 };
 
 // struct recurrent_step is RecurrentTile with its step.
@@ -105,7 +111,7 @@ struct attention_heads {
 	const float *q, *k, *v;
 	float *out, *lse;
 	const float *dout;
-	struct output dq, dk, dv;
+	struct sums { float *to; int accumulate; } dq, dk, dv;
 	float *scratch;
 };
 
@@ -123,28 +129,24 @@ struct split_taps {
 
 struct activation_backward {
 	int activation;
-	float *dx;
-	const float *dy, *x;
+	struct array dx, dy, x;
 	size_t n;
 };
 
 struct gated_forward {
 	int activation;
-	float *y;
-	const float *gate, *x;
+	struct array y, gate, x;
 	size_t n;
 };
 
 struct gated_backward {
 	int activation;
-	float *dgate, *dx;
-	const float *dy, *gate, *x;
+	struct array dgate, dx, dy, gate, x;
 	size_t n;
 };
 
 struct dropout_add {
-	float *y;
-	const float *x, *residual;
+	struct array y, x, residual;
 	size_t count, width; // count: of rows
 	const int32_t *rows;
 	struct dropout dropout;
@@ -155,8 +157,9 @@ struct norm_forward {
 	float epsilon;
 	size_t count, width; // count: of rows
 	const float *gamma, *beta;
-	float *y, *sum, *stats; // sum may be x
-	const float *x, *residual;
+	struct array y, sum; // sum may be x
+	float *stats;
+	struct array x, residual;
 	const int32_t *rows;
 	struct dropout dropout;
 };
@@ -168,7 +171,8 @@ struct norm_backward {
 	const float *gamma;
 	struct output dx, dresidual;
 	float *dparameters;
-	const float *dy, *sum, *stats;
+	struct array dy, sum;
+	const float *stats;
 	const int32_t *rows;
 	struct dropout dropout;
 };
@@ -189,8 +193,9 @@ struct embedding_backward {
 	const int32_t *ids;
 	size_t n;
 	const float *dout;
+	size_t stride;
 	float scale;
-	size_t first, last;
+	size_t columns;
 };
 
 struct cross_entropy {
@@ -199,6 +204,19 @@ struct cross_entropy {
 	const int32_t *labels;
 	float scale;
 	float *dbias, *results;
+};
+
+struct widen {
+	float *to;
+	const uint16_t *x;
+	size_t rows, width, to_stride, stride;
+};
+
+struct narrow {
+	uint16_t *to;
+	const float *x;
+	size_t rows, width, to_stride, stride;
+	int accumulate;
 };
 
 struct add {
@@ -218,7 +236,7 @@ struct scale {
 struct column_sum {
 	float *out;
 	size_t width;
-	const float *x;
+	struct array x;
 	size_t rows, stride;
 	int accumulate;
 };
@@ -282,6 +300,8 @@ struct set {
 	void (*embedding_forward)(struct embedding_forward);
 	void (*embedding_backward)(struct embedding_backward);
 	void (*cross_entropy)(struct cross_entropy);
+	void (*widen)(struct widen);
+	void (*narrow)(struct narrow);
 	void (*add)(struct add);
 	void (*scale)(struct scale);
 	void (*column_sum)(struct column_sum);

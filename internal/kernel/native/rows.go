@@ -11,23 +11,23 @@ import "uer/internal/kernel/routine"
 func fillRows(s *C.struct_set, t *routine.Table) {
 	put(&t.ActivationBackward, s.activation_backward, func(a routine.ActivationBackward) {
 		C.call_activation_backward(s, C.struct_activation_backward{
-			activation: C.int(a.Activation), dx: floats(a.DX), dy: floats(a.DY), x: floats(a.X), n: length(a.X),
+			activation: C.int(a.Activation), dx: array(a.DX), dy: array(a.DY), x: array(a.X), n: C.size_t(a.X.Len()),
 		})
 	})
 	put(&t.GatedForward, s.gated_forward, func(a routine.GatedForward) {
 		C.call_gated_forward(s, C.struct_gated_forward{
-			activation: C.int(a.Activation), y: floats(a.Y), gate: floats(a.Gate), x: floats(a.X), n: length(a.X),
+			activation: C.int(a.Activation), y: array(a.Y), gate: array(a.Gate), x: array(a.X), n: C.size_t(a.X.Len()),
 		})
 	})
 	put(&t.GatedBackward, s.gated_backward, func(a routine.GatedBackward) {
 		C.call_gated_backward(s, C.struct_gated_backward{
-			activation: C.int(a.Activation), dgate: floats(a.DGate), dx: floats(a.DX), dy: floats(a.DY), gate: floats(a.Gate),
-			x: floats(a.X), n: length(a.X),
+			activation: C.int(a.Activation), dgate: array(a.DGate), dx: array(a.DX), dy: array(a.DY), gate: array(a.Gate),
+			x: array(a.X), n: C.size_t(a.X.Len()),
 		})
 	})
 	put(&t.DropoutAdd, s.dropout_add, func(a routine.DropoutAdd) {
 		C.call_dropout_add(s, C.struct_dropout_add{
-			y: floats(a.Y), x: floats(a.X), residual: floats(a.Residual), count: C.size_t(len(a.X) / a.Width), width: C.size_t(a.Width),
+			y: array(a.Y), x: array(a.X), residual: array(a.Residual), count: C.size_t(a.X.Len() / a.Width), width: C.size_t(a.Width),
 			rows: integers(a.Rows), dropout: dropout(a.Dropout),
 		})
 	})
@@ -42,7 +42,7 @@ func fillRows(s *C.struct_set, t *routine.Table) {
 	put(&t.EmbeddingBackward, s.embedding_backward, func(a routine.EmbeddingBackward) {
 		C.call_embedding_backward(s, C.struct_embedding_backward{
 			dtable: floats(a.DTable), width: C.size_t(a.Width), ids: integers(a.IDs), n: C.size_t(len(a.IDs)), dout: floats(a.DOut),
-			scale: C.float(a.Scale), first: C.size_t(a.First), last: C.size_t(a.Last),
+			stride: C.size_t(a.Stride), scale: C.float(a.Scale), columns: C.size_t(a.Columns),
 		})
 	})
 	put(&t.CrossEntropy, s.cross_entropy, func(t routine.CrossEntropy) {
@@ -57,6 +57,18 @@ func fillRows(s *C.struct_set, t *routine.Table) {
 
 // fillSums puts the smallest loops.
 func fillSums(s *C.struct_set, t *routine.Table) {
+	put(&t.Widen, s.widen, func(w routine.Widen) {
+		C.call_widen(s, C.struct_widen{
+			to: floats(w.To), x: halves(w.X), rows: C.size_t(w.Rows), width: C.size_t(w.Width),
+			to_stride: C.size_t(w.ToStride), stride: C.size_t(w.Stride),
+		})
+	})
+	put(&t.Narrow, s.narrow, func(n routine.Narrow) {
+		C.call_narrow(s, C.struct_narrow{
+			to: halves(n.To), x: floats(n.X), rows: C.size_t(n.Rows), width: C.size_t(n.Width),
+			to_stride: C.size_t(n.ToStride), stride: C.size_t(n.Stride), accumulate: flag(n.Accumulate),
+		})
+	})
 	put(&t.Add, s.add, func(a routine.Add) {
 		C.call_add(s, C.struct_add{out: floats(a.Out), a: floats(a.A), b: floats(a.B), n: length(a.Out)})
 	})
@@ -67,7 +79,7 @@ func fillSums(s *C.struct_set, t *routine.Table) {
 	})
 	put(&t.ColumnSum, s.column_sum, func(a routine.ColumnSum) {
 		C.call_column_sum(s, C.struct_column_sum{
-			out: floats(a.Out), width: length(a.Out), x: floats(a.X), rows: C.size_t(routine.CeilDivide(len(a.X), a.Stride)),
+			out: floats(a.Out), width: length(a.Out), x: array(a.X), rows: C.size_t(routine.CeilDivide(a.X.Len(), a.Stride)),
 			stride: C.size_t(a.Stride), accumulate: flag(a.Accumulate),
 		})
 	})
@@ -81,20 +93,20 @@ func fillSums(s *C.struct_set, t *routine.Table) {
 
 func normForward(n *routine.NormForward) C.struct_norm_forward {
 	sum := n.Sum
-	if sum == nil {
+	if !sum.Present() {
 		sum = n.X
 	}
 	return C.struct_norm_forward{
-		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.X) / n.Width), width: C.size_t(n.Width),
-		gamma: floats(n.Gamma), beta: floats(n.Beta), y: floats(n.Y), sum: floats(sum), stats: floats(n.Stats),
-		x: floats(n.X), residual: floats(n.Residual), rows: integers(n.Rows), dropout: dropout(n.Dropout),
+		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(n.X.Len() / n.Width), width: C.size_t(n.Width),
+		gamma: floats(n.Gamma), beta: floats(n.Beta), y: array(n.Y), sum: array(sum), stats: floats(n.Stats),
+		x: array(n.X), residual: array(n.Residual), rows: integers(n.Rows), dropout: dropout(n.Dropout),
 	}
 }
 
 func normBackward(n *routine.NormBackward) C.struct_norm_backward {
 	return C.struct_norm_backward{
-		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(len(n.DY) / n.Width), width: C.size_t(n.Width),
+		kind: C.int(n.Kind), epsilon: C.float(n.Epsilon), count: C.size_t(n.DY.Len() / n.Width), width: C.size_t(n.Width),
 		gamma: floats(n.Gamma), dx: output(n.DX), dresidual: output(n.DResidual), dparameters: floats(n.DParameters),
-		dy: floats(n.DY), sum: floats(n.Sum), stats: floats(n.Stats), rows: integers(n.Rows), dropout: dropout(n.Dropout),
+		dy: array(n.DY), sum: array(n.Sum), stats: floats(n.Stats), rows: integers(n.Rows), dropout: dropout(n.Dropout),
 	}
 }

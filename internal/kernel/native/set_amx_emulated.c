@@ -8,6 +8,7 @@
 #endif
 
 #define UER_SET_AVX512 1
+#define UER_VCVTNEPS2BF16 1
 #define UER_AMX_EMULATED 1
 #define VECTOR_BYTES 64
 

@@ -62,21 +62,21 @@ func geluInner(x float64) float64 { return geluSlope * (x + geluCube*x*x*x) }
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 func activationBackward(a routine.ActivationBackward) {
-	for i, v := range a.X {
-		a.DX[i] = float32(float64(a.DY[i]) * derivative(a.Activation, float64(v)))
+	for i := range a.X.Len() {
+		write(a.DX, i, float32(float64(read(a.DY, i))*derivative(a.Activation, float64(read(a.X, i)))))
 	}
 }
 
 func gatedForward(a routine.GatedForward) {
-	for i, v := range a.Gate {
-		a.Y[i] = float32(Activate(a.Activation, float64(v)) * float64(a.X[i]))
+	for i := range a.X.Len() {
+		write(a.Y, i, float32(Activate(a.Activation, float64(read(a.Gate, i)))*float64(read(a.X, i))))
 	}
 }
 
 func gatedBackward(a routine.GatedBackward) {
-	for i, v := range a.Gate {
-		g, f, d := float64(v), float64(a.X[i]), float64(a.DY[i])
-		a.DGate[i] = float32(d * f * derivative(a.Activation, g))
-		a.DX[i] = float32(d * Activate(a.Activation, g))
+	for i := range a.X.Len() {
+		g, f, d := float64(read(a.Gate, i)), float64(read(a.X, i)), float64(read(a.DY, i))
+		write(a.DGate, i, float32(d*f*derivative(a.Activation, g)))
+		write(a.DX, i, float32(d*Activate(a.Activation, g)))
 	}
 }

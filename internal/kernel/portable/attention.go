@@ -14,7 +14,7 @@ func eachHead(t *routine.AttentionHeads, work func(t *routine.AttentionHeads)) {
 	for ; t.Count > 0; t.Count-- {
 		work(t)
 		t.Head++
-		for _, x := range []*[]float32{&t.Q, &t.K, &t.V, &t.Out, &t.DQ.To, &t.DK.To, &t.DV.To, &t.DOut} {
+		for _, x := range []*[]float32{&t.Q, &t.K, &t.V, &t.Out, &t.DQ.To.Floats, &t.DK.To.Floats, &t.DV.To.Floats, &t.DOut} {
 			skip(x, t.Size)
 		}
 		skip(&t.LSE, 1)
@@ -54,14 +54,14 @@ func headForward(t *routine.AttentionHeads) {
 func headBackward(t *routine.AttentionHeads) {
 	for j := range t.Keys {
 		if !t.DK.Accumulate {
-			clear(row(t, t.DK.To, j))
+			clear(row(t, t.DK.To.Floats, j))
 		}
 		if !t.DV.Accumulate {
-			clear(row(t, t.DV.To, j))
+			clear(row(t, t.DV.To.Floats, j))
 		}
 	}
 	for i := range t.Queries {
-		q, dq, dout := row(t, t.Q, i), row(t, t.DQ.To, i), row(t, t.DOut, i)
+		q, dq, dout := row(t, t.Q, i), row(t, t.DQ.To.Floats, i), row(t, t.DOut, i)
 		if !t.DQ.Accumulate {
 			clear(dq)
 		}
@@ -69,8 +69,8 @@ func headBackward(t *routine.AttentionHeads) {
 		for j, keep := range kept(t, i) {
 			probability := float32(math.Exp(float64(p[j] - t.LSE[i*t.Heads])))
 			ds := t.Scale * probability * (keep*dot(dout, row(t, t.V, j)) - delta)
-			addScaled(row(t, t.DV.To, j), keep*probability, dout)
-			addScaled(row(t, t.DK.To, j), ds, q)
+			addScaled(row(t, t.DV.To.Floats, j), keep*probability, dout)
+			addScaled(row(t, t.DK.To.Floats, j), ds, q)
 			addScaled(dq, ds, row(t, t.K, j))
 			if len(t.DBias) > 0 {
 				t.DBias[j-i+t.Centre] += ds

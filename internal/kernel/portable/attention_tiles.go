@@ -47,9 +47,9 @@ func tileHeadBackward(t *routine.AttentionHeads) {
 		clear(ds)
 		for i := first; i <= last; i++ {
 			tileScoreGradient(t, i, p[(i-first)*keys:], ds[(i-first)*keys:])
-			for c, dq := 0, row(t, t.DQ.To, i); c < t.Size; c++ {
+			for c, dq := 0, row(t, t.DQ.To.Floats, i); c < t.Size; c++ {
 				sum := tileSum(keys, func(j int) (float32, float32) { return ds[(i-first)*keys+j], t.K[j*t.Width+c] })
-				write(&dq[c], sum, t.DQ.Accumulate)
+				writeSum(&dq[c], sum, t.DQ.Accumulate)
 			}
 		}
 		for j := range keys {
@@ -65,8 +65,8 @@ func tileHeadBackward(t *routine.AttentionHeads) {
 	}
 	for j := range t.Keys {
 		for c := range t.Size {
-			write(&row(t, t.DK.To, j)[c], dk[j*t.Size+c], t.DK.Accumulate)
-			write(&row(t, t.DV.To, j)[c], dv[j*t.Size+c], t.DV.Accumulate)
+			writeSum(&row(t, t.DK.To.Floats, j)[c], dk[j*t.Size+c], t.DK.Accumulate)
+			writeSum(&row(t, t.DV.To.Floats, j)[c], dv[j*t.Size+c], t.DV.Accumulate)
 		}
 	}
 }
@@ -78,7 +78,7 @@ func tileKeys(t *routine.AttentionHeads, i int) int {
 	return min(routine.RoundUp(t.Visible(last), routine.TileDepth), t.Visible(t.Queries-1))
 }
 
-func write(y *float32, x float32, accumulate bool) {
+func writeSum(y *float32, x float32, accumulate bool) {
 	if accumulate {
 		x += *y
 	}
@@ -135,11 +135,14 @@ func tileAdd(sum *float32, n int, factors func(k int) (float32, float32)) {
 		var a, b [routine.TileDepth]float32
 		for k := range min(routine.TileDepth, n-first) {
 			x, y := factors(first + k)
-			a[k], b[k] = toBFloat16(x), toBFloat16(y)
+			a[k], b[k] = rounded(x), rounded(y)
 		}
 		addTile(sum, a[:], 1, b[:], 1)
 	}
 }
+
+// rounded is the number in bfloat16 nearest to x.
+func rounded(x float32) float32 { return routine.FromBFloat16(routine.ToBFloat16(x)) }
 
 func rowKey(t *routine.AttentionHeads, i int) uint64 {
 	if t.Rows == nil {

@@ -4,8 +4,8 @@ import "uer/internal/kernel/routine"
 
 func dropoutAdd(a routine.DropoutAdd) {
 	if a.Dropout.Probability <= 0 {
-		for i := range a.X {
-			a.Y[i] = a.X[i] + at(a.Residual, i)
+		for i := range a.X.Len() {
+			write(a.Y, i, read(a.X, i)+at(a.Residual, i))
 		}
 		return
 	}
@@ -13,7 +13,7 @@ func dropoutAdd(a routine.DropoutAdd) {
 		key := a.Dropout.RowKey(uint64(row))
 		for j := range a.Width {
 			i := r*a.Width + j
-			a.Y[i] = drop(a.Dropout, a.X[i], key, j) + at(a.Residual, i)
+			write(a.Y, i, drop(a.Dropout, read(a.X, i), key, j)+at(a.Residual, i))
 		}
 	}
 }
@@ -26,10 +26,10 @@ func drop(d routine.Dropout, x float32, rowKey uint64, column int) float32 {
 	return float32(x * d.Scale()) // rounded before anything is added to it
 }
 
-// at is x[i], or 0 for an operand left out.
-func at(x []float32, i int) float32 {
-	if x == nil {
+// at is element i, or 0 of an operand left out.
+func at(x routine.Array, i int) float32 {
+	if !x.Present() {
 		return 0
 	}
-	return x[i]
+	return read(x, i)
 }

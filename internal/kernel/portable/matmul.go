@@ -26,7 +26,7 @@ func pack(p routine.Pack) {
 		clear(panel)
 		for k := range p.Depth {
 			for i := range min(p.Width, p.Count-first) {
-				panel[k*p.Stride+i] = p.X[k*rowStep+(first+i)*lineStep]
+				panel[k*p.Stride+i] = p.X.Floats[k*rowStep+(first+i)*lineStep]
 			}
 		}
 	}
@@ -55,14 +55,14 @@ func finish(t *routine.Multiply, i, j int, sums tileSums) {
 		}
 		for column := range min(tileColumns, t.Columns-j) {
 			element, sum := (i+row)*t.Leading+j+column, sums[row][column]
-			if t.Accumulate {
-				sum += t.C[element]
+			if t.Addend.Present() {
+				sum += read(t.Addend, element)
 			}
 			if t.Bias != nil {
 				sum += t.Bias[j+column]
 			}
-			if t.PreActivation != nil {
-				t.PreActivation[element] = sum
+			if t.PreActivation.Present() {
+				write(t.PreActivation, element, sum)
 			}
 			if t.Activation != routine.None {
 				sum = float32(Activate(t.Activation, float64(sum)))
@@ -70,10 +70,10 @@ func finish(t *routine.Multiply, i, j int, sums tileSums) {
 			if t.RowNumbers != nil {
 				sum = drop(t.Dropout, sum, key, t.FirstColumn+j+column)
 			}
-			if t.Residual != nil {
-				sum += t.Residual[element]
+			if t.Residual.Present() {
+				sum += read(t.Residual, element)
 			}
-			t.C[element] = sum
+			write(t.C, element, sum)
 		}
 	}
 }

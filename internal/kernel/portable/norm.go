@@ -8,18 +8,22 @@ import (
 
 func normForward(n routine.NormForward) {
 	sum := n.Sum
-	if sum == nil {
+	if !sum.Present() {
 		sum = n.X
 	} else {
 		dropoutAdd(routine.DropoutAdd{Y: sum, X: n.X, Residual: n.Residual, Width: n.Width, Rows: n.Rows, Dropout: n.Dropout})
 	}
-	for r := range len(n.X) / n.Width {
-		i, j := r*n.Width, (r+1)*n.Width
-		mean, deviation := normStatistics(&n, sum[i:j])
+	row := make([]float32, n.Width)
+	for r := range n.X.Len() / n.Width {
+		i := r * n.Width
+		for k := range row {
+			row[k] = read(sum, i+k)
+		}
+		mean, deviation := normStatistics(&n, row)
 		n.Stats[2*r], n.Stats[2*r+1] = mean, deviation
 		divisor := normDivisor(n.Kind, n.Epsilon, deviation)
-		for k, v := range sum[i:j] {
-			n.Y[i+k] = n.Gamma[k]*((v-mean)/divisor) + at(n.Beta, k)
+		for k, v := range row {
+			write(n.Y, i+k, n.Gamma[k]*((v-mean)/divisor)+at(routine.Floats(n.Beta), k))
 		}
 	}
 }
@@ -60,37 +64,43 @@ func normDivisor(kind routine.NormKind, epsilon float64, deviation float32) floa
 func normBackward(n routine.NormBackward) {
 	clear(n.DParameters)
 	dgamma, dbeta := n.DParameters[:n.Width], n.DParameters[n.Width:]
-	dsum := make([]float32, n.Width)
-	for r := range len(n.DY) / n.Width {
-		i, j := r*n.Width, (r+1)*n.Width
+	for r := range n.DY.Len() / n.Width {
+		i := r * n.Width
 		mean, deviation := n.Stats[2*r], n.Stats[2*r+1]
 		q := normDivisor(n.Kind, n.Epsilon, deviation)
 		slope, product := 0.0, 0.0 // Σ g, Σ g c
-		for k, v := range n.DY[i:j] {
-			centred := n.Sum[i+k] - mean
+		for k := range n.Width {
+			v, centred := read(n.DY, i+k), read(n.Sum, i+k)-mean
 			dgamma[k] += v * (centred / q)
 			dbeta[k] += v
 			slope += float64(n.Gamma[k]) * float64(v)
 			product += float64(n.Gamma[k]) * float64(v) * float64(centred)
 		}
 		shift, factor := backwardTerms(&n, slope, product, float64(deviation))
-		for k, v := range n.DY[i:j] {
-			dsum[k] = (n.Gamma[k]*v-shift)/q - (n.Sum[i+k]-mean)*factor
+		var key uint64
+		if n.Rows != nil {
+			key = n.Dropout.RowKey(uint64(n.Rows[r]))
 		}
-		if out := n.DResidual.Slice(i, j); out.To != nil {
-			scale(routine.Scale{Out: out.To, X: dsum, Factor: 1, Accumulate: out.Accumulate})
-		}
-		if out := n.DX.Slice(i, j); out.To != nil {
-			a := routine.DropoutAdd{Y: out.To, X: dsum, Width: n.Width, Dropout: n.Dropout}
+		for k := range n.Width {
+			dsum := (n.Gamma[k]*read(n.DY, i+k)-shift)/q - (read(n.Sum, i+k)-mean)*factor
+			put(n.DResidual, i+k, dsum)
 			if n.Rows != nil {
-				a.Rows = n.Rows[r : r+1]
+				dsum = drop(n.Dropout, dsum, key, k)
 			}
-			if out.Accumulate {
-				a.Residual = out.To
-			}
-			dropoutAdd(a)
+			put(n.DX, i+k, dsum)
 		}
 	}
+}
+
+// put writes or adds x to element i of an output.
+func put(o routine.Output, i int, x float32) {
+	if !o.To.Present() {
+		return
+	}
+	if o.Accumulate {
+		x += read(o.To, i)
+	}
+	write(o.To, i, x)
 }
 
 // backwardTerms are mean(g) and the factor of c, in the terms of normBackward.

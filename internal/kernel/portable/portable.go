@@ -29,6 +29,8 @@ func Table() routine.Table {
 		EmbeddingForward:      embeddingForward,
 		EmbeddingBackward:     embeddingBackward,
 		CrossEntropy:          crossEntropy,
+		Widen:                 widen,
+		Narrow:                narrow,
 		Add:                   add,
 		Scale:                 scale,
 		ColumnSum:             columnSum,
@@ -52,8 +54,8 @@ func embeddingForward(a routine.EmbeddingForward) {
 
 func embeddingBackward(a routine.EmbeddingBackward) {
 	for i, id := range a.IDs {
-		for j := a.First; j < a.Last; j++ {
-			a.DTable[int(id)*a.Width+j] += a.Scale * a.DOut[i*a.Width+j]
+		for j := range a.Columns {
+			a.DTable[int(id)*a.Width+j] += a.Scale * a.DOut[i*a.Stride+j]
 		}
 	}
 }
@@ -63,9 +65,9 @@ func columnSum(a routine.ColumnSum) {
 	if !a.Accumulate {
 		clear(out)
 	}
-	for i := 0; i < len(a.X); i += a.Stride {
-		for j, v := range a.X[i : i+len(out)] {
-			out[j] += v
+	for i := 0; i < a.X.Len(); i += a.Stride {
+		for j := range out {
+			out[j] += read(a.X, i+j)
 		}
 	}
 }

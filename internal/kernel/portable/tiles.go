@@ -33,27 +33,15 @@ func packParts(p routine.Pack, parts int) {
 		for k := range p.Depth {
 			unit := panel[k/depth*p.Stride:]
 			for i := range min(p.Width, p.Count-first) {
-				x := p.X[k*rowStep+(first+i)*lineStep]
+				x := read(p.X, k*rowStep+(first+i)*lineStep)
 				for part := range parts {
-					y := toBFloat16(x)
+					y := routine.FromBFloat16(routine.ToBFloat16(x))
 					unit[(part*depth+k%depth)*lines+i] = y
 					x -= y
 				}
 			}
 		}
 	}
-}
-
-// toBFloat16 rounds to the nearest number in bfloat16, ties to even. What is subnormal becomes a zero of its sign.
-func toBFloat16(x float32) float32 {
-	bits := math.Float32bits(x)
-	switch {
-	case x != x:
-		return x
-	case bits&0x7f800000 == 0:
-		return math.Float32frombits(bits & 0x80000000)
-	}
-	return math.Float32frombits((bits + 0x7fff + bits>>16&1) &^ 0xffff)
 }
 
 func multiplyParts(t routine.Multiply, p routine.Precision) {

@@ -13,20 +13,21 @@ const (
 	Sigmoid // σ(x) = 1 / (1 + exp(-x))
 )
 
-// ActivationBackward is dx = dy a'(x). DX may be DY or X.
+// ActivationBackward is dx = dy a'(x). DX may be DY or X. All are stored the same way.
 type ActivationBackward struct {
 	Activation Activation
-	DX, DY, X  []float32 // [n]
+	DX, DY, X  Array // [n]
 }
 
-// GatedForward is y = a(gate) x. Y may be Gate or X.
+// GatedForward is y = a(gate) x. Y may be Gate or X. All are stored the same way.
 type GatedForward struct {
 	Activation Activation
-	Y, Gate, X []float32 // [n]
+	Y, Gate, X Array // [n]
 }
 
 // GatedBackward is dgate = dy x a'(gate) and dx = dy a(gate). DGate and DX may each be any of the inputs.
+// All are stored the same way.
 type GatedBackward struct {
 	Activation             Activation
-	DGate, DX, DY, Gate, X []float32 // [n]
+	DGate, DX, DY, Gate, X Array // [n]
 }

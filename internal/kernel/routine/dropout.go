@@ -51,10 +51,10 @@ func (d Dropout) Drops(rowKey uint64, column int) bool {
 	return DropoutHash(rowKey, uint32(column)) < d.Threshold()
 }
 
-// DropoutAdd is y = dropout(x) + residual. Y may be X or Residual.
+// DropoutAdd is y = dropout(x) + residual. Y may be X or Residual. All are stored the same way.
 type DropoutAdd struct {
-	Y, X     []float32 // [rows, width]
-	Residual []float32 // [rows, width]; nil for none
+	Y, X     Array // [rows, width]
+	Residual Array // [rows, width]; left out for none
 	Width    int
 	Rows     []int32 // [rows], row numbers; nil if nothing is dropped
 	Dropout  Dropout

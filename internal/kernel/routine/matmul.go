@@ -56,7 +56,8 @@ type Matmul struct {
 // Pack copies a matrix [depth, count] into panels [depth/unit, stride] of Width lines each, padded with zeros. Element (k, i)
 // of the matrix is x[k*leading+i], or x[i*leading+k] if Transpose.
 type Pack struct {
-	Panels, X     []float32
+	Panels        []float32
+	X             Array // of float32, or in BFloat16 of either
 	Leading       int
 	Transpose     bool
 	Depth, Count  int
@@ -64,21 +65,22 @@ type Pack struct {
 	OfB           bool // panels of B, if they differ from those of A
 }
 
-// Multiply computes C = dropout(activation(A B + bias)) + residual from packed panels, with C added to the sum if Accumulate.
+// Multiply computes C = dropout(activation(A B + addend + bias)) + residual from packed panels. C, Addend, PreActivation and
+// Residual are arrays of float32, or in BFloat16 of either.
 type Multiply struct {
 	Rows, Columns, Depth int       // Depth: of the panels, in units
 	Height, Stride       int       // of a panel of A, Height at most Matmul.Rows
 	A                    []float32 // panels [depth, stride]
 	B                    []float32 // panels [depth, Matmul.Columns*Matmul.UnitSizeB]
 	ByRows               bool      // goes through B once for each panel of A, otherwise through A once for each panel of B
-	C                    []float32 // [rows, columns]
-	Leading              int       // of C, Before and Residual
-	Accumulate           bool
+	C                    Array     // [rows, columns]
+	Leading              int       // of C, Addend, PreActivation and Residual
+	Addend               Array     // as C; left out for none. It may be C, and is if both are float32
 	Bias                 []float32 // [columns], or nil
 	Activation           Activation
-	PreActivation        []float32 // as C, receives what the activation is applied to; or nil
+	PreActivation        Array // as C, receives what the activation is applied to; or left out
 	Dropout              Dropout
-	RowNumbers           []int32   // [rows], for the dropout; nil if nothing is dropped
-	FirstColumn          int       // of C, among the columns of the whole product
-	Residual             []float32 // as C, or nil
+	RowNumbers           []int32 // [rows], for the dropout; nil if nothing is dropped
+	FirstColumn          int     // of C, among the columns of the whole product
+	Residual             Array   // as C, or left out
 }

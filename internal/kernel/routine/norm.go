@@ -13,31 +13,32 @@ const (
 	NormStandard
 )
 
-// NormForward normalises rows: sum = dropout(x) + residual, y = norm(sum).
+// NormForward normalises rows: sum = dropout(x) + residual, y = norm(sum). What it normalises is the sum as it is stored, so
+// that what is restored from it has the same bits. X, Residual, Y and Sum are stored the same way.
 type NormForward struct {
 	Kind     NormKind
 	Epsilon  float64 // ε
 	Width    int
 	Gamma    []float32 // [width]
 	Beta     []float32 // [width]; nil for none
-	X        []float32 // [rows, width]
-	Residual []float32 // [rows, width]; nil for none
+	X        Array     // [rows, width]
+	Residual Array     // [rows, width]; left out for none
 	Rows     []int32   // [rows], row numbers for the dropout; nil if nothing is dropped
 	Dropout  Dropout
-	Y        []float32 // [rows, width]
-	Sum      []float32 // [rows, width], may be X or Residual; nil without residual and dropout, when it is X
+	Y        Array     // [rows, width]
+	Sum      Array     // [rows, width], may be X or Residual; left out without residual and dropout, when it is X
 	Stats    []float32 // [rows, 2]: the mean of a row (0 for NormRMS) and its deviation s, or its root
 }
 
 // NormBackward computes the gradients of NormForward: of the residual, of x (its dropout), and of the parameters, summed
-// over the rows.
+// over the rows. DY, Sum, DX and DResidual are stored the same way.
 type NormBackward struct {
 	Kind          NormKind
 	Epsilon       float64
 	Width         int
 	Gamma         []float32 // [width]
-	DY            []float32 // [rows, width]
-	Sum           []float32 // [rows, width], X if there was no sum
+	DY            Array     // [rows, width]
+	Sum           Array     // [rows, width], X if there was no sum
 	Stats         []float32 // [rows, 2]
 	Rows          []int32   // [rows]; nil if nothing is dropped
 	Dropout       Dropout

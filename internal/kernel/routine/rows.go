@@ -10,14 +10,15 @@ type EmbeddingForward struct {
 	Accumulate bool
 }
 
-// EmbeddingBackward is dtable[ids[i]] += scale*dout[i], in order of i, for the columns First to Last-1.
+// EmbeddingBackward is dtable[ids[i]] += scale*dout[i], in order of i, for some columns.
 type EmbeddingBackward struct {
-	DTable      []float32 // [rows, width]
-	Width       int
-	IDs         []int32   // [n]
-	DOut        []float32 // [n, width]
-	Scale       float32
-	First, Last int
+	DTable  []float32 // [rows, columns], rows Width apart
+	Width   int
+	IDs     []int32   // [n]
+	DOut    []float32 // [n, columns], rows Stride apart
+	Stride  int
+	Scale   float32
+	Columns int
 }
 
 // CrossEntropy computes the loss of some rows of logits and its gradient.
@@ -44,7 +45,7 @@ type Scale struct {
 // ColumnSum is out[j] = Σ x[i*stride+j] over all i, added to out if Accumulate.
 type ColumnSum struct {
 	Out        []float32 // [width]
-	X          []float32 // [rows, width], rows Stride apart
+	X          Array     // [rows, width], rows Stride apart
 	Stride     int
 	Accumulate bool
 }

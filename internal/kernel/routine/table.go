@@ -35,6 +35,9 @@ type Table struct {
 	EmbeddingBackward  func(EmbeddingBackward)
 	CrossEntropy       func(CrossEntropy)
 
+	Widen  func(Widen)
+	Narrow func(Narrow)
+
 	Add        func(Add)
 	Scale      func(Scale)
 	ColumnSum  func(ColumnSum)
@@ -49,19 +52,14 @@ type Table struct {
 	AdafactorUpdate  func(FactoredUpdate)
 }
 
-// Output is one of several results of an operation.
+// Output is one of several results of an operation. What is added to numbers in bfloat16 is added in float32 and rounded then.
 type Output struct {
-	To         []float32 // nil if the result is not wanted
-	Accumulate bool      // add to what is there
+	To         Array // left out if the result is not wanted
+	Accumulate bool  // add to what is there
 }
 
 // Slice is the part [first, last) of an output.
-func (o Output) Slice(first, last int) Output {
-	if o.To != nil {
-		o.To = o.To[first:last]
-	}
-	return o
-}
+func (o Output) Slice(first, last int) Output { return Output{o.To.Slice(first, last), o.Accumulate} }
 
 // CacheLine is the number of float32 elements in a line of the cache.
 const CacheLine = 16
