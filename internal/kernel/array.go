@@ -59,6 +59,7 @@ type stage struct {
 	table  *routine.Table
 	memory []float32
 	used   int
+	direct bool // whether routines take bfloat16, which is used where it is then, too
 }
 
 // stagedOperands is the most operands of tiles that a routine stages; where they are more, they are rows.

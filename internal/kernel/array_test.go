@@ -242,32 +242,41 @@ func TestRowsOfHalves(t *testing.T) {
 func TestAttentionOfHalves(t *testing.T) {
 	for _, set := range testedSets() {
 		for _, threads := range []int{1, 3} {
-			c := newTestCPU(t, set, threads)
-			for _, test := range attentionCases() {
-				half, exact := newAttentionRun(test), newAttentionRun(test)
-				for _, x := range []struct{ half, exact *Array }{
-					{&half.Q, &exact.Q}, {&half.K, &exact.K}, {&half.V, &exact.V}, {&half.DOut, &exact.DOut}, {&half.Out, &exact.Out},
-				} {
-					*x.half = rounded(x.exact.Floats)
-					*x.exact = Floats(widened(*x.half))
-				}
-				half.forward(c)
-				exact.forward(c)
-				requireRounded(t, set+", "+test.name+": out", half.Out, exact.Out.Floats, nil)
-				exact.Out = Floats(widened(half.Out))
-				exact.backward(c)
-				dq, dv := random(5, half.Q.Len()), random(6, half.V.Len())
-				half.DQ = Output{To: rounded(dq), Accumulate: true}
-				half.DK = Output{To: rounded(random(7, half.K.Len()))}
-				half.DV = Output{To: rounded(dv), Accumulate: true}
-				half.backward(c)
-				requireRounded(t, set+", "+test.name+": dq", half.DQ.To, exact.DQ.To.Floats, widened(rounded(dq)))
-				requireRounded(t, set+", "+test.name+": dk", half.DK.To, exact.DK.To.Floats, nil)
-				requireRounded(t, set+", "+test.name+": dv", half.DV.To, exact.DV.To.Floats, widened(rounded(dv)))
-				if !slices.EqualFunc(half.LSE, exact.LSE, sameBits) || !slices.EqualFunc(half.DPositionBias.To.Floats, exact.DPositionBias.To.Floats, sameBits) {
-					t.Errorf("%s, %s: what is float32 differs", set, test.name)
-				}
-			}
+			compareAttentionOfHalves(t, newTestCPU(t, set, threads), Float32)
+		}
+	}
+	for _, c := range tileCPUs(t) {
+		compareAttentionOfHalves(t, c, BFloat16)
+	}
+}
+
+func compareAttentionOfHalves(t *testing.T, c *CPU, precision Precision) {
+	t.Helper()
+	set := fmt.Sprintf("%s, %s", c.Name(), precisionName(precision))
+	for _, test := range attentionCases() {
+		test.precision = precision
+		half, exact := newAttentionRun(test), newAttentionRun(test)
+		for _, x := range []struct{ half, exact *Array }{
+			{&half.Q, &exact.Q}, {&half.K, &exact.K}, {&half.V, &exact.V}, {&half.DOut, &exact.DOut}, {&half.Out, &exact.Out},
+		} {
+			*x.half = rounded(x.exact.Floats)
+			*x.exact = Floats(widened(*x.half))
+		}
+		half.forward(c)
+		exact.forward(c)
+		requireRounded(t, set+", "+test.name+": out", half.Out, exact.Out.Floats, nil)
+		exact.Out = Floats(widened(half.Out))
+		exact.backward(c)
+		dq, dv := random(5, half.Q.Len()), random(6, half.V.Len())
+		half.DQ = Output{To: rounded(dq), Accumulate: true}
+		half.DK = Output{To: rounded(random(7, half.K.Len()))}
+		half.DV = Output{To: rounded(dv), Accumulate: true}
+		half.backward(c)
+		requireRounded(t, set+", "+test.name+": dq", half.DQ.To, exact.DQ.To.Floats, widened(rounded(dq)))
+		requireRounded(t, set+", "+test.name+": dk", half.DK.To, exact.DK.To.Floats, nil)
+		requireRounded(t, set+", "+test.name+": dv", half.DV.To, exact.DV.To.Floats, widened(rounded(dv)))
+		if !slices.EqualFunc(half.LSE, exact.LSE, sameBits) || !slices.EqualFunc(half.DPositionBias.To.Floats, exact.DPositionBias.To.Floats, sameBits) {
+			t.Errorf("%s, %s: what is float32 differs", set, test.name)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"uer/internal/kernel/native"
 	"uer/internal/kernel/routine"
 )
 
@@ -67,7 +68,7 @@ func (c *CPU) AttentionForward(a *Attention) {
 	a.check()
 	requireScratch(a.Scratch, a.ScratchSize(c.Threads()))
 	forward, tiles := c.table.AttentionForward, c.attention.cutSequences(a)
-	if a.Precision == BFloat16 {
+	if c.attendsOnTiles(a) {
 		forward = c.table.TileAttentionForward
 	}
 	c.parallelWorker(len(tiles), func(worker, tile int) {
@@ -91,7 +92,7 @@ func (c *CPU) AttentionBackward(g *AttentionGradient) {
 	tiles, groups := c.attention.cutGroups(g)
 	clear(partials[:groups*size])
 	backward := c.table.AttentionBackward
-	if g.Precision == BFloat16 {
+	if c.attendsOnTiles(&g.Attention) {
 		backward = c.table.TileAttentionBackward
 	}
 	c.parallelWorker(len(tiles), func(worker, tile int) {
@@ -120,6 +121,12 @@ func (c *CPU) AttentionBackward(g *AttentionGradient) {
 	}
 }
 
+// attendsOnTiles reports whether attention is computed with the bits of tiles. With VDPBF16PS, whose bits differ anyway, it is
+// computed in float32, which is faster than chains.
+func (c *CPU) attendsOnTiles(a *Attention) bool {
+	return a.Precision == BFloat16 && c.table.Name != native.VDPBF16
+}
+
 // backward computes the gradients of some heads of a sequence.
 func (g *AttentionGradient) backward(s *stage, at attentionTile, t routine.AttentionHeads, backward func(routine.AttentionHeads)) {
 	dq := Output{To: g.queries(at, g.DQ.To), Accumulate: g.DQ.Accumulate}
@@ -127,9 +134,9 @@ func (g *AttentionGradient) backward(s *stage, at attentionTile, t routine.Atten
 	t.Out, t.DOut = g.read(s, g.queries(at, g.Out), t.Queries, at), g.read(s, g.queries(at, g.DOut), t.Queries, at)
 	t.DQ, t.DK, t.DV = g.output(s, dq, t.Queries, at), g.output(s, dk, t.Keys, at), g.output(s, dv, t.Keys, at)
 	backward(t)
-	g.store(s, dq, t.DQ.To.Floats, t.Queries, at)
-	g.store(s, dk, t.DK.To.Floats, t.Keys, at)
-	g.store(s, dv, t.DV.To.Floats, t.Keys, at)
+	g.store(s, dq, t.DQ.To, t.Queries, at)
+	g.store(s, dk, t.DK.To, t.Keys, at)
+	g.store(s, dv, t.DV.To, t.Keys, at)
 }
 
 // attentionTile is what a thread takes at a time: some heads of some sequences, which make up a group of the position bias.
@@ -214,7 +221,8 @@ func (a *Attention) headScratch(worker int, backward bool) []float32 {
 
 func (a *Attention) stage(c *CPU, worker int, backward bool) stage {
 	n := a.workerScratch(backward)
-	return stage{table: c.table, memory: a.Scratch[worker*n : (worker+1)*n][a.routineScratch(backward):]}
+	memory := a.Scratch[worker*n : (worker+1)*n][a.routineScratch(backward):]
+	return stage{table: c.table, memory: memory, direct: c.attendsOnTiles(a)}
 }
 
 // heads describes the tile's heads of its first sequence, with the operands that forward and backward have in common.
@@ -227,7 +235,7 @@ func (a *Attention) heads(s *stage, tile attentionTile) routine.AttentionHeads {
 		Scale: a.Scale, Centre: a.MaxLength - 1,
 		LSE: cutColumns(Floats(a.LSE), a.Starts[tile.sequence:], a.Heads, tile.head, tile.count).Floats,
 	}
-	if a.Q.Halves != nil {
+	if a.Q.Halves != nil && !s.direct {
 		t.Width = tile.count * a.Size
 	}
 	t.Q = a.read(s, a.queries(tile, a.Q), t.Queries, tile)
@@ -280,26 +288,32 @@ func cutColumns(x Array, starts []int32, width, column, columns int) Array {
 	return x.Slice(first, first+(rows-1)*width+columns)
 }
 
-// read returns the tile's heads of some tokens, which queries or keys has cut out, as float32: where they are, or side by side.
-func (a *Attention) read(s *stage, x Array, tokens int, tile attentionTile) []float32 {
-	return s.readRows(x, tokens, tile.count*a.Size, a.Heads*a.Size)
+// read returns the tile's heads of some tokens, which queries or keys has cut out, as the routine takes them: where they are, or
+// as float32 side by side.
+func (a *Attention) read(s *stage, x Array, tokens int, tile attentionTile) Array {
+	if s.direct {
+		return x
+	}
+	return Floats(s.readRows(x, tokens, tile.count*a.Size, a.Heads*a.Size))
 }
 
 // place returns where a routine writes such heads, output where it writes or adds them.
-func (a *Attention) place(s *stage, x Array, tokens int, tile attentionTile) []float32 {
-	if x.Halves == nil {
-		return x.Floats
+func (a *Attention) place(s *stage, x Array, tokens int, tile attentionTile) Array {
+	if s.direct || x.Halves == nil {
+		return x
 	}
-	return s.room(tokens * tile.count * a.Size)
+	return Floats(s.room(tokens * tile.count * a.Size))
 }
 
 func (a *Attention) output(s *stage, o Output, tokens int, tile attentionTile) Output {
-	return Output{To: Floats(a.place(s, o.To, tokens, tile)), Accumulate: o.Accumulate && o.To.Halves == nil}
+	return Output{To: a.place(s, o.To, tokens, tile), Accumulate: o.Accumulate && (s.direct || o.To.Halves == nil)}
 }
 
 // store rounds what was written to the place of an output.
-func (a *Attention) store(s *stage, o Output, from []float32, tokens int, tile attentionTile) {
-	s.storeRows(o, from, tokens, tile.count*a.Size, a.Heads*a.Size)
+func (a *Attention) store(s *stage, o Output, from Array, tokens int, tile attentionTile) {
+	if !s.direct {
+		s.storeRows(o, from.Floats, tokens, tile.count*a.Size, a.Heads*a.Size)
+	}
 }
 
 // biasOf cuts the rows of the tile's heads out of a position bias.

@@ -29,12 +29,15 @@ func attentionHeads(t *routine.AttentionHeads) C.struct_attention_heads {
 		prefix: C.size_t(t.Prefix), visible_keys: C.size_t(t.VisibleKeys),
 		scale: C.float(t.Scale), bias: floats(t.Bias), dbias: floats(t.DBias), centre: C.size_t(t.Centre),
 		dropout: dropout(t.Dropout), rows: integers(t.Rows),
-		q: floats(t.Q), k: floats(t.K), v: floats(t.V), out: floats(t.Out), lse: floats(t.LSE),
-		dout: floats(t.DOut), dq: sums(t.DQ), dk: sums(t.DK), dv: sums(t.DV),
+		half: array(t.K).half,
+		q:    numbers(t.Q), k: numbers(t.K), v: numbers(t.V), out: numbers(t.Out), lse: floats(t.LSE),
+		dout: numbers(t.DOut), dq: sums(t.DQ), dk: sums(t.DK), dv: sums(t.DV),
 		scratch: floats(t.Scratch),
 	}
 }
 
+func numbers(a routine.Array) *C.float { return (*C.float)(array(a).at) }
+
 func sums(o routine.Output) C.struct_sums {
-	return C.struct_sums{to: floats(o.To.Floats), accumulate: flag(o.Accumulate)}
+	return C.struct_sums{to: numbers(o.To), accumulate: flag(o.Accumulate)}
 }

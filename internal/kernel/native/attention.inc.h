@@ -227,10 +227,7 @@ static void attention_forward(struct attention_heads t) {
 }
 
 static void attention_backward(struct attention_heads t) {
-	for (; t.count > 0; t.count--, attention_next(&t)) {
-		attention_backward_head(&t);
-		attention_next_gradient(&t);
-	}
+	for (; t.count > 0; t.count--, attention_next(&t)) attention_backward_head(&t);
 }
 
 #endif

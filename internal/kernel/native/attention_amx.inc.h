@@ -14,18 +14,36 @@ enum { STRETCH = 128, RIGHT_LINES = AMX_LINES, RIGHT_UNIT = AMX_PART };
 
 INLINE vfloat left_number(vfloat x) { return x; }
 
-static struct left_factor left_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	for (size_t i = 0; i < lines; i++, x += leading)
-		for (size_t k = 0; k < depth; k += TILE_DEPTH) {
-			vfloat pairs;
-			pairs_across(1, x + k, depth - k, &pairs);
-			store(to + k / TILE_DEPTH * AMX_PART + i * AMX_PAIRS, pairs);
-		}
+// across and down are pairs of an array, as pairs_across and pairs_down make them.
+INLINE vfloat across(struct array x, size_t element, size_t n) {
+	if (x.half) return halves_across((const uint16_t *)x.at + element, n);
+	vfloat pairs;
+	pairs_across(1, (const float *)x.at + element, n, &pairs);
+	return pairs;
+}
+
+INLINE vfloat down(struct array x, size_t element, size_t below, int has_below, size_t n) {
+	if (x.half) return halves_down((const uint16_t *)x.at + element, has_below ? (const uint16_t *)x.at + below : NULL, n);
+	vfloat pairs;
+	pairs_down(1, (const float *)x.at + element, has_below ? (const float *)x.at + below : NULL, n, &pairs);
+	return pairs;
+}
+
+INLINE void left_lines(const int half, float *to, struct array x, size_t leading, size_t lines, size_t depth) {
+	for (size_t i = 0; i < lines; i++)
+		for (size_t k = 0; k < depth; k += TILE_DEPTH)
+			store(to + k / TILE_DEPTH * AMX_PART + i * AMX_PAIRS, across(as_half(half, x), i * leading + k, depth - k));
+}
+
+static struct left_factor left_rows(float *to, struct array x, size_t leading, size_t lines, size_t depth) {
+	if (x.half) left_lines(1, to, x, leading, lines, depth);
+	else left_lines(0, to, x, leading, lines, depth);
 	return (struct left_factor){.x = to};
 }
 
-INLINE struct left_factor left_scores(float *to, const float *s, size_t step, size_t lines, size_t depth) {
-	return left_rows(to, s, step, lines, padded(depth)); // of zeros beyond
+static struct left_factor left_scores(float *to, float *s, size_t step, size_t lines, size_t depth) {
+	left_lines(0, to, (struct array){s, 0}, step, lines, padded(depth)); // of zeros beyond
+	return (struct left_factor){.x = to};
 }
 
 static void keep_scores(float *to, float *s, size_t step, size_t block, size_t rows, size_t keys) {
@@ -47,30 +65,36 @@ INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t 
 	return (struct left_factor){.x = kept + (key / AMX_LINES * (STRETCH / TILE_DEPTH) + block) * AMX_PART};
 }
 
-static void right_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	for (size_t i = 0; i < lines; i += LANES, x += LANES * leading) {
-		float *half = to + i / AMX_LINES * (padded(depth) / TILE_DEPTH * AMX_PART) + i % AMX_LINES;
-		for (size_t k = 0; k < depth; k += TILE_DEPTH, half += AMX_PART) {
+INLINE void right_rows_of(const int half, float *to, struct array x, size_t leading, size_t lines, size_t depth) {
+	for (size_t i = 0; i < lines; i += LANES) {
+		float *side = to + i / AMX_LINES * (padded(depth) / TILE_DEPTH * AMX_PART) + i % AMX_LINES;
+		for (size_t k = 0; k < depth; k += TILE_DEPTH, side += AMX_PART) {
 			vfloat rows[LANES]; // [lines][pairs]
-			UNROLL for (size_t r = 0; r < LANES; r++) {
-				rows[r] = splat(0);
-				if (i + r < lines) pairs_across(1, x + r * leading + k, depth - k, rows + r);
-			}
+			UNROLL for (size_t r = 0; r < LANES; r++)
+				rows[r] = i + r < lines ? across(as_half(half, x), (i + r) * leading + k, depth - k) : splat(0);
 			transpose(rows);
-			UNROLL for (size_t r = 0; r < LANES; r++) store(half + r * AMX_LINES, rows[r]);
+			UNROLL for (size_t r = 0; r < LANES; r++) store(side + r * AMX_LINES, rows[r]);
 		}
 	}
 }
 
-static void right_columns(float *to, size_t step, const float *x, size_t leading, size_t lines, size_t depth) {
-	for (size_t k = 0; k < padded(depth); k += 2, x += 2 * leading) { // a row of pairs, in all panels
-		const float *row = k < depth ? x : NULL, *below = k + 1 < depth ? x + leading : NULL;
+static void right_rows(float *to, struct array x, size_t leading, size_t lines, size_t depth) {
+	if (x.half) right_rows_of(1, to, x, leading, lines, depth);
+	else right_rows_of(0, to, x, leading, lines, depth);
+}
+
+INLINE void right_columns_of(const int half, float *to, size_t step, struct array x, size_t leading, size_t lines, size_t depth) {
+	for (size_t k = 0; k < padded(depth); k += 2) // a row of pairs, in all panels
 		for (size_t i = 0; i < lines; i += LANES) {
 			vfloat pairs = splat(0);
-			if (row) pairs_down(1, row + i, below ? below + i : NULL, lines - i, &pairs);
+			if (k < depth) pairs = down(as_half(half, x), k * leading + i, (k + 1) * leading + i, k + 1 < depth, lines - i);
 			store(to + i / AMX_LINES * step + k / 2 * AMX_LINES + i % AMX_LINES, pairs);
 		}
-	}
+}
+
+static void right_columns(float *to, size_t step, struct array x, size_t leading, size_t lines, size_t depth) {
+	if (x.half) right_columns_of(1, to, step, x, leading, lines, depth);
+	else right_columns_of(0, to, step, x, leading, lines, depth);
 }
 
 // sum_panel is the product with a panel. lower and right tell which tiles beside the first are wanted.

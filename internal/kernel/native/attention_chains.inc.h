@@ -15,15 +15,21 @@ INLINE void tiles_end(void) {}
 
 INLINE vfloat left_number(vfloat x) { return to_bfloat16(x); }
 
-static struct left_factor left_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
+// numbers is the next n of an array, rounded to bfloat16.
+INLINE vfloat numbers(struct array x, size_t element, size_t n) {
+	vfloat v = load_array(x, element, n);
+	return x.half ? v : to_bfloat16(v);
+}
+
+static struct left_factor left_rows(float *to, struct array x, size_t leading, size_t lines, size_t depth) {
 	const size_t step = padded(depth);
 	for (size_t i = 0; i < lines; i++)
 		for (size_t k = 0; k < step; k += LANES)
-			store(to + i * step + k, k < depth ? to_bfloat16(load_some(x + i * leading + k, depth - k)) : splat(0));
+			store(to + i * step + k, k < depth ? numbers(x, i * leading + k, depth - k) : splat(0));
 	return (struct left_factor){to, step, 1};
 }
 
-INLINE struct left_factor left_scores(float *to, const float *s, size_t step, size_t lines, size_t depth) {
+INLINE struct left_factor left_scores(float *to, float *s, size_t step, size_t lines, size_t depth) {
 	(void)to, (void)lines, (void)depth;
 	return (struct left_factor){s, step, 1};
 }
@@ -41,24 +47,24 @@ INLINE struct left_factor kept_scores(const float *kept, const float *s, size_t 
 
 INLINE vfloat pair_up(vfloat even, vfloat odd) { return (vfloat)((vuint)even >> 16 | (vuint)odd); }
 
-static void right_rows(float *to, const float *x, size_t leading, size_t lines, size_t depth) {
-	for (size_t i = 0; i < lines; i += LANES, x += LANES * leading) {
+static void right_rows(float *to, struct array x, size_t leading, size_t lines, size_t depth) {
+	for (size_t i = 0; i < lines; i += LANES) {
 		float *panel = to + i / RIGHT_LINES * (padded(depth) / 2 * RIGHT_LINES) + i % RIGHT_LINES;
 		for (size_t k = 0; k < depth; k += LANES) {
 			vfloat rows[LANES]; // [lines][depth]
 			UNROLL for (size_t r = 0; r < LANES; r++)
-				rows[r] = i + r < lines ? to_bfloat16(load_some(x + r * leading + k, depth - k)) : splat(0);
+				rows[r] = i + r < lines ? numbers(x, (i + r) * leading + k, depth - k) : splat(0);
 			transpose(rows);
 			UNROLL for (size_t r = 0; r < LANES; r += 2) store(panel + (k + r) / 2 * RIGHT_LINES, pair_up(rows[r], rows[r + 1]));
 		}
 	}
 }
 
-static void right_columns(float *to, size_t step, const float *x, size_t leading, size_t lines, size_t depth) {
-	for (size_t k = 0; k < depth; k += 2, x += 2 * leading, to += RIGHT_LINES)
+static void right_columns(float *to, size_t step, struct array x, size_t leading, size_t lines, size_t depth) {
+	for (size_t k = 0; k < depth; k += 2, to += RIGHT_LINES)
 		for (size_t i = 0; i < lines; i += LANES) {
-			vfloat even = to_bfloat16(load_some(x + i, lines - i)), odd = splat(0);
-			if (k + 1 < depth) odd = to_bfloat16(load_some(x + leading + i, lines - i));
+			vfloat even = numbers(x, k * leading + i, lines - i), odd = splat(0);
+			if (k + 1 < depth) odd = numbers(x, (k + 1) * leading + i, lines - i);
 			store(to + i / RIGHT_LINES * step + i % RIGHT_LINES, pair_up(even, odd));
 		}
 }

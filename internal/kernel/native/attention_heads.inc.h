@@ -46,14 +46,13 @@ INLINE vfloat attention_power(vfloat x) {
 
 // attention_next moves on to the next head.
 INLINE void attention_next(struct attention_heads *t) {
+	const size_t bytes = t->size * (t->half ? sizeof(uint16_t) : sizeof(float));
 	t->head++, t->lse++;
-	t->q += t->size, t->k += t->size, t->v += t->size, t->out += t->size;
+	const float **operands[] = {&t->q, &t->k, &t->v, (const float **)&t->out, &t->dout, (const float **)&t->dq.to, (const float **)&t->dk.to,
+		(const float **)&t->dv.to};
+	UNROLL for (size_t i = 0; i < sizeof operands / sizeof *operands; i++)
+		if (*operands[i]) *operands[i] = (const float *)((const char *)*operands[i] + bytes);
 	if (t->bias) t->bias += 2 * t->centre + 1;
-}
-
-// attention_next_gradient does so for the gradients.
-INLINE void attention_next_gradient(struct attention_heads *t) {
-	t->dq.to += t->size, t->dk.to += t->size, t->dv.to += t->size, t->dout += t->size;
 	if (t->dbias) t->dbias += 2 * t->centre + 1;
 }
 

@@ -22,6 +22,11 @@ INLINE float sum_sums(vfloat sums[SUM_VECTORS]) {
 // left_of is how many of n elements are left from element i on.
 INLINE size_t left_of(size_t n, size_t i) { return i < n ? n - i : 0; }
 
+// operand is an operand from row i on.
+INLINE struct array operand(const struct attention_heads *t, const float *x, size_t i) {
+	return array_at((struct array){(void *)x, t->half}, i * t->width);
+}
+
 // seen_keys is the number of keys that any query sees.
 INLINE size_t seen_keys(const struct attention_heads *t) { return t->queries > 0 ? visible(t, t->queries - 1) : 0; }
 
@@ -100,25 +105,25 @@ INLINE void gradient_row(const struct attention_heads *t, const struct score_row
 
 // delta_row is dout·out of query i.
 INLINE float delta_row(const struct attention_heads *t, size_t i) {
-	const float *dout = t->dout + i * t->width, *out = t->out + i * t->width;
+	const struct array dout = operand(t, t->dout, i), out = operand(t, t->out, i);
 	vfloat sums[SUM_VECTORS] = {{0}};
 	for (size_t c = 0; c < t->size; c += 16)
 		UNROLL for (size_t v = 0; v < SUM_VECTORS; v++) {
 			size_t at = c + v * LANES, n = left_of(t->size, at);
-			if (n > 0) sums[v] = multiply_add(load_some(dout + at, n), load_some(out + at, n), sums[v]);
+			if (n > 0) sums[v] = multiply_add(load_array(dout, at, n), load_array(out, at, n), sums[v]);
 		}
 	return sum_sums(sums);
 }
 
 // write_rows writes rows of a result, times their factors if there are any, or adds them to what is there.
-static void write_rows(float *to, size_t leading, const float *from, size_t step, size_t rows, size_t size, const float *factors,
+static void write_rows(struct array to, size_t leading, const float *from, size_t step, size_t rows, size_t size, const float *factors,
 	int accumulate) {
-	for (size_t i = 0; i < rows; i++, to += leading, from += step)
+	for (size_t i = 0; i < rows; i++, from += step)
 		for (size_t c = 0; c < size; c += LANES) {
 			vfloat x = load(from + c);
 			if (factors) x *= factors[i];
-			if (accumulate) x += load_some(to + c, size - c);
-			store_some(to + c, x, size - c);
+			if (accumulate) x += load_array(to, i * leading + c, size - c);
+			store_array(to, i * leading + c, x, size - c);
 		}
 }
 
@@ -134,14 +139,14 @@ static void tile_forward_head(const struct attention_heads *t) {
 	float *k = carve(&scratch, right_size(seen, t->size)), *v = carve(&scratch, right_size(t->size, seen));
 	float *q = carve(&scratch, LEFT_SIZE(t->size)), *s = carve(&scratch, ATTENTION_BLOCK * step);
 	float *p = carve(&scratch, LEFT_SIZE(seen)), *out = carve(&scratch, ATTENTION_BLOCK * out_step);
-	right_rows(k, t->k, t->width, seen, t->size);
-	right_columns(v, right_step(seen), t->v, t->width, t->size, seen);
+	right_rows(k, operand(t, t->k, 0), t->width, seen, t->size);
+	right_columns(v, right_step(seen), operand(t, t->v, 0), t->width, t->size, seen);
 
 	for (size_t first = 0; first < t->queries; first += ATTENTION_BLOCK) {
 		size_t rows = min_size(t->queries - first, ATTENTION_BLOCK), keys = visible(t, first + rows - 1);
 		float sums[ATTENTION_BLOCK] __attribute__((aligned(64))), largest[ATTENTION_BLOCK] __attribute__((aligned(64)));
 		tile_product(&(struct tile_product){.c = s, .c_step = step, .rows = rows, .columns = keys,
-			.a = left_rows(q, t->q + first * t->width, t->width, rows, t->size),
+			.a = left_rows(q, operand(t, t->q, first), t->width, rows, t->size),
 			.b = k, .b_step = right_step(t->size), .depth = t->size});
 		struct score_row row[ATTENTION_BLOCK];
 		// All rows in each pass, so that the end of one need not be waited for.
@@ -161,7 +166,7 @@ static void tile_forward_head(const struct attention_heads *t) {
 		tile_product(&(struct tile_product){.c = out, .c_step = out_step, .rows = rows, .columns = t->size,
 			.a = left_scores(p, s, step, rows, keys),
 			.b = v, .b_step = right_step(seen), .depth = min_size(padded(keys), seen)});
-		write_rows(t->out + first * t->width, t->width, out, out_step, rows, t->size, sums, 0);
+		write_rows(operand(t, t->out, first), t->width, out, out_step, rows, t->size, sums, 0);
 	}
 }
 
@@ -200,10 +205,10 @@ static struct tile_gradient tile_gradient(const struct attention_heads *t) {
 static void tile_block(const struct attention_heads *t, const struct tile_gradient *g, size_t first, size_t rows) {
 	const size_t keys = visible(t, first + rows - 1);
 	tile_product(&(struct tile_product){.c = g->s, .c_step = g->step, .rows = rows, .columns = keys,
-		.a = left_rows(g->q, t->q + first * t->width, t->width, rows, t->size),
+		.a = left_rows(g->q, operand(t, t->q, first), t->width, rows, t->size),
 		.b = g->k, .b_step = right_step(t->size), .depth = t->size});
 	tile_product(&(struct tile_product){.c = g->dp, .c_step = g->step, .rows = rows, .columns = keys,
-		.a = left_rows(g->dout, t->dout + first * t->width, t->width, rows, t->size),
+		.a = left_rows(g->dout, operand(t, t->dout, first), t->width, rows, t->size),
 		.b = g->v, .b_step = right_step(t->size), .depth = t->size});
 	for (size_t i = 0; i < rows; i++) {
 		struct score_row row = score_row(t, first + i, padded(keys));
@@ -212,7 +217,7 @@ static void tile_block(const struct attention_heads *t, const struct tile_gradie
 	tile_product(&(struct tile_product){.c = g->dq, .c_step = g->size_step, .rows = rows, .columns = t->size,
 		.a = left_scores(g->ds, g->dp, g->step, rows, keys),
 		.b = g->k_columns, .b_step = right_step(g->seen), .depth = min_size(padded(keys), g->seen)});
-	write_rows(t->dq.to + first * t->width, t->width, g->dq, g->size_step, rows, t->size, NULL, t->dq.accumulate);
+	write_rows(operand(t, t->dq.to, first), t->width, g->dq, g->size_step, rows, t->size, NULL, t->dq.accumulate);
 	keep_scores(g->kept_p, g->s, g->step, first % STRETCH / ATTENTION_BLOCK, rows, padded(keys));
 	keep_scores(g->kept_ds, g->dp, g->step, first % STRETCH / ATTENTION_BLOCK, rows, padded(keys));
 }
@@ -233,21 +238,22 @@ static void tile_sum_queries(const struct attention_heads *t, const struct tile_
 
 static void tile_backward_head(const struct attention_heads *t) {
 	const struct tile_gradient g = tile_gradient(t);
-	right_rows(g.k, t->k, t->width, g.seen, t->size);
-	right_rows(g.v, t->v, t->width, g.seen, t->size);
-	right_columns(g.k_columns, right_step(g.seen), t->k, t->width, t->size, g.seen);
+	right_rows(g.k, operand(t, t->k, 0), t->width, g.seen, t->size);
+	right_rows(g.v, operand(t, t->v, 0), t->width, g.seen, t->size);
+	right_columns(g.k_columns, right_step(g.seen), operand(t, t->k, 0), t->width, t->size, g.seen);
 	for (size_t first = 0; first < t->queries; first += STRETCH) {
 		size_t queries = min_size(t->queries - first, STRETCH);
-		right_columns(g.q_columns, right_step(STRETCH), t->q + first * t->width, t->width, t->size, queries);
-		right_columns(g.dout_columns, right_step(STRETCH), t->dout + first * t->width, t->width, t->size, queries);
+		right_columns(g.q_columns, right_step(STRETCH), operand(t, t->q, first), t->width, t->size, queries);
+		right_columns(g.dout_columns, right_step(STRETCH), operand(t, t->dout, first), t->width, t->size, queries);
 		for (size_t i = 0; i < queries; i += ATTENTION_BLOCK) tile_block(t, &g, first + i, min_size(queries - i, ATTENTION_BLOCK));
 		tile_sum_queries(t, &g, first, queries);
 	}
-	write_rows(t->dk.to, t->width, g.dk, g.size_step, g.seen, t->size, NULL, t->dk.accumulate);
-	write_rows(t->dv.to, t->width, g.dv, g.size_step, g.seen, t->size, NULL, t->dv.accumulate);
+	write_rows(operand(t, t->dk.to, 0), t->width, g.dk, g.size_step, g.seen, t->size, NULL, t->dk.accumulate);
+	write_rows(operand(t, t->dv.to, 0), t->width, g.dv, g.size_step, g.seen, t->size, NULL, t->dv.accumulate);
+	const size_t bytes = t->size * (t->half ? sizeof(uint16_t) : sizeof(float));
 	for (size_t j = g.seen; j < t->keys; j++) {
-		if (!t->dk.accumulate) memset(t->dk.to + j * t->width, 0, t->size * sizeof *t->dk.to);
-		if (!t->dv.accumulate) memset(t->dv.to + j * t->width, 0, t->size * sizeof *t->dv.to);
+		if (!t->dk.accumulate) memset(operand(t, t->dk.to, j).at, 0, bytes);
+		if (!t->dv.accumulate) memset(operand(t, t->dv.to, j).at, 0, bytes);
 	}
 }
 
@@ -259,10 +265,7 @@ static void tile_attention_forward(struct attention_heads t) {
 
 static void tile_attention_backward(struct attention_heads t) {
 	tiles_begin();
-	for (; t.count > 0; t.count--, attention_next(&t)) {
-		tile_backward_head(&t);
-		attention_next_gradient(&t);
-	}
+	for (; t.count > 0; t.count--, attention_next(&t)) tile_backward_head(&t);
 	tiles_end();
 }
 

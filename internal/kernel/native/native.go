@@ -165,9 +165,6 @@ func Fill(name string, t *routine.Table) {
 			for _, layer := range s.layers {
 				fill(layer, t)
 			}
-			if name == VDPBF16 { // whose products have other bits, too: float32 is faster than chains
-				t.TileAttentionForward, t.TileAttentionBackward = t.AttentionForward, t.AttentionBackward
-			}
 			return
 		}
 	}

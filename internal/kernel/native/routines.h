@@ -108,6 +108,7 @@ struct attention_heads {
 	size_t centre;
 	struct dropout dropout;
 	const int32_t *rows;
+	int half; // q, k, v, out, dout, dq, dk and dv are numbers in bfloat16, which routines on tiles take
 	const float *q, *k, *v;
 	float *out, *lse;
 	const float *dout;

@@ -14,8 +14,8 @@ func eachHead(t *routine.AttentionHeads, work func(t *routine.AttentionHeads)) {
 	for ; t.Count > 0; t.Count-- {
 		work(t)
 		t.Head++
-		for _, x := range []*[]float32{&t.Q, &t.K, &t.V, &t.Out, &t.DQ.To.Floats, &t.DK.To.Floats, &t.DV.To.Floats, &t.DOut} {
-			skip(x, t.Size)
+		for _, x := range []*routine.Array{&t.Q, &t.K, &t.V, &t.Out, &t.DQ.To, &t.DK.To, &t.DV.To, &t.DOut} {
+			*x = x.From(t.Size)
 		}
 		skip(&t.LSE, 1)
 		skip(&t.Bias, 2*t.Centre+1)
@@ -41,10 +41,10 @@ func headForward(t *routine.AttentionHeads) {
 		}
 		t.LSE[i*t.Heads] = float32(largest + math.Log(sum))
 
-		out := row(t, t.Out, i)
+		out := row(t, t.Out.Floats, i)
 		clear(out)
 		for j, keep := range kept(t, i) {
-			addScaled(out, keep*float32(float64(p[j])/sum), row(t, t.V, j))
+			addScaled(out, keep*float32(float64(p[j])/sum), row(t, t.V.Floats, j))
 		}
 	}
 }
@@ -61,17 +61,17 @@ func headBackward(t *routine.AttentionHeads) {
 		}
 	}
 	for i := range t.Queries {
-		q, dq, dout := row(t, t.Q, i), row(t, t.DQ.To.Floats, i), row(t, t.DOut, i)
+		q, dq, dout := row(t, t.Q.Floats, i), row(t, t.DQ.To.Floats, i), row(t, t.DOut.Floats, i)
 		if !t.DQ.Accumulate {
 			clear(dq)
 		}
-		p, delta := scores(t, i), dot(dout, row(t, t.Out, i))
+		p, delta := scores(t, i), dot(dout, row(t, t.Out.Floats, i))
 		for j, keep := range kept(t, i) {
 			probability := float32(math.Exp(float64(p[j] - t.LSE[i*t.Heads])))
-			ds := t.Scale * probability * (keep*dot(dout, row(t, t.V, j)) - delta)
+			ds := t.Scale * probability * (keep*dot(dout, row(t, t.V.Floats, j)) - delta)
 			addScaled(row(t, t.DV.To.Floats, j), keep*probability, dout)
 			addScaled(row(t, t.DK.To.Floats, j), ds, q)
-			addScaled(dq, ds, row(t, t.K, j))
+			addScaled(dq, ds, row(t, t.K.Floats, j))
 			if len(t.DBias) > 0 {
 				t.DBias[j-i+t.Centre] += ds
 			}
@@ -88,7 +88,7 @@ func row(t *routine.AttentionHeads, x []float32, i int) []float32 {
 func scores(t *routine.AttentionHeads, i int) []float32 {
 	s := t.Scratch[:t.Visible(i)]
 	for j := range s {
-		s[j] = dot(row(t, t.Q, i), row(t, t.K, j))
+		s[j] = dot(row(t, t.Q.Floats, i), row(t, t.K.Floats, j))
 		if len(t.Bias) > 0 {
 			s[j] += t.Bias[j-i+t.Centre]
 		}

@@ -29,8 +29,9 @@ func tileHeadForward(t *routine.AttentionHeads) {
 		}
 		sum := addHalves(sums)
 		t.LSE[i*t.Heads] = multiplyAdd(largest, t.Scale, logarithm(sum)) + (sum - sum) // NaN where there is no sum
-		for c, out := 0, row(t, t.Out, i); c < t.Size; c++ {
-			out[c] = tileSum(keys, func(j int) (float32, float32) { return element(p, j), t.V[j*t.Width+c] }) * (1 / sum)
+		for c := range t.Size {
+			out := tileSum(keys, func(j int) (float32, float32) { return element(p, j), read(t.V, j*t.Width+c) })
+			write(t.Out, i*t.Width+c, out*(1/sum))
 		}
 	}
 }
@@ -47,26 +48,26 @@ func tileHeadBackward(t *routine.AttentionHeads) {
 		clear(ds)
 		for i := first; i <= last; i++ {
 			tileScoreGradient(t, i, p[(i-first)*keys:], ds[(i-first)*keys:])
-			for c, dq := 0, row(t, t.DQ.To.Floats, i); c < t.Size; c++ {
-				sum := tileSum(keys, func(j int) (float32, float32) { return ds[(i-first)*keys+j], t.K[j*t.Width+c] })
-				writeSum(&dq[c], sum, t.DQ.Accumulate)
+			for c := range t.Size {
+				sum := tileSum(keys, func(j int) (float32, float32) { return ds[(i-first)*keys+j], read(t.K, j*t.Width+c) })
+				writeSum(t.DQ, i*t.Width+c, sum)
 			}
 		}
 		for j := range keys {
 			for c := range t.Size {
 				tileAdd(&dv[j*t.Size+c], last-first+1, func(i int) (float32, float32) {
-					return p[i*keys+j], t.DOut[(first+i)*t.Width+c]
+					return p[i*keys+j], read(t.DOut, (first+i)*t.Width+c)
 				})
 				tileAdd(&dk[j*t.Size+c], last-first+1, func(i int) (float32, float32) {
-					return ds[i*keys+j], t.Q[(first+i)*t.Width+c]
+					return ds[i*keys+j], read(t.Q, (first+i)*t.Width+c)
 				})
 			}
 		}
 	}
 	for j := range t.Keys {
 		for c := range t.Size {
-			writeSum(&row(t, t.DK.To.Floats, j)[c], dk[j*t.Size+c], t.DK.Accumulate)
-			writeSum(&row(t, t.DV.To.Floats, j)[c], dv[j*t.Size+c], t.DV.Accumulate)
+			writeSum(t.DK, j*t.Width+c, dk[j*t.Size+c])
+			writeSum(t.DV, j*t.Width+c, dv[j*t.Size+c])
 		}
 	}
 }
@@ -78,11 +79,11 @@ func tileKeys(t *routine.AttentionHeads, i int) int {
 	return min(routine.RoundUp(t.Visible(last), routine.TileDepth), t.Visible(t.Queries-1))
 }
 
-func writeSum(y *float32, x float32, accumulate bool) {
-	if accumulate {
-		x += *y
+func writeSum(y routine.Output, i int, x float32) {
+	if y.Accumulate {
+		x += read(y.To, i)
 	}
-	*y = x
+	write(y.To, i, x)
 }
 
 // element is x[i], or 0 beyond its end.
@@ -95,15 +96,14 @@ func element(x []float32, i int) float32 {
 
 // tileScoreGradient writes the probabilities of a query after dropout, and the gradients of its scores.
 func tileScoreGradient(t *routine.AttentionHeads, i int, p, ds []float32) {
-	dout, out := row(t, t.DOut, i), row(t, t.Out, i)
 	var sums [16]float32
-	for c := range dout {
-		sums[c%16] = multiplyAdd(dout[c], out[c], sums[c%16])
+	for c := range t.Size {
+		sums[c%16] = multiplyAdd(read(t.DOut, i*t.Width+c), read(t.Out, i*t.Width+c), sums[c%16])
 	}
 	delta, key := addHalves(sums), rowKey(t, i)
 	for j := range t.Visible(i) {
 		probability := power(multiplyAdd(tileScore(t, i, j), t.Scale*log2E, float32(t.LSE[i*t.Heads]*-log2E)))
-		dp := tileSum(t.Size, func(c int) (float32, float32) { return dout[c], t.V[j*t.Width+c] })
+		dp := tileSum(t.Size, func(c int) (float32, float32) { return read(t.DOut, i*t.Width+c), read(t.V, j*t.Width+c) })
 		d := float32(probability * t.Scale * (dropped(t, dp, key, j) - delta))
 		p[j], ds[j] = dropped(t, probability, key, j), d
 		if len(t.DBias) > 0 {
@@ -114,8 +114,7 @@ func tileScoreGradient(t *routine.AttentionHeads, i int, p, ds []float32) {
 
 // tileScore is the score of query i and key j, with its bias, before it is scaled.
 func tileScore(t *routine.AttentionHeads, i, j int) float32 {
-	q, k := row(t, t.Q, i), row(t, t.K, j)
-	score := tileSum(t.Size, func(c int) (float32, float32) { return q[c], k[c] })
+	score := tileSum(t.Size, func(c int) (float32, float32) { return read(t.Q, i*t.Width+c), read(t.K, j*t.Width+c) })
 	if len(t.Bias) > 0 {
 		score += t.Bias[j-i+t.Centre]
 	}

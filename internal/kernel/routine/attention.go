@@ -17,11 +17,12 @@ type AttentionHeads struct {
 	Dropout Dropout
 	Rows    []int32 // [queries], numbers of the tokens; nil without dropout
 
-	Q, K, V []float32
-	Out     []float32 // forward writes it
+	// Only routines on tiles take arrays of bfloat16, all of which are then.
+	Q, K, V Array
+	Out     Array     // forward writes it
 	LSE     []float32 // [queries], Heads apart: the logarithm of the sum of exponentials of the scores; forward writes it
 
-	DOut       []float32
+	DOut       Array
 	DQ, DK, DV Output
 
 	Scratch []float32 // AttentionScratch elements
