@@ -31,7 +31,11 @@ func BenchmarkAttention(b *testing.B) {
 				r := newAttentionRun(c)
 				work := float64(2 * visiblePairs(c) * c.heads * c.size)
 				for _, precision := range []Precision{Float32, BFloat16} {
-					r.Precision = precision
+					if r.Precision = precision; precision == BFloat16 { // as a training stores activations then
+						for _, x := range []*Array{&r.Q, &r.K, &r.V, &r.Out, &r.DOut, &r.DQ.To, &r.DK.To, &r.DV.To} {
+							*x = rounded(x.Floats)
+						}
+					}
 					r.Scratch = make([]float32, r.ScratchSize(threads))
 					form := fmt.Sprintf("%s/threads=%d/%s/%s", precisionName(precision), threads, c.name, name)
 					b.Run("forward/"+form, func(b *testing.B) {
