@@ -65,7 +65,7 @@ func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int,
 			strideC, strideA, strideB, transposeA, transposeB, accumulate)
 	}
 	windows, sums, y := unset(tokens*window), unset(tokens*width), unset(tokens*output)
-	launch(t, "convolution_windows_float", cellGrid(tokens, window), windows, g.X, starts, sequences, tokens, input, taps, tapsLast)
+	launch(t, "convolution_windows_float", cellGrid(tokens, window), windows, g.X.Floats, starts, sequences, tokens, input, taps, tapsLast)
 	filters := []kernel.Filter{g.Convolution, g.Gate}
 	for i, f := range filters {
 		bias := unset(output)
@@ -77,7 +77,7 @@ func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int,
 	compareWithin(t, "y", y, doubles(g.Y.Floats), 1e-5)
 
 	dsums, dwindows, dx := unset(tokens*width), unset(tokens*window), random(5, tokens*input)
-	launch(t, "convolution_gate_gradient_float", cellGrid(tokens, output), dsums, want.DY, sums, tokens, output)
+	launch(t, "convolution_gate_gradient_float", cellGrid(tokens, output), dsums, want.DY.Floats, sums, tokens, output)
 	dbias := unset(width)
 	columnSums(t, dbias, dsums, tokens, width, width, false)
 	for i, f := range filters {

@@ -190,7 +190,7 @@ func (l *layer) forward(t *testing.T, blocks int) (r recurrentResult) {
 	r.y = l.stored(unset(l.tokens * l.directions * l.Hidden))
 	for _, w := range l.Weights {
 		a := unset(l.tokens * l.width)
-		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X, w.WeightIH, nil,
+		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X.Floats, w.WeightIH, nil,
 			l.tokens, l.width, l.Input, l.width, l.Input, l.Input, false, true, false)
 		r.gates = append(r.gates, a...)
 	}
