@@ -34,16 +34,16 @@ func convolve(t *testing.T, starts []int32, input, output, taps int, tapsLast bo
 	g := kernel.GatedConvolution{
 		Input: input, Output: output, Taps: taps, Starts: starts, TapsLast: tapsLast, Convolution: filter(10), Gate: filter(20),
 	}
-	g.X, g.Y, g.Saved = stored(random(1, tokens*input)), unset(tokens*output), unset(2*tokens*output)
+	g.X, g.Y, g.Saved = kernel.Floats(stored(random(1, tokens*input))), kernel.Floats(unset(tokens*output)), kernel.Floats(unset(2*tokens*output))
 	g.Scratch = make([]float32, g.ScratchSize())
 	cpu.GatedConvolutionForward(&g)
 	gradient := func() kernel.FilterGradient {
 		return kernel.FilterGradient{
-			Weight: kernel.Output{To: unset(output * window)}, Bias: kernel.Output{To: unset(output)}, SecondBias: kernel.Output{To: unset(output)},
+			Weight: kernel.Output{To: kernel.Floats(unset(output * window))}, Bias: kernel.Output{To: kernel.Floats(unset(output))}, SecondBias: kernel.Output{To: kernel.Floats(unset(output))},
 		}
 	}
 	want := &kernel.GatedConvolutionGradient{
-		GatedConvolution: g, DY: stored(random(2, tokens*output)), DX: kernel.Output{To: stored(random(5, tokens*input)), Accumulate: true},
+		GatedConvolution: g, DY: kernel.Floats(stored(random(2, tokens*output))), DX: kernel.Output{To: kernel.Floats(stored(random(5, tokens*input))), Accumulate: true},
 		DConvolution: gradient(), DGate: gradient(),
 	}
 	want.Scratch = make([]float32, want.ScratchSize())
@@ -65,7 +65,7 @@ func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int,
 			strideC, strideA, strideB, transposeA, transposeB, accumulate)
 	}
 	windows, sums, y := unset(tokens*window), unset(tokens*width), unset(tokens*output)
-	launch(t, "convolution_windows_float", cellGrid(tokens, window), windows, g.X, starts, sequences, tokens, input, taps, tapsLast)
+	launch(t, "convolution_windows_float", cellGrid(tokens, window), windows, g.X.Floats, starts, sequences, tokens, input, taps, tapsLast)
 	filters := []kernel.Filter{g.Convolution, g.Gate}
 	for i, f := range filters {
 		bias := unset(output)
@@ -73,22 +73,22 @@ func testGatedConvolution(t *testing.T, starts []int32, input, output, taps int,
 		product(sums[i*output:], windows, f.Weight, bias, tokens, output, window, width, window, false, true, false)
 	}
 	launch(t, "convolution_gate_float", cellGrid(tokens, output), y, sums, tokens, output)
-	compareWithin(t, "sums", sums, doubles(g.Saved), 1e-5)
-	compareWithin(t, "y", y, doubles(g.Y), 1e-5)
+	compareWithin(t, "sums", sums, doubles(g.Saved.Floats), 1e-5)
+	compareWithin(t, "y", y, doubles(g.Y.Floats), 1e-5)
 
 	dsums, dwindows, dx := unset(tokens*width), unset(tokens*window), random(5, tokens*input)
-	launch(t, "convolution_gate_gradient_float", cellGrid(tokens, output), dsums, want.DY, sums, tokens, output)
+	launch(t, "convolution_gate_gradient_float", cellGrid(tokens, output), dsums, want.DY.Floats, sums, tokens, output)
 	dbias := unset(width)
 	columnSums(t, dbias, dsums, tokens, width, width, false)
 	for i, f := range filters {
 		dweight, wants := unset(output*window), []kernel.FilterGradient{want.DConvolution, want.DGate}[i]
 		product(dweight, dsums[i*output:], windows, nil, output, window, tokens, window, width, true, false, false)
 		product(dwindows, dsums[i*output:], f.Weight, nil, tokens, window, output, window, width, false, false, i > 0)
-		compareWithin(t, "gradient of a weight", dweight, doubles(wants.Weight.To), 5e-5)
-		compareWithin(t, "gradient of a bias", dbias[i*output:(i+1)*output], doubles(wants.Bias.To), 5e-5)
+		compareWithin(t, "gradient of a weight", dweight, doubles(wants.Weight.To.Floats), 5e-5)
+		compareWithin(t, "gradient of a bias", dbias[i*output:(i+1)*output], doubles(wants.Bias.To.Floats), 5e-5)
 	}
 	launch(t, "convolution_windows_gradient_float", cellGrid(tokens, input), dx, dwindows, starts, sequences, tokens, input, taps, tapsLast, true)
-	compareWithin(t, "gradient of x", dx, doubles(want.DX.To), 5e-5)
+	compareWithin(t, "gradient of x", dx, doubles(want.DX.To.Floats), 5e-5)
 }
 
 func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, taps int, tapsLast bool) {
@@ -113,31 +113,31 @@ func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, t
 		compareWithin(t, what, got, doubles(want), 1e-2*largest)
 	}
 	windows, weights, y := unsetHalves(tokens*window), unsetHalves(width*window), unsetHalves(tokens*output)
-	launch(t, "convolution_windows_bf16", cells(tokens, window), windows, halves(g.X), starts, sequences, tokens, input, stride, taps)
+	launch(t, "convolution_windows_bf16", cells(tokens, window), windows, halves(g.X.Floats), starts, sequences, tokens, input, stride, taps)
 	launch(t, "convolution_weights_bf16", cells(width, window), weights, halves(g.Convolution.Weight), halves(g.Gate.Weight),
 		output, columns, input, stride, taps, tapsLast)
 	sums := halves(multiply(tokens, width, window, windows, weights, window, window, false, true))
 	biases := []any{g.Convolution.Bias, g.Convolution.SecondBias, g.Gate.Bias, g.Gate.SecondBias}
 	launch(t, "convolution_gate_bf16", columnsOf(output, ceilDivide(tokens, 8)),
 		slices.Concat([]any{y, sums}, biases, []any{tokens, output, columns})...)
-	compare("y", wholes(y), g.Y)
+	compare("y", wholes(y), g.Y.Floats)
 
 	dsums, dx := unsetHalves(tokens*width), halves(random(5, tokens*input))
 	launch(t, "convolution_gate_gradient_bf16", columnsOf(columns, ceilDivide(tokens, 8)),
-		slices.Concat([]any{dsums, halves(want.DY), sums}, biases, []any{tokens, output, columns})...)
+		slices.Concat([]any{dsums, halves(want.DY.Floats), sums}, biases, []any{tokens, output, columns})...)
 	dwindows := halves(multiply(tokens, window, width, dsums, weights, width, window, false, false))
 	launch(t, "convolution_windows_gradient_bf16", columnsOf(input, ceilDivide(tokens, 8)), dx, dwindows, starts, sequences, tokens, input, stride, taps, true)
-	compare("gradient of x", wholes(dx), want.DX.To)
+	compare("gradient of x", wholes(dx), want.DX.To.Floats)
 	padded := multiply(width, window, tokens, dsums, windows, width, window, true, false)
 	dweights := [2][]float32{random(6, output*taps*input), unset(output * taps * input)}
 	more := slices.Clone(dweights[0])
 	launch(t, "convolution_weights_gradient", columnsOf(taps*input, 2*output), dweights[0], dweights[1], padded, output, columns,
 		input, stride, taps, tapsLast, true, false)
 	for i := range more {
-		more[i] += want.DConvolution.Weight.To[i]
+		more[i] += want.DConvolution.Weight.To.Floats[i]
 	}
 	compare("gradient of a weight", dweights[0], more)
-	compare("gradient of a weight", dweights[1], want.DGate.Weight.To)
+	compare("gradient of a weight", dweights[1], want.DGate.Weight.To.Floats)
 	again := slices.Clone(dweights[1])
 	launch(t, "convolution_weights_gradient", columnsOf(taps*input, 2*output), nil, again, padded, output, columns,
 		input, stride, taps, tapsLast, false, false)
@@ -147,6 +147,6 @@ func testGatedConvolutionBFloat16(t *testing.T, starts []int32, input, output, t
 	dbias := unset(width)
 	columnSums(t, dbias, wholes(dsums), tokens, width, width, false)
 	for i, w := range []kernel.FilterGradient{want.DConvolution, want.DGate} {
-		compare("gradient of a bias", dbias[i*columns:][:output], w.Bias.To)
+		compare("gradient of a bias", dbias[i*columns:][:output], w.Bias.To.Floats)
 	}
 }

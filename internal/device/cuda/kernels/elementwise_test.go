@@ -119,7 +119,7 @@ func kept(t *testing.T, rows []int32, width int, d kernel.Dropout) []float64 {
 	for i := range ones {
 		ones[i] = 1
 	}
-	newCPU(t).DropoutForward(ones, ones, width, rows, d, false)
+	newCPU(t).DropoutForward(kernel.Floats(ones), kernel.Floats(ones), width, rows, d, false)
 	return doubles(ones)
 }
 
@@ -134,13 +134,13 @@ func TestDropout(t *testing.T) {
 				d, arguments := dropping(probability)
 				for _, accumulate := range []bool{false, true} {
 					want, got := slices.Clone(residual), slices.Clone(residual)
-					c.DropoutForward(want, x, width, number, d, accumulate)
+					c.DropoutForward(kernel.Floats(want), kernel.Floats(x), width, number, d, accumulate)
 					launch(t, "dropout_"+s.name, s.cellGrid(rows, width),
 						slices.Concat([]any{got, x, number, rows, width}, arguments, []any{accumulate})...)
 					s.compareBits(t, "dropout", got, want)
 				}
 				want, got := unset(rows*width), unset(rows*width)
-				c.DropoutAdd(want, x, residual, width, number, d)
+				c.DropoutAdd(kernel.Floats(want), kernel.Floats(x), kernel.Floats(residual), width, number, d)
 				launch(t, "dropout_add_"+s.name, s.cellGrid(rows, width), append([]any{got, x, residual, number, rows, width}, arguments...)...)
 				s.compareBits(t, "dropout add", got, want)
 			}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"uer/internal/kernel"
 	"uer/internal/op"
 )
 
@@ -97,7 +98,7 @@ func testNorm(t *testing.T, s storage, kind op.NormKind, rows, width int, probab
 	number := numbers(rows)
 	d, dropout := dropping(probability)
 	sum := make([]float32, rows*width)
-	newCPU(t).DropoutAdd(sum, x, residual, width, number, d)
+	newCPU(t).DropoutAdd(kernel.Floats(sum), kernel.Floats(x), kernel.Floats(residual), width, number, d)
 	sum = s.rounded(sum)
 
 	y, gotSum, stats := unset(rows*width), unset(rows*width), unset(2*rows)

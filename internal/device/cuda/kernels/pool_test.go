@@ -29,15 +29,15 @@ func testPool(t *testing.T, s storage) {
 					x[i] = float32(math.Round(float64(x[i])*2) / 2) // so that maxima occur twice
 				}
 				want, got := unset(sequences*width), unset(sequences*width)
-				pool := kernel.Pool{Pooling: pooling, Width: width, Starts: starts, X: x, Y: want}
+				pool := kernel.Pool{Pooling: pooling, Width: width, Starts: starts, X: kernel.Floats(x), Y: kernel.Floats(want)}
 				c.PoolForward(&pool)
 				launch(t, "pool_"+s.name, s.cellGrid(sequences, width), got, x, starts, sequences, width, kind)
 				s.compareBits(t, "pool", got, want)
 				wantX, fresh := slices.Clone(dx), unset(tokens*width)
-				c.PoolBackward(&kernel.PoolGradient{Pool: pool, DY: dy, DX: kernel.Output{To: wantX, Accumulate: true}})
+				c.PoolBackward(&kernel.PoolGradient{Pool: pool, DY: kernel.Floats(dy), DX: kernel.Output{To: kernel.Floats(wantX), Accumulate: true}})
 				launch(t, "pool_gradient_"+s.name, s.cellGrid(sequences, width), dx, dy, got, x, starts, sequences, width, kind, true)
 				s.compareBits(t, "pool gradient added", dx, wantX)
-				c.PoolBackward(&kernel.PoolGradient{Pool: pool, DY: dy, DX: kernel.Output{To: wantX}})
+				c.PoolBackward(&kernel.PoolGradient{Pool: pool, DY: kernel.Floats(dy), DX: kernel.Output{To: kernel.Floats(wantX)}})
 				launch(t, "pool_gradient_"+s.name, s.cellGrid(sequences, width), fresh, dy, got, x, starts, sequences, width, kind, false)
 				s.compareBits(t, "pool gradient", fresh, wantX)
 			}

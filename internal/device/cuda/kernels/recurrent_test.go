@@ -81,7 +81,7 @@ func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, 
 		l.Weights = append(l.Weights, w)
 		l.weights[d] = l.stored(w.WeightHH)
 		l.biases = append(l.biases, w.BiasIH, w.BiasHH)
-		output := func(n int) kernel.Output { return kernel.Output{To: unset(n)} }
+		output := func(n int) kernel.Output { return kernel.Output{To: kernel.Floats(unset(n))} }
 		want.DWeights = append(want.DWeights, kernel.RecurrentWeightGradients{
 			WeightIH: output(l.width * input), WeightHH: output(l.width * hidden), BiasIH: output(l.width), BiasHH: output(l.width),
 		})
@@ -89,7 +89,7 @@ func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, 
 	if directions == 1 {
 		l.biases = append(l.biases, nil, nil)
 	}
-	l.X, l.Y = random(5, l.tokens*input), unset(l.tokens*directions*hidden)
+	l.X, l.Y = kernel.Floats(random(5, l.tokens*input)), kernel.Floats(unset(l.tokens*directions*hidden))
 	l.Saved = unset(kernel.RecurrentSaved(l.Cell, l.tokens, directions*hidden))
 	l.Scratch = make([]float32, l.ScratchSize())
 	cpu.RecurrentForward(&l.Recurrent)
@@ -97,7 +97,7 @@ func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, 
 	if bfloat16 {
 		dy = wholes(halves(dy))
 	}
-	want.Recurrent, want.DY, want.DX.To = l.Recurrent, dy, unset(l.tokens*input)
+	want.Recurrent, want.DY, want.DX.To = l.Recurrent, kernel.Floats(dy), kernel.Floats(unset(l.tokens*input))
 	want.Scratch = make([]float32, want.ScratchSize())
 	cpu.RecurrentBackward(&want)
 
@@ -118,7 +118,7 @@ func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, 
 		}
 		computed = r
 	}
-	compareWithin(t, "y", l.numbers(computed.y), doubles(l.Y), y)
+	compareWithin(t, "y", l.numbers(computed.y), doubles(l.Y.Floats), y)
 	l.compareGradients(t, &want, &computed, gradient)
 }
 
@@ -190,7 +190,7 @@ func (l *layer) forward(t *testing.T, blocks int) (r recurrentResult) {
 	r.y = l.stored(unset(l.tokens * l.directions * l.Hidden))
 	for _, w := range l.Weights {
 		a := unset(l.tokens * l.width)
-		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X, w.WeightIH, nil,
+		launch(t, "product_float", grid{ceilDivide(l.width, 64), ceilDivide(l.tokens, 64)}, a, l.X.Floats, w.WeightIH, nil,
 			l.tokens, l.width, l.Input, l.width, l.Input, l.Input, false, true, false)
 		r.gates = append(r.gates, a...)
 	}
@@ -254,7 +254,7 @@ func (l *layer) compareGradients(t *testing.T, want *kernel.RecurrentGradient, r
 		}
 		launch(t, name, grid{ceilDivide(l.tokens*ceilDivide(h, group), 256)}, before, r.y, l.Starts, len(l.Starts)-1, l.tokens, h, l.directions, d)
 		product(dx, ds, l.Weights[d].WeightIH, l.tokens, l.Input, l.width, l.width, false, d > 0)
-		product(dWeightIH, ds, l.X, l.width, l.Input, l.tokens, l.width, true, false)
+		product(dWeightIH, ds, l.X.Floats, l.width, l.Input, l.tokens, l.width, true, false)
 		product(dWeightHH, ds, l.numbers(before), l.width, h, l.tokens, l.width, true, false)
 		dBiasIH, dBiasHH := unset(l.width), unset(l.width)
 		columnSums(t, dBiasIH, ds, l.tokens, l.width, l.width, false)
@@ -264,10 +264,10 @@ func (l *layer) compareGradients(t *testing.T, want *kernel.RecurrentGradient, r
 			product(dWeightHH[2*h*h:], dn, l.numbers(before), h, h, l.tokens, h, true, false)
 			columnSums(t, dBiasHH[2*h:], dn, l.tokens, h, h, false)
 		}
-		compare("gradient of the input's weights", dWeightIH, w.WeightIH.To)
-		compare("gradient of the state's weights", dWeightHH, w.WeightHH.To)
-		compare("gradient of the input's bias", dBiasIH, w.BiasIH.To)
-		compare("gradient of the state's bias", dBiasHH, w.BiasHH.To)
+		compare("gradient of the input's weights", dWeightIH, w.WeightIH.To.Floats)
+		compare("gradient of the state's weights", dWeightHH, w.WeightHH.To.Floats)
+		compare("gradient of the input's bias", dBiasIH, w.BiasIH.To.Floats)
+		compare("gradient of the state's bias", dBiasHH, w.BiasHH.To.Floats)
 	}
-	compare("gradient of x", dx, want.DX.To)
+	compare("gradient of x", dx, want.DX.To.Floats)
 }
