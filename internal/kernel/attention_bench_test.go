@@ -10,7 +10,8 @@ var raggedLengths = []int32{4, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 21, 2
 	100, 119, 128, 128}
 
 // BenchmarkAttention reports the rate of multiplications and additions in products of visible queries and keys, and its
-// share of the limit of products in the precision on the threads that compute them. The best run counts, since other programs disturb the rest.
+// share of the limit of products in the precision on the threads that compute them. The best run counts, since other
+// programs disturb the rest.
 func BenchmarkAttention(b *testing.B) {
 	lengths := map[string][]int32{"ragged": raggedLengths}
 	names := []string{"8", "16", "40", "128", "512", "ragged"}

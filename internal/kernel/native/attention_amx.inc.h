@@ -14,7 +14,7 @@ enum { STRETCH = 128, RIGHT_LINES = AMX_LINES, RIGHT_UNIT = AMX_PART };
 
 INLINE vfloat left_number(vfloat x) { return x; }
 
-// across and down are pairs of an array, as pairs_across and pairs_down make them.
+// across and down are pairs from arrays, as pairs_across and pairs_down make them.
 INLINE vfloat across(struct array x, size_t element, size_t n) {
 	if (x.half) return halves_across((const uint16_t *)x.at + element, n);
 	vfloat pairs;
@@ -22,10 +22,10 @@ INLINE vfloat across(struct array x, size_t element, size_t n) {
 	return pairs;
 }
 
-INLINE vfloat down(struct array x, size_t element, size_t below, int has_below, size_t n) {
-	if (x.half) return halves_down((const uint16_t *)x.at + element, has_below ? (const uint16_t *)x.at + below : NULL, n);
+INLINE vfloat down(struct array row, struct array below, size_t n) {
+	if (row.half) return halves_down(row.at, below.at, n);
 	vfloat pairs;
-	pairs_down(1, (const float *)x.at + element, has_below ? (const float *)x.at + below : NULL, n, &pairs);
+	pairs_down(1, row.at, below.at, n, &pairs);
 	return pairs;
 }
 
@@ -84,10 +84,12 @@ static void right_rows(float *to, struct array x, size_t leading, size_t lines, 
 }
 
 INLINE void right_columns_of(const int half, float *to, size_t step, struct array x, size_t leading, size_t lines, size_t depth) {
+	x = as_half(half, x);
 	for (size_t k = 0; k < padded(depth); k += 2) // a row of pairs, in all panels
 		for (size_t i = 0; i < lines; i += LANES) {
 			vfloat pairs = splat(0);
-			if (k < depth) pairs = down(as_half(half, x), k * leading + i, (k + 1) * leading + i, k + 1 < depth, lines - i);
+			if (k + 1 < depth) pairs = down(array_at(x, k * leading + i), array_at(x, (k + 1) * leading + i), lines - i);
+			else if (k < depth) pairs = down(array_at(x, k * leading + i), as_half(half, (struct array){0}), lines - i);
 			store(to + i / AMX_LINES * step + k / 2 * AMX_LINES + i % AMX_LINES, pairs);
 		}
 }
@@ -111,7 +113,8 @@ INLINE void sum_panel(const int lower, const int right, const struct tile_produc
 		if (lower) TILE_ZERO(2);
 		if (lower && right) TILE_ZERO(3);
 	}
-	for (size_t u = 0; u < ceil_divide(p->depth, TILE_DEPTH); u++) amx_unit(1, 1, 1, lower, right, p->a.x + u * AMX_PART, b + u * AMX_PART);
+	for (size_t u = 0; u < ceil_divide(p->depth, TILE_DEPTH); u++)
+		amx_unit(1, 1, 1, lower, right, p->a.x + u * AMX_PART, b + u * AMX_PART);
 	TILE_STORE(0, c, bytes);
 	if (right) TILE_STORE(1, c + LANES, bytes);
 	if (lower) TILE_STORE(2, c + LANES * p->c_step, bytes);

@@ -70,7 +70,8 @@ static void right_columns(float *to, size_t step, struct array x, size_t leading
 }
 
 // sum_lines is the product of some lines with some vectors of a panel.
-INLINE void sum_lines(const size_t lines, const size_t vectors, const struct tile_product *p, const float *a, const float *b, float *c) {
+INLINE void sum_lines(const size_t lines, const size_t vectors, const struct tile_product *p, const float *a, const float *b,
+	float *c) {
 	if (!p->accumulate)
 		UNROLL for (size_t r = 0; r < lines; r++)
 			UNROLL for (size_t v = 0; v < vectors; v++) store(c + r * p->c_step + v * LANES, splat(0));

@@ -44,14 +44,17 @@ INLINE vfloat attention_power(vfloat x) {
 
 #define LOG2_E 0x1.715476p0f
 
+// attention_columns is the columns of the next head in an operand, NULL in one that is left out.
+INLINE void *attention_columns(const struct attention_heads *t, const void *x) {
+	return x ? (char *)x + t->size * (t->half ? sizeof(uint16_t) : sizeof(float)) : NULL;
+}
+
 // attention_next moves on to the next head.
 INLINE void attention_next(struct attention_heads *t) {
-	const size_t bytes = t->size * (t->half ? sizeof(uint16_t) : sizeof(float));
 	t->head++, t->lse++;
-	const float **operands[] = {&t->q, &t->k, &t->v, (const float **)&t->out, &t->dout, (const float **)&t->dq.to, (const float **)&t->dk.to,
-		(const float **)&t->dv.to};
-	UNROLL for (size_t i = 0; i < sizeof operands / sizeof *operands; i++)
-		if (*operands[i]) *operands[i] = (const float *)((const char *)*operands[i] + bytes);
+	t->q = attention_columns(t, t->q), t->k = attention_columns(t, t->k), t->v = attention_columns(t, t->v);
+	t->out = attention_columns(t, t->out), t->dout = attention_columns(t, t->dout);
+	t->dq.to = attention_columns(t, t->dq.to), t->dk.to = attention_columns(t, t->dk.to), t->dv.to = attention_columns(t, t->dv.to);
 	if (t->bias) t->bias += 2 * t->centre + 1;
 	if (t->dbias) t->dbias += 2 * t->centre + 1;
 }

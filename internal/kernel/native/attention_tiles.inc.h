@@ -1,4 +1,4 @@
-// Attention of heads over one sequence with the bits of tiles, in blocks of queries: see routine.TileAttentionScratch. The scores of a
+// Attention of heads over one sequence with the bits of tiles, in blocks of queries: see routine.TileAttention. The scores of a
 // block are [ATTENTION_BLOCK, keys], so that probabilities are the rows of a factor as they are. What multiplies is included
 // before: see attention_product.inc.h.
 #ifndef UER_ATTENTION_TILES_INC_H
@@ -7,7 +7,7 @@
 #include "attention_heads.inc.h"
 #include "scratch.inc.h"
 
-// Sums over keys, and over the elements of a head, are of 16 sums whatever the vectors are: number j goes to sum j mod 16.
+// Sums over keys, and δ, are of 16 sums whatever the vectors are: number j goes to sum j mod 16.
 #define SUM_VECTORS (16 / LANES)
 
 // score_step is the distance of rows of so many elements, which lie in different sets of the caches.
@@ -116,8 +116,8 @@ INLINE float delta_row(const struct attention_heads *t, size_t i) {
 }
 
 // write_rows writes rows of a result, times their factors if there are any, or adds them to what is there.
-static void write_rows(struct array to, size_t leading, const float *from, size_t step, size_t rows, size_t size, const float *factors,
-	int accumulate) {
+static void write_rows(struct array to, size_t leading, const float *from, size_t step, size_t rows, size_t size,
+	const float *factors, int accumulate) {
 	for (size_t i = 0; i < rows; i++, from += step)
 		for (size_t c = 0; c < size; c += LANES) {
 			vfloat x = load(from + c);
@@ -226,7 +226,8 @@ static void tile_block(const struct attention_heads *t, const struct tile_gradie
 static void tile_sum_queries(const struct attention_heads *t, const struct tile_gradient *g, size_t first, size_t queries) {
 	const size_t keys = visible(t, first + queries - 1), begun = first > 0 ? visible(t, first - 1) : 0;
 	for (size_t j = 0, from = 0; j < keys; j += ATTENTION_BLOCK) {
-		while (visible(t, first + min_size((from + 1) * ATTENTION_BLOCK, queries) - 1) <= j) from++; // the first block that sees one of the keys
+		// The first block that sees one of the keys.
+		while (visible(t, first + min_size((from + 1) * ATTENTION_BLOCK, queries) - 1) <= j) from++;
 		struct tile_product p = {.c_step = g->size_step, .rows = min_size(g->seen - j, ATTENTION_BLOCK), .columns = t->size,
 			.b_step = right_step(STRETCH), .depth = queries - from * ATTENTION_BLOCK, .accumulate = j < begun};
 		p.c = g->dv + j * g->size_step, p.a = kept_scores(g->kept_p, g->s, g->step, from, j), p.b = g->dout_columns + from * RIGHT_UNIT;

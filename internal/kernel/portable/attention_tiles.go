@@ -6,7 +6,7 @@ import (
 	"uer/internal/kernel/routine"
 )
 
-// Attention with the bits that routine.TileAttentionScratch defines. Elementary functions are those of the routines in C.
+// Attention with the bits that routine.TileAttention defines. Elementary functions are those of the routines in C.
 
 func tileAttentionForward(t routine.AttentionHeads)  { eachHead(&t, tileHeadForward) }
 func tileAttentionBackward(t routine.AttentionHeads) { eachHead(&t, tileHeadBackward) }

@@ -45,20 +45,24 @@ func AttentionScratch(size, maxLength int, backward bool) int {
 	return CacheLine + need
 }
 
-// TileAttentionScratch is AttentionScratch for attention whose products have factors in bfloat16 and, whatever the instruction
-// set, the bits that this comment defines.
+// TileAttention is a routine of attention whose products have factors in bfloat16 and, whatever the instruction set, the bits
+// that this comment defines.
 //
 // The products are those of [TileDepth]: sums over a head's elements, over keys and over queries are of units of TileDepth,
 // padded with zeros, in ascending order from zero on. Queries are taken in blocks of AttentionBlock. A block multiplies those units
-// of keys of which its last query sees any, without the keys that no query sees. Rounded are Q, K, V and DOut; in
-// place of the probabilities, their exponentials relative to the largest of the query, after dropout, whose sum divides the
-// product; in the gradient the probabilities after dropout, and the gradients of the scores. Everything between is in float32:
+// of keys of which its last query sees any, without the keys that no query sees. Rounded are Q, K, V and DOut; in place of the
+// probabilities, their exponentials relative to the largest of the query, after dropout, whose sum divides the product; in the
+// gradient the probabilities after dropout, and the gradients of the scores. Everything between is in float32:
 //
 //	exponential_ij = 2^(s_ij c - max_j(s_ij) c), c = Scale log2(e), rounded once, as are products that are added to something
 //	dS_ij          = p_ij Scale (dP_ij - δ_i), δ_i = Σ_c DOut_ic Out_ic
 //
 // A sum over keys or over c is of 16 sums, number j belonging to j mod 16, which are added up by halves: 0 to 8, ... 7 to 15, then
 // 0 to 4 and so on.
+type TileAttention = func(AttentionHeads)
+
+// TileAttentionScratch is AttentionScratch for a TileAttention: room for its factors in bfloat16, for the scores of a block with
+// what they become, and for the gradients of keys and values.
 func TileAttentionScratch(size, maxLength int, backward bool) int {
 	const kept = 128 // queries for which routines keep the factors of sums over queries
 	size, keys := RoundUp(size, TileDepth), RoundUp(maxLength, TileDepth)

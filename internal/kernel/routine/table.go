@@ -19,8 +19,8 @@ type Table struct {
 
 	AttentionForward      func(AttentionHeads)
 	AttentionBackward     func(AttentionHeads)
-	TileAttentionForward  func(AttentionHeads) // with the bits of TileAttentionScratch
-	TileAttentionBackward func(AttentionHeads)
+	TileAttentionForward  TileAttention
+	TileAttentionBackward TileAttention
 
 	Windows   func(Windows)
 	SplitTaps func(SplitTaps)
