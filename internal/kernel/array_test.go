@@ -308,7 +308,7 @@ func TestMixedArraysPanic(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%s takes %v", name, fmt.Sprint("float32 and bfloat16 together"))
+					t.Errorf("%s takes float32 and bfloat16 together", name)
 				}
 			}()
 			run()
