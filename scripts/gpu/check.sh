@@ -32,13 +32,11 @@ stage() {
 	echo "== $name $([[ $status == 0 ]] && echo ok || echo "FAILED, status $status"), $((SECONDS - started)) s"
 }
 
-for packed in bin/*.xz ./*.pt.xz; do
-	[[ -e $packed ]] || continue
-	xz -df "$packed" || python3 -c 'import lzma, shutil, sys
-shutil.copyfileobj(lzma.open(sys.argv[1]), open(sys.argv[1][:-3], "wb"))' "$packed"
-done
-chmod +x bin/*
-tar -xf testdata.tar
+if [[ -e packed.tar.xz ]]; then # not every machine has xz
+	python3 -c 'import lzma, tarfile; tarfile.open(fileobj=lzma.open("packed.tar.xz")).extractall(".")'
+	tar -xf testdata.tar
+	rm packed.tar.xz testdata.tar
+fi
 export UER_LIBCUDA=libcuda.so.1 # tests use a stand-in otherwise
 # Some machines have CUDA's libraries in Python packages only.
 UER_CUDA_LIB=${UER_CUDA_LIB:-$(python3 -c 'import glob, os, sys

@@ -23,16 +23,21 @@ tar -cf "$to/testdata.tar" internal/model/testdata internal/cuda/testdata models
 cp "$vocab" "$to/vocab.txt"
 cp -r models/bert models/gpt2 models/rnn models/cnn models/albert "$to/"
 cp models/*_config.json "$to/"
+trap 'cat "$to/log" >&2' ERR
 for shape in ragged dense; do
 	extra=()
 	[[ $shape == ragged ]] || extra=(--full_sentences)
 	bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/$shape.pt" \
-		--dynamic_masking --target mlm "${extra[@]}" 2>"$to/log" || { cat "$to/log" >&2; exit 1; }
+		--dynamic_masking --target mlm "${extra[@]}" 2>"$to/log"
 done
-bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>/dev/null
-bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>/dev/null
+bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/lm.pt" --target lm 2>"$to/log"
+bin/uer preprocess --corpus_path "$corpus" --vocab_path "$vocab" --dataset_path "$to/bilm.pt" --target bilm 2>"$to/log"
+rm "$to/log"
+trap - ERR
+# All programs hold the same kernels and packages: a window as large as all of them halves the archive.
+tar -C "$to" -cf - . | xz --x86 --lzma2=preset=4,dict=256MiB >"$to.tar.xz"
+rm -r "$to" && mkdir "$to" && mv "$to.tar.xz" "$to/packed.tar.xz"
 cp scripts/gpu/check.sh scripts/gpu/peer.sh scripts/gpu/pytorch.py "$to/"
-xz -3 -T0 "$to"/bin/* "$to"/*.pt # gzip makes a third more of the programs
 size=$(du -sm "$to" | cut -f1)
 echo "$size MB in $to"
 ((size <= 60)) || { echo "that is more than 60 MB: leave something out, or take a smaller CORPUS" >&2; exit 1; }

@@ -27,7 +27,7 @@ func TestRecurrent(t *testing.T) {
 					input, hidden int
 				}{
 					{[]int32{0, 0, 2, 9}, 2, 137}, {many, 5, 8}, {raggedStarts[0], 4, 3}, {raggedStarts[0], 3, 20},
-					{many, 3, 32}, {[]int32{0, 3, 3, 5}, 2, 288}, {[]int32{0, 1, 3}, 1, 544},
+					{many, 3, 32}, {[]int32{0, 3, 3, 5}, 2, 288}, {[]int32{0, 1, 3}, 1, 544}, {[]int32{0, 1, 3}, 1, 800},
 				} {
 					if !bfloat16 && c.hidden > 137 || testing.Short() && c.hidden > 300 {
 						continue

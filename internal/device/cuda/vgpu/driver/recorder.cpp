@@ -13,7 +13,7 @@ namespace vgpu {
 
 namespace {
 
-constexpr size_t MOST_BYTES = 4 << 20; // of buffers
+constexpr size_t MOST_BYTES = 8 << 20; // of buffers
 constexpr unsigned MOST_LAUNCHES = 12; // of a kernel
 
 // shape_of tells launches apart that take different ways through a kernel: by their sizes, their small numbers and
