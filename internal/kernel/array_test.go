@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -299,7 +298,7 @@ func TestMixedArraysPanic(t *testing.T) {
 		func() {
 			defer func() {
 				if recover() == nil {
-					t.Errorf("%s takes %v", name, fmt.Sprint("float32 and bfloat16 together"))
+					t.Errorf("%s takes float32 and bfloat16 together", name)
 				}
 			}()
 			run()
