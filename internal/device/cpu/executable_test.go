@@ -25,11 +25,17 @@ func newExecutable(t testing.TB, d *Device, p *graph.Program) (*executable, *mem
 	return e.(*executable), m.(*memory)
 }
 
-// classifier returns a program planned for a number of tokens.
+// classifier returns a program planned for a number of tokens, for a device that stores activations in float32.
 func classifier(t testing.TB, tokens int) *graph.Program {
+	t.Helper()
+	return classifierIn(t, graph.Float32, tokens)
+}
+
+func classifierIn(t testing.TB, activations graph.Type, tokens int) *graph.Program {
 	t.Helper()
 	const width, classes = 16, 7
 	b := graph.NewBuilder()
+	b.Activations = activations
 	table, weight := b.Parameter("table", 5, width), b.Parameter("weight", classes, width)
 	x := b.Apply(op.Embedding{Tables: 1, Scale: 1}, table, b.Input("tokens", graph.Int32, tokens)) // [tokens, width]
 	program, err := b.Compile(b.ApplyAll(op.CrossEntropy{}, x, weight, b.Input("labels", graph.Int32, tokens))[0])
@@ -37,6 +43,26 @@ func classifier(t testing.TB, tokens int) *graph.Program {
 		t.Fatal(err)
 	}
 	return program
+}
+
+// TestActivationsInBFloat16: they take half the memory, and a program for float32 is refused.
+func TestActivationsInBFloat16(t *testing.T) {
+	const tokens = 64
+	exact, _ := newExecutable(t, newDevice(t, "", 1), classifier(t, tokens))
+	d, err := New(Options{Threads: 1, Precision: "bf16"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	program := classifierIn(t, graph.BFloat16, tokens)
+	half, m := newExecutable(t, d, program)
+	// What is float32 in both, scalars and gaps are at most a cache line each.
+	if got, want := half.Usage().Activations, exact.Usage().Activations/2; got < want || got > want+int64(64*len(program.Values)) {
+		t.Errorf("%d bytes of activations, in float32 %d", got, 2*want)
+	}
+	if _, err := d.Load(classifier(t, tokens), m); err == nil || !strings.Contains(err.Error(), "the device needs bfloat16") {
+		t.Errorf("a program for float32: %v", err)
+	}
 }
 
 // TestActivationsUsed runs a program with the number of tokens it was planned for, and with fewer.
