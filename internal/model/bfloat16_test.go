@@ -61,7 +61,8 @@ func cosine(a, b []float32) float64 {
 // TestBFloat16Tracks trains in float32 and in bfloat16 on the same batches with the same dropout, and compares means of ten
 // losses. Unbiased rounding errors mostly cancel: these models differ by at most 5.1e-4 (T5; the others by 2.4e-4) where
 // activations are stored in bfloat16, and by less where only factors are split. Biased errors add up: truncating what most kernels
-// store instead of rounding it makes ten of the fourteen models differ by 8e-4 to 4e-3. Targets with labels of sentences are left out: a batch has so few of them that the losses vary too much.
+// store instead of rounding it makes nine of the fourteen models differ by 8e-4 to 4e-3. Targets with labels of sentences are
+// left out: a batch has so few of them that the losses vary too much.
 func TestBFloat16Tracks(t *testing.T) {
 	trackRounded(t, "bf16", 6e-4)
 	trackRounded(t, "bf16x3", 1e-5)
