@@ -25,16 +25,13 @@ func WithOutputs(p *graph.Program, activations graph.Type, writesAll func(o grap
 		if err != nil {
 			return nil, err
 		}
-		_, exact := exactOperands(instruction.Op)
+		_, exact := graph.ExactOperands(instruction.Op)
 		instruction.Out = slices.Clone(instruction.Out)
 		for j, v := range instruction.Out {
 			if v == graph.None {
 				instruction.Out[j] = len(q.Values)
-				v := graph.Value{Type: activations, Shape: shapes[j], Place: graph.InArena}
-				if j < len(exact) && exact[j] || len(v.Shape) == 0 {
-					v.Type = graph.Float32
-				}
-				q.Values = append(q.Values, v)
+				t := graph.TypeOfOperand(activations, exact, j, shapes[j])
+				q.Values = append(q.Values, graph.Value{Type: t, Shape: shapes[j], Place: graph.InArena})
 			}
 		}
 	}

@@ -12,16 +12,13 @@ func CheckTypes(p *graph.Program, activations graph.Type) error {
 		if instruction.Op == (graph.Copy{}) {
 			continue
 		}
-		exactIn, exactOut := exactOperands(instruction.Op)
+		exactIn, exactOut := graph.ExactOperands(instruction.Op)
 		check := func(what string, values []int, exact []bool) error {
 			for i, v := range values {
 				if v == graph.None || p.Values[v].Place != graph.InArena || len(p.Values[v].Shape) == 0 {
 					continue
 				}
-				want := activations
-				if i < len(exact) && exact[i] {
-					want = graph.Float32
-				}
+				want := graph.TypeOfOperand(activations, exact, i, p.Values[v].Shape)
 				if got := p.Values[v].Type; got != want {
 					return fmt.Errorf("%s: %s %d is %v, the device needs %v", instruction.Op.Name(), what, i, got, want)
 				}
@@ -36,12 +33,4 @@ func CheckTypes(p *graph.Program, activations graph.Type) error {
 		}
 	}
 	return nil
-}
-
-// exactOperands reports which operands of an operation are float32 whatever type activations have.
-func exactOperands(o graph.Op) (in, out []bool) {
-	if e, ok := o.(graph.Exact); ok {
-		return e.Exact()
-	}
-	return nil, nil
 }

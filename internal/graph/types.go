@@ -1,31 +1,31 @@
 package graph
 
-// exact reports which operands of an operation are float32 whatever type activations have.
-func exact(o Op) (in, out []bool) {
+// ExactOperands reports which operands of an operation are float32 whatever type activations have.
+func ExactOperands(o Op) (in, out []bool) {
 	if e, ok := o.(Exact); ok {
 		return e.Exact()
 	}
 	return nil, nil
 }
 
-// typeOfOperand returns how operand i is stored: as activations are, unless it is exact or a scalar.
-func (c *compiler) typeOfOperand(exact []bool, i int, s Shape) Type {
+// TypeOfOperand returns how operand i is stored: as activations are, unless it is exact or a scalar.
+func TypeOfOperand(activations Type, exact []bool, i int, s Shape) Type {
 	if i < len(exact) && exact[i] || len(s) == 0 {
 		return Float32
 	}
-	return c.activations
+	return activations
 }
 
 // typeOfInput returns how an operation reads an input, unless that is an array of integers.
 func (c *compiler) typeOfInput(o *operation, i int) Type {
-	in, _ := exact(o.Op)
-	return c.typeOfOperand(in, i, o.in[i])
+	exact, _ := ExactOperands(o.Op)
+	return TypeOfOperand(c.activations, exact, i, o.in[i])
 }
 
 // typeOfOutput returns how an output of an operation is stored.
 func (c *compiler) typeOfOutput(o *operation, i int) Type {
-	_, out := exact(o.Op)
-	return c.typeOfOperand(out, i, o.outs[i])
+	_, exact := ExactOperands(o.Op)
+	return TypeOfOperand(c.activations, exact, i, o.outs[i])
 }
 
 // typeOf returns how the result of a node is stored. A sum has the type of its terms, Float32 if these differ.

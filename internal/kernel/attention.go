@@ -190,12 +190,13 @@ func (g *AttentionGradient) ScratchSize(threads int) int {
 	return threads*g.workerScratch(true) + biasGroups*g.DPositionBias.To.Len()
 }
 
-// routineScratch is what a call of a routine needs.
+// routineScratch is what a call of a routine needs. In bfloat16 it may be either routine: see attendsOnTiles.
 func (a *Attention) routineScratch(backward bool) int {
+	n := routine.AttentionScratch(a.Size, a.MaxLength, backward)
 	if a.Precision == BFloat16 {
-		return routine.TileAttentionScratch(a.Size, a.MaxLength, backward)
+		n = max(n, routine.TileAttentionScratch(a.Size, a.MaxLength, backward))
 	}
-	return routine.AttentionScratch(a.Size, a.MaxLength, backward)
+	return n
 }
 
 // workerScratch is what a thread needs: that of a routine, and the stage for what is stored in bfloat16.

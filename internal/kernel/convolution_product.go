@@ -78,22 +78,16 @@ func (p *windowProduct) tile(worker, line, lines, block int) {
 	for i := range p.others {
 		o := &p.others[i]
 		panels := p.panels(o, block)
-		t := routine.Multiply{
-			Leading: o.leading, Depth: routine.CeilDivide(size, p.matmul.Unit),
-		}
-		c := o.c[line:]
+		t := routine.Multiply{Leading: o.leading, Depth: routine.CeilDivide(size, p.matmul.Unit)}
 		if p.windowsAreA {
-			c = o.c[line*o.leading:]
-		}
-		if t.C = Floats(c); o.accumulate || start > 0 {
-			t.Addend = t.C
-		}
-		if p.windowsAreA {
-			t.Rows, t.Columns, t.A, t.B = lines, o.lines, windows, panels
+			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, Floats(o.c[line*o.leading:])
 			t.Height, t.Stride = p.windows.width, p.windows.stride
 		} else {
-			t.Rows, t.Columns, t.A, t.B = o.lines, lines, panels, windows
+			t.Rows, t.Columns, t.A, t.B, t.C = o.lines, lines, panels, windows, Floats(o.c[line:])
 			t.Height, t.Stride, t.ByRows = o.width, o.stride, true
+		}
+		if o.accumulate || start > 0 {
+			t.Addend = t.C
 		}
 		if last {
 			t.Bias = o.bias

@@ -150,15 +150,22 @@ func (d *Device) reserve(what string, elements int) error {
 
 // stored returns scratch memory as an array of n numbers that are stored as activations are.
 func (d *Device) stored(memory []float32, n int) kernel.Array {
-	if d.Activations() == graph.BFloat16 {
-		return kernel.HalvesIn(memory, n)
-	}
-	return kernel.Floats(memory[:n])
+	return arrayIn(d.Activations(), memory, n)
 }
 
 // storedSize is how many float32s of memory n of them take.
-func (d *Device) storedSize(n int) int {
-	if d.Activations() == graph.BFloat16 {
+func (d *Device) storedSize(n int) int { return sizeIn(d.Activations(), n) }
+
+// arrayIn is the beginning of memory as n numbers of a type, sizeIn how many float32s of memory they take.
+func arrayIn(t graph.Type, memory []float32, n int) kernel.Array {
+	if t == graph.BFloat16 {
+		return kernel.HalvesIn(memory, n)
+	}
+	return kernel.Floats(memory[:n:n])
+}
+
+func sizeIn(t graph.Type, n int) int {
+	if t == graph.BFloat16 {
 		return (n + 1) / 2
 	}
 	return n

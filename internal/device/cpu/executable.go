@@ -132,11 +132,8 @@ func (e *executable) place() error {
 // measure finds the present sizes of the values.
 func (e *executable) measure() {
 	for i := range e.sizes {
-		elements := e.shapes.Of(i).Elements()
-		if e.program.Values[i].Type == graph.BFloat16 {
-			elements = (elements + 1) / 2
-		}
-		e.sizes[i] = (elements + cacheLine - 1) / cacheLine * cacheLine
+		size := sizeIn(e.program.Values[i].Type, e.shapes.Of(i).Elements())
+		e.sizes[i] = (size + cacheLine - 1) / cacheLine * cacheLine
 	}
 }
 
@@ -157,11 +154,7 @@ func (e *executable) array(value, n int) kernel.Array {
 	v := e.program.Values[value]
 	switch v.Place {
 	case graph.InArena:
-		memory := e.values[e.arena.Offsets[value]:]
-		if v.Type == graph.BFloat16 {
-			return kernel.HalvesIn(memory, n)
-		}
-		return kernel.Floats(memory[:n:n])
+		return arrayIn(v.Type, e.values[e.arena.Offsets[value]:], n)
 	case graph.InConstant:
 		return kernel.Floats([]float32{v.Constant})
 	case graph.InInput:

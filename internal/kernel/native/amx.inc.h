@@ -70,9 +70,6 @@ INLINE void pairs_down(const int parts, const float *x, const float *below, size
 	for (int p = 0; p < parts; p++) part[p] = (vfloat)_mm512_permutexvar_epi16(pairs, (__m512i)part[p]);
 }
 
-// amx_at is an element of an array.
-INLINE const void *amx_at(struct array x, size_t element) { return (const char *)x.at + element * (x.half ? 2 : 4); }
-
 // amx_pack_half fills the part of a unit that belongs to 16 lines: tile [16 lines][16 pairs] of a panel of A, or
 // [16 pairs][16 lines] of rows of a panel of B. x is the first element, depth and lines are what is there of K and of them.
 INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x, float *to, struct array x, size_t leading, size_t depth,
@@ -82,15 +79,15 @@ INLINE void amx_pack_half(const int parts, const int of_b, const int transpose_x
 		vfloat part[3];
 		if (transpose_x) { // a line is a row
 			if (r < lines) {
-				__builtin_prefetch(amx_at(x, (r + AMX_LINES) * leading), 0, 2);
-				if (!x.half) __builtin_prefetch(amx_at(x, (r + AMX_LINES) * leading + CACHE_LINE), 0, 2);
-				if (parts == 1 && x.half) part[0] = halves_across(amx_at(x, r * leading), depth);
-				else pairs_across(parts, amx_at(x, r * leading), depth, part);
+				__builtin_prefetch(array_at(x, (r + AMX_LINES) * leading).at, 0, 2);
+				if (!x.half) __builtin_prefetch(array_at(x, (r + AMX_LINES) * leading + CACHE_LINE).at, 0, 2);
+				if (parts == 1 && x.half) part[0] = halves_across(array_at(x, r * leading).at, depth);
+				else pairs_across(parts, array_at(x, r * leading).at, depth, part);
 			} else
 				part[0] = part[1] = part[2] = splat(0);
 		} else {
-			const void *row = 2 * r < depth && lines ? amx_at(x, 2 * r * leading) : NULL;
-			const void *below = 2 * r + 1 < depth && lines ? amx_at(x, (2 * r + 1) * leading) : NULL;
+			const void *row = 2 * r < depth && lines ? array_at(x, 2 * r * leading).at : NULL;
+			const void *below = 2 * r + 1 < depth && lines ? array_at(x, (2 * r + 1) * leading).at : NULL;
 			if (parts == 1 && x.half) part[0] = halves_down(row, below, lines);
 			else pairs_down(parts, row, below, lines, part);
 		}
@@ -109,8 +106,7 @@ INLINE void amx_pack(const int parts, const int half, const int of_b, const int 
 		for (size_t k = 0; k < p->depth; k += TILE_DEPTH, to += parts * AMX_PART)
 			for (size_t side = 0; side < 2; side++) {
 				size_t line = i + side * LANES, lines = line < p->count ? min_size(LANES, p->count - line) : 0;
-				struct array x = {p->x.at, half};
-				x.at = (void *)amx_at(x, transpose_x ? line * p->leading + k : k * p->leading + line);
+				struct array x = array_at(as_half(half, p->x), transpose_x ? line * p->leading + k : k * p->leading + line);
 				amx_pack_half(parts, of_b, transpose_x, to + side * (of_b ? LANES : AMX_TILE), x, p->leading, p->depth - k, lines);
 			}
 }
@@ -252,7 +248,7 @@ INLINE void amx_multiply(const int parts, const struct multiply *t) {
 			struct amx_next next = {
 				.panel = (t->by_rows ? t->a : t->b) + (o + 1) * panel + n * share * CACHE_LINE * t->depth,
 				.lines = o + 1 < outer ? share : 0,
-				.c = amx_at(t->c, next_row * AMX_LINES * t->leading + next_column * AMX_LINES),
+				.c = array_at(t->c, next_row * AMX_LINES * t->leading + next_column * AMX_LINES).at,
 				.leading = t->leading * (t->c.half ? 2 : 4),
 			};
 			amx_panels(parts, t, t->by_rows ? o : n, t->by_rows ? n : o, &next);
