@@ -51,11 +51,8 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 		return
 	}
 	scratch := g.Scratch
-	bias, x := take(&scratch, width), g.widened(c, &scratch)
-	saved := g.Saved.Floats // [tokens, 2 output]
-	if g.Saved.Halves != nil {
-		saved = take(&scratch, tokens*width)
-	}
+	bias, x := take(&scratch, width), c.widened(g.X, &scratch)
+	saved := placeFor(g.Saved.Slice(0, tokens*width), &scratch) // [tokens, 2 output]
 	for i, filter := range []*Filter{&g.Convolution, &g.Gate} {
 		sum := bias[i*g.Output : (i+1)*g.Output]
 		copy(sum, filter.Bias)
@@ -112,7 +109,7 @@ func (c *CPU) GatedConvolutionBackward(g *GatedConvolutionGradient) {
 		put(filter.Bias, sum)
 		put(filter.SecondBias, sum)
 	}
-	g.weightGradients(c, dsums, g.widened(c, &scratch))
+	g.weightGradients(c, dsums, c.widened(g.X, &scratch))
 	if g.DX.To.Present() {
 		g.inputGradient(c, dsums, scratch)
 	}
@@ -171,16 +168,6 @@ func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums, scratch []float3
 	if g.DX.To.Halves != nil {
 		c.Copy(g.DX.To, dx.To, g.DX.Accumulate)
 	}
-}
-
-// widened is X as float32: where it is, or in scratch memory if it is bfloat16.
-func (g *GatedConvolution) widened(c *CPU, scratch *[]float32) []float32 {
-	if g.X.Halves == nil {
-		return g.X.Floats
-	}
-	x := take(scratch, g.X.Len())
-	c.Copy(Floats(x), g.X, false)
-	return x
 }
 
 // tokens is the number of rows of X.

@@ -64,7 +64,7 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 	r.check()
 	requireScratch(r.Scratch, r.ScratchSize())
 	scratch, width := r.Scratch, r.Cell.Gates()*r.Hidden
-	bias, y := take(&scratch, width), r.states32(r.Y, &scratch)
+	bias, y := take(&scratch, width), placeFor(r.Y, &scratch)
 	directions, packed := make([]routine.RecurrentStep, len(r.Weights)), make([]Packed, len(r.Weights))
 	for d, w := range r.Weights {
 		t := &directions[d]
@@ -104,14 +104,6 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 	r.remember(directions)
 }
 
-// states32 is where the steps find an array like Y as float32: where it is, or in scratch memory if that is bfloat16.
-func (r *Recurrent) states32(x Array, scratch *[]float32) []float32 {
-	if x.Halves == nil {
-		return x.Floats
-	}
-	return take(scratch, x.Len())
-}
-
 // restore makes the first step begin with State.
 func (r *Recurrent) restore(directions []routine.RecurrentStep) {
 	if r.State != nil {
@@ -133,11 +125,7 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 	g.check()
 	requireScratch(g.Scratch, g.ScratchSize())
 	scratch, width := g.Scratch, g.Cell.Gates()*g.Hidden
-	y, dy := g.states32(g.Y, &scratch), g.states32(g.DY, &scratch)
-	if g.Y.Halves != nil {
-		c.Copy(Floats(y), g.Y, false)
-		c.Copy(Floats(dy), g.DY, false)
-	}
+	y, dy := c.widened(g.Y, &scratch), c.widened(g.DY, &scratch)
 	directions, packed := make([]routine.RecurrentStep, len(g.Weights)), make([]Packed, len(g.Weights))
 	for d := range directions {
 		t := &directions[d]
@@ -333,7 +321,7 @@ func (g *RecurrentGradient) ScratchSize() int {
 		takes(g.statesSize(), g.statesSize(), width, tokens*h, max(ColumnSumScratch(tokens, width), g.partialSums()))
 }
 
-// statesSize is what states32 takes.
+// statesSize is what an array like Y takes as float32, if it is bfloat16.
 func (r *Recurrent) statesSize() int {
 	if r.Y.Halves == nil {
 		return 0
