@@ -96,7 +96,8 @@ func Checksums(path string) (map[string]uint32, error) {
 // its bytes do not count as memory of the process.
 func Sum(file io.ReaderAt, start, size int64) (uint32, error) {
 	sum := crc32.NewIEEE()
-	n, err := io.CopyBuffer(sum, io.NewSectionReader(file, start, size), make([]byte, 1<<20))
+	buffer := make([]byte, min(size+1, 1<<20)) // small for the many small tensors; CopyBuffer refuses an empty one
+	n, err := io.CopyBuffer(sum, io.NewSectionReader(file, start, size), buffer)
 	if err == nil && n < size {
 		err = io.ErrUnexpectedEOF
 	}
