@@ -11,7 +11,7 @@
 // change.
 package native
 
-// #cgo CFLAGS: -O3 -std=gnu11 -Wall -Wno-psabi -Wno-unknown-pragmas
+// #cgo CFLAGS: -O3 -g1 -std=gnu11 -Wall -Wno-psabi -Wno-unknown-pragmas
 // #cgo LDFLAGS: -lm
 // #include "amx.h"
 // #include "call.h"
