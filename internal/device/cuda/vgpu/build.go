@@ -86,7 +86,7 @@ func Build(folder string, report io.Writer) error {
 	if err := b.libraries(); err != nil {
 		return err
 	}
-	return b.twins(b.kernels)
+	return b.sourceTwins(b.kernels)
 }
 
 // builder knows the folders that a build reads and writes.
@@ -145,11 +145,11 @@ func (b *builder) libraries() error {
 	}, b.report)
 }
 
-// forgetTwins removes all twins if the runtime that they were compiled for has another interface. Those that the driver
-// had made would be used as they are.
+// forgetTwins removes all twins if the runtime that they were compiled for has another interface, or if PTX is translated in
+// another way. Those that the driver had made would be used as they are.
 func (b *builder) forgetTwins() error {
 	twins := filepath.Join(b.build, "twins")
-	t := &target{output: filepath.Join(twins, "interface"), inputs: []string{filepath.Join(b.source, "runtime")}}
+	t := &target{output: filepath.Join(twins, "interface"), inputs: slicesOf(b.source, "runtime", "ptx2cpp/*.go")}
 	if err := t.setKey(); err != nil {
 		return err
 	}
@@ -204,25 +204,40 @@ func (b *builder) tool() *target {
 	return t
 }
 
-// twins builds the twins of the kernels of a folder.
-func (b *builder) twins(kernels string) error {
-	modules, err := filepath.Glob(filepath.Join(kernels, "*.ptx"))
-	if err != nil {
-		return err
+// sourceTwins builds the twins of the kernels of a folder from their sources.
+func (b *builder) sourceTwins(kernels string) error {
+	var twins []*target
+	for _, module := range slicesOf(kernels, "*.ptx") {
+		ptx, err := os.ReadFile(module)
+		if err != nil {
+			return err
+		}
+		twins = append(twins, b.sourceTwin(strings.TrimSuffix(module, ".ptx")+".cu", twinName(ptx)))
 	}
+	return makeAll(twins, b.report)
+}
+
+// translatedTwins builds the twins of PTX files. That takes g++ minutes, so they are built where they are asked for: by the
+// checks, or by the driver as it loads a module.
+func (b *builder) translatedTwins(modules ...string) error {
 	var twins []*target
 	for _, module := range modules {
 		ptx, err := os.ReadFile(module)
 		if err != nil {
 			return err
 		}
-		name, source := twinName(ptx), strings.TrimSuffix(module, ".ptx")+".cu"
-		twins = append(twins, b.sourceTwin(source, name))
-		translated, err := b.translated(module, ptx, name)
+		name := twinName(ptx)
+		text, err := ptx2cpp.Translate(ptx)
 		if err != nil {
+			return fmt.Errorf("%s:%w", filepath.Base(module), err)
+		}
+		source := filepath.Join(b.build, "twins", name+".ptx.cpp")
+		if err := os.WriteFile(source, text, 0o666); err != nil {
 			return err
 		}
-		twins = append(twins, translated)
+		t := b.twin(name+".ptx", source)
+		t.name = "the twin of " + module
+		twins = append(twins, t)
 	}
 	return makeAll(twins, b.report)
 }
@@ -253,21 +268,6 @@ func (b *builder) sourceTwin(source, name string) *target {
 	return t
 }
 
-// translated translates a PTX text and gives the target that compiles the translation.
-func (b *builder) translated(module string, ptx []byte, name string) (*target, error) {
-	text, err := ptx2cpp.Translate(ptx)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", module, err)
-	}
-	source := filepath.Join(b.build, "twins", name+".ptx.cpp")
-	if err := os.WriteFile(source, text, 0o666); err != nil {
-		return nil, err
-	}
-	t := b.twin(name+".ptx", source)
-	t.name = "the twin of " + module
-	return t, nil
-}
-
 // Translate builds the twin of one PTX file in a folder that Build has filled.
 func Translate(folder, module string) error {
 	b, err := newBuilder(folder, io.Discard)
@@ -279,13 +279,5 @@ func Translate(folder, module string) error {
 		return err
 	}
 	defer unlock()
-	ptx, err := os.ReadFile(module)
-	if err != nil {
-		return err
-	}
-	t, err := b.translated(filepath.Base(module), ptx, twinName(ptx))
-	if err != nil {
-		return err
-	}
-	return makeAll([]*target{t}, b.report)
+	return b.translatedTwins(module)
 }

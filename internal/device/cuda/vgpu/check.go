@@ -149,8 +149,13 @@ func (b *builder) checkTwins(files []*kernelFile, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var modules []string
 	for _, f := range files {
+		modules = append(modules, strings.TrimSuffix(f.source, ".cu")+".ptx")
 		fmt.Fprintf(out, "%-24s %3d kernels, %4d launches recorded\n", filepath.Base(f.source), len(f.kernels), len(f.recordings))
+	}
+	if err := b.translatedTwins(modules...); err != nil {
+		return err
 	}
 	err = inParallel(files, func(f *kernelFile) error {
 		if missing := f.unrecorded(); len(missing) > 0 {

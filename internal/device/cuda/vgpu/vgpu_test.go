@@ -39,7 +39,8 @@ func built(t *testing.T) *builder {
 		t.Fatal(err)
 	}
 	for _, kernels := range []string{"test/kernels", "test/mistakes"} {
-		if err := b.twins(filepath.Join(b.source, kernels)); err != nil {
+		folder := filepath.Join(b.source, kernels)
+		if err := errors.Join(b.sourceTwins(folder), b.translatedTwins(slicesOf(folder, "*.ptx")...)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,8 @@
 package ptx2cpp
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -63,5 +65,22 @@ func TestTranslateRefuses(t *testing.T) {
 	}
 	if _, err := Translate([]byte(".version 7.1\n.visible .func f()\n{\n}\n")); err == nil {
 		t.Error("a function is translated")
+	}
+}
+
+// TestTranslateKernels: all kernels that ship can be translated.
+func TestTranslateKernels(t *testing.T) {
+	modules, err := filepath.Glob("../../kernels/*.ptx")
+	if err != nil || len(modules) == 0 {
+		t.Fatalf("%d modules, %v", len(modules), err)
+	}
+	for _, module := range modules {
+		ptx, err := os.ReadFile(module)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Translate(ptx); err != nil {
+			t.Errorf("%s:%v", filepath.Base(module), err)
+		}
 	}
 }
