@@ -33,8 +33,8 @@ func measure(b *testing.B, name string, blocks grid, w work, arguments ...any) {
 	measurePassed(b, name, blocks, w, passed)
 }
 
-// measurePassed times launches with arguments that are on the GPU.
-func measurePassed(b *testing.B, name string, blocks grid, w work, passed []cuda.Argument) {
+// loaded is a kernel on the GPU.
+func loaded(b *testing.B, name string) (*gpu, Kernel, *cuda.Function) {
 	b.Helper()
 	g, err := openGPU()
 	if err != nil {
@@ -48,6 +48,13 @@ func measurePassed(b *testing.B, name string, blocks grid, w work, passed []cuda
 	if err != nil {
 		b.Fatal(err)
 	}
+	return g, k, f
+}
+
+// measurePassed times launches with arguments that are on the GPU.
+func measurePassed(b *testing.B, name string, blocks grid, w work, passed []cuda.Argument) {
+	b.Helper()
+	g, k, f := loaded(b, name)
 	ofBlock, err := threads(k)
 	if err != nil {
 		b.Fatal(err)
@@ -343,23 +350,14 @@ func (l *benchLayer) measure(b *testing.B, stem string) {
 	if l.bfloat16 {
 		tile, name = RecurrentBFloat16, RecurrentKernel(l.cell+stem, l.hidden)
 	}
-	g, err := openGPU()
-	if err != nil {
-		b.Fatal(err)
-	}
-	k, err := Find(name)
-	if err != nil {
-		b.Fatal(err)
-	}
-	f, err := g.function(k)
-	if err != nil {
-		b.Fatal(err)
-	}
+	g, k, f := loaded(b, name)
 	most := 0
 	if !l.steps {
-		if most, err = f.MostTogether(k.Threads, 0); err != nil {
+		together, err := f.MostTogether(k.Threads, 0)
+		if err != nil {
 			b.Fatal(err)
 		}
+		most = together
 	}
 	tokens, cells := int(l.starts[len(l.starts)-1]), map[string]int{"tanh": 1, "gru": 3, "lstm": 4}[l.cell]
 	y, gates, weight := memory(tokens*l.directions*l.hidden), memory(tokens*l.directions*l.hidden*cells), memory(cells*l.hidden*l.hidden)
