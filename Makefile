@@ -41,16 +41,19 @@ demo: build
 	bin/uer pretrain --config_path configs/demo.yaml
 	echo '明[MASK]晴，微风，二十度。' | bin/uer fill --load_model_path build/demo_model.bin-3000 --topn 5
 
+# Vet is a part of lint.
 test:
 	$(if $(GPU),@command -v $${CXX:-g++} >/dev/null || echo "The tests of GPUs are skipped: g++ is missing.")
-	go test $(GPU) -timeout 20m ./...
+	go test $(GPU) -vet=off -timeout 20m ./...
 
 check: race fuzz
 
-# The race detector does not see what C code accesses, so models are also trained with the portable kernels.
+TRAINED = internal/model internal/trainer
+
+# The race detector does not see what C code accesses, so models are trained with the portable kernels.
 race:
-	go test -race -short -timeout 20m ./...
-	UER_CPU=portable go test -race -short -skip TestAllocations ./internal/model ./internal/trainer
+	go test -race -short -vet=off -timeout 20m $$(go list ./... | grep -v -x -F $(TRAINED:%=-e uer/%))
+	UER_CPU=portable go test -race -short -vet=off -skip TestAllocations $(TRAINED:%=./%)
 
 fuzz:
 	scripts/fuzz.sh
