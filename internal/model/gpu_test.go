@@ -77,7 +77,7 @@ func TestGPUBFloat16Tracks(t *testing.T) {
 }
 
 // TestGPUSteps trains every encoder and every target with dropout for two steps, twice: losses follow those of the CPU in
-// float32, and both runs on the GPU give the same bits, also when activations are recomputed.
+// float32, and a second run on the GPU, in which activations are recomputed, gives the same bits.
 func TestGPUSteps(t *testing.T) {
 	for precision, tolerance := range map[string]float32{"fp32": 2e-5, "bf16": 1e-3} {
 		t.Run(precision, func(t *testing.T) { testGPUSteps(t, precision, tolerance) })
@@ -105,12 +105,9 @@ func testGPUSteps(t *testing.T, precision string, tolerance float32) {
 				}
 			}
 			first := slices.Concat(got, r.gradients(t), r.parameters(t))
-			if !slices.Equal(text.twoSteps(t, gpu, m), first) {
-				t.Error("a second run gives other numbers")
-			}
 			m.Recompute = true
 			if !slices.Equal(text.twoSteps(t, gpu, m), first) {
-				t.Error("recomputed activations give other numbers")
+				t.Error("a second run, with recomputed activations, gives other numbers")
 			}
 		})
 	}

@@ -76,8 +76,8 @@ func TestMiddlingHasAllParts(t *testing.T) {
 	}
 }
 
-// TestThreads checks that two training steps with dropout have the same bits with any number of threads and when repeated,
-// with each instruction set, in both precisions.
+// TestThreads checks that two training steps with dropout have the same bits when repeated with another number of threads, with
+// each instruction set, in both precisions.
 func TestThreads(t *testing.T) {
 	text := openDemo(t)
 	for name, m := range testedModels() {
@@ -97,7 +97,7 @@ func TestThreads(t *testing.T) {
 
 func (d *demo) compareThreads(t *testing.T, set string, m config.Model) {
 	t.Helper()
-	counts := []int{1, 2, 5, 1}
+	counts := []int{1, 2, 5}
 	if testing.Short() {
 		counts = []int{1, 5}
 	}
