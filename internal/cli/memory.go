@@ -156,7 +156,9 @@ func (b budget) check(m memory) error {
 
 // settle makes what follows take little more memory than it uses: it frees what the preparation has left behind, and
 // lets garbage add little. A training makes little, and the memory of a model holds no pointers, so that collecting is cheap.
-func settle() {
-	debug.SetGCPercent(2)
+// What comes after a training in the same process, as in tests, would be slowed down a lot: restore ends that.
+func settle() (restore func()) {
+	percent := debug.SetGCPercent(2)
 	debug.FreeOSMemory()
+	return func() { debug.SetGCPercent(percent) }
 }

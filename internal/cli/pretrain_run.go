@@ -86,7 +86,7 @@ func train(ctx context.Context, options pretrainOptions, resumed *checkpoint.Fil
 	if err := printDetails(ranks[0].device, limits, streams.Err); err != nil {
 		return err
 	}
-	settle()
+	defer settle()()
 	return profile(options.Profile, trainers[0], streams.Err, func() error {
 		if options.ReplayBatch != "" {
 			return replay(options, data, trainers[0], streams.Out)
