@@ -9,6 +9,19 @@ func take(scratch *[]float32, n int) []float32 {
 	return taken
 }
 
+// takeLike is take for an array of n numbers that are stored as those of x are.
+func takeLike(x Array, scratch *[]float32, n int) Array {
+	return like(x, take(scratch, sizeLike(x, n)), n)
+}
+
+// sizeLike is how many elements of memory takeLike takes.
+func sizeLike(x Array, n int) int {
+	if x.Halves != nil {
+		return (n + 1) / 2
+	}
+	return n
+}
+
 // placeFor is where x is written as float32: where it is, or in scratch memory if it is bfloat16.
 func placeFor(x Array, scratch *[]float32) []float32 {
 	if x.Halves == nil {
