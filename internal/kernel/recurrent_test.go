@@ -98,9 +98,15 @@ func (r *recurrentRun) gradients() map[string]*Output {
 
 // outputs are the results by name.
 func (r *recurrentRun) outputs() map[string][]float32 {
-	x := map[string][]float32{"y": r.Y.Floats}
+	values := func(x Array) []float32 {
+		if x.Halves != nil {
+			return widened(x)
+		}
+		return x.Floats
+	}
+	x := map[string][]float32{"y": values(r.Y)}
 	for name, output := range r.gradients() {
-		x[name] = output.To.Floats
+		x[name] = values(output.To)
 	}
 	return x
 }
@@ -271,6 +277,39 @@ func TestRecurrentBackwardAccumulates(t *testing.T) {
 		r.run(cpu)
 		for name, x := range r.outputs() {
 			requireNear(t, r.name+": "+name, x, want[name], 1e-6)
+		}
+	}
+}
+
+// inHalves is a run of the layer whose activations are stored in bfloat16.
+func inHalves(r *recurrentRun) *recurrentRun {
+	r.Precision = BFloat16
+	for _, x := range []*Array{&r.X, &r.Y, &r.Saved, &r.DY, &r.DX.To} {
+		*x = rounded(x.Floats)
+	}
+	return r
+}
+
+// TestRecurrentOfHalves: a layer on arrays in bfloat16 has about the results of one on float32 with the same factors, whatever
+// the threads.
+func TestRecurrentOfHalves(t *testing.T) {
+	runs := func() []*recurrentRun {
+		return append(recurrentRuns(), // the last two with several blocks of K
+			newRecurrentRun(TanhCell, together, 1100, 5, 3, 1), newRecurrentRun(LSTMCell, split, 1100, 5, 2, 4))
+	}
+	for _, set := range testedSets() {
+		for i, want := range runs() {
+			want.Precision = BFloat16
+			want.run(newTestCPU(t, set, 1))
+			got, again := inHalves(runs()[i]), inHalves(runs()[i])
+			got.run(newTestCPU(t, set, 1))
+			again.run(newTestCPU(t, set, 3))
+			for name, x := range want.outputs() {
+				requireNear(t, set+", "+want.name+": "+name, got.outputs()[name], widen(x), 0.03)
+				if !slices.Equal(got.outputs()[name], again.outputs()[name]) {
+					t.Errorf("%s, %s: %s differs between 1 and 3 threads", set, want.name, name)
+				}
+			}
 		}
 	}
 }
