@@ -22,23 +22,6 @@ func sizeLike(x Array, n int) int {
 	return n
 }
 
-// placeFor is where x is written as float32: where it is, or in scratch memory if it is bfloat16.
-func placeFor(x Array, scratch *[]float32) []float32 {
-	if x.Halves == nil {
-		return x.Floats
-	}
-	return take(scratch, x.Len())
-}
-
-// widened is x as float32, in the same place.
-func (c *CPU) widened(x Array, scratch *[]float32) []float32 {
-	to := placeFor(x, scratch)
-	if x.Halves != nil {
-		c.Copy(Floats(to), x, false)
-	}
-	return to
-}
-
 // takes is the length of the scratch memory that calls of take for the given sizes need.
 func takes(sizes ...int) int {
 	total := 0
