@@ -33,17 +33,19 @@ type windowTerm struct {
 type windowFactor struct {
 	lines, width, stride int // of the panels: lines in one, and elements from one unit of K to the next
 	isB                  bool
-	// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, otherwise [size, lines].
-	gather func(s *stage, to []float32, line, lines, start, size int)
-	across bool
+	gather               gather
+	across               bool
 }
 
-func factorA(m *routine.Matmul, lines int, across bool, gather func(s *stage, to []float32, line, lines, start, size int)) windowFactor {
+// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, otherwise [size, lines].
+type gather func(s *stage, to []float32, line, lines, start, size int)
+
+func factorA(m *routine.Matmul, lines int, across bool, gather gather) windowFactor {
 	width, stride := panelOfA(m, lines)
 	return windowFactor{lines, width, stride, false, gather, across}
 }
 
-func factorB(m *routine.Matmul, lines int, across bool, gather func(s *stage, to []float32, line, lines, start, size int)) windowFactor {
+func factorB(m *routine.Matmul, lines int, across bool, gather gather) windowFactor {
 	width, stride := panelOfB(m)
 	return windowFactor{lines, width, stride, true, gather, across}
 }
