@@ -13,9 +13,9 @@ import (
 // when a program is loaded.
 type Binding[B, C any] struct {
 	Bind  func(b B, o graph.Op) C
-	adds  func(output int) bool                  // whether it can add to an output; nil if to none
-	all   bool                                   // whether it writes outputs that nothing reads, too
-	saved func(o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
+	adds  func(output int) bool                       // whether it can add to an output; nil if to none
+	all   bool                                        // whether it writes outputs that nothing reads, too
+	saved func(b B, o graph.Op, in []graph.Shape) int // elements of the output whose shape is graph.Saved
 	// scratch is how many elements of memory it needs while it runs; nil if none.
 	scratch func(b B, o graph.Op, in []graph.Shape) int
 }
@@ -52,8 +52,8 @@ func (e Entry[O, B, C]) WritesAll() Entry[O, B, C] {
 }
 
 // Saves declares how many elements the operation saves, for inputs of the given shapes.
-func (e Entry[O, B, C]) Saves(size func(o O, in []graph.Shape) int) Entry[O, B, C] {
-	e.saved = func(o graph.Op, in []graph.Shape) int { return size(o.(O), in) }
+func (e Entry[O, B, C]) Saves(size func(b B, o O, in []graph.Shape) int) Entry[O, B, C] {
+	e.saved = func(b B, o graph.Op, in []graph.Shape) int { return size(b, o.(O), in) }
 	return e
 }
 
@@ -119,14 +119,16 @@ func (t *Table[B, C]) CanAdd(o graph.Op, output int) bool {
 // WritesAll reports whether an operation writes outputs that nothing reads, too.
 func (t *Table[B, C]) WritesAll(o graph.Op) bool { return t.bindings[reflect.TypeOf(o)].all }
 
-// SavedSize returns the number of elements that an operation saves for its gradient, at least one.
-func (t *Table[B, C]) SavedSize(o graph.Op, in []graph.Shape) (int, error) {
-	b, err := t.Find(o)
-	if err != nil {
-		return 0, err
+// SavedSize returns a function for the number of elements that an operation saves for its gradient, at least one.
+func (t *Table[B, C]) SavedSize(with B) func(o graph.Op, in []graph.Shape) (int, error) {
+	return func(o graph.Op, in []graph.Shape) (int, error) {
+		b, err := t.Find(o)
+		if err != nil {
+			return 0, err
+		}
+		if b.saved == nil {
+			return 0, fmt.Errorf("the kernel of %s for %s does not say what it saves", t.device, o.Name())
+		}
+		return max(1, b.saved(with, o, in)), nil
 	}
-	if b.saved == nil {
-		return 0, fmt.Errorf("the kernel of %s for %s does not say what it saves", t.device, o.Name())
-	}
-	return max(1, b.saved(o, in)), nil
 }

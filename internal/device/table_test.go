@@ -16,7 +16,7 @@ func TestTable(t *testing.T) {
 		BindingOf(func(b string, o total) string { return name(b, o) }).AddsFrom(1),
 		BindingOf(func(b string, o fill) string { return name(b, o) }),
 		BindingOf(func(b string, o state) string { return name(b, o) }).
-			Saves(func(_ state, in []graph.Shape) int { return 2 * in[0][0] }),
+			Saves(func(b string, _ state, in []graph.Shape) int { return len(b) * in[0][0] }),
 	)
 	b, err := table.Find(total{})
 	if err != nil {
@@ -37,12 +37,12 @@ func TestTable(t *testing.T) {
 		}
 	}
 	for elements, want := range map[int]int{0: 1, 5: 10} {
-		if got, err := table.SavedSize(state{}, []graph.Shape{{elements}}); err != nil || got != want {
+		if got, err := table.SavedSize("ab")(state{}, []graph.Shape{{elements}}); err != nil || got != want {
 			t.Errorf("of %d elements, %d are saved (error %v), want %d", elements, got, err, want)
 		}
 	}
 	unsaid := "the kernel of the abacus for fill does not say what it saves"
-	if _, err := table.SavedSize(fill{}, nil); err == nil || err.Error() != unsaid {
+	if _, err := table.SavedSize("")(fill{}, nil); err == nil || err.Error() != unsaid {
 		t.Errorf("error %v, want %s", err, unsaid)
 	}
 	if _, err := table.Find(squareGradient{}); err == nil || err.Error() != "the abacus has no kernel for square gradient" {

@@ -107,6 +107,14 @@ func (s *stage) readRows(x Array, rows, width, stride int) []float32 {
 	return to
 }
 
+// readTo is read into given memory.
+func (s *stage) readTo(to []float32, x Array) {
+	copy(to, x.Floats)
+	if x.Halves != nil {
+		s.table.Widen(routine.Widen{To: to, X: x.Halves, Rows: 1, Width: x.Len(), ToStride: x.Len(), Stride: x.Len()})
+	}
+}
+
 // place returns where a routine may write what goes to an array: the array, or memory that store then rounds.
 func (s *stage) place(x Array) []float32 {
 	if x.Halves == nil {

@@ -45,14 +45,14 @@ type FilterGradient struct{ Weight, Bias, SecondBias Output }
 func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 	g.check()
 	requireLength("Y", g.Y.Len(), g.tokens()*g.Output)
+	requireStored("Y", g.Y, g.X)
 	requireScratch(g.Scratch, g.ScratchSize())
 	tokens, width := g.tokens(), 2*g.Output
 	if tokens == 0 {
 		return
 	}
 	scratch := g.Scratch
-	bias, x := take(&scratch, width), c.widened(g.X, &scratch)
-	saved := placeFor(g.Saved.Slice(0, tokens*width), &scratch) // [tokens, 2 output]
+	bias := take(&scratch, width)
 	for i, filter := range []*Filter{&g.Convolution, &g.Gate} {
 		sum := bias[i*g.Output : (i+1)*g.Output]
 		copy(sum, filter.Bias)
@@ -61,23 +61,20 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
 		cpu: c, matmul: m, depth: g.window(), blockDepth: evenShare(g.window(), m.MaxDepth, 2*g.Taps),
-		windows: factorA(m, tokens, true, func(to []float32, token, tokens, start, size int) {
-			g.gatherWindows(c, to, x, token, tokens, start, size)
-		}),
+		windows:     factorA(m, tokens, true, g.gatherWindows),
 		windowsAreA: true,
 		others: []windowTerm{{
-			windowFactor: factorB(m, width, true, g.gatherWeights), c: saved, leading: width, bias: bias,
+			windowFactor: factorB(m, width, true, g.gatherWeights), to: Output{To: g.Saved.Slice(0, tokens*width)}, leading: width, bias: bias,
 		}},
-		done: func(worker, token, tokens int) {
-			for t := token; t < token+tokens; t++ {
-				s := c.stage(worker)
-				sums, y := saved[t*width:(t+1)*width], g.Y.Slice(t*g.Output, (t+1)*g.Output)
+		done: func(s *stage, sums []float32, token, tokens int) { // [tokens, 2 output]
+			for used := s.used; tokens > 0; token, tokens, sums = token+1, tokens-1, sums[width:] {
+				y := g.Y.Slice(token*g.Output, (token+1)*g.Output)
 				to := s.place(y)
 				c.table.GatedForward(routine.GatedForward{
-					Activation: Sigmoid, Y: Floats(to), Gate: Floats(sums[g.Output:]), X: Floats(sums[:g.Output]),
+					Activation: Sigmoid, Y: Floats(to), Gate: Floats(sums[g.Output:width]), X: Floats(sums[:g.Output]),
 				})
 				s.store(y, to)
-				s.store(g.Saved.Slice(t*width, (t+1)*width), sums)
+				s.used = used
 			}
 		},
 	}
@@ -88,6 +85,7 @@ func (c *CPU) GatedConvolutionForward(g *GatedConvolution) {
 func (c *CPU) GatedConvolutionBackward(g *GatedConvolutionGradient) {
 	g.check()
 	requireLength("DY", g.DY.Len(), g.tokens()*g.Output)
+	requireStored("DY", g.DY, g.X)
 	requireScratch(g.Scratch, g.ScratchSize())
 	scratch, tokens, width := g.Scratch, g.tokens(), 2*g.Output
 	dsums := take(&scratch, tokens*width) // [tokens, 2 output]: of the convolution and the gate
@@ -109,9 +107,9 @@ func (c *CPU) GatedConvolutionBackward(g *GatedConvolutionGradient) {
 		put(filter.Bias, sum)
 		put(filter.SecondBias, sum)
 	}
-	g.weightGradients(c, dsums, c.widened(g.X, &scratch))
+	g.weightGradients(c, dsums)
 	if g.DX.To.Present() {
-		g.inputGradient(c, dsums, scratch)
+		g.inputGradient(c, dsums)
 	}
 }
 
@@ -120,12 +118,12 @@ func (g *GatedConvolutionGradient) filters() [2]*FilterGradient {
 }
 
 // weightGradients computes the gradients of the weights from those of the sums. K is the tokens.
-func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums, x []float32) {
+func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums []float32) {
 	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
 		cpu: c, matmul: m, depth: g.tokens(), blockDepth: blockDepth(m, g.tokens()),
-		windows: factorB(m, g.window(), false, func(to []float32, element, elements, token, tokens int) {
-			g.gatherWindows(c, to, x, token, tokens, element, elements)
+		windows: factorB(m, g.window(), false, func(s *stage, to []float32, element, elements, token, tokens int) {
+			g.gatherWindows(s, to, token, tokens, element, elements)
 		}),
 		multiple: m.Columns,
 	}
@@ -134,10 +132,10 @@ func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums, x []float32) {
 	}
 	for i, filter := range g.filters() {
 		p.others = append(p.others, windowTerm{
-			windowFactor: factorA(m, g.Output, false, func(to []float32, output, outputs, token, tokens int) {
+			windowFactor: factorA(m, g.Output, false, func(_ *stage, to []float32, output, outputs, token, tokens int) {
 				g.gatherSums(to, dsums, i, output, outputs, token, tokens)
 			}),
-			c: filter.Weight.To.Floats, leading: g.window(), accumulate: filter.Weight.Accumulate,
+			to: filter.Weight, leading: g.window(),
 		})
 	}
 	p.run()
@@ -145,29 +143,22 @@ func (g *GatedConvolutionGradient) weightGradients(c *CPU, dsums, x []float32) {
 
 // inputGradient computes the gradient of X: for each token the sum over the tokens that depend on it and over the outputs of
 // both filters. A block of K holds all taps of some outputs.
-func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums, scratch []float32) {
-	dx := g.DX
-	if g.DX.To.Halves != nil {
-		dx = Output{To: Floats(take(&scratch, g.DX.To.Len()))}
-	}
+func (g *GatedConvolutionGradient) inputGradient(c *CPU, dsums []float32) {
 	m := &c.table.Matmul[g.Precision]
 	p := windowProduct{
 		cpu: c, matmul: m, depth: 2 * g.Output * g.Taps, blockDepth: g.Taps * evenShare(2*g.Output, m.MaxDepth/g.Taps, 2),
-		windows: factorA(m, g.tokens(), true, func(to []float32, token, tokens, start, size int) {
+		windows: factorA(m, g.tokens(), true, func(_ *stage, to []float32, token, tokens, start, size int) {
 			g.gatherLater(to, dsums, token, tokens, start, size)
 		}),
 		windowsAreA: true,
 		others: []windowTerm{{
-			windowFactor: factorB(m, g.Input, false, func(to []float32, input, inputs, start, size int) {
-				g.gatherTaps(c, to, start/g.Taps, size/g.Taps, input, inputs)
+			windowFactor: factorB(m, g.Input, false, func(s *stage, to []float32, input, inputs, start, size int) {
+				g.gatherTaps(s, to, start/g.Taps, size/g.Taps, input, inputs)
 			}),
-			c: dx.To.Floats, leading: g.Input, accumulate: dx.Accumulate,
+			to: g.DX, leading: g.Input,
 		}},
 	}
 	p.run()
-	if g.DX.To.Halves != nil {
-		c.Copy(g.DX.To, dx.To, g.DX.Accumulate)
-	}
 }
 
 // tokens is the number of rows of X.
@@ -180,27 +171,19 @@ func (g *GatedConvolution) window() int { return g.Taps * g.Input }
 func GatedConvolutionSaved(g *GatedConvolution, tokens int) int { return 2 * tokens * g.Output }
 
 // ScratchSize is the length of Scratch.
-func (g *GatedConvolution) ScratchSize() int {
-	if g.X.Halves == nil {
-		return takes(2 * g.Output)
-	}
-	return takes(2*g.Output, g.tokens()*g.Input, g.tokens()*2*g.Output)
-}
+func (g *GatedConvolution) ScratchSize() int { return takes(2 * g.Output) }
 
 // ScratchSize is the length of Scratch.
 func (g *GatedConvolutionGradient) ScratchSize() int {
 	tokens, width := g.tokens(), 2*g.Output
-	staged := 0 // X and DX
-	if g.X.Halves != nil {
-		staged = takes(tokens*g.Input, tokens*g.Input)
-	}
-	return takes(tokens*width, width) + max(ColumnSumScratch(tokens, width), staged)
+	return takes(tokens*width, width) + ColumnSumScratch(tokens, width)
 }
 
 // check panics if the operands that both directions read do not fit each other.
 func (g *GatedConvolution) check() {
 	requireLength("X", g.X.Len(), g.tokens()*g.Input)
 	requireAtLeast("Saved", g.Saved.Len(), GatedConvolutionSaved(g, g.tokens()))
+	requireStored("Saved", g.Saved, g.X)
 	for _, filter := range []*Filter{&g.Convolution, &g.Gate} {
 		requireLength("Weight", len(filter.Weight), g.Output*g.Input*g.Taps)
 		requireLength("Bias", len(filter.Bias), g.Output)
@@ -210,7 +193,7 @@ func (g *GatedConvolution) check() {
 
 func (g *GatedConvolutionGradient) check() {
 	g.GatedConvolution.check()
-	requireOptional("DX", g.DX.To, g.X.Len())
+	requireOptionalLike("DX", g.DX.To, g.X)
 	for _, filter := range g.filters() {
 		requireLength("gradient of Weight", filter.Weight.To.Len(), g.Output*g.Input*g.Taps)
 		requireLength("gradient of Bias", filter.Bias.To.Len(), g.Output)

@@ -5,14 +5,12 @@ import "uer/internal/kernel/routine"
 // The factors of the products of a gated convolution. K of the sums and the columns of a weight's gradient are in the order
 // of the weights, which can so be read and written as they are. Only windows are rearranged, in the cache.
 
-// gatherWindows copies elements of the windows of some tokens, as [tokens, size]. input is X as float32.
-func (g *GatedConvolution) gatherWindows(c *CPU, to, input []float32, token, tokens, start, size int) {
+// gatherWindows copies elements of the windows of some tokens, as [tokens, size].
+func (g *GatedConvolution) gatherWindows(s *stage, to []float32, token, tokens, start, size int) {
 	g.overTokens(token, tokens, func(sequence, row, rows int) {
-		x := input[int(g.Starts[sequence])*g.Input:]
+		x := g.X.From(int(g.Starts[sequence]) * g.Input)
 		if g.TapsLast {
-			c.table.Windows(routine.Windows{
-				To: to[:rows*size], X: x[start/g.Taps:], Width: g.Input, Row: row, Rows: rows, Taps: g.Taps, Channels: size / g.Taps,
-			})
+			g.gatherTapsLast(s, to[:rows*size], x, row, rows, start/g.Taps, size/g.Taps)
 			to = to[rows*size:]
 			return
 		}
@@ -21,11 +19,24 @@ func (g *GatedConvolution) gatherWindows(c *CPU, to, input []float32, token, tok
 			missing := min(max(0, -from), size)
 			clear(to[:missing])
 			if missing < size {
-				copy(to[missing:size], x[from+missing:])
+				s.readTo(to[missing:size], x.Slice(from+missing, from+size))
 			}
 			to = to[size:]
 		}
 	})
+}
+
+// gatherTapsLast copies some channels of the windows that end at some rows of a sequence x, as [rows, channels, Taps].
+func (g *GatedConvolution) gatherTapsLast(s *stage, to []float32, x Array, row, rows, channel, channels int) {
+	used, first, width := s.used, max(0, row-(g.Taps-1)), g.Input // first is the first row that they have
+	if x.Halves != nil {
+		width = channels
+	}
+	s.table.Windows(routine.Windows{
+		To: to, X: s.readRows(x.From(first*g.Input+channel), row+rows-first, channels, g.Input), Width: width,
+		Row: row - first, Rows: rows, Taps: g.Taps, Channels: channels,
+	})
+	s.used = used
 }
 
 // gatherLater copies gradients of the sums that some tokens are part of, as [tokens, size]: for each tap the same size/Taps
@@ -48,7 +59,7 @@ func (g *GatedConvolution) gatherLater(to, dsums []float32, token, tokens, start
 }
 
 // gatherWeights copies elements of the weights of some outputs of both filters, as [outputs, size].
-func (g *GatedConvolution) gatherWeights(to []float32, output, outputs, start, size int) {
+func (g *GatedConvolution) gatherWeights(_ *stage, to []float32, output, outputs, start, size int) {
 	g.overFilters(output, outputs, func(filter, first, n int) {
 		weight := [...][]float32{g.Convolution.Weight, g.Gate.Weight}[filter]
 		for i := first; i < first+n; i++ {
@@ -59,11 +70,11 @@ func (g *GatedConvolution) gatherWeights(to []float32, output, outputs, start, s
 }
 
 // gatherTaps copies the weights between some outputs of both filters and some inputs, as [Taps, outputs, inputs].
-func (g *GatedConvolution) gatherTaps(c *CPU, to []float32, output, outputs, input, inputs int) {
+func (g *GatedConvolution) gatherTaps(s *stage, to []float32, output, outputs, input, inputs int) {
 	g.overFilters(output, outputs, func(filter, first, n int) {
 		weight := [...][]float32{g.Convolution.Weight, g.Gate.Weight}[filter][first*g.window():]
 		if g.TapsLast {
-			c.table.SplitTaps(routine.SplitTaps{
+			s.table.SplitTaps(routine.SplitTaps{
 				To: to, Weights: weight[input*g.Taps:], TapStride: outputs * inputs, Leading: g.window(),
 				Rows: n, Taps: g.Taps, Channels: inputs,
 			})

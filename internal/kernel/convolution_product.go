@@ -16,34 +16,36 @@ type windowProduct struct {
 	multiple          int  // a tile has a multiple of that many lines of the windows, if more than a panel has
 	windowsAreA       bool // otherwise they are B
 	others            []windowTerm
-	done              func(worker, line, lines int) // called with the lines of each complete tile; or nil
+	// done is called with the sums of each complete tile, those of the first of others; or nil.
+	done func(s *stage, sums []float32, line, lines int)
 }
 
 // windowTerm is a matrix that the windows are multiplied by, and the result.
 type windowTerm struct {
 	windowFactor
-	c          []float32
-	leading    int // of c
-	accumulate bool
-	bias       []float32 // nil for none
-	panels     []float32 // packed, block after block
+	to      Output
+	leading int       // of to, where its rows are adjacent if they are those of the windows
+	bias    []float32 // nil for none
+	panels  []float32 // packed, block after block
 }
 
 // windowFactor is a factor of a windowProduct. Its lines are the rows of A or the columns of B.
 type windowFactor struct {
 	lines, width, stride int // of the panels: lines in one, and elements from one unit of K to the next
 	isB                  bool
-	// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, otherwise [size, lines].
-	gather func(to []float32, line, lines, start, size int)
-	across bool
+	gather               gather
+	across               bool
 }
 
-func factorA(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
+// gather copies the elements [start, start+size) of some lines, as a matrix [lines, size] if across, otherwise [size, lines].
+type gather func(s *stage, to []float32, line, lines, start, size int)
+
+func factorA(m *routine.Matmul, lines int, across bool, gather gather) windowFactor {
 	width, stride := panelOfA(m, lines)
 	return windowFactor{lines, width, stride, false, gather, across}
 }
 
-func factorB(m *routine.Matmul, lines int, across bool, gather func(to []float32, line, lines, start, size int)) windowFactor {
+func factorB(m *routine.Matmul, lines int, across bool, gather gather) windowFactor {
 	width, stride := panelOfB(m)
 	return windowFactor{lines, width, stride, true, gather, across}
 }
@@ -55,9 +57,7 @@ func (p *windowProduct) run() {
 	tileLines := evenShare(p.windows.lines, lines, max(p.multiple, p.windows.width))
 	p.cpu.parallelWorker(routine.CeilDivide(p.windows.lines, tileLines), func(worker, tile int) {
 		line := tile * tileLines
-		for block := range p.blocks() {
-			p.tile(worker, line, min(tileLines, p.windows.lines-line), block)
-		}
+		p.tile(worker, line, min(tileLines, p.windows.lines-line))
 	})
 }
 
@@ -70,32 +70,54 @@ func (p *windowProduct) extent(block int) (start, size int) {
 	return start, min(p.blockDepth, p.depth-start)
 }
 
-// tile multiplies some lines of the windows in a block of K.
-func (p *windowProduct) tile(worker, line, lines, block int) {
+// tile multiplies some lines of the windows, block after block of K. The sums of what is stored in bfloat16 stay in the stage.
+func (p *windowProduct) tile(worker, line, lines int) {
+	s := p.cpu.stage(worker)
+	var sums []Output
+	for i := range p.others {
+		sums = append(sums, s.output(p.result(&p.others[i], line, lines)))
+	}
+	for block := range p.blocks() {
+		p.block(worker, s, sums, line, lines, block)
+	}
+	if p.done != nil {
+		p.done(s, sums[0].To.Floats, line, lines)
+	}
+	for i := range p.others {
+		s.finish(p.result(&p.others[i], line, lines), sums[i])
+	}
+}
+
+// result is where the products of some lines of the windows go.
+func (p *windowProduct) result(o *windowTerm, line, lines int) Output {
+	if p.windowsAreA {
+		return o.to.Slice(line*o.leading, (line+lines)*o.leading)
+	}
+	return o.to.Slice(line, o.to.To.Len())
+}
+
+// block adds to the sums of some lines of the windows those over a block of K.
+func (p *windowProduct) block(worker int, s *stage, sums []Output, line, lines, block int) {
 	start, size := p.extent(block)
-	windows := p.pack(&p.windows, worker, nil, line, lines, start, size)
-	last := start+size == p.depth
+	windows := p.pack(&p.windows, worker, s, nil, line, lines, start, size)
 	for i := range p.others {
 		o := &p.others[i]
 		panels := p.panels(o, block)
-		t := routine.Multiply{Leading: o.leading, Depth: routine.CeilDivide(size, p.matmul.Unit)}
+		t := routine.Multiply{C: sums[i].To, Leading: o.leading, Depth: routine.CeilDivide(size, p.matmul.Unit)}
 		if p.windowsAreA {
-			t.Rows, t.Columns, t.A, t.B, t.C = lines, o.lines, windows, panels, Floats(o.c[line*o.leading:])
+			t.Rows, t.Columns, t.A, t.B = lines, o.lines, windows, panels
 			t.Height, t.Stride = p.windows.width, p.windows.stride
 		} else {
-			t.Rows, t.Columns, t.A, t.B, t.C = o.lines, lines, panels, windows, Floats(o.c[line:])
+			t.Rows, t.Columns, t.A, t.B = o.lines, lines, panels, windows
 			t.Height, t.Stride, t.ByRows = o.width, o.stride, true
 		}
-		if o.accumulate || start > 0 {
+		if sums[i].Accumulate || start > 0 {
 			t.Addend = t.C
 		}
-		if last {
+		if start+size == p.depth {
 			t.Bias = o.bias
 		}
 		p.matmul.Multiply(t)
-	}
-	if last && p.done != nil {
-		p.done(worker, line, lines)
 	}
 }
 
@@ -117,7 +139,7 @@ func (p *windowProduct) packOthers() {
 			line, block := tile%groups*group, tile/groups
 			start, size := p.extent(block)
 			panels := p.panels(o, block)[p.panelsLength(&o.windowFactor, line, size):]
-			p.pack(&o.windowFactor, worker, panels, line, min(group, o.lines-line), start, size)
+			p.pack(&o.windowFactor, worker, p.cpu.stage(worker), panels, line, min(group, o.lines-line), start, size)
 		})
 	}
 }
@@ -134,7 +156,7 @@ func (p *windowProduct) packedLength(o *windowTerm) int {
 }
 
 // pack packs some lines of a factor in a block of K, into memory of the worker if panels is nil.
-func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line, lines, start, size int) []float32 {
+func (p *windowProduct) pack(f *windowFactor, worker int, s *stage, panels []float32, line, lines, start, size int) []float32 {
 	gathered, packed := routine.RoundUp(lines*size, routine.CacheLine), p.panelsLength(f, lines, size)
 	memory := grow(p.cpu.product.workers[worker], gathered+packed)
 	p.cpu.product.workers[worker] = memory
@@ -144,7 +166,7 @@ func (p *windowProduct) pack(f *windowFactor, worker int, panels []float32, line
 	if size == 0 {
 		return panels
 	}
-	f.gather(memory[:lines*size], line, lines, start, size)
+	f.gather(s, memory[:lines*size], line, lines, start, size)
 	leading := lines
 	if f.across {
 		leading = size

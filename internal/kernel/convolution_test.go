@@ -180,6 +180,38 @@ func TestGatedConvolutionBackwardAccumulates(t *testing.T) {
 	}
 }
 
+// TestGatedConvolutionOfHalves: a layer on arrays in bfloat16 is that on the same numbers in float32, its results rounded once,
+// also where they are added to others.
+func TestGatedConvolutionOfHalves(t *testing.T) {
+	for _, set := range testedSets() {
+		c := newTestCPU(t, set, 2)
+		for i, half := range convolutionRuns() {
+			exact := convolutionRuns()[i]
+			half.Precision, exact.Precision = BFloat16, BFloat16
+			for _, x := range []struct{ half, exact *Array }{{&half.X, &exact.X}, {&half.DY, &exact.DY}, {&half.Y, &exact.Y}, {&half.Saved, &exact.Saved}} {
+				*x.half = rounded(x.exact.Floats)
+				*x.exact = Floats(widened(*x.half))
+			}
+			dx := rounded(random(9, half.X.Len()))
+			half.DX, half.DConvolution.Weight.Accumulate = Output{To: Halves(slices.Clone(dx.Halves)), Accumulate: true}, true
+			exact.DConvolution.Weight.Accumulate = true
+			half.run(c)
+			exact.Scratch = make([]float32, exact.ScratchSize())
+			c.GatedConvolutionForward(&exact.GatedConvolution)
+			requireRounded(t, set+", "+half.name+": y", half.Y, exact.Y.Floats, nil)
+			requireRounded(t, set+", "+half.name+": saved", half.Saved, exact.Saved.Floats, nil)
+			exact.Saved = Floats(widened(half.Saved))
+			c.GatedConvolutionBackward(&exact.GatedConvolutionGradient)
+			requireRounded(t, set+", "+half.name+": dx", half.DX.To, exact.DX.To.Floats, widened(dx))
+			for name, want := range exact.gradients() {
+				if name != "x" && !slices.EqualFunc(half.gradients()[name], want, sameBits) {
+					t.Errorf("%s, %s: the gradient of %s, which is float32, differs", set, half.name, name)
+				}
+			}
+		}
+	}
+}
+
 // BenchmarkGatedConvolution reports the rate of multiplications and additions of the products, and its share of what the
 // threads reach in a loop of nothing else. Backward has twice the products of forward.
 func BenchmarkGatedConvolution(b *testing.B) {

@@ -36,7 +36,7 @@ type Recurrent struct {
 
 	X       Array
 	Y       Array     // [tokens, directions*hidden], the states of the directions side by side
-	Saved   []float32 // RecurrentSaved elements, for the gradient
+	Saved   Array     // RecurrentSaved elements, for the gradient; stored as X and Y are
 	Scratch []float32 // ScratchSize elements
 }
 
@@ -62,13 +62,13 @@ type RecurrentWeightGradients struct{ WeightIH, WeightHH, BiasIH, BiasHH Output 
 // RecurrentForward computes Y and Saved.
 func (c *CPU) RecurrentForward(r *Recurrent) {
 	r.check()
-	requireScratch(r.Scratch, r.ScratchSize())
+	requireScratch(r.Scratch, r.ScratchSize(c))
 	scratch, width := r.Scratch, r.Cell.Gates()*r.Hidden
-	bias, y := take(&scratch, width), placeFor(r.Y, &scratch)
+	bias, partials := take(&scratch, width), take(&scratch, r.partialSums(c))
 	directions, packed := make([]routine.RecurrentStep, len(r.Weights)), make([]Packed, len(r.Weights))
 	for d, w := range r.Weights {
 		t := &directions[d]
-		*t = r.direction(d, y)
+		*t = r.direction(d)
 		packed[d] = r.layOut(c, t, &scratch, r.Hidden, width, true)
 		t.Before, t.After = take(&scratch, r.sequences()*r.Hidden), take(&scratch, r.sequences()*r.Hidden)
 		t.Memory = take(&scratch, r.sequences()*r.Hidden)
@@ -78,7 +78,7 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 			t.Bias = w.BiasHH[2*r.Hidden:]
 		}
 		c.MatMul(&Product{Precision: r.Precision, M: r.tokens(), N: width, K: r.Input, A: r.X.From(r.column(d)), LDA: r.inputWidth(),
-			B: Floats(w.WeightIH), TransposeB: true, C: Floats(t.Gates), LDC: t.GateStride, Bias: bias})
+			B: Floats(w.WeightIH), TransposeB: true, C: t.Gates, LDC: t.GateStride, Bias: bias, Scratch: partials})
 	}
 	if r.Precision == Float32 {
 		c.parallelWorker(unitTiles(directions, c.table.Recurrent.PackForward))
@@ -97,9 +97,6 @@ func (c *CPU) RecurrentForward(r *Recurrent) {
 		}
 		c.parallelWorker(tiles, step)
 		order.advance(1)
-	}
-	if r.Y.Halves != nil {
-		c.Copy(r.Y, Floats(y), false)
 	}
 	r.remember(directions)
 }
@@ -123,19 +120,18 @@ func (r *Recurrent) remember(directions []routine.RecurrentStep) {
 // RecurrentBackward computes the outputs of a RecurrentGradient.
 func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 	g.check()
-	requireScratch(g.Scratch, g.ScratchSize())
+	requireScratch(g.Scratch, g.ScratchSize(c))
 	scratch, width := g.Scratch, g.Cell.Gates()*g.Hidden
-	y, dy := c.widened(g.Y, &scratch), c.widened(g.DY, &scratch)
 	directions, packed := make([]routine.RecurrentStep, len(g.Weights)), make([]Packed, len(g.Weights))
 	for d := range directions {
 		t := &directions[d]
-		*t = g.direction(d, y)
+		*t = g.direction(d)
 		packed[d] = g.layOut(c, t, &scratch, width, g.Hidden, false)
 		t.Next, t.Now = take(&scratch, g.sequences()*width), take(&scratch, g.sequences()*width)
 		t.Memory = take(&scratch, g.sequences()*g.Hidden)
-		t.DY, t.DGates = from(dy, d*g.Hidden), take(&scratch, g.tokens()*width)
+		t.DY, t.DGates = g.DY.From(d*g.Hidden), takeLike(g.Y, &scratch, g.tokens()*width)
 		if g.Cell == GRUCell {
-			t.DExtra = take(&scratch, g.tokens()*g.Hidden)
+			t.DExtra = takeLike(g.Y, &scratch, g.tokens()*g.Hidden)
 		}
 	}
 	if g.Precision == Float32 {
@@ -164,25 +160,25 @@ func (c *CPU) RecurrentBackward(g *RecurrentGradient) {
 func (g *RecurrentGradient) products(c *CPU, d int, t *routine.RecurrentStep, scratch []float32) {
 	h, width, tokens := g.Hidden, g.Cell.Gates()*g.Hidden, g.tokens()
 	dw := &g.DWeights[d]
-	sum, before := take(&scratch, width), take(&scratch, tokens*h)
+	sum, before := take(&scratch, width), takeLike(g.Y, &scratch, tokens*h)
 	g.shift(c, before, t)
 	if g.DX.To.Present() {
-		c.MatMul(&Product{Precision: g.Precision, M: tokens, N: g.Input, K: width, A: Floats(t.DGates), B: Floats(g.Weights[d].WeightIH),
+		c.MatMul(&Product{Precision: g.Precision, M: tokens, N: g.Input, K: width, A: t.DGates, B: Floats(g.Weights[d].WeightIH),
 			C: g.DX.To.From(g.column(d)), LDC: g.inputWidth(), Accumulate: g.DX.Accumulate || d > 0 && !g.SplitInput, Scratch: scratch})
 	}
-	c.MatMul(&Product{Precision: g.Precision, M: width, N: g.Input, K: tokens, A: Floats(t.DGates), TransposeA: true,
+	c.MatMul(&Product{Precision: g.Precision, M: width, N: g.Input, K: tokens, A: t.DGates, TransposeA: true,
 		B: g.X.From(g.column(d)), LDB: g.inputWidth(), C: dw.WeightIH.To, Accumulate: dw.WeightIH.Accumulate})
-	c.ColumnSum(sum, Floats(t.DGates), width, scratch, false)
+	c.ColumnSum(sum, t.DGates, width, scratch, false)
 	put(dw.BiasIH, sum)
 
 	shared := g.shared() * h
-	c.MatMul(&Product{Precision: g.Precision, M: shared, N: h, K: tokens, A: Floats(t.DGates), LDA: width, TransposeA: true, B: Floats(before),
+	c.MatMul(&Product{Precision: g.Precision, M: shared, N: h, K: tokens, A: t.DGates, LDA: width, TransposeA: true, B: before,
 		C: dw.WeightHH.To, Accumulate: dw.WeightHH.Accumulate})
 	put(dw.BiasHH.Slice(0, shared), sum)
 	if shared < width {
-		c.MatMul(&Product{Precision: g.Precision, M: h, N: h, K: tokens, A: Floats(t.DExtra), TransposeA: true, B: Floats(before),
+		c.MatMul(&Product{Precision: g.Precision, M: h, N: h, K: tokens, A: t.DExtra, TransposeA: true, B: before,
 			C: dw.WeightHH.To.From(shared * h), Accumulate: dw.WeightHH.Accumulate})
-		c.ColumnSum(dw.BiasHH.To.Floats[shared:], Floats(t.DExtra), h, scratch, dw.BiasHH.Accumulate)
+		c.ColumnSum(dw.BiasHH.To.Floats[shared:], t.DExtra, h, scratch, dw.BiasHH.Accumulate)
 	}
 }
 
@@ -203,31 +199,31 @@ func (r *Recurrent) states() int {
 }
 
 // shift copies the state from which each token starts.
-func (r *Recurrent) shift(c *CPU, before []float32, t *routine.RecurrentStep) {
+func (r *Recurrent) shift(c *CPU, before Array, t *routine.RecurrentStep) {
 	h := r.Hidden
 	c.parallel(len(r.Starts)-1, func(s int) {
 		first, last := int(r.Starts[s]), int(r.Starts[s+1])-1
 		for token := first; token <= last; token++ {
-			row := before[token*h : (token+1)*h]
+			row := before.Slice(token*h, (token+1)*h)
 			if from := token + t.Previous; from < first || from > last {
-				clear(row)
+				clearArray(row)
 			} else {
-				copy(row, t.Y[from*t.Stride:])
+				copyArray(row, t.Y.Slice(from*t.Stride, from*t.Stride+h))
 			}
 		}
 	})
 }
 
-// direction describes the operands that all steps of a direction share. y is Y as float32.
-func (r *Recurrent) direction(d int, y []float32) routine.RecurrentStep {
+// direction describes the operands that all steps of a direction share.
+func (r *Recurrent) direction(d int) routine.RecurrentStep {
 	tokens, width := r.tokens(), r.Cell.Gates()*r.Hidden
 	t := routine.RecurrentStep{Cell: r.Cell, Hidden: r.Hidden, Weights: r.Weights[d].WeightHH, Previous: 2*d - 1,
-		Y: from(y, d*r.Hidden), Stride: len(r.Weights) * r.Hidden}
+		Y: r.Y.From(d * r.Hidden), Stride: len(r.Weights) * r.Hidden, GateStride: r.gateStride()}
 	if r.Cell == TanhCell {
-		t.Gates, t.GateStride = t.Y, t.Stride
+		t.Gates = t.Y
 	} else {
-		saved := r.Saved[d*tokens*(width+r.Hidden):]
-		t.Gates, t.GateStride, t.Extra = saved[:tokens*width], width, saved[tokens*width:]
+		saved := r.Saved.From(d * tokens * (width + r.Hidden))
+		t.Gates, t.Extra = saved.Slice(0, tokens*width), saved.From(tokens*width)
 	}
 	return t
 }
@@ -243,25 +239,24 @@ func unitTiles(directions []routine.RecurrentStep, call func(routine.RecurrentTi
 	}
 }
 
-// packedSize is the room for the packed weights of a direction, whatever the instruction set and for either pass.
-func (r *Recurrent) packedSize() int {
-	hidden, width := routine.RoundUp(r.Hidden, routine.RecurrentUnits), r.Cell.Gates()*r.Hidden
+// packedSize is the room for the packed weights of a direction, as a matrix [k, n].
+func (r *Recurrent) packedSize(c *CPU, k, n int) int {
 	if r.Precision == Float32 {
-		return hidden * width
+		return routine.RoundUp(r.Hidden, routine.RecurrentUnits) * r.Cell.Gates() * r.Hidden
 	}
-	return hidden * routine.RoundUp(width, routine.RecurrentUnits) * r.Precision.Parts()
+	return c.PackedSize(k, n, r.Precision)
 }
 
 // layOut prepares a direction's products with its weights, as a matrix [k, n]: in float32 the steps compute them themselves,
 // otherwise multiply does, with the packed weights that are returned.
 func (r *Recurrent) layOut(c *CPU, t *routine.RecurrentStep, scratch *[]float32, k, n int, transpose bool) Packed {
-	memory := take(scratch, r.packedSize())
+	memory := take(scratch, r.packedSize(c, k, n))
 	if r.Precision == Float32 {
 		t.Packed = memory
 		return Packed{}
 	}
 	t.Sums = take(scratch, r.sequences()*n)
-	return c.Pack(memory[:c.PackedSize(k, n, r.Precision)], Floats(t.Weights), 0, k, n, transpose, r.Precision)
+	return c.Pack(memory, Floats(t.Weights), 0, k, n, transpose, r.Precision)
 }
 
 // multiply computes the Sums of a step from x [rows, k], unless the step does.
@@ -281,6 +276,14 @@ func (r *Recurrent) sumsSize(width int) int {
 
 func (r *Recurrent) tokens() int    { return int(r.Starts[len(r.Starts)-1]) }
 func (r *Recurrent) sequences() int { return len(r.Starts) - 1 }
+
+// gateStride is the distance between the gates of two tokens. The gate of a TanhCell is its state.
+func (r *Recurrent) gateStride() int {
+	if r.Cell == TanhCell {
+		return len(r.Weights) * r.Hidden
+	}
+	return r.Cell.Gates() * r.Hidden
+}
 
 // inputWidth is the length of a row of X.
 func (r *Recurrent) inputWidth() int {
@@ -308,33 +311,39 @@ func RecurrentSaved(cell Cell, tokens, width int) int {
 }
 
 // ScratchSize is the length of Scratch.
-func (r *Recurrent) ScratchSize() int {
-	states := r.sequences() * r.Hidden
-	width := r.Cell.Gates() * r.Hidden
-	return takes(width, r.statesSize()) + len(r.Weights)*(r.sumsSize(width)+takes(r.packedSize(), states, states, states))
+func (r *Recurrent) ScratchSize(c *CPU) int {
+	width, states := r.Cell.Gates()*r.Hidden, r.sequences()*r.Hidden
+	return takes(width, r.partialSums(c)) +
+		len(r.Weights)*(r.sumsSize(width)+takes(r.packedSize(c, r.Hidden, width), states, states, states))
 }
 
 // ScratchSize is the length of Scratch.
-func (g *RecurrentGradient) ScratchSize() int {
+func (g *RecurrentGradient) ScratchSize(c *CPU) int {
 	h, width, tokens, sequences := g.Hidden, g.Cell.Gates()*g.Hidden, g.tokens(), g.sequences()
-	return len(g.Weights)*(g.sumsSize(h)+takes(g.packedSize(), sequences*width, sequences*width, sequences*h, tokens*width, tokens*h)) +
-		takes(g.statesSize(), g.statesSize(), width, tokens*h, max(ColumnSumScratch(tokens, width), g.partialSums()))
+	stored := func(n int) int { return sizeLike(g.Y, n) }
+	direction := g.sumsSize(h) +
+		takes(g.packedSize(c, width, h), sequences*width, sequences*width, sequences*h, stored(tokens*width))
+	if g.Cell == GRUCell {
+		direction += takes(stored(tokens * h))
+	}
+	return len(g.Weights)*direction +
+		takes(width, stored(tokens*h), max(ColumnSumScratch(tokens, width), g.partialSums(c)))
 }
 
-// statesSize is what an array like Y takes as float32, if it is bfloat16.
-func (r *Recurrent) statesSize() int {
+// partialSums is what the product with the input takes.
+func (r *Recurrent) partialSums(c *CPU) int {
 	if r.Y.Halves == nil {
 		return 0
 	}
-	return r.tokens() * len(r.Weights) * r.Hidden
+	return c.PartialSums(r.tokens(), r.gateStride(), r.Input, r.Precision)
 }
 
-// partialSums is what the product for DX takes at most.
-func (g *RecurrentGradient) partialSums() int {
+// partialSums is what the product for DX takes.
+func (g *RecurrentGradient) partialSums(c *CPU) int {
 	if g.Y.Halves == nil {
 		return 0
 	}
-	return g.tokens() * g.inputWidth()
+	return c.PartialSums(g.tokens(), g.inputWidth(), g.Cell.Gates()*g.Hidden, g.Precision)
 }
 
 // check panics if the operands do not fit each other.
@@ -342,12 +351,14 @@ func (r *Recurrent) check() {
 	width := r.Cell.Gates() * r.Hidden
 	requireLength("X", r.X.Len(), r.tokens()*r.inputWidth())
 	requireLength("Y", r.Y.Len(), r.tokens()*len(r.Weights)*r.Hidden)
+	requireStored("Y", r.Y, r.X)
 	if r.State != nil {
 		requireLength("State", len(r.State), r.states()*r.Hidden)
 		requireLength("Starts", len(r.Starts), 2)
 		requireLength("Weights", len(r.Weights), 1)
 	}
-	requireAtLeast("Saved", len(r.Saved), RecurrentSaved(r.Cell, r.tokens(), len(r.Weights)*r.Hidden))
+	requireAtLeast("Saved", r.Saved.Len(), RecurrentSaved(r.Cell, r.tokens(), len(r.Weights)*r.Hidden))
+	requireStored("Saved", r.Saved, r.X)
 	for _, w := range r.Weights {
 		requireLength("WeightIH", len(w.WeightIH), width*r.Input)
 		requireLength("WeightHH", len(w.WeightHH), width*r.Hidden)
@@ -358,8 +369,8 @@ func (r *Recurrent) check() {
 
 func (g *RecurrentGradient) check() {
 	g.Recurrent.check()
-	requireLength("DY", g.DY.Len(), g.Y.Len())
-	requireOptional("DX", g.DX.To, g.X.Len())
+	requireLike("DY", g.DY, g.Y)
+	requireOptionalLike("DX", g.DX.To, g.X)
 	for d, w := range g.DWeights {
 		requireLength("gradient of WeightIH", w.WeightIH.To.Len(), len(g.Weights[d].WeightIH))
 		requireLength("gradient of WeightHH", w.WeightHH.To.Len(), len(g.Weights[d].WeightHH))

@@ -19,7 +19,7 @@ func BenchmarkRecurrent(b *testing.B) {
 				lengths := slices.Repeat([]int32{128}, shape.sequences)
 				r := newRecurrentRun(cell, shape.layout, shape.input, shape.hidden, lengths...)
 				tokens := int(r.Starts[len(lengths)])
-				r.Scratch = make([]float32, max(r.Recurrent.ScratchSize(), r.ScratchSize()))
+				r.Scratch = make([]float32, max(r.Recurrent.ScratchSize(cpu), r.ScratchSize(cpu)))
 				name := fmt.Sprintf("%s/%dx%d/batch=%d/threads=%d", [...]string{"tanh", "lstm", "gru"}[cell], len(r.Weights), r.Hidden,
 					shape.sequences, threads)
 				work := float64(2*tokens*len(r.Weights)*cell.Gates()*r.Hidden) * float64(r.Input+r.Hidden)

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"uer/internal/kernel/routine"
 )
 
 // recurrentRun is a layer with its operands, inputs and outputs.
@@ -45,7 +47,7 @@ func newRecurrentRun(cell Cell, l layout, input, hidden int, lengths ...int32) *
 	}
 	tokens, outputs := int(r.Starts[len(lengths)]), len(r.Weights)*hidden
 	r.X, run.DY = Floats(normal(rng, tokens*r.inputWidth())), Floats(normal(rng, tokens*outputs))
-	r.Y, r.Saved = Floats(make([]float32, tokens*outputs)), make([]float32, RecurrentSaved(cell, tokens, outputs))
+	r.Y, r.Saved = Floats(make([]float32, tokens*outputs)), Floats(make([]float32, RecurrentSaved(cell, tokens, outputs)))
 	run.DX.To = Floats(make([]float32, len(r.X.Floats)))
 	return run
 }
@@ -65,9 +67,9 @@ func recurrentRuns() []*recurrentRun {
 }
 
 func (r *recurrentRun) run(cpu *CPU) {
-	r.Scratch = make([]float32, r.Recurrent.ScratchSize())
+	r.Scratch = make([]float32, r.Recurrent.ScratchSize(cpu))
 	cpu.RecurrentForward(&r.Recurrent)
-	r.Scratch = make([]float32, r.ScratchSize())
+	r.Scratch = make([]float32, r.ScratchSize(cpu))
 	cpu.RecurrentBackward(&r.RecurrentGradient)
 }
 
@@ -96,9 +98,15 @@ func (r *recurrentRun) gradients() map[string]*Output {
 
 // outputs are the results by name.
 func (r *recurrentRun) outputs() map[string][]float32 {
-	x := map[string][]float32{"y": r.Y.Floats}
+	values := func(x Array) []float32 {
+		if x.Halves != nil {
+			return widened(x)
+		}
+		return x.Floats
+	}
+	x := map[string][]float32{"y": values(r.Y)}
 	for name, output := range r.gradients() {
-		x[name] = output.To.Floats
+		x[name] = values(output.To)
 	}
 	return x
 }
@@ -269,6 +277,97 @@ func TestRecurrentBackwardAccumulates(t *testing.T) {
 		r.run(cpu)
 		for name, x := range r.outputs() {
 			requireNear(t, r.name+": "+name, x, want[name], 1e-6)
+		}
+	}
+}
+
+// inHalves is a run of the layer whose activations are stored in bfloat16.
+func inHalves(r *recurrentRun) *recurrentRun {
+	r.Precision = BFloat16
+	for _, x := range []*Array{&r.X, &r.Y, &r.Saved, &r.DY, &r.DX.To} {
+		*x = rounded(x.Floats)
+	}
+	return r
+}
+
+// TestRecurrentOfHalves: a layer on arrays in bfloat16 has about the results of one on float32 with the same factors, whatever
+// the threads.
+func TestRecurrentOfHalves(t *testing.T) {
+	runs := func() []*recurrentRun {
+		return append(recurrentRuns(), // the last two with several blocks of K
+			newRecurrentRun(TanhCell, together, 1100, 5, 3, 1), newRecurrentRun(LSTMCell, split, 1100, 5, 2, 4))
+	}
+	for _, set := range testedSets() {
+		for i, want := range runs() {
+			want.Precision = BFloat16
+			want.run(newTestCPU(t, set, 1))
+			got, again := inHalves(runs()[i]), inHalves(runs()[i])
+			got.run(newTestCPU(t, set, 1))
+			again.run(newTestCPU(t, set, 3))
+			for name, x := range want.outputs() {
+				requireNear(t, set+", "+want.name+": "+name, got.outputs()[name], widen(x), 0.03)
+				if !slices.Equal(got.outputs()[name], again.outputs()[name]) {
+					t.Errorf("%s, %s: %s differs between 1 and 3 threads", set, want.name, name)
+				}
+			}
+		}
+	}
+}
+
+// newStep makes a step of a cell over the tokens 1, 3 and 5 of 7, of which two have a next step, with numbers everywhere.
+func newStep(cell Cell, start bool) *routine.RecurrentStep {
+	const tokens, rows, hidden, stride = 7, 3, 37, 40
+	width, seed := cell.Gates()*hidden, uint64(0)
+	draw := func(n int) []float32 {
+		seed++
+		return normal(rand.New(rand.NewPCG(seed, 8)), n)
+	}
+	halves := func(n int) Array { return rounded(draw(n)) }
+	s := &routine.RecurrentStep{
+		Cell: cell, Hidden: hidden, Tokens: []int32{1, 3, 5}, Previous: -1, Start: start, Sums: draw(rows * width),
+		Bias: draw(hidden), Gates: halves(tokens * width), GateStride: width, Extra: halves(tokens * hidden),
+		Y: halves(tokens * stride), Stride: stride, Before: draw(rows * hidden), After: draw(rows * hidden), Carried: 2,
+		Next: draw(rows * width), Now: draw(rows * width), Memory: draw(rows * hidden),
+		DY: halves(tokens * stride), DGates: halves(tokens * width), DExtra: halves(tokens * hidden),
+	}
+	if cell == TanhCell {
+		s.Gates, s.GateStride = s.Y, stride
+	}
+	return s
+}
+
+// TestRecurrentStepsOfHalves: a step on arrays in bfloat16 is that on the same numbers in float32, what it writes to arrays
+// rounded once, for every set.
+func TestRecurrentStepsOfHalves(t *testing.T) {
+	for _, set := range InstructionSets() {
+		table := newTestCPU(t, set, 1).table
+		for _, cell := range []Cell{TanhCell, LSTMCell, GRUCell} {
+			for name, run := range map[string]func(routine.RecurrentTile){"forward": table.Recurrent.Forward, "backward": table.Recurrent.Backward} {
+				for _, start := range []bool{false, true} {
+					half, exact := newStep(cell, start), newStep(cell, start)
+					for _, x := range []*Array{&exact.Gates, &exact.Extra, &exact.Y, &exact.DY, &exact.DGates, &exact.DExtra} {
+						*x = Floats(widened(*x))
+					}
+					if cell == TanhCell {
+						exact.Gates = exact.Y
+					}
+					for _, s := range []*routine.RecurrentStep{half, exact} {
+						for first := 0; first < s.Hidden; first += routine.RecurrentUnits {
+							run(routine.RecurrentTile{RecurrentStep: s, First: first, Units: min(routine.RecurrentUnits, s.Hidden-first)})
+						}
+					}
+					what := fmt.Sprintf("%s, cell %d, %s, start %v: ", set, cell, name, start)
+					for name, x := range map[string][2]Array{"gates": {half.Gates, exact.Gates}, "extra": {half.Extra, exact.Extra}, "y": {half.Y, exact.Y},
+						"dgates": {half.DGates, exact.DGates}, "dextra": {half.DExtra, exact.DExtra}} {
+						requireRounded(t, what+name, x[0], x[1].Floats, nil)
+					}
+					for name, x := range map[string][2][]float32{"after": {half.After, exact.After}, "now": {half.Now, exact.Now}, "memory": {half.Memory, exact.Memory}} {
+						if !slices.EqualFunc(x[0], x[1], sameBits) {
+							t.Errorf("%s%s, which is float32, differs", what, name)
+						}
+					}
+				}
+			}
 		}
 	}
 }

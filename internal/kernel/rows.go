@@ -43,6 +43,11 @@ func requireLength(operand string, length, want int) {
 // requireLike panics unless an operand has the length of another one, and is stored the same way.
 func requireLike(operand string, x, other Array) {
 	requireLength(operand, x.Len(), other.Len())
+	requireStored(operand, x, other)
+}
+
+// requireStored panics unless an operand is stored the same way as another one.
+func requireStored(operand string, x, other Array) {
 	if (x.Halves == nil) != (other.Halves == nil) && x.Len() > 0 {
 		panic(fmt.Sprintf("kernel: %s is not stored as another operand is", operand))
 	}

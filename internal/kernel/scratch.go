@@ -9,21 +9,17 @@ func take(scratch *[]float32, n int) []float32 {
 	return taken
 }
 
-// placeFor is where x is written as float32: where it is, or in scratch memory if it is bfloat16.
-func placeFor(x Array, scratch *[]float32) []float32 {
-	if x.Halves == nil {
-		return x.Floats
-	}
-	return take(scratch, x.Len())
+// takeLike is take for an array of n numbers that are stored as those of x are.
+func takeLike(x Array, scratch *[]float32, n int) Array {
+	return like(x, take(scratch, sizeLike(x, n)), n)
 }
 
-// widened is x as float32, in the same place.
-func (c *CPU) widened(x Array, scratch *[]float32) []float32 {
-	to := placeFor(x, scratch)
+// sizeLike is how many elements of memory takeLike takes.
+func sizeLike(x Array, n int) int {
 	if x.Halves != nil {
-		c.Copy(Floats(to), x, false)
+		return (n + 1) / 2
 	}
-	return to
+	return n
 }
 
 // takes is the length of the scratch memory that calls of take for the given sizes need.

@@ -53,7 +53,7 @@ func filterGradient(out []operand, accumulate []bool) kernel.FilterGradient {
 }
 
 // gatedConvolutionSaved returns the number of elements that the kernel saves, given the inputs of op.GatedConvolution.
-func gatedConvolutionSaved(o op.GatedConvolution, in []graph.Shape) int {
+func gatedConvolutionSaved(_ *Device, o op.GatedConvolution, in []graph.Shape) int {
 	g := kernel.GatedConvolution{Input: in[0][1], Output: in[1][0], Taps: o.Taps}
 	return kernel.GatedConvolutionSaved(&g, in[0][0])
 }

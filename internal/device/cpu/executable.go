@@ -66,7 +66,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	}
 	var origin []int
 	e.program, origin = device.WithCopies(p, kernels.CanAdd)
-	e.shapes = device.NewShapes(e.program, kernels.SavedSize)
+	e.shapes = device.NewShapes(e.program, kernels.SavedSize(d))
 	if err := e.bind(origin); err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func init() {
 type evaluator struct{ *Device }
 
 func (e evaluator) SavedSize(o graph.Op, in []graph.Shape) (int, error) {
-	return kernels.SavedSize(o, in)
+	return kernels.SavedSize(e.Device)(o, in)
 }
 
 func (e evaluator) Evaluate(o graph.Op, out, in []graph.Buffer) error {

@@ -11,8 +11,8 @@ func recurrentKernel(d *Device, o op.Recurrent) compute {
 	var r kernel.Recurrent
 	return func(_ *device.Run, out, in []operand, _ []bool) {
 		r = recurrent(o, in, r.Weights[:0], d.precision)
-		r.Y, r.Saved = out[0].Array, out[1].Floats
-		r.Scratch = d.floats(r.ScratchSize())
+		r.Y, r.Saved = out[0].Array, savedIn(d, out[1])
+		r.Scratch = d.floats(r.ScratchSize(d.kernel))
 		d.kernel.RecurrentForward(&r)
 	}
 }
@@ -23,8 +23,8 @@ func recurrentFromKernel(d *Device, o op.RecurrentFrom) compute {
 		last := len(in) - 1
 		r = recurrent(op.Recurrent{Cell: o.Cell}, in[:last], r.Weights[:0], d.precision)
 		copy(out[1].Floats, in[last].Floats) // one place, where a program keeps the state
-		r.State, r.Y, r.Saved = out[1].Floats, out[0].Array, out[2].Floats
-		r.Scratch = d.floats(r.ScratchSize())
+		r.State, r.Y, r.Saved = out[1].Floats, out[0].Array, savedIn(d, out[2])
+		r.Scratch = d.floats(r.ScratchSize(d.kernel))
 		d.kernel.RecurrentForward(&r)
 	}
 }
@@ -33,7 +33,7 @@ func recurrentGradientKernel(d *Device, o op.RecurrentGradient) compute {
 	var g kernel.RecurrentGradient
 	return func(_ *device.Run, out, in []operand, accumulate []bool) {
 		g.Recurrent = recurrent(op.Recurrent(o), in[3:], g.Weights[:0], d.precision)
-		g.Y, g.Saved, g.DY, g.DX = in[0].Array, in[1].Floats, in[2].Array, out[0].output(accumulate[0])
+		g.Y, g.Saved, g.DY, g.DX = in[0].Array, savedIn(d, in[1]), in[2].Array, out[0].output(accumulate[0])
 		g.DWeights = g.DWeights[:0]
 		for i := 1; i < len(out); i += op.RecurrentWeights {
 			to, add := out[i:], accumulate[i:]
@@ -42,7 +42,7 @@ func recurrentGradientKernel(d *Device, o op.RecurrentGradient) compute {
 				BiasIH: to[2].output(add[2]), BiasHH: to[3].output(add[3]),
 			})
 		}
-		g.Scratch = d.floats(g.ScratchSize())
+		g.Scratch = d.floats(g.ScratchSize(d.kernel))
 		d.kernel.RecurrentBackward(&g)
 	}
 }
@@ -66,28 +66,38 @@ func recurrentWeights(b []operand) kernel.RecurrentWeights {
 	return kernel.RecurrentWeights{WeightIH: b[0].Floats, WeightHH: b[1].Floats, BiasIH: b[2].Floats, BiasHH: b[3].Floats}
 }
 
-// recurrentSaved returns the number of elements that the kernel saves, given the inputs of op.Recurrent.
-func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
+// recurrentSaved returns the number of elements that the kernel saves, given the inputs of op.Recurrent: what is saved is
+// exact to the program, but here the float32s of memory hold numbers that are stored as activations are.
+func recurrentSaved(d *Device, o op.Recurrent, in []graph.Shape) int {
 	hidden := in[2][1]
-	return kernel.RecurrentSaved(cells[o.Cell], in[0][0], o.Directions*hidden)
+	return d.storedSize(kernel.RecurrentSaved(cells[o.Cell], in[0][0], o.Directions*hidden))
+}
+
+// savedIn is what recurrentSaved has made room for.
+func savedIn(d *Device, o operand) kernel.Array {
+	n := o.Len()
+	if d.Activations() == graph.BFloat16 {
+		n *= 2
+	}
+	return d.stored(o.Floats, n)
 }
 
 func recurrentScratch(d *Device, o op.Recurrent, in []graph.Shape) int {
 	r := recurrentOf(d, o, in)
-	return r.ScratchSize()
+	return r.ScratchSize(d.kernel)
 }
 
 func recurrentFromScratch(d *Device, o op.RecurrentFrom, in []graph.Shape) int {
 	return recurrentScratch(d, op.Recurrent{Cell: o.Cell, Directions: 1}, in[:len(in)-1])
 }
 
-func recurrentFromSaved(o op.RecurrentFrom, in []graph.Shape) int {
-	return recurrentSaved(op.Recurrent{Cell: o.Cell, Directions: 1}, in)
+func recurrentFromSaved(d *Device, o op.RecurrentFrom, in []graph.Shape) int {
+	return recurrentSaved(d, op.Recurrent{Cell: o.Cell, Directions: 1}, in)
 }
 
 func recurrentGradientScratch(d *Device, o op.RecurrentGradient, in []graph.Shape) int {
 	g := kernel.RecurrentGradient{Recurrent: recurrentOf(d, op.Recurrent(o), in[3:])}
-	return g.ScratchSize()
+	return g.ScratchSize(d.kernel)
 }
 
 // recurrentOf describes a layer by the shapes of its inputs.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"uer/internal/device/devicetest"
+	"uer/internal/graph"
 	"uer/internal/kernel"
 	"uer/internal/op"
 )
@@ -36,6 +37,23 @@ func TestRecurrentFrom(t *testing.T) {
 					t.Error("the state of the first piece changes nothing")
 				}
 			})
+		}
+	}
+}
+
+// TestRecurrentSaves: what a layer saves takes half the memory where activations are stored in bfloat16.
+func TestRecurrentSaves(t *testing.T) {
+	const tokens, in, hidden = 3, 5, 7
+	shapes := []graph.Shape{{tokens, in}, {4 * hidden, in}, {4 * hidden, hidden}, {4 * hidden}, {4 * hidden}, {2}}
+	for precision, want := range map[string]int{"fp32": 5 * tokens * hidden, "bf16": (5*tokens*hidden + 1) / 2} {
+		d, err := New(Options{Threads: 1, Precision: precision})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer d.Close()
+		got, err := kernels.SavedSize(d)(op.Recurrent{Cell: op.LSTMCell, Directions: 1}, shapes)
+		if err != nil || got != want {
+			t.Errorf("%s: %d elements of memory (error %v), want %d", precision, got, err, want)
 		}
 	}
 }

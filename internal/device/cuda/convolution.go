@@ -48,7 +48,7 @@ func (c *convolution) windows(r *run, kernel *function) driver.Pointer {
 
 // gatedConvolutionSaved is both convolutions before the gate, side by side: [tokens, 2·out], or in bfloat16 with room for
 // more columns.
-func gatedConvolutionSaved(_ op.GatedConvolution, in []graph.Shape) int {
+func gatedConvolutionSaved(_ *binder, _ op.GatedConvolution, in []graph.Shape) int {
 	return 2 * in[0][0] * padded(in[1][0])
 }
 

@@ -74,7 +74,7 @@ func load(d *Device, p *graph.Program, m *memory) (*executable, error) {
 	if err := errors.Join(e.join(), m.listCopies()); err != nil {
 		return nil, err
 	}
-	e.shapes = device.NewShapes(e.program, bindings.SavedSize)
+	e.shapes = device.NewShapes(e.program, bindings.SavedSize(&binder{device: d}))
 	e.inputs.plan(e.program)
 	if err := e.bind(origin); err != nil {
 		return nil, err

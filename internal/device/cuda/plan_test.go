@@ -23,7 +23,7 @@ func (d *Device) planned(t *testing.T, p *graph.Program, layout graph.Layout) in
 	if err := e.join(); err != nil {
 		t.Fatal(err)
 	}
-	e.shapes = device.NewShapes(p, bindings.SavedSize)
+	e.shapes = device.NewShapes(p, bindings.SavedSize(&binder{device: d}))
 	e.inputs.plan(p)
 	origin := make([]int, len(p.Instructions))
 	if err := e.bind(origin); err != nil {

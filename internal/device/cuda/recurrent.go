@@ -61,7 +61,7 @@ func (b *binder) sortSequences() *kernels.SequenceOrder {
 
 // recurrentSaved is what the layer saves for its gradient: of each direction the values of the gates [tokens, gates·hidden],
 // and then of each the state of an LSTM's cell, or a GRU's share of the state in its new one [tokens, hidden].
-func recurrentSaved(o op.Recurrent, in []graph.Shape) int {
+func recurrentSaved(_ *binder, o op.Recurrent, in []graph.Shape) int {
 	if o.Cell == op.TanhCell {
 		return 0
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // recurrentFromSaved is that of a program without gradients, which saves nothing.
-func recurrentFromSaved(op.RecurrentFrom, []graph.Shape) int { return 0 }
+func recurrentFromSaved(*binder, op.RecurrentFrom, []graph.Shape) int { return 0 }
 
 // bindRecurrentFrom computes a layer from a state: that of a sequence with one token more, in front, whose step is left out.
 // What this step would have left comes from the state.

@@ -28,10 +28,10 @@ func recurrentStep(t routine.RecurrentTile) C.struct_recurrent_step {
 		cell: C.int(t.Cell), hidden: C.size_t(t.Hidden), first: C.size_t(t.First), units: C.size_t(t.Units),
 		rows: C.size_t(len(t.Tokens)), tokens: integers(t.Tokens), previous: C.ptrdiff_t(t.Previous), start: flag(t.Start),
 		weights: floats(t.Weights), packed: floats(packed), sums: floats(t.Sums), bias: floats(t.Bias),
-		gates: floats(t.Gates), gate_stride: C.size_t(t.GateStride), extra: floats(t.Extra),
-		y: floats(t.Y), stride: C.size_t(t.Stride),
+		gates: array(t.Gates), gate_stride: C.size_t(t.GateStride), extra: array(t.Extra),
+		y: array(t.Y), stride: C.size_t(t.Stride),
 		before: floats(t.Before), after: floats(t.After),
 		carried: C.size_t(t.Carried), next: floats(t.Next), now: floats(t.Now), memory: floats(t.Memory),
-		dy: floats(t.DY), dgates: floats(t.DGates), dextra: floats(t.DExtra),
+		dy: array(t.DY), dgates: array(t.DGates), dextra: array(t.DExtra),
 	}
 }

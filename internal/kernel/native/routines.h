@@ -75,7 +75,7 @@ struct multiply {
 	struct array residual;
 };
 
-// struct recurrent_step is RecurrentTile with its step.
+// struct recurrent_step is RecurrentTile with its step. All its arrays are stored the same way.
 struct recurrent_step {
 	int cell;
 	size_t hidden, first, units;
@@ -87,17 +87,16 @@ struct recurrent_step {
 	float *packed;
 	const float *sums;
 	const float *bias;
-	float *gates;
+	struct array gates;
 	size_t gate_stride;
-	float *extra, *y;
+	struct array extra, y;
 	size_t stride;
 	const float *before;
 	float *after;
 	size_t carried;
 	const float *next;
 	float *now, *memory;
-	const float *dy;
-	float *dgates, *dextra;
+	struct array dy, dgates, dextra;
 };
 
 struct attention_heads {

@@ -32,7 +32,8 @@ type RecurrentTile struct {
 }
 
 // RecurrentStep is one step in one direction, for all sequences that are long enough. Slices are indexed by token, or by row
-// where a row is a sequence.
+// where a row is a sequence. Arrays, which are indexed by token, are all stored the same way; what steps pass on to each
+// other by row is float32.
 type RecurrentStep struct {
 	Cell     Cell
 	Hidden   int
@@ -45,10 +46,10 @@ type RecurrentStep struct {
 	Sums    []float32 // [rows, gates*hidden], backward [carried, hidden]: the products with the weights; nil to compute them
 	Bias    []float32 // [hidden] of the product that gate r of a GRU acts on
 
-	Gates      []float32 // [tokens, gates*hidden], rows GateStride apart
+	Gates      Array // [tokens, gates*hidden], rows GateStride apart
 	GateStride int
-	Extra      []float32 // [tokens, hidden] lstm: c; gru: b_n
-	Y          []float32 // [tokens, hidden], rows Stride apart
+	Extra      Array // [tokens, hidden] lstm: c; gru: b_n
+	Y          Array // [tokens, hidden], rows Stride apart
 	Stride     int
 
 	// Forward: the state before and after the step.
@@ -59,7 +60,7 @@ type RecurrentStep struct {
 	Next, Now []float32 // [rows, gates*hidden]
 	// Forward: c of an lstm. Backward: the gradient of the previous state other than through the weights, for an lstm of c.
 	Memory []float32 // [rows, hidden]
-	DY     []float32 // [tokens, hidden], rows Stride apart
-	DGates []float32 // [tokens, gates*hidden]
-	DExtra []float32 // [tokens, hidden] gru: gradient of b_n
+	DY     Array     // [tokens, hidden], rows Stride apart
+	DGates Array     // [tokens, gates*hidden]
+	DExtra Array     // [tokens, hidden] gru: gradient of b_n
 }
