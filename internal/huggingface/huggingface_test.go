@@ -10,6 +10,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/statedict"
+	"uer/internal/vocab"
 )
 
 const vocabulary, positions, emb, hidden, inner, layers = 11, 7, 4, 6, 10, 12
@@ -207,6 +208,41 @@ func TestShards(t *testing.T) {
 			}
 		} else if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+// TestSymbolsOfUsers: what the user of SentencePiece has defined is a piece that always wins in a unigram model, and an added
+// token of byte pairs, which divides text in another way.
+func TestSymbolsOfUsers(t *testing.T) {
+	piece := func(text string, kind byte) string {
+		return string([]byte{0x0a, byte(len(text) + 4), 0x0a, byte(len(text))}) + text + string([]byte{0x18, kind})
+	}
+	pieces := piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + piece("a", 1) + piece("<b>", 4) + piece("a c", 4)
+	for algorithm, want := range map[byte]struct {
+		added  int
+		score  float32
+		remark string
+	}{
+		1: {3, -0.1, ""},
+		2: {4, 0, `text is split in another way after symbols that the user of SentencePiece has defined, such as "<b>"`},
+	} {
+		v, err := vocab.New("model", []string{"<unk>", "<s>", "</s>", "a", "<b>", "a c"}, vocab.Special{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := SentencePiece(v, []byte(pieces+string([]byte{0x12, 2, 0x18, algorithm})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		description := written.Description.(object)
+		if added := description["added_tokens"].([]object); len(added) != want.added || written.Remark != want.remark {
+			t.Errorf("algorithm %d: %d added tokens, remark %q", algorithm, len(added), written.Remark)
+		}
+		if algorithm == 1 {
+			if entry := description["model"].(object)["vocab"].([][2]any)[4]; entry != [2]any{"<b>", want.score} {
+				t.Errorf("the symbol is the piece %v", entry)
+			}
 		}
 	}
 }
