@@ -101,6 +101,11 @@ func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	path := config.Given(flags, "pretrained_model_path")
 	if _, err := os.Stat(checkpoint.StatePath(path)); path == "" || errors.Is(err, fs.ErrNotExist) {
+		if path != "" {
+			if err := checkExists(path); err != nil {
+				return err
+			}
+		}
 		return config.Load(flags)
 	}
 	if err := checkpoint.Verify(path); err != nil {
