@@ -1,6 +1,7 @@
 package huggingface
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -114,7 +115,7 @@ func TestThereAndBack(t *testing.T) {
 		if err := c.Check(other); err == nil || !strings.Contains(err.Error(), "its heads_num is 2, not 3") {
 			t.Errorf("%s: error %v", kind, err)
 		}
-		again, err := ToUER(kind, theirs)
+		again, err := ToUER(kind, c, theirs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,17 +157,76 @@ func TestOldAndBareFiles(t *testing.T) {
 		t.Fatalf("no %s", name)
 		return nil
 	}
-	ours, err := ToUER(BERT, bare)
+	ours, err := ToUER(BERT, nil, bare)
 	if err != nil {
 		t.Fatal(err)
 	}
 	find(ours, "encoder.transformer.11.layer_norm_2.gamma")
 	find(ours, "target.nsp_linear_1.weight")
-	if ours, err = ToUER(BERT, tied); err != nil {
+	if ours, err = ToUER(BERT, nil, tied); err != nil {
 		t.Fatal(err)
 	}
 	if word, output := find(ours, "embedding.word_embedding.weight"), find(ours, "target.mlm_linear_2.weight"); &word.Data[0] != &output.Data[0] {
 		t.Error("the output layer is not the word table")
+	}
+}
+
+// TestRoBERTa: positions count on from the id of padding, a model without heads looks like BERT, and of two biases of the output
+// layer the one that is computed with counts.
+func TestRoBERTa(t *testing.T) {
+	padding := int32(0)
+	theirs := []statedict.Tensor{
+		{Name: "embeddings.word_embeddings.weight", Shape: []int{1, 1}, Data: []float32{0}},
+		{Name: "embeddings.position_embeddings.weight", Shape: []int{4, 1}, Data: []float32{1, 2, 3, 4}},
+		{Name: "lm_head.bias", Shape: []int{1}, Data: []float32{5}}, {Name: "lm_head.decoder.bias", Shape: []int{1}, Data: []float32{6}},
+	}
+	for _, test := range []struct {
+		config    *Config
+		positions []float32
+	}{
+		{&Config{ModelType: "xlm-roberta", Positions: 4}, []float32{3, 4}},
+		{&Config{ModelType: RoBERTa, Positions: 4, Padding: &padding}, []float32{2, 3, 4}},
+		{nil, []float32{1, 2, 3, 4}},
+	} {
+		c := test.config
+		kind := c.Kind(BERT)
+		ours, err := ToUER(kind, c, theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ours[1].Data, test.positions) {
+			t.Errorf("%+v: positions %v, want %v", c, ours[1].Data, test.positions)
+		}
+		if c == nil {
+			continue
+		}
+		if bias := ours[2]; len(ours) != 3 || bias.Name != "target.mlm_linear_2.bias" || bias.Data[0] != 6 {
+			t.Errorf("the bias is %+v", bias)
+		}
+		c.HiddenSize, c.Layers, c.Heads, c.Activation = 2, 1, 1, "gelu"
+		if m, err := c.Model(); err != nil || m.MaxSequenceLength != len(test.positions) {
+			t.Errorf("%d positions, error %v", m.MaxSequenceLength, err)
+		}
+	}
+}
+
+// TestRefusedConfigurations: what the models here do not compute.
+func TestRefusedConfigurations(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"model_type": "bert", "is_decoder": true`:                                   "is_decoder is not supported",
+		`{"model_type": "gpt2", "n_embd": 2, "scale_attn_by_inverse_layer_idx": true`: "scale_attn_by_inverse_layer_idx is not supported",
+		`{"model_type": "gpt2", "n_embd": 2, "scale_attn_weights": false`:             "scale_attn_weights false is not supported",
+		`{"model_type": "bert", "position_embedding_type": "relative_key"`:            "position_embedding_type \"relative_key\" is not supported",
+		`{"model_type": "t5"`: "model_type \"t5\" is not supported",
+	} {
+		c := new(Config)
+		text += `, "hidden_act": "gelu", "hidden_size": 2, "num_hidden_layers": 1, "num_attention_heads": 1}`
+		if err := json.Unmarshal([]byte(text), c); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Model(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", text, err)
+		}
 	}
 }
 
