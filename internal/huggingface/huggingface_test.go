@@ -253,8 +253,8 @@ func TestRefusedModels(t *testing.T) {
 func TestShards(t *testing.T) {
 	folder := t.TempDir()
 	for index, want := range map[string]string{
-		`{"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors"}}`: "",
-		`{"weight_map": {"a": "../model.safetensors"}}`:                            "is not the name of a file beside it",
+		`{"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors", "c": "model-2.safetensors"}}`: "",
+		`{"weight_map": {"a": "../model.safetensors"}}`:                                                        "is not the name of a file beside it",
 		`{"weight_map": {}}`: "it lists no files",
 		`{`:                  "unexpected end",
 	} {

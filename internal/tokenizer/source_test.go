@@ -152,6 +152,7 @@ func TestBadSources(t *testing.T) {
 		{Source{Vocabulary: "testdata/vocab.txt", Special: merges}, "not a map of special tokens"},
 		{description(`{"model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": ["a b"]}}`), `merge 0: the vocabulary lacks "a"`},
 		{description(`{"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}}}`), "not supported: the model WordLevel"},
+		{description(`{"model": {`), ".json: not JSON, or damaged: byte 11: unexpected end of JSON input"},
 		{description(`{"normalizer": {"type": "Nmt"}, "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), "not supported: the normalizer Nmt"},
 		{description(`{"pre_tokenizer": {"type": "Split"}, "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), "not supported: the pre_tokenizer Split"},
 		{description(`{"normalizer": {"type": "Replace", "pattern": {"Regex": "a+"}}, "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), "not supported: a Replace of a regular expression"},
