@@ -50,6 +50,9 @@ func (o *convertOptions) writeHuggingFace(flags *pflag.FlagSet, source *exchange
 		return err
 	}
 	fmt.Fprintf(status, "Written  %s: %s, %s\n", o.output, description.Architectures[0], counted(int64(len(translated)), "tensor"))
+	if splits.Remark != "" {
+		fmt.Fprintln(status, "         "+splits.Remark)
+	}
 	if settings.LayerNorm != "standard" {
 		fmt.Fprintln(status, "         the model has UER-py's layer norms, Hugging Face's divide by a slightly smaller deviation:\n"+
 			"         expect logits that differ by some hundredths; --layernorm standard trains models that are exact there")

@@ -101,6 +101,11 @@ func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	path := config.Given(flags, "pretrained_model_path")
 	if _, err := os.Stat(checkpoint.StatePath(path)); path == "" || errors.Is(err, fs.ErrNotExist) {
+		if path != "" {
+			if err := checkExists(path); err != nil {
+				return err
+			}
+		}
 		return config.Load(flags)
 	}
 	if err := checkpoint.Verify(path); err != nil {
@@ -262,20 +267,22 @@ func loadWhole(options pretrainOptions, data trainingData, m *model.Model, statu
 		return nil, err
 	}
 	const hint = "pass the settings that the model was trained with"
-	missing := slices.DeleteFunc(match.Missing, func(name string) bool {
+	count := len(m.Program.Parameters)
+	missing := slices.DeleteFunc(slices.Clone(match.Missing), func(name string) bool {
 		return !m.Program.Reads(name) || slices.ContainsFunc(m.Program.Parameters, func(p graph.Parameter) bool {
 			return p.Frozen && p.Name == name
 		})
 	})
 	if len(missing) > 0 {
 		return nil, console.Hint(fmt.Errorf("%s: %d of %d parameters of the model are missing: %s", options.PretrainedModelPath,
-			len(missing), len(m.Program.Parameters), some(missing)), hint)
+			len(missing), count, some(missing)), hint)
 	}
+	count, match.Missing = count-len(match.Missing), nil // what nothing depends on, or what is computed
 	if foreign := ofAnotherModel(match.Unused, m.Program); len(foreign) > 0 && !options.partial {
 		return nil, console.Hint(fmt.Errorf("%s: it is of another model, which has %s, too", options.PretrainedModelPath,
 			some(foreign)), hint)
 	}
-	printMatch(source, match, len(m.Program.Parameters), status)
+	printMatch(source, match, count, status)
 	printNorm(source, options.Model, status)
 	return parameters, nil
 }

@@ -29,10 +29,10 @@ type generateOptions struct {
 }
 
 const generateExamples = `  # continue each line of the standard input
-  uer generate --load_model_path models/output_model.bin-100000 < lines.txt
+  uer generate --load_model_path models/gpt2.bin-100000 < lines.txt
 
   # the likeliest token at each step
-  uer generate --load_model_path models/output_model.bin-100000 \
+  uer generate --load_model_path models/gpt2.bin-100000 \
                --test_path beginnings.txt --temperature 0
 
   # what a model of target seq2seq makes of each line

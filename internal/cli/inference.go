@@ -101,6 +101,9 @@ func (o *inferenceOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 		return console.UsageError{Err: errors.New("required but not set: --load_model_path")}
 	}
 	if _, err := os.Stat(checkpoint.StatePath(path)); errors.Is(err, fs.ErrNotExist) {
+		if err := checkExists(path); err != nil { // before its settings are asked for
+			return err
+		}
 		return o.loadHuggingFace(flags, path, status)
 	}
 	file, err := checkpoint.Open(path)
@@ -122,6 +125,15 @@ func (o *inferenceOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	o.made, o.trainedHere = file.Tokenizer, true
 	o.useTokenizer()
 	return nil
+}
+
+// checkExists fails if there is no file or folder with the name of a model.
+func checkExists(path string) error {
+	_, err := os.Stat(path)
+	if cause := (*fs.PathError)(nil); errors.As(err, &cause) {
+		return &fs.PathError{Op: "open", Path: path, Err: cause.Err}
+	}
+	return err
 }
 
 // takeSettings sets what is not set otherwise to the settings of a file.

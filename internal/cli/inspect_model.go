@@ -55,8 +55,10 @@ func inspectModel(path string) (inspection, error) {
 	i := &modelInspection{Path: path, Kind: "model", Format: source.Format, Entry: source.Entry, Whole: true, Program: source.Title()}
 	types := map[string]string{}
 	if source.Kind == "" {
-		i.Years = source.Years(m)
-		i.Program = "UER-py, TencentPretrain or uer"
+		i.Program = "a program that uer does not read the models of"
+		if source.HasEmbedding() {
+			i.Years, i.Program = source.Years(m), "UER-py, TencentPretrain or uer"
+		}
 		for k, t := range source.Tensors {
 			types[t.Name] = source.Types[k]
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,6 +208,31 @@ func TestUselessCheckpoints(t *testing.T) {
 		if code != 1 || !strings.Contains(talk, "uer: error: "+test.path+": "+test.want+"\n") || !strings.Contains(talk, "hint: "+test.hint) {
 			t.Errorf("exit code %d: %s; want %s", code, talk, test.want)
 		}
+	}
+	var out bytes.Buffer
+	if code := Main([]string{"inspect", write(t, tensors)}, Streams{Out: &out, Err: &out}); code != 0 ||
+		!strings.HasPrefix(out.String(), "Kind        model of a program that uer does not read the models of\n") {
+		t.Errorf("exit code %d: %s", code, out.String())
+	}
+}
+
+// TestModelsAtWorkNeedOneHead: what nothing depends on may be missing, and is not said to be initialised.
+func TestModelsAtWorkNeedOneHead(t *testing.T) {
+	path, _ := pretrained(t, "albert", "--checkpoint_names", "2021")
+	tensors, err := statedict.Read(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tensors = slices.DeleteFunc(tensors, func(t statedict.Tensor) bool { return strings.HasPrefix(t.Name, "target.sop_") })
+	lines := filepath.Join(t.TempDir(), "lines.txt")
+	if err := os.WriteFile(lines, []byte("天气\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	arguments := append([]string{"score", "--load_model_path", write(t, tensors), "--vocab_path", demoVocabulary, "--test_path", lines,
+		"--target", "albert"}, tinyModel...)
+	talk, code := run(append(arguments, trainings["albert"][1:]...)...)
+	if code != 0 || !strings.Contains(talk, ": 29 of 29 tensors\nRun ") {
+		t.Errorf("exit code %d: %s", code, talk)
 	}
 }
 

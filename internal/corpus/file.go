@@ -23,6 +23,7 @@ type File struct {
 	format   *format   // nil if it is not compressed
 	encoding *encoding
 	field    string // of JSON lines, "" if it is plain text
+	nested   string // the field as the library for JSON names it
 }
 
 // defaultField holds the text in most corpora of JSON lines.
@@ -34,6 +35,7 @@ func openFile(path string, given *encoding, options Options) (*File, error) {
 	if f.field == "" && namedJSON(path) {
 		f.field = defaultField
 	}
+	f.nested = nestedPath(f.field)
 	if err := f.measure(); err != nil {
 		return nil, err
 	}

@@ -195,7 +195,7 @@ func TestWrongEncoding(t *testing.T) {
 		{"gbk", chinese, "a.txt:2: not GBK: byte 0xad at column 15", []string{"--encoding utf-8        我们去公园"}},
 		{"euc-kr", "abc\x80", "a.txt:1: not EUC-KR: byte 0x80 at column 4", []string{"--encoding windows-1252 abc€"}},
 		{"", "今天\n天\xff气\n很好\n", "a.txt:2: not UTF-8: byte 0xff at column 4", []string{"the line is damaged; --bad_lines skip"}},
-		{"", "\xff\xfea\x00\x00\xd8b\x00", "a.txt:1: not UTF-16LE: half a character", []string{"--bad_lines skip"}},
+		{"", "\xff\xfea\x00\x00\xd8b\x00", "a.txt:1: not UTF-16LE: half a character", []string{"hint: the line is damaged, or the file is not UTF-16; --bad_lines skip"}},
 		{"", "\xff\xfea\x00b", "a.txt:1: not UTF-16LE: half a character", []string{"--bad_lines skip"}},
 		{"", "\x81\x8d\x8f\x01", "a.txt:1: not UTF-8: byte 0x81 at column 1", []string{"is it text?"}},
 	} {
@@ -257,9 +257,14 @@ func TestJSONLines(t *testing.T) {
 			}
 		}
 	}
-	nested := open(t, Options{Paths: []string{write(t, "a.jsonl", `{"meta": {"body": "x"}}`)}, TextField: "meta.body"})
-	if got := mustRead(t, nested, ByLine, 5); !reflect.DeepEqual(got, []place{{1, 1, []string{"x"}}}) {
-		t.Errorf("a nested field: %+v", got)
+	for field, stored := range map[string]string{
+		"meta.body": `{"meta": {"body": "x"}, "meta.body": "y"}`, "a.b": `{"a": 1, "a.b": "x"}`, "a*": `{"ab": "y", "a*": "x"}`,
+		"@this": `{"@this": "x"}`, "#": `{"#": "x"}`, "a.b|c": `{"a": {"b": {"c": "y"}, "b|c": "x"}}`, `a\.b`: `{"a.b": "y", "a\\": {"b": "x"}}`,
+	} {
+		corpus := open(t, Options{Paths: []string{write(t, "a.jsonl", stored)}, TextField: field})
+		if got := mustRead(t, corpus, ByLine, 5); !reflect.DeepEqual(got, []place{{1, 1, []string{"x"}}}) {
+			t.Errorf("the field %s of %s: %+v", field, stored, got)
+		}
 	}
 	for _, c := range []struct{ stored, want, hint string }{
 		{`{"text": 1}`, "a.jsonl:1: the field text is not a string: 1", "--text_field"},
@@ -267,6 +272,9 @@ func TestJSONLines(t *testing.T) {
 		{"\n" + `{"content": "a", "title": "b"}`, "a.jsonl:2: there is no field text", "here one of content, title"},
 		{`["a"]`, "a.jsonl:1: not JSON lines", "one object per line"},
 		{"{\n\"text\": \"a\"}", "a.jsonl:1: not JSON lines", "one object per line"},
+		{`{"text": "\ud83d\ude00 \\ud800 \ud800"}`, `a.jsonl:1: the field text holds half a character: \ud800`, "--bad_lines skip"},
+		{`{"text": "\ude00\ud83d"}`, `a.jsonl:1: the field text holds half a character: \ude00`, "--bad_lines skip"},
+		{strings.Repeat(`{"a":[`, 5001) + strings.Repeat("]}", 5001), "a.jsonl:1: not JSON lines", "one object per line"},
 		{"{\"text\": \"a\xff\"}", "a.jsonl:1: not UTF-8: byte 0xff at column 12", "hint: "},
 	} {
 		_, _, err := read(t, open(t, Options{Paths: []string{write(t, "a.jsonl", c.stored)}}), ByLine, 100, Start)

@@ -33,11 +33,11 @@ var candidates = []string{"utf-8", "gb18030", "big5", "shift_jis", "euc-jp", "eu
 func (b *Block) wrong(start, end, number, index int) error {
 	err := &EncodingError{b.File.Path, number, index + 1, b.text[start+index], b.File.encoding.name}
 	const skip = "--bad_lines skip leaves such lines out"
+	if b.File.encoding.reader != nil {
+		return console.Hint(err, "the line is damaged, or the file is not UTF-16; "+skip)
+	}
 	if b.File.encoding.decoder == nil && b.mostlyUTF8() {
 		return console.Hint(err, "most of the text is UTF-8, so the line is damaged; "+skip)
-	}
-	if b.File.encoding.reader != nil {
-		return console.Hint(err, skip)
 	}
 	const sampled = 1 << 16
 	text := b.text[start:min(len(b.text), max(end, start+sampled))]

@@ -57,16 +57,19 @@ func Open(path string) (*Source, error) {
 	if s.Kind = huggingface.Recognize(names); s.Kind == "" {
 		return s, nil
 	}
-	if s.Tensors, err = huggingface.ToUER(s.Kind, s.Tensors); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
 	folder := path
 	if info, err := os.Stat(path); err != nil || !info.IsDir() {
 		folder = filepath.Dir(path)
 	}
 	s.Vocabulary = huggingface.VocabularyIn(folder)
-	s.Config, err = huggingface.ConfigIn(folder)
-	return s, err
+	if s.Config, err = huggingface.ConfigIn(folder); err != nil {
+		return s, err
+	}
+	s.Kind = s.Config.Kind(s.Kind)
+	if s.Tensors, err = huggingface.ToUER(s.Kind, s.Config, s.Tensors); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return s, nil
 }
 
 func notFinite(x float32) bool { return math.Float32bits(x)&0x7f800000 == 0x7f800000 }
@@ -89,6 +92,11 @@ func readSource(path string) (*Source, error) {
 		s.Format, s.Entry, s.Metadata = file.Format, file.Entry, file.Metadata
 	}
 	return s, nil
+}
+
+// HasEmbedding reports whether there are tensors of an embedding by UER-py's names, which all of its models have.
+func (s *Source) HasEmbedding() bool {
+	return slices.ContainsFunc(s.Tensors, func(t statedict.Tensor) bool { return strings.HasPrefix(t.Name, "embedding.") })
 }
 
 // Title says whose model it is.

@@ -3,6 +3,7 @@ package huggingface
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 
@@ -44,6 +45,9 @@ type Config struct {
 	Tied         *bool   `json:"tie_word_embeddings,omitempty"`
 	PositionType string  `json:"position_embedding_type,omitempty"`
 	Padding      *int32  `json:"pad_token_id,omitempty"`
+	Decoder      bool    `json:"is_decoder,omitempty"`
+	ScaleLayers  bool    `json:"scale_attn_by_inverse_layer_idx,omitempty"` // GPT-2
+	Scale        *bool   `json:"scale_attn_weights,omitempty"`              // GPT-2
 	Begin        *int32  `json:"bos_token_id,omitempty"`
 	End          *int32  `json:"eos_token_id,omitempty"`
 	Type         string  `json:"torch_dtype,omitempty"`
@@ -69,12 +73,19 @@ var activations = map[string]string{
 	"silu": "silu", "swish": "silu", "linear": "linear",
 }
 
+// Kind returns the architecture of tensors that look like those of kind: without their heads, those of RoBERTa look like
+// BERT's. The configuration may be nil.
+func (c *Config) Kind(kind string) string {
+	isRoBERTa := c != nil && (c.ModelType == RoBERTa || c.ModelType == "xlm-roberta")
+	if isRoBERTa && kind != ALBERT && kind != GPT2 {
+		return RoBERTa
+	}
+	return kind
+}
+
 // Model returns the settings of the model here that computes the same, apart from those of training.
 func (c *Config) Model() (config.Model, error) {
-	kind := c.ModelType
-	if kind == "xlm-roberta" {
-		kind = RoBERTa
-	}
+	kind := c.Kind(c.ModelType)
 	if titles[kind] == "" {
 		return config.Model{}, console.Hint(fmt.Errorf("model_type %q is not supported", c.ModelType),
 			"BERT, RoBERTa, ALBERT and GPT-2 are")
@@ -88,7 +99,7 @@ func (c *Config) Model() (config.Model, error) {
 	activation := c.Activation
 	switch kind {
 	case RoBERTa:
-		m.MaxSequenceLength -= paddingRows
+		m.MaxSequenceLength -= c.paddingRows()
 	case ALBERT:
 		if c.Groups > 1 || c.InnerGroups > 1 {
 			return m, fmt.Errorf("num_hidden_groups %d, inner_group_num %d: layers that share parameters in groups are not supported",
@@ -109,6 +120,12 @@ func (c *Config) Model() (config.Model, error) {
 		return m, fmt.Errorf("activation %q is not supported", activation)
 	case c.PositionType != "" && c.PositionType != "absolute":
 		return m, fmt.Errorf("position_embedding_type %q is not supported", c.PositionType)
+	case c.Decoder:
+		return m, errors.New("is_decoder is not supported: the tokens of such a model do not see what follows them")
+	case c.ScaleLayers:
+		return m, errors.New("scale_attn_by_inverse_layer_idx is not supported")
+	case c.Scale != nil && !*c.Scale:
+		return m, errors.New("scale_attn_weights false is not supported")
 	case m.HiddenSize < 1 || m.LayersNumber < 1 || m.HeadsNumber < 1 || m.HiddenSize%m.HeadsNumber != 0:
 		return m, fmt.Errorf("%d layers of width %d with %d heads", m.LayersNumber, m.HiddenSize, m.HeadsNumber)
 	}

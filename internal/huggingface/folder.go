@@ -53,15 +53,13 @@ func shards(path string) ([]string, error) {
 		if filepath.Base(name) != name {
 			return nil, fmt.Errorf("%s: %.60q is not the name of a file beside it", path, name)
 		}
-		if shard := filepath.Join(filepath.Dir(path), name); !slices.Contains(paths, shard) {
-			paths = append(paths, shard)
-		}
+		paths = append(paths, filepath.Join(filepath.Dir(path), name))
 	}
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("%s: it lists no files", path)
 	}
 	slices.Sort(paths)
-	return paths, nil
+	return slices.Compact(paths), nil
 }
 
 // beside returns the path of a file in the folder of a model, "" if there is none.

@@ -1,6 +1,7 @@
 package huggingface
 
 import (
+	"encoding/json"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 
 	"uer/internal/config"
 	"uer/internal/statedict"
+	"uer/internal/vocab"
 )
 
 const vocabulary, positions, emb, hidden, inner, layers = 11, 7, 4, 6, 10, 12
@@ -113,7 +115,7 @@ func TestThereAndBack(t *testing.T) {
 		if err := c.Check(other); err == nil || !strings.Contains(err.Error(), "its heads_num is 2, not 3") {
 			t.Errorf("%s: error %v", kind, err)
 		}
-		again, err := ToUER(kind, theirs)
+		again, err := ToUER(kind, c, theirs)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,17 +157,76 @@ func TestOldAndBareFiles(t *testing.T) {
 		t.Fatalf("no %s", name)
 		return nil
 	}
-	ours, err := ToUER(BERT, bare)
+	ours, err := ToUER(BERT, nil, bare)
 	if err != nil {
 		t.Fatal(err)
 	}
 	find(ours, "encoder.transformer.11.layer_norm_2.gamma")
 	find(ours, "target.nsp_linear_1.weight")
-	if ours, err = ToUER(BERT, tied); err != nil {
+	if ours, err = ToUER(BERT, nil, tied); err != nil {
 		t.Fatal(err)
 	}
 	if word, output := find(ours, "embedding.word_embedding.weight"), find(ours, "target.mlm_linear_2.weight"); &word.Data[0] != &output.Data[0] {
 		t.Error("the output layer is not the word table")
+	}
+}
+
+// TestRoBERTa: positions count on from the id of padding, a model without heads looks like BERT, and of two biases of the output
+// layer the one that is computed with counts.
+func TestRoBERTa(t *testing.T) {
+	padding := int32(0)
+	theirs := []statedict.Tensor{
+		{Name: "embeddings.word_embeddings.weight", Shape: []int{1, 1}, Data: []float32{0}},
+		{Name: "embeddings.position_embeddings.weight", Shape: []int{4, 1}, Data: []float32{1, 2, 3, 4}},
+		{Name: "lm_head.bias", Shape: []int{1}, Data: []float32{5}}, {Name: "lm_head.decoder.bias", Shape: []int{1}, Data: []float32{6}},
+	}
+	for _, test := range []struct {
+		config    *Config
+		positions []float32
+	}{
+		{&Config{ModelType: "xlm-roberta", Positions: 4}, []float32{3, 4}},
+		{&Config{ModelType: RoBERTa, Positions: 4, Padding: &padding}, []float32{2, 3, 4}},
+		{nil, []float32{1, 2, 3, 4}},
+	} {
+		c := test.config
+		kind := c.Kind(BERT)
+		ours, err := ToUER(kind, c, theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ours[1].Data, test.positions) {
+			t.Errorf("%+v: positions %v, want %v", c, ours[1].Data, test.positions)
+		}
+		if c == nil {
+			continue
+		}
+		if bias := ours[2]; len(ours) != 3 || bias.Name != "target.mlm_linear_2.bias" || bias.Data[0] != 6 {
+			t.Errorf("the bias is %+v", bias)
+		}
+		c.HiddenSize, c.Layers, c.Heads, c.Activation = 2, 1, 1, "gelu"
+		if m, err := c.Model(); err != nil || m.MaxSequenceLength != len(test.positions) {
+			t.Errorf("%d positions, error %v", m.MaxSequenceLength, err)
+		}
+	}
+}
+
+// TestRefusedConfigurations: what the models here do not compute.
+func TestRefusedConfigurations(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"model_type": "bert", "is_decoder": true`:                                   "is_decoder is not supported",
+		`{"model_type": "gpt2", "n_embd": 2, "scale_attn_by_inverse_layer_idx": true`: "scale_attn_by_inverse_layer_idx is not supported",
+		`{"model_type": "gpt2", "n_embd": 2, "scale_attn_weights": false`:             "scale_attn_weights false is not supported",
+		`{"model_type": "bert", "position_embedding_type": "relative_key"`:            "position_embedding_type \"relative_key\" is not supported",
+		`{"model_type": "t5"`: "model_type \"t5\" is not supported",
+	} {
+		c := new(Config)
+		text += `, "hidden_act": "gelu", "hidden_size": 2, "num_hidden_layers": 1, "num_attention_heads": 1}`
+		if err := json.Unmarshal([]byte(text), c); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Model(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", text, err)
+		}
 	}
 }
 
@@ -192,8 +253,8 @@ func TestRefusedModels(t *testing.T) {
 func TestShards(t *testing.T) {
 	folder := t.TempDir()
 	for index, want := range map[string]string{
-		`{"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors"}}`: "",
-		`{"weight_map": {"a": "../model.safetensors"}}`:                            "is not the name of a file beside it",
+		`{"weight_map": {"a": "model-2.safetensors", "b": "model-1.safetensors", "c": "model-2.safetensors"}}`: "",
+		`{"weight_map": {"a": "../model.safetensors"}}`:                                                        "is not the name of a file beside it",
 		`{"weight_map": {}}`: "it lists no files",
 		`{`:                  "unexpected end",
 	} {
@@ -207,6 +268,41 @@ func TestShards(t *testing.T) {
 			}
 		} else if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
+		}
+	}
+}
+
+// TestSymbolsOfUsers: what the user of SentencePiece has defined is a piece that always wins in a unigram model, and an added
+// token of byte pairs, which divides text in another way.
+func TestSymbolsOfUsers(t *testing.T) {
+	piece := func(text string, kind byte) string {
+		return string([]byte{0x0a, byte(len(text) + 4), 0x0a, byte(len(text))}) + text + string([]byte{0x18, kind})
+	}
+	pieces := piece("<unk>", 2) + piece("<s>", 3) + piece("</s>", 3) + piece("a", 1) + piece("<b>", 4) + piece("a c", 4)
+	for algorithm, want := range map[byte]struct {
+		added  int
+		score  float32
+		remark string
+	}{
+		1: {3, -0.1, ""},
+		2: {4, 0, `text is split in another way after symbols that the user of SentencePiece has defined, such as "<b>"`},
+	} {
+		v, err := vocab.New("model", []string{"<unk>", "<s>", "</s>", "a", "<b>", "a c"}, vocab.Special{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		written, err := SentencePiece(v, []byte(pieces+string([]byte{0x12, 2, 0x18, algorithm})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		description := written.Description.(object)
+		if added := description["added_tokens"].([]object); len(added) != want.added || written.Remark != want.remark {
+			t.Errorf("algorithm %d: %d added tokens, remark %q", algorithm, len(added), written.Remark)
+		}
+		if algorithm == 1 {
+			if entry := description["model"].(object)["vocab"].([][2]any)[4]; entry != [2]any{"<b>", want.score} {
+				t.Errorf("the symbol is the piece %v", entry)
+			}
 		}
 	}
 }

@@ -2,6 +2,7 @@ package huggingface
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"uer/internal/sentencepiece"
@@ -17,6 +18,7 @@ type Tokenizer struct {
 	Description any               // tokenizer.json
 	Class       string            // of transformers
 	Settings    object            // further ones of tokenizer_config.json
+	Remark      string            // in what it differs from the tokenizer it describes, "" if in nothing
 }
 
 // Words describes the tokenizers that have one token a line in vocab.txt: bert, char and space. bert may lower the case and
@@ -65,9 +67,16 @@ func Pairs(v *vocab.Vocabulary, vocabularyFile, mergesFile string) Tokenizer {
 	}
 }
 
+// blank is what a space becomes in SentencePiece.
+const blank = "▁"
+
+// pieces is a model of SentencePiece.
+type pieces struct{ sentencepiece.Description }
+
 // SentencePiece describes a model of that library, from its file, which the folder has, too.
 func SentencePiece(v *vocab.Vocabulary, file []byte) (Tokenizer, error) {
-	d, err := sentencepiece.Describe(file)
+	described, err := sentencepiece.Describe(file)
+	d := pieces{described}
 	if err != nil {
 		return Tokenizer{}, err
 	}
@@ -75,43 +84,29 @@ func SentencePiece(v *vocab.Vocabulary, file []byte) (Tokenizer, error) {
 		return Tokenizer{}, errors.New("this SentencePiece model keeps spaces in a way that no tokenizer of Hugging Face does")
 	}
 	t := description(v)
-	added := t["added_tokens"].([]object)
-	for _, id := range d.Marked {
-		if !isAdded(added, id) {
-			added = append(added, addedToken(v, id, false))
-		}
-	}
-	for _, id := range d.Control {
-		if !isAdded(added, id) {
-			added = append(added, addedToken(v, id, true))
-		}
-	}
-	t["added_tokens"] = added
+	remark := d.addSymbols(t, v)
 	var normalizers []object
+	replace := func(kind, pattern, content string) {
+		normalizers = append(normalizers, object{"type": "Replace", "pattern": object{kind: pattern}, "content": content})
+	}
 	if len(d.Charsmap) > 0 {
 		normalizers = append(normalizers, object{"type": "Precompiled", "precompiled_charsmap": d.Charsmap}) // in base 64
 	}
 	if d.RemoveExtra {
-		normalizers = append(normalizers, object{"type": "Strip", "strip_left": true, "strip_right": true},
-			object{"type": "Replace", "pattern": object{"Regex": " {2,}"}, "content": " "})
+		replace("Regex", "^ +| +$", "")
+		replace("Regex", " {2,}", " ")
 	}
-	const blank = "▁"
 	scheme := "never"
-	if d.Prefix {
+	if d.Prefix { // Metaspace would leave it out before a text that begins with ▁
 		scheme = "always"
+		normalizers = append(normalizers, object{"type": "Prepend", "prepend": blank})
 	}
-	space := object{"type": "Metaspace", "replacement": blank, "prepend_scheme": scheme, "split": d.Whole}
-	if t["decoder"] = space; d.RemoveExtra {
-		t["pre_tokenizer"] = space
-	} else { // which would leave out the space before a text that begins with one
-		if d.Prefix {
-			normalizers = append(normalizers, object{"type": "Prepend", "prepend": blank})
-		}
-		normalizers = append(normalizers, object{"type": "Replace", "pattern": object{"String": " "}, "content": blank})
+	replace("String", " ", blank)
+	t["normalizer"] = object{"type": "Sequence", "normalizers": normalizers}
+	if d.Whole {
+		t["pre_tokenizer"] = object{"type": "Metaspace", "replacement": blank, "prepend_scheme": "never", "split": true}
 	}
-	if len(normalizers) > 0 {
-		t["normalizer"] = object{"type": "Sequence", "normalizers": normalizers}
-	}
+	t["decoder"] = object{"type": "Metaspace", "replacement": blank, "prepend_scheme": scheme, "split": d.Whole}
 	if d.ByteFallback {
 		t["decoder"] = object{"type": "Sequence", "decoders": []object{
 			{"type": "Replace", "pattern": object{"String": blank}, "content": " "}, {"type": "ByteFallback"}, {"type": "Fuse"},
@@ -128,7 +123,34 @@ func SentencePiece(v *vocab.Vocabulary, file []byte) (Tokenizer, error) {
 		t["model"] = object{"type": "BPE", "vocab": ids(v), "merges": d.Merges(), "unk_token": d.Pieces[d.Unknown],
 			"fuse_unk": true, "byte_fallback": d.ByteFallback}
 	}
-	return Tokenizer{Files: map[string]string{"spiece.model": string(file)}, Description: t, Class: "PreTrainedTokenizerFast"}, nil
+	return Tokenizer{
+		Files: map[string]string{"spiece.model": string(file)}, Description: t, Class: "PreTrainedTokenizerFast", Remark: remark,
+	}, nil
+}
+
+// addSymbols adds the control symbols of the model and those that the user has defined, and says if text with these will be
+// split in another way. As added tokens they divide text, so that a new word begins after each, and the text before and after
+// is trimmed. In a unigram model, they can be pieces with a score that always makes them win, as in SentencePiece itself.
+func (d *pieces) addSymbols(t object, v *vocab.Vocabulary) (remark string) {
+	const always = -0.1
+	added := t["added_tokens"].([]object)
+	for _, id := range d.Marked {
+		switch piece := d.Pieces[id]; {
+		case isAdded(added, id) || strings.Contains(piece, " "): // a space is ▁ before pieces are looked for
+		case d.Unigram && d.Keeps(piece):
+			d.Scores[id] = always
+		default:
+			added = append(added, addedToken(v, id, false))
+			remark = fmt.Sprintf("text is split in another way after symbols that the user of SentencePiece has defined, such as %q", piece)
+		}
+	}
+	for _, id := range d.Control {
+		if !isAdded(added, id) {
+			added = append(added, addedToken(v, id, true))
+		}
+	}
+	t["added_tokens"] = added
+	return remark
 }
 
 // description is a tokenizer.json without what splits text: each text is put between [CLS] and [SEP].

@@ -10,7 +10,8 @@ import (
 
 // ToUER translates the tensors of an architecture to UER-py's names of 2021 and layouts. Tensors that a model of UER-py
 // does not have keep their names. An output layer that is missing because it is the word table becomes a second name of it.
-func ToUER(kind string, tensors []statedict.Tensor) ([]statedict.Tensor, error) {
+// The configuration may be nil.
+func ToUER(kind string, c *Config, tensors []statedict.Tensor) ([]statedict.Tensor, error) {
 	var out []statedict.Tensor
 	for _, t := range tensors {
 		name := strings.TrimPrefix(t.Name, prefixes[kind])
@@ -22,14 +23,16 @@ func ToUER(kind string, tensors []statedict.Tensor) ([]statedict.Tensor, error) 
 			out = append(out, t)
 			continue
 		}
-		translated, err := translate(kind, ours, t)
+		translated, err := translate(kind, c, ours, t)
 		if err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", t.Name, err)
 		}
 		for _, t := range translated {
-			// The bias of a head may be there under two names.
-			if !slices.ContainsFunc(out, func(o statedict.Tensor) bool { return o.Name == t.Name }) {
+			switch at := slices.IndexFunc(out, func(o statedict.Tensor) bool { return o.Name == t.Name }); {
+			case at < 0:
 				out = append(out, t)
+			case strings.HasSuffix(name, ".decoder.bias"): // the bias of the head has no effect if it differs
+				out[at] = t
 			}
 		}
 	}
@@ -60,7 +63,7 @@ func isConstant(name string) bool {
 }
 
 // translate changes the layout of a tensor where it differs.
-func translate(kind, name string, t statedict.Tensor) ([]statedict.Tensor, error) {
+func translate(kind string, c *Config, name string, t statedict.Tensor) ([]statedict.Tensor, error) {
 	renamed := statedict.Tensor{Name: name, Shape: t.Shape, Data: t.Data}
 	switch {
 	case name == "embedding.segment_embedding.weight":
@@ -69,19 +72,26 @@ func translate(kind, name string, t statedict.Tensor) ([]statedict.Tensor, error
 		}
 		return []statedict.Tensor{segments(renamed)}, nil
 	case name == "embedding.position_embedding.weight" && kind == RoBERTa:
-		if len(t.Shape) != 2 || t.Shape[0] <= paddingRows {
-			return nil, fmt.Errorf("shape %v, but the first %d rows stand for no position", t.Shape, paddingRows)
+		before := c.paddingRows()
+		if len(t.Shape) != 2 || t.Shape[0] <= before {
+			return nil, fmt.Errorf("shape %v, but the first %d rows stand for no position", t.Shape, before)
 		}
-		rows, width := t.Shape[0]-paddingRows, t.Shape[1]
-		renamed.Shape, renamed.Data = []int{rows, width}, t.Data[paddingRows*width:]
+		rows, width := t.Shape[0]-before, t.Shape[1]
+		renamed.Shape, renamed.Data = []int{rows, width}, t.Data[before*width:]
 	case kind == GPT2:
 		return fromGPT2(renamed)
 	}
 	return []statedict.Tensor{renamed}, nil
 }
 
-// paddingRows is the number of rows before position 0 in RoBERTa's table: it counts positions on from the id of padding.
-const paddingRows = 2
+// paddingRows is the number of rows before position 0 in RoBERTa's table: it counts positions on from the id of padding,
+// which is 1 unless the configuration has another one.
+func (c *Config) paddingRows() int {
+	if c == nil || c.Padding == nil || *c.Padding < 0 {
+		return 2
+	}
+	return int(*c.Padding) + 1
+}
 
 // segments puts the row of padding, segment 0 in UER-py, before those of the segments [2, width], and adds what is
 // missing to three.

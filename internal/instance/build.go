@@ -47,7 +47,7 @@ type builder struct {
 }
 
 // Build makes the instances of a corpus. Workers append them to rows that newRows makes, each to its own; emit gets the
-// rows in order, which are valid until it returns. Progress, which may be nil, is called every few thousand tokens. newRows
+// rows in order, which are valid until it returns. Progress, which may be nil, is called at the start and every few thousand tokens. newRows
 // may be called by any worker, emit and progress are called in the caller's goroutine.
 //
 // The instances and their order depend only on the corpus and the settings, not on the number of workers: each document
@@ -77,6 +77,7 @@ func Build[R Rows](ctx context.Context, settings Settings, c *corpus.Corpus,
 		w.reader, w.unknownLevel = c.NewReader(), &b.unknownLevel
 		b.workers = append(b.workers, w)
 	}
+	b.report(section.Before * settings.passes())
 	steps := b.stream
 	if settings.Buffered() {
 		steps = b.buffered
@@ -106,12 +107,17 @@ func (b *builder) deliver(made *portion) error {
 		return err
 	}
 	b.take(made)
-	if b.progress != nil {
-		passes := b.settings.passes()
-		b.progress(Progress{made.done - b.section.Before*passes, b.section.Size * passes, b.statistics})
-	}
+	b.report(made.done)
 	b.spare.Put(made)
 	return nil
+}
+
+// report tells how far the text has been read, in bytes of the corpus times passes.
+func (b *builder) report(done int) {
+	if b.progress != nil {
+		passes := b.settings.passes()
+		b.progress(Progress{done - b.section.Before*passes, b.section.Size * passes, b.statistics})
+	}
 }
 
 // Check explains what is wrong with a corpus that makes no instance, or that is one document where others are needed. The
@@ -123,12 +129,20 @@ func (s *Statistics) Check(settings *Settings, c *corpus.Corpus) error {
 	case settings.Split.Fraction > 0 && (s.Documents == 0 || alone):
 		return settings.Split.errTooFew(s.Documents, c)
 	case alone:
-		err := fmt.Errorf("%s: %s lines make 1 document; %s", c.Name(), console.Count(s.Lines), form)
+		lines := console.Count(s.Lines) + " lines make"
+		if s.Lines == 1 {
+			lines = "1 line makes"
+		}
+		err := fmt.Errorf("%s: %s 1 document; %s", c.Name(), lines, form)
 		return console.Hint(err, "if each line is a document, use --target mlm")
 	case s.Instances > 0:
 		return nil
 	case s.Skipped > 0:
-		err := fmt.Errorf("%s: none of its %s lines can be used; %s", c.Name(), console.Count(s.Skipped), form)
+		lines := "none of its " + console.Count(s.Skipped) + " lines can"
+		if s.Skipped == 1 {
+			lines = "its 1 line cannot"
+		}
+		err := fmt.Errorf("%s: %s be used; %s", c.Name(), lines, form)
 		return console.Hint(err, "separate columns with tabs, not spaces; none may be empty or fill seq_length alone")
 	}
 	return console.Hint(fmt.Errorf("%s: no text in %s", c.Name(), console.Bytes(int64(c.Size))), form)

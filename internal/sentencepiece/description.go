@@ -21,6 +21,8 @@ type Description struct {
 	RemoveExtra  bool    // white space at the ends and repeated white space goes
 	Escape       bool    // a space becomes ▁
 	Whole        bool    // no piece reaches beyond a space
+
+	normalizer normalizer
 }
 
 // Describe parses the content of a model file.
@@ -36,18 +38,27 @@ func Describe(data []byte) (Description, error) {
 	d := Description{
 		Pieces: m.Pieces, Scores: m.scores, Unknown: m.unknown, Unigram: m.algorithm == unigramModel, ByteFallback: m.byteFallback,
 		Charsmap: f.charsmap, Prefix: f.prefix, Suffix: f.suffix, RemoveExtra: f.removeExtra, Escape: f.escape, Whole: true,
+		normalizer: m.normalizer,
 	}
 	for id, piece := range m.Pieces {
 		switch m.kinds[id] {
-		case userDefined:
-			d.Marked = append(d.Marked, int32(id))
 		case control:
 			d.Control = append(d.Control, int32(id))
+		case userDefined:
+			d.Marked = append(d.Marked, int32(id))
+			fallthrough
 		case normal:
 			d.Whole = d.Whole && !strings.Contains(strings.TrimPrefix(piece, blank), blank)
 		}
 	}
 	return d, nil
+}
+
+// Keeps reports whether normalising leaves a piece as it is.
+func (d *Description) Keeps(piece string) bool {
+	n := d.normalizer
+	n.prefix, n.removeExtra = false, false
+	return string(n.append(nil, piece, nil)) == piece
 }
 
 // Merges returns the pairs that become pieces, in the order in which they are merged: of the pieces by their scores.

@@ -59,9 +59,15 @@ func (l *Learner) Add(tokens []int32, count int64) {
 	i := int32(len(l.words))
 	l.words = append(l.words, learned{tokens, count})
 	for j := 1; j < len(tokens); j++ {
-		p := pair(tokens[j-1], tokens[j])
-		l.count[p] += count
-		l.where[p] = append(l.where[p], i)
+		l.add(pair(tokens[j-1], tokens[j]), i, count)
+	}
+}
+
+// add counts a pair in a word, which is listed once in a row: a long word may have the pair very often.
+func (l *Learner) add(p uint64, word int32, count int64) {
+	l.count[p] += count
+	if words := l.where[p]; len(words) == 0 || words[len(words)-1] != word {
+		l.where[p] = append(words, word)
 	}
 }
 
@@ -124,21 +130,17 @@ func (l *Learner) mergeIn(i, left, right, id int32, changed map[uint64]bool) {
 		if len(kept) > 0 {
 			before := kept[len(kept)-1]
 			l.count[pair(before, left)] -= w.count
-			l.add(pair(before, id), i, w.count, changed)
+			l.add(pair(before, id), i, w.count)
+			changed[pair(before, id)] = true
 		}
 		if j+2 < len(tokens) {
 			after := tokens[j+2]
 			l.count[pair(right, after)] -= w.count
-			l.add(pair(id, after), i, w.count, changed)
+			l.add(pair(id, after), i, w.count)
+			changed[pair(id, after)] = true
 		}
 		kept = append(kept, id)
 		j++
 	}
 	w.tokens = kept
-}
-
-func (l *Learner) add(p uint64, word int32, count int64, changed map[uint64]bool) {
-	l.count[p] += count
-	l.where[p] = append(l.where[p], word)
-	changed[p] = true
 }

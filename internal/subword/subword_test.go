@@ -144,3 +144,18 @@ func TestLearn(t *testing.T) {
 		}
 	})
 }
+
+// TestLongWord: a word is listed once for a pair that it has often, so that the time is not quadratic in its length.
+func TestLongWord(t *testing.T) {
+	l := NewLearner([]string{"a", "b"}, func(left, right string) string { return left + right })
+	l.Add(slices.Repeat([]int32{0, 1}, 1000), 1)
+	l.Learn(4, 1)
+	for p, words := range l.where {
+		if len(words) > 1 {
+			t.Errorf("pair %x is in %d words", p, len(words))
+		}
+	}
+	if want := []string{"a", "b", "ab", "abab"}; !slices.Equal(l.Tokens, want) {
+		t.Errorf("tokens %q, want %q", l.Tokens, want)
+	}
+}

@@ -1,10 +1,6 @@
 package tokenizer
 
-import (
-	"unicode/utf8"
-
-	"uer/internal/vocab"
-)
+import "unicode/utf8"
 
 const continuation = "##" // prefix of all pieces of a word but the first
 
@@ -29,10 +25,10 @@ type bert struct {
 }
 
 // newBert returns a constructor of tokenizers that share the table of single characters.
-func newBert(v *vocab.Vocabulary, r rules) func() Tokenizer {
-	shared := bert{singles: newSingles(v), rules: r, maxWord: r.maxWord()}
-	for id := range int32(v.Size()) {
-		shared.longest = max(shared.longest, len(v.Token(id)))
+func newBert(k known, r rules) func() Tokenizer {
+	shared := bert{singles: newSingles(k), rules: r, maxWord: r.maxWord()}
+	for id := range k.end {
+		shared.longest = max(shared.longest, len(k.vocabulary.Token(id)))
 	}
 	return func() Tokenizer {
 		b := shared
@@ -175,7 +171,7 @@ func (b *bert) appendWord(ids []int32) []int32 {
 	if len(word)-first > b.maxWord && utf8.RuneCount(word[first:]) > b.maxWord {
 		return append(ids, b.vocabulary.Unknown)
 	}
-	if id, found := b.vocabulary.LookupBytes(word[first:]); found {
+	if id, found := b.lookup(word[first:]); found {
 		return append(ids, id)
 	}
 	if known, found := b.cache.get(borrowed(word[first:])); found {
@@ -214,7 +210,7 @@ func (b *bert) longestMatch(word []byte, begin, from int) (id int32, end int) {
 		if end < len(word) && !utf8.RuneStart(word[end]) {
 			continue
 		}
-		if id, found := b.vocabulary.LookupBytes(word[begin:end]); found {
+		if id, found := b.lookup(word[begin:end]); found {
 			return id, end
 		}
 	}

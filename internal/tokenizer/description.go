@@ -19,11 +19,7 @@ const descriptionName = "tokenizer.json"
 
 // description is a tokenizer.json of Hugging Face.
 type description struct {
-	AddedTokens []struct {
-		ID      int32
-		Content string
-		Special bool
-	} `json:"added_tokens"`
+	AddedTokens  []addedToken `json:"added_tokens"`
 	Normalizer   *component
 	PreTokenizer *component `json:"pre_tokenizer"`
 	Model        *modelDescription
@@ -66,7 +62,10 @@ type modelDescription struct {
 	MaxWord      *int    `json:"max_input_chars_per_word"`
 
 	scores []float64 // of Unigram
+	size   int       // tokens without those that were added
 }
+
+func (m *modelDescription) known(v *vocab.Vocabulary) known { return known{v, int32(m.size)} }
 
 // isDescription tells a tokenizer.json from a vocab.json, which holds nothing but ids.
 func isDescription(data []byte) bool {
@@ -114,10 +113,9 @@ func (d *description) tokens() ([]string, error) {
 			return nil, err
 		}
 	}
+	d.Model.size = len(tokens)
 	for _, added := range d.AddedTokens {
 		switch id := int(added.ID); {
-		case !added.Special:
-			return nil, unsupported(fmt.Sprintf("the added token %q, which is looked for in text", added.Content))
 		case id == len(tokens):
 			tokens = append(tokens, added.Content)
 		case id < 0 || id > len(tokens) || tokens[id] != added.Content:
@@ -142,32 +140,58 @@ func (d *description) tokenizer(v *vocab.Vocabulary) (func() Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if d.Model.Type == "WordPiece" {
+	switch {
+	case d.Model.Type == "WordPiece":
 		return d.wordPiece(v, normalizers, divisions)
-	}
-	if len(divisions) == 1 && divisions[0].Type == "ByteLevel" && d.Model.Type == "BPE" && len(normalizers) == 0 {
+	case len(divisions) == 1 && divisions[0].Type == "ByteLevel" && d.Model.Type == "BPE" && len(normalizers) == 0:
 		return d.byteLevel(v, divisions[0])
 	}
-	shared := pipeline{}
+	var steps []step
 	for _, c := range normalizers {
 		s, err := c.step()
 		if err != nil {
 			return nil, err
 		}
-		shared.steps = append(shared.steps, s)
+		steps = append(steps, s)
 	}
-	if shared.words, err = wordsOf(divisions); err != nil {
+	division, err := wordsOf(divisions)
+	if err != nil {
 		return nil, err
 	}
 	model, err := d.Model.model(v, d)
 	if err != nil {
 		return nil, err
 	}
+	return d.pipeline(steps, func() splitter { return &pieces{words: division, model: model()} }), nil
+}
+
+// pipeline returns a constructor of tokenizers that look for added tokens, too.
+func (d *description) pipeline(steps []step, make func() splitter) func() Tokenizer {
+	var raw, normalized []addedToken
+	for _, t := range d.AddedTokens {
+		if !t.Normalized {
+			raw = append(raw, t)
+			continue
+		}
+		for _, s := range steps {
+			t.Content = string(s(nil, []byte(t.Content)))
+		}
+		normalized = append(normalized, t)
+	}
+	shared := pipeline{added: newAddedTokens(raw), steps: steps, normalized: newAddedTokens(normalized)}
 	return func() Tokenizer {
 		p := shared
-		p.model = model()
+		p.splitter = make()
 		return &p
-	}, nil
+	}
+}
+
+// looksInText reports whether text is to be searched for added tokens, and whether normalised text is.
+func (d *description) looksInText() (inText, inNormalized bool) {
+	for _, t := range d.AddedTokens {
+		inText, inNormalized = inText || !t.Special, inNormalized || !t.Special && t.Normalized
+	}
+	return inText, inNormalized
 }
 
 // flatten returns the parts of a sequence of parts.
@@ -207,7 +231,15 @@ func (d *description) wordPiece(v *vocab.Vocabulary, normalizers, divisions []co
 	if n.StripAccents != nil {
 		r.strip = *n.StripAccents
 	}
-	return newBert(v, r), nil
+	direct := newBert(m.known(v), r)
+	switch inText, inNormalized := d.looksInText(); {
+	case inNormalized:
+		split := newBert(m.known(v), rules{}) // which changes nothing
+		return d.pipeline([]step{r.normalize}, func() splitter { return whole{split()} }), nil
+	case inText:
+		return d.pipeline(nil, func() splitter { return whole{direct()} }), nil
+	}
+	return direct, nil
 }
 
 func (d *description) byteLevel(v *vocab.Vocabulary, c component) (func() Tokenizer, error) {
@@ -218,7 +250,11 @@ func (d *description) byteLevel(v *vocab.Vocabulary, c component) (func() Tokeni
 	if err != nil {
 		return nil, err
 	}
-	return newByteLevel(v, merges, !isNot(c.PrefixSpace), wordGPT2), nil
+	direct := newByteLevel(v, merges, !isNot(c.PrefixSpace), wordGPT2)
+	if inText, _ := d.looksInText(); inText {
+		return d.pipeline(nil, func() splitter { return whole{direct()} }), nil
+	}
+	return direct, nil
 }
 
 // merges reads the merges of BPE, each "left right" or a list of the two.
@@ -281,8 +317,10 @@ func (c *component) step() (step, error) {
 			return replaceAll([]byte(*c.Pattern.String), []byte(c.Content)), nil
 		case c.Pattern.Regex != nil && *c.Pattern.Regex == " {2,}":
 			return replaceSpaces([]byte(c.Content)), nil
+		case c.Pattern.Regex != nil && *c.Pattern.Regex == "^ +| +$" && c.Content == "":
+			return trimSpaces, nil
 		}
-		return nil, unsupported("a Replace by another regular expression than two or more spaces")
+		return nil, unsupported("a Replace of a regular expression other than \" {2,}\", and \"^ +| +$\" by nothing")
 	}
 	return nil, unsupported("the normalizer " + c.Type)
 }
@@ -338,7 +376,7 @@ func (m *modelDescription) model(v *vocab.Vocabulary, d *description) (func() wo
 			f.unknown = id
 		}
 		return func() wordModel {
-			return &pairWords{merger: subword.NewMerger(merges), vocabulary: v, ignoreMerges: m.IgnoreMerges, fallback: f}
+			return &pairWords{merger: subword.NewMerger(merges), known: m.known(v), ignoreMerges: m.IgnoreMerges, fallback: f}
 		}, nil
 	case "Unigram":
 		if m.UnknownID == nil || *m.UnknownID < 0 || int(*m.UnknownID) >= len(m.scores) {
@@ -355,7 +393,7 @@ func (m *modelDescription) model(v *vocab.Vocabulary, d *description) (func() wo
 func (m *modelDescription) unigram(v *vocab.Vocabulary, d *description) *subword.Unigram {
 	special := map[string]bool{}
 	for _, added := range d.AddedTokens {
-		special[added.Content] = true
+		special[added.Content] = added.Special
 	}
 	var tokens []string
 	var ids []int32

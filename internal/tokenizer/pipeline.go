@@ -3,20 +3,33 @@ package tokenizer
 import (
 	"bytes"
 	"unicode/utf8"
+	"unsafe"
 
 	"uer/internal/subword"
 	"uer/internal/vocab"
 )
 
-// pipeline is a tokenizer as Hugging Face describes one: steps that normalise a line, a division into words, and a model
-// that splits words into tokens.
+// pipeline is a tokenizer as Hugging Face describes one: steps that normalise a line, and what splits the result, both
+// between the tokens that were added.
 type pipeline struct {
-	steps []step
-	words words
-	model wordModel
-	line  []byte // the line, after a step
-	other []byte // room for the next step
-	word  []byte
+	added      *addedTokens // looked for in the line; nil if there are none
+	steps      []step
+	normalized *addedTokens // looked for in the normalised line
+	splitter   splitter
+	line       []byte // the line, after a step
+	other      []byte // room for the next step
+}
+
+// splitter appends the ids of normalised text, which may be the beginning of a line.
+type splitter interface {
+	appendText(ids []int32, text []byte, isFirst bool) []int32
+}
+
+// whole is a tokenizer that treats each text as a line.
+type whole struct{ Tokenizer }
+
+func (w whole) appendText(ids []int32, text []byte, _ bool) []int32 {
+	return w.AppendIDs(ids, borrowed(text))
 }
 
 // step appends the normalised form of a text to to.
@@ -28,12 +41,40 @@ type wordModel interface {
 }
 
 func (p *pipeline) AppendIDs(ids []int32, line string) []int32 {
-	p.line = append(p.line[:0], line...)
+	isFirst := true
+	for part, id := range p.added.divide(unsafe.Slice(unsafe.StringData(line), len(line))) { // which nothing writes to
+		ids = p.appendNormalized(ids, part, isFirst)
+		if id != vocab.Absent {
+			ids = append(ids, id)
+		}
+		isFirst = false
+	}
+	return ids
+}
+
+func (p *pipeline) appendNormalized(ids []int32, text []byte, isFirst bool) []int32 {
+	p.line = append(p.line[:0], text...)
 	for _, s := range p.steps {
 		p.other = s(p.other[:0], p.line)
 		p.line, p.other = p.other, p.line
 	}
-	return p.appendLine(ids, p.line)
+	for part, id := range p.normalized.divide(p.line) {
+		if len(part) > 0 {
+			ids = p.splitter.appendText(ids, part, isFirst)
+		}
+		if id != vocab.Absent {
+			ids = append(ids, id)
+		}
+		isFirst = false
+	}
+	return ids
+}
+
+// pieces divides text into words, which a model splits into tokens.
+type pieces struct {
+	words words
+	model wordModel
+	word  []byte
 }
 
 // words is how a line is divided.
@@ -55,11 +96,10 @@ const (
 
 var metaspace = []byte("▁")
 
-func (p *pipeline) appendLine(ids []int32, line []byte) []int32 {
+func (p *pieces) appendText(ids []int32, line []byte, isFirst bool) []int32 {
 	if !p.words.atSpace {
-		return p.appendPart(ids, line, true)
+		return p.appendPart(ids, line, isFirst)
 	}
-	first := true
 	for len(line) > 0 {
 		start := bytes.IndexFunc(line, func(r rune) bool { return !isWhite(r) })
 		if start < 0 {
@@ -69,21 +109,21 @@ func (p *pipeline) appendLine(ids []int32, line []byte) []int32 {
 		if length := bytes.IndexFunc(line[start:], isWhite); length >= 0 {
 			end = start + length
 		}
-		ids = p.appendPart(ids, line[start:end], first && start == 0)
-		first = false
+		ids = p.appendPart(ids, line[start:end], isFirst && start == 0)
+		isFirst = false
 		line = line[end:]
 	}
 	return ids
 }
 
 // appendPart divides a part of a line at spaces that have become ▁.
-func (p *pipeline) appendPart(ids []int32, part []byte, first bool) []int32 {
+func (p *pieces) appendPart(ids []int32, part []byte, isFirst bool) []int32 {
 	if !p.words.meta {
 		return p.appendWord(ids, part)
 	}
 	p.word = p.word[:0]
 	hasPrefix := bytes.HasPrefix(part, metaspace) || bytes.HasPrefix(part, []byte(" "))
-	if !hasPrefix && len(part) > 0 && (p.words.prefix == always || p.words.prefix == atFirst && first) {
+	if !hasPrefix && len(part) > 0 && (p.words.prefix == always || p.words.prefix == atFirst && isFirst) {
 		p.word = append(p.word, metaspace...)
 	}
 	for _, b := range part {
@@ -105,7 +145,7 @@ func (p *pipeline) appendPart(ids []int32, part []byte, first bool) []int32 {
 	return p.appendWord(ids, rest)
 }
 
-func (p *pipeline) appendWord(ids []int32, word []byte) []int32 {
+func (p *pieces) appendWord(ids []int32, word []byte) []int32 {
 	if len(word) == 0 {
 		return ids
 	}
@@ -176,7 +216,7 @@ func (u *unigramWords) appendWord(ids []int32, word []byte) []int32 {
 // pairWords merges the characters of words.
 type pairWords struct {
 	merger       *subword.Merger
-	vocabulary   *vocab.Vocabulary
+	known        known
 	ignoreMerges bool // a word that is a token stays whole
 	symbols      []int32
 	fallback
@@ -184,7 +224,7 @@ type pairWords struct {
 
 func (p *pairWords) appendWord(ids []int32, word []byte) []int32 {
 	if p.ignoreMerges {
-		if id, found := p.vocabulary.LookupBytes(word); found {
+		if id, found := p.known.lookup(word); found {
 			return append(ids, id)
 		}
 	}
@@ -193,7 +233,7 @@ func (p *pairWords) appendWord(ids []int32, word []byte) []int32 {
 	for start, size := 0, 0; start < len(word); start += size {
 		_, size = utf8.DecodeRune(word[start:])
 		character := word[start : start+size]
-		if id, found := p.vocabulary.LookupBytes(character); found {
+		if id, found := p.known.lookup(character); found {
 			if pending {
 				p.symbols, pending = append(p.symbols, p.unknown), false
 			}

@@ -147,3 +147,20 @@ func (r rules) stripped(text []byte) []byte {
 	}
 	return kept
 }
+
+// normalize appends a text as BertNormalizer leaves it: clean, with spaces around Chinese characters, and normalised.
+func (r rules) normalize(to, text []byte) []byte {
+	var clean []rune
+	for _, c := range string(text) {
+		switch class := r.classify(c); class {
+		case blank:
+			clean = append(clean, ' ')
+		case ideograph, isolated:
+			clean = append(clean, ' ', c, ' ')
+		case dropped:
+		default:
+			clean = append(clean, c)
+		}
+	}
+	return append(to, r.normalized(clean)...)
+}

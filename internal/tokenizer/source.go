@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"uer/internal/console"
 	"uer/internal/durable"
@@ -147,6 +148,8 @@ func (s Source) open() (f file, err error) {
 		return f, fmt.Errorf("read vocabulary: %w", err)
 	}
 	switch {
+	case filepath.Ext(s.Vocabulary) == ".json" && !json.Valid(f.data):
+		err = damagedJSON(s.Vocabulary, f.data)
 	case !isJSON(f.data):
 		f.vocabulary, err = vocab.Parse(s.Vocabulary, f.data, special)
 	case isDescription(f.data):
@@ -165,6 +168,16 @@ func (s Source) usage(text, hint string) error {
 }
 
 func digest(of string, data []byte) string { return fmt.Sprintf("%s %x", of, sha256.Sum256(data)) }
+
+// damagedJSON says where a file stops being JSON.
+func damagedJSON(path string, data []byte) error {
+	err := json.Unmarshal(data, new(json.RawMessage))
+	if at := (*json.SyntaxError)(nil); errors.As(err, &at) {
+		err = fmt.Errorf("byte %d: %w", at.Offset, err)
+	}
+	return console.Hint(fmt.Errorf("%s: not JSON, or damaged: %w", path, err),
+		"a vocabulary with one token per line has another name, such as vocab.txt")
+}
 
 // isJSON tells a JSON object from a vocabulary of one token per line.
 func isJSON(data []byte) bool {

@@ -19,6 +19,7 @@ var sources = map[string]Source{
 	"unigram": {SentencePiece: "testdata/small_unigram.model"},
 	"pairs":   {SentencePiece: "testdata/small_pairs.model"},
 	"json":    {Vocabulary: "testdata/small_tokenizer.json"},
+	"added":   {Vocabulary: "testdata/small_added_unigram.json"},
 	"cased":   {Name: "bert", Vocabulary: "testdata/characters.txt", LowerCase: "false"},
 }
 
@@ -80,8 +81,11 @@ func TestModelsAllocateNothing(t *testing.T) {
 	for name, source := range sources {
 		tokenizer, ids := readModel(t, source).New(), make([]int32, 0, 4*len(text))
 		allowed := 0.0
-		if name == "json" { // the library for Unicode's normal forms needs one
+		switch name {
+		case "json": // the library for Unicode's normal forms needs one
 			allowed = 1
+		case "added": // and one for each text between added tokens
+			allowed = 50
 		}
 		if n := testing.AllocsPerRun(10, func() { tokenizer.AppendIDs(ids, text) }); n > allowed {
 			t.Errorf("%s: %v allocations for a text", name, n)
@@ -148,9 +152,10 @@ func TestBadSources(t *testing.T) {
 		{Source{Vocabulary: "testdata/vocab.txt", Special: merges}, "not a map of special tokens"},
 		{description(`{"model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": ["a b"]}}`), `merge 0: the vocabulary lacks "a"`},
 		{description(`{"model": {"type": "WordLevel", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}}}`), "not supported: the model WordLevel"},
+		{description(`{"model": {`), ".json: not JSON, or damaged: byte 11: unexpected end of JSON input"},
 		{description(`{"normalizer": {"type": "Nmt"}, "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), "not supported: the normalizer Nmt"},
 		{description(`{"pre_tokenizer": {"type": "Split"}, "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), "not supported: the pre_tokenizer Split"},
-		{description(`{"added_tokens": [{"id": 3, "content": "x"}], "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), `not supported: the added token "x"`},
+		{description(`{"normalizer": {"type": "Replace", "pattern": {"Regex": "a+"}}, "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}, "merges": []}}`), "not supported: a Replace of a regular expression"},
 		{description(`{"added_tokens": [{"id": 7, "content": "x", "special": true}], "model": {"type": "BPE", "vocab": {"<unk>": 0, "<s>": 1, "</s>": 2}}}`), `the added token "x" has id 7`},
 		{description(`{"model": {"type": "Unigram", "vocab": [["<unk>", 0], ["<s>", 0], ["</s>", 0]]}}`), "the unigram model has no unknown token"},
 		{description(`{"model": {"type": "Unigram", "vocab": [["<unk>", "x"]]}}`), "entry 0 of the vocabulary is not a token and its score"},
@@ -175,7 +180,8 @@ func FuzzDescription(f *testing.F) {
 	} {
 		for _, rest := range []string{``, `, "normalizer": {"type": "BertNormalizer"}, "pre_tokenizer": {"type": "BertPreTokenizer"}`,
 			`, "normalizer": {"type": "Replace", "pattern": {"String": "a"}, "content": ""}, "pre_tokenizer": {"type": "Metaspace", "replacement": "▁"}`,
-			`, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAAAA"}`} {
+			`, "normalizer": {"type": "Precompiled", "precompiled_charsmap": "BAAAAAAAAAAA"}`,
+			`, "added_tokens": [{"id": 2, "content": "a "}, {"id": 0, "content": "b", "normalized": true, "lstrip": true, "rstrip": true}]`} {
 			f.Add([]byte(`{"model": `+model+rest+`}`), "a b [MASK] ab")
 		}
 	}

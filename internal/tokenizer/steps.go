@@ -80,6 +80,9 @@ func replaceSpaces(with []byte) step {
 	}
 }
 
+// trimSpaces drops the spaces at both ends, and no other white space.
+func trimSpaces(to, text []byte) []byte { return append(to, bytes.Trim(text, " ")...) }
+
 func prepend(prefix []byte) step {
 	return func(to, text []byte) []byte {
 		if len(text) > 0 {

@@ -11,6 +11,7 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"uer/internal/vocab"
 )
@@ -38,7 +39,7 @@ func (m *Model) New() Tokenizer { return m.make() }
 var ByName = map[string]func(*vocab.Vocabulary) *Model{
 	"bert": func(v *vocab.Vocabulary) *Model { return bertModel(v, ofUER) },
 	"char": func(v *vocab.Vocabulary) *Model {
-		c := char{newSingles(v)}
+		c := char{newSingles(all(v))}
 		return &Model{Name: "char", Vocabulary: v, make: func() Tokenizer { return c }}
 	},
 	"space": func(v *vocab.Vocabulary) *Model {
@@ -51,7 +52,7 @@ func bertModel(v *vocab.Vocabulary, r rules) *Model {
 	if !r.uer {
 		settings += fmt.Sprintf(" --strip_accents %t", r.strip)
 	}
-	return &Model{Name: "bert", Settings: settings, Vocabulary: v, make: newBert(v, r), changes: r.changesText}
+	return &Model{Name: "bert", Settings: settings, Vocabulary: v, make: newBert(all(v), r), changes: r.changesText}
 }
 
 // char makes each code point a token, after trimming white space from both ends of the line.
@@ -74,19 +75,33 @@ func (s space) AppendIDs(ids []int32, line string) []int32 {
 	return ids
 }
 
-// singles looks up the ids of one-character tokens without hashing.
-type singles struct {
+// known looks up what text may become: the tokens of a vocabulary before those that were added to it.
+type known struct {
 	vocabulary *vocab.Vocabulary
-	table      []int32 // by code point, for the basic multilingual plane
+	end        int32 // the id of the first token that was added
 }
 
-func newSingles(v *vocab.Vocabulary) singles {
-	s := singles{v, make([]int32, 1<<16)}
+// all returns a vocabulary to which no token was added.
+func all(v *vocab.Vocabulary) known { return known{v, int32(v.Size())} }
+
+func (k known) lookup(token []byte) (id int32, found bool) {
+	id, found = k.vocabulary.LookupBytes(token)
+	return id, found && id < k.end
+}
+
+// singles looks up the ids of one-character tokens without hashing.
+type singles struct {
+	known
+	table []int32 // by code point, for the basic multilingual plane
+}
+
+func newSingles(k known) singles {
+	s := singles{k, make([]int32, 1<<16)}
 	for i := range s.table {
-		s.table[i] = v.Unknown
+		s.table[i] = k.vocabulary.Unknown
 	}
-	for id := range int32(v.Size()) {
-		if runes := []rune(v.Token(id)); len(runes) == 1 && int(runes[0]) < len(s.table) {
+	for id := range k.end {
+		if runes := []rune(k.vocabulary.Token(id)); len(runes) == 1 && int(runes[0]) < len(s.table) {
 			s.table[runes[0]] = id
 		}
 	}
@@ -97,5 +112,9 @@ func (s singles) id(r rune) int32 {
 	if int(r) < len(s.table) {
 		return s.table[r]
 	}
-	return s.vocabulary.ID(string(r))
+	var character [utf8.UTFMax]byte
+	if id, found := s.lookup(character[:utf8.EncodeRune(character[:], r)]); found {
+		return id
+	}
+	return s.vocabulary.Unknown
 }
