@@ -14,9 +14,10 @@ import (
 // The largest sizes of a model: far above those of any that was trained, and such that 64 bits count the bytes of its
 // parameters, so that a slip of the keyboard is refused for what it is, and not for what follows from it.
 const (
-	maxWidth  = 1 << 18 // of a layer
-	maxParts  = 1 << 12 // layers, heads, and the width of a head
-	maxKernel = 1 << 10
+	maxWidth  = 1 << 20 // of a layer
+	maxLayers = 1 << 10
+	maxHeads  = 1 << 12 // and the width of one
+	maxKernel = 1 << 8
 	maxRows   = 1 << 24 // of a table, such as that of positions
 )
 
@@ -44,13 +45,13 @@ func addSizeFlags(model config.Group, m *config.Model) {
 	model.IntTo(&m.EmbeddingSize, "emb_size", 0, 1, maxWidth, "width of the embedding")
 	model.IntTo(&m.HiddenSize, "hidden_size", 0, 1, maxWidth, "width of the encoder")
 	model.IntTo(&m.FeedForwardSize, "feedforward_size", 0, 1, maxWidth, "width of the feed-forward layers")
-	model.IntTo(&m.HeadsNumber, "heads_num", 0, 1, maxParts, "number of attention heads")
-	model.IntTo(&m.AttentionHeadSize, "attention_head_size", 0, 1, maxParts, "width of a head; hidden_size / heads_num by default")
-	model.IntTo(&m.LayersNumber, "layers_num", 0, 1, maxParts, "number of layers of the encoder")
-	model.IntTo(&m.DecoderLayers, "decoder_layers_num", 0, 1, maxParts, "number of layers of the decoder; layers_num by default")
+	model.IntTo(&m.HeadsNumber, "heads_num", 0, 1, maxHeads, "number of attention heads")
+	model.IntTo(&m.AttentionHeadSize, "attention_head_size", 0, 1, maxHeads, "width of a head; hidden_size / heads_num by default")
+	model.IntTo(&m.LayersNumber, "layers_num", 0, 1, maxLayers, "number of layers of the encoder")
+	model.IntTo(&m.DecoderLayers, "decoder_layers_num", 0, 1, maxLayers, "number of layers of the decoder; layers_num by default")
 	model.Choice(&m.HiddenActivation, "hidden_act", "", registry.Names(layer.Activations), "activation of the feed-forward layers")
 	model.IntTo(&m.KernelSize, "kernel_size", 0, 1, maxKernel, "width of the gated convolution, in tokens")
-	model.IntTo(&m.BlockSize, "block_size", 0, 1, maxParts, "number of gated convolutions between residual connections")
+	model.IntTo(&m.BlockSize, "block_size", 0, 1, maxLayers, "number of gated convolutions between residual connections")
 }
 
 func addVariantFlags(model config.Group, m *config.Model) {

@@ -76,7 +76,7 @@ func TestHugeIntegers(t *testing.T) {
 		}
 	}
 	for _, arguments := range [][]string{
-		{"--hidden_size", "1000000"}, {"--layers_num", "100000"}, {"--threads", "100000"}, {"--span_max_length", "100000"},
+		{"--hidden_size", "10000000"}, {"--layers_num", "100000"}, {"--threads", "100000"}, {"--span_max_length", "100000"},
 	} {
 		flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
 		new(pretrainOptions).addFlags(flags)
