@@ -70,7 +70,7 @@ func (o *buildVocabOptions) addFlags(flags *pflag.FlagSet) {
 	data.Int(&o.MinCount, "min_count", 1, 1, "how often a token must occur in the text")
 
 	run := config.NewGroup(flags, "Run")
-	run.Int(&o.Workers, "processes_num", 1, 1, "number of workers; it does not affect the vocabulary")
+	run.IntTo(&o.Workers, "processes_num", 1, 1, maxWorkers, "number of workers; it does not affect the vocabulary")
 }
 
 // defaultSize is the number of tokens for tokenizers that divide words.

@@ -30,13 +30,16 @@ type deviceOptions struct {
 	placement placement // found by check
 }
 
+// maxWorkers bounds threads and workers, each of which takes memory of its own.
+const maxWorkers = 1 << 12
+
 func (o *deviceOptions) addFlags(flags *pflag.FlagSet) {
 	group := config.NewGroup(flags, "Devices")
 	o.addDevice(group, "device to train on")
 	group.Choice(&o.Precision, "precision", "fp32", precisions(),
 		"number format of the factors in matrix products; bf16 also stores activations in it; on GPUs, tf32 rounds fp32 factors; "+
 			"on CPUs, bf16x3 and bf16x6 stand for fp32 with AMX, bf16x6 without a loss of accuracy")
-	group.Int(&o.Threads, "threads", 0, 0, "CPU threads; one per core by default")
+	group.IntTo(&o.Threads, "threads", 0, 0, maxWorkers, "CPU threads; one per core by default")
 	group.Int(&o.WorldSize, "world_size", 1, 1, "number of processes that train together")
 	group.Ints(&o.GPURanks, "gpu_ranks", "ranks of the processes to start on this machine, such as 0 1 2 or 0..7; the number of a GPU if there is one rank only")
 	group.Text(&o.MasterIP, "master_ip", "tcp://localhost:12345", "address of rank 0, where the processes meet, or file:// and a folder that they share")

@@ -18,13 +18,16 @@ type maskingOptions struct {
 	DictionaryPath string
 }
 
+// maxSpan bounds the length of spans, of which masking has a table.
+const maxSpan = 1 << 16
+
 // addFlags adds the settings of masking.
 func (o *maskingOptions) addFlags(paths, group config.Group, usage string) {
 	group.Float(&o.Rate, "mask_rate", masking.DefaultRate, 0, 1, "share of the tokens that are masked")
 	group.Bool(&o.Span, "span_masking", "mask spans instead of single tokens"+usage)
 	group.Float(&o.GeometricProbability, "span_geo_prob", 0.2, 0, 1,
 		"probability that a span ends after each of its tokens")
-	group.Int(&o.MaxLength, "span_max_length", 10, 1, "maximum length of a span, in tokens")
+	group.IntTo(&o.MaxLength, "span_max_length", 10, 1, maxSpan, "maximum length of a span, in tokens")
 	group.Bool(&o.WholeWord, "whole_word_masking", "mask whole words instead of single tokens"+usage)
 	paths.Text(&o.DictionaryPath, "words_path", "", "Chinese words for --whole_word_masking, in the form of jieba's dict.txt")
 }

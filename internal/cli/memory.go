@@ -49,21 +49,27 @@ func (b budget) checkBatches(options pretrainOptions, data trainingData) error {
 	return nil
 }
 
+const theParameters = "the parameters" // which no setting but the sizes makes smaller
+
 // checkParameters refuses a model that is larger than the memory, before it is initialised.
 func checkParameters(count int) error {
 	const copies = 2 // the initial ones and those of the device, before anything else is checked
 	if free, known := machine.Available(); known && int64(count) > free/4/copies {
-		return &device.MemoryError{What: "the parameters", Needed: 4 * copies * int64(count), Free: free}
+		return &device.MemoryError{What: theParameters, Needed: 4 * copies * int64(count), Free: free}
 	}
 	return nil
 }
 
 // adviseMemory adds to the error of too little memory what takes less of it.
 func adviseMemory(err error) error {
-	if errors.As(err, new(*device.MemoryError)) {
-		return console.Hint(err, "lower --batch_size and raise --accumulation_steps by as much, pass --recompute, or make the model smaller")
+	var lack *device.MemoryError
+	switch {
+	case !errors.As(err, &lack):
+		return err
+	case lack.What == theParameters:
+		return console.Hint(err, "make the model smaller")
 	}
-	return err
+	return console.Hint(err, "lower --batch_size and raise --accumulation_steps by as much, pass --recompute, or make the model smaller")
 }
 
 // memory is the memory of training, in bytes, of all ranks of this process.

@@ -11,6 +11,16 @@ import (
 	"uer/internal/target"
 )
 
+// The largest sizes of a model: far above those of any that was trained, and such that 64 bits count the bytes of its
+// parameters, so that a slip of the keyboard is refused for what it is, and not for what follows from it.
+const (
+	maxWidth  = 1 << 20 // of a layer
+	maxLayers = 1 << 10
+	maxHeads  = 1 << 12 // and the width of one
+	maxKernel = 1 << 8
+	maxRows   = 1 << 24 // of a table, such as that of positions
+)
+
 // addModelFlags adds the settings of a model. The sizes have no defaults: usually a configuration file sets them.
 func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
 	m, embeddings := &o.Model, registry.Names(embedding.ByName)
@@ -24,24 +34,24 @@ func addModelFlags(flags *pflag.FlagSet, o *pretrainOptions) {
 	model.Choice(&m.Mask, "mask", "fully_visible", registry.Names(encoder.Masks), "which tokens a token can attend to")
 	o.Target.addFlags(model, "pre-training target (mlm sp means bert)")
 	model.Choice(&m.Pooling, "pooling", "first", registry.Names(target.Poolings), "how cls reduces a text to one vector")
-	model.Int(&m.LabelsNumber, "labels_num", 0, 1, "number of labels of cls")
+	model.IntTo(&m.LabelsNumber, "labels_num", 0, 1, maxRows, "number of labels of cls")
 	model.Float(&m.Dropout, "dropout", 0.1, 0, 1, "dropout probability")
-	model.Int(&m.MaxSequenceLength, "max_seq_length", 512, 1, "number of positions in the position table")
+	model.IntTo(&m.MaxSequenceLength, "max_seq_length", 512, 1, maxRows, "number of positions in the position table")
 	addSizeFlags(model, m)
 	addVariantFlags(model, m)
 }
 
 func addSizeFlags(model config.Group, m *config.Model) {
-	model.Int(&m.EmbeddingSize, "emb_size", 0, 1, "width of the embedding")
-	model.Int(&m.HiddenSize, "hidden_size", 0, 1, "width of the encoder")
-	model.Int(&m.FeedForwardSize, "feedforward_size", 0, 1, "width of the feed-forward layers")
-	model.Int(&m.HeadsNumber, "heads_num", 0, 1, "number of attention heads")
-	model.Int(&m.AttentionHeadSize, "attention_head_size", 0, 1, "width of a head; hidden_size / heads_num by default")
-	model.Int(&m.LayersNumber, "layers_num", 0, 1, "number of layers of the encoder")
-	model.Int(&m.DecoderLayers, "decoder_layers_num", 0, 1, "number of layers of the decoder; layers_num by default")
+	model.IntTo(&m.EmbeddingSize, "emb_size", 0, 1, maxWidth, "width of the embedding")
+	model.IntTo(&m.HiddenSize, "hidden_size", 0, 1, maxWidth, "width of the encoder")
+	model.IntTo(&m.FeedForwardSize, "feedforward_size", 0, 1, maxWidth, "width of the feed-forward layers")
+	model.IntTo(&m.HeadsNumber, "heads_num", 0, 1, maxHeads, "number of attention heads")
+	model.IntTo(&m.AttentionHeadSize, "attention_head_size", 0, 1, maxHeads, "width of a head; hidden_size / heads_num by default")
+	model.IntTo(&m.LayersNumber, "layers_num", 0, 1, maxLayers, "number of layers of the encoder")
+	model.IntTo(&m.DecoderLayers, "decoder_layers_num", 0, 1, maxLayers, "number of layers of the decoder; layers_num by default")
 	model.Choice(&m.HiddenActivation, "hidden_act", "", registry.Names(layer.Activations), "activation of the feed-forward layers")
-	model.Int(&m.KernelSize, "kernel_size", 0, 1, "width of the gated convolution, in tokens")
-	model.Int(&m.BlockSize, "block_size", 0, 1, "number of gated convolutions between residual connections")
+	model.IntTo(&m.KernelSize, "kernel_size", 0, 1, maxKernel, "width of the gated convolution, in tokens")
+	model.IntTo(&m.BlockSize, "block_size", 0, 1, maxLayers, "number of gated convolutions between residual connections")
 }
 
 func addVariantFlags(model config.Group, m *config.Model) {
@@ -52,7 +62,7 @@ func addVariantFlags(model config.Group, m *config.Model) {
 	model.Float(&m.LayerNormEpsilon, "layernorm_eps", 0, 0, 1, "epsilon of the normalisation; 1e-6 by default, 1e-12 for standard")
 	model.Choice(&m.FeedForward, "feed_forward", "dense", []string{"dense", "gated"}, "feed-forward layers")
 	model.Bool(&m.RelativePositionEmbedding, "relative_position_embedding", "bias attention by distance (T5)")
-	model.Int(&m.RelativeAttentionBucketsNumber, "relative_attention_buckets_num", 32, 4, "number of buckets of distances")
+	model.IntTo(&m.RelativeAttentionBucketsNumber, "relative_attention_buckets_num", 32, 4, maxRows, "number of buckets of distances")
 	model.Bool(&m.RemoveEmbeddingLayerNorm, "remove_embedding_layernorm", "no normalisation after the embedding (GPT-2)")
 	model.Bool(&m.RemoveAttentionScale, "remove_attention_scale", "do not divide scores by the root of the head size (T5)")
 	model.Bool(&m.RemoveTransformerBias, "remove_transformer_bias", "no biases in the linear layers of the transformer (T5)")

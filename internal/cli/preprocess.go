@@ -120,7 +120,7 @@ func (o *preprocessOptions) addFlags(flags *pflag.FlagSet) {
 	o.Masking.addFlags(paths, hidden, "")
 
 	run := config.NewGroup(flags, "Run")
-	run.Int(&s.Workers, "processes_num", 1, 1, "number of workers; it does not affect the dataset")
+	run.IntTo(&s.Workers, "processes_num", 1, 1, maxWorkers, "number of workers; it does not affect the dataset")
 
 	o.Shards.addFlags(config.NewGroup(flags, "Several machines"))
 	o.flags = flags

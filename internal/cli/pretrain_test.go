@@ -66,6 +66,26 @@ func TestDefaultsAreThoseOfUERpy(t *testing.T) {
 	}
 }
 
+// TestHugeIntegers sets every integer to one with which memory or the number of parameters would overflow.
+func TestHugeIntegers(t *testing.T) {
+	for command, flags := range settings() {
+		for _, flag := range flags {
+			if flag.Value.Type() == "int" && flag.Name != "seed" && flag.Value.Set("4294967296") == nil {
+				t.Errorf("uer %s takes --%s 4294967296", command.Name(), flag.Name)
+			}
+		}
+	}
+	for _, arguments := range [][]string{
+		{"--hidden_size", "10000000"}, {"--layers_num", "100000"}, {"--threads", "100000"}, {"--span_max_length", "100000"},
+	} {
+		flags := pflag.NewFlagSet("pretrain", pflag.ContinueOnError)
+		new(pretrainOptions).addFlags(flags)
+		if err := flags.Parse(arguments); err == nil {
+			t.Errorf("%v is taken", arguments)
+		}
+	}
+}
+
 func TestShippedConfigurations(t *testing.T) {
 	masked := []string{"--target", "mlm"}
 	factorized := []string{"--target", "albert", "--factorized_embedding_parameterization", "--parameter_sharing"}

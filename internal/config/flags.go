@@ -10,6 +10,7 @@
 package config
 
 import (
+	"math"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -114,10 +115,15 @@ func (g Group) add(name string, value pflag.Value, usage string) *pflag.Flag {
 	return flag
 }
 
-// Int adds an integer with a minimum.
-func (g Group) Int(to *int, name string, value, minimum int, usage string) {
+// Int adds an integer of at least low. At most it has 31 bits, so that a product with another one does not overflow.
+func (g Group) Int(to *int, name string, value, low int, usage string) {
+	g.IntTo(to, name, value, low, math.MaxInt32, usage)
+}
+
+// IntTo adds an integer from low to high inclusive.
+func (g Group) IntTo(to *int, name string, value, low, high int, usage string) {
 	*to = value
-	g.add(name, integer{to, minimum}, usage)
+	g.add(name, integer{to, low, high}, usage)
 }
 
 // Seed adds an integer without limits.

@@ -10,10 +10,10 @@ import (
 	"uer/internal/console"
 )
 
-// integer is an integer with a minimum.
+// integer is an integer from low to high inclusive.
 type integer struct {
-	to      *int
-	minimum int
+	to        *int
+	low, high int
 }
 
 func (v integer) String() string { return strconv.Itoa(*v.to) }
@@ -24,8 +24,11 @@ func (v integer) Set(text string) error {
 	if err != nil {
 		return fmt.Errorf("%q is not an integer", text)
 	}
-	if n < v.minimum {
-		return fmt.Errorf("%d is less than %d", n, v.minimum)
+	if n < v.low {
+		return fmt.Errorf("%d is less than %d", n, v.low)
+	}
+	if n > v.high {
+		return fmt.Errorf("%d is greater than %d", n, v.high)
 	}
 	*v.to = n
 	return nil
