@@ -90,15 +90,15 @@ func testRecurrent(t *testing.T, name string, bfloat16 bool, directions, input, 
 		l.biases = append(l.biases, nil, nil)
 	}
 	l.X, l.Y = kernel.Floats(random(5, l.tokens*input)), kernel.Floats(unset(l.tokens*directions*hidden))
-	l.Saved = unset(kernel.RecurrentSaved(l.Cell, l.tokens, directions*hidden))
-	l.Scratch = make([]float32, l.ScratchSize())
+	l.Saved = kernel.Floats(unset(kernel.RecurrentSaved(l.Cell, l.tokens, directions*hidden)))
+	l.Scratch = make([]float32, l.ScratchSize(cpu))
 	cpu.RecurrentForward(&l.Recurrent)
 	dy := random(6, l.tokens*directions*hidden)
 	if bfloat16 {
 		dy = wholes(halves(dy))
 	}
 	want.Recurrent, want.DY, want.DX.To = l.Recurrent, kernel.Floats(dy), kernel.Floats(unset(l.tokens*input))
-	want.Scratch = make([]float32, want.ScratchSize())
+	want.Scratch = make([]float32, want.ScratchSize(cpu))
 	cpu.RecurrentBackward(&want)
 
 	most := directions * ceilDivide(hidden, l.tile.Units) // blocks: one group of rows of all directions
