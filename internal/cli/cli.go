@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -81,12 +83,15 @@ const rootExamples = `  # the demo: a small Chinese corpus, a small RoBERTa
 
 func newRoot(streams Streams) *cobra.Command {
 	root := &cobra.Command{
-		Use:           "uer",
-		Short:         "Pre-train language models: an embedding, an encoder and a target, chosen by name",
-		Example:       rootExamples,
-		Version:       version(),
-		Args:          knownCommand,
-		RunE:          func(command *cobra.Command, _ []string) error { return command.Help() },
+		Use:     "uer",
+		Short:   "Pre-train language models: an embedding, an encoder and a target, chosen by name",
+		Example: rootExamples,
+		Version: version(),
+		Args:    knownCommand,
+		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
+
+		PersistentPreRun: func(command *cobra.Command, _ []string) { warnOfVariables(command, streams) },
+
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
@@ -105,6 +110,16 @@ func newRoot(streams Streams) *cobra.Command {
 	root.InitDefaultCompletionCmd()
 	standAlone(root)
 	return root
+}
+
+// warnOfVariables says which environment variables look like a setting of the command and are none.
+func warnOfVariables(command *cobra.Command, streams Streams) {
+	isSetting := func(name string) bool {
+		return slices.ContainsFunc(command.Root().Commands(), func(c *cobra.Command) bool { return c.Flags().Lookup(name) != nil })
+	}
+	for _, remark := range config.Misspelt(os.Environ(), command.Flags(), isSetting) {
+		fmt.Fprintf(streams.Err, "Warning  %s\n", remark)
+	}
 }
 
 func knownCommand(command *cobra.Command, arguments []string) error {

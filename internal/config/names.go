@@ -33,16 +33,21 @@ func suggestion(flags *pflag.FlagSet, name, prefix string) string {
 	if slices.Contains(uerNames, name) {
 		return "UER-py has it, but this command does not"
 	}
+	if found := closest(name, settingNames(flags)); found != "" {
+		return "did you mean " + prefix + found + "?"
+	}
+	return ""
+}
+
+// settingNames returns the names of the flags of a command that are settings.
+func settingNames(flags *pflag.FlagSet) []string {
 	var names []string
 	flags.VisitAll(func(flag *pflag.Flag) {
 		if GroupOf(flag) != "" {
 			names = append(names, flag.Name)
 		}
 	})
-	if found := closest(name, names); found != "" {
-		return "did you mean " + prefix + found + "?"
-	}
-	return ""
+	return names
 }
 
 // closest returns the name that was probably meant, "" if none is close.

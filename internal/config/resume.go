@@ -64,9 +64,6 @@ func stored(flag *pflag.Flag) string {
 	return flag.Value.String()
 }
 
-// variable returns the name of the environment variable of a flag.
-func variable(name string) string { return "UER_" + strings.ToUpper(name) }
-
 // Given returns the value of a flag on the command line or in the environment, before the settings are loaded.
 func Given(flags *pflag.FlagSet, name string) string {
 	flag := flags.Lookup(name)
