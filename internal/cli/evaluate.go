@@ -100,11 +100,12 @@ func (o *evaluateOptions) addFlags(flags *pflag.FlagSet) {
 // load reads the settings: those of the training, if the model is a checkpoint with a state, with what is set otherwise.
 func (o *evaluateOptions) load(flags *pflag.FlagSet, status io.Writer) error {
 	path := config.Given(flags, "pretrained_model_path")
-	if _, err := os.Stat(checkpoint.StatePath(path)); path == "" || errors.Is(err, fs.ErrNotExist) {
-		if path != "" {
-			if err := checkExists(path); err != nil {
-				return err
-			}
+	if path == "" {
+		return config.Load(flags)
+	}
+	if _, err := os.Stat(checkpoint.StatePath(path)); errors.Is(err, fs.ErrNotExist) {
+		if err := checkExists(path); err != nil {
+			return err
 		}
 		return config.Load(flags)
 	}

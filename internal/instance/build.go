@@ -47,8 +47,8 @@ type builder struct {
 }
 
 // Build makes the instances of a corpus. Workers append them to rows that newRows makes, each to its own; emit gets the
-// rows in order, which are valid until it returns. Progress, which may be nil, is called at the start and every few thousand tokens. newRows
-// may be called by any worker, emit and progress are called in the caller's goroutine.
+// rows in order, which are valid until it returns. Progress, which may be nil, is called at the start and every few thousand
+// tokens. newRows may be called by any worker, emit and progress are called in the caller's goroutine.
 //
 // The instances and their order depend only on the corpus and the settings, not on the number of workers: each document
 // has its own random numbers in each pass. The passes go through one buffer of documents before it is filled again.

@@ -29,6 +29,9 @@ func HalvesIn(memory []float32, n int) Array {
 	return Halves(unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(memory))), n))
 }
 
+// HalvesSize is how many float32s of memory n numbers in bfloat16 take.
+func HalvesSize(n int) int { return (n + 1) / 2 }
+
 // like returns the beginning of memory as an array of n numbers that are stored as those of x are.
 func like(x Array, memory []float32, n int) Array {
 	if x.Halves != nil {

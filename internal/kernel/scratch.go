@@ -17,7 +17,7 @@ func takeLike(x Array, scratch *[]float32, n int) Array {
 // sizeLike is how many elements of memory takeLike takes.
 func sizeLike(x Array, n int) int {
 	if x.Halves != nil {
-		return (n + 1) / 2
+		return HalvesSize(n)
 	}
 	return n
 }

@@ -51,6 +51,14 @@ func newAddedTokens(tokens []addedToken) *addedTokens {
 	return a
 }
 
+// looksInText reports whether text is to be searched for added tokens, and whether normalised text is.
+func (d *description) looksInText() (inText, inNormalized bool) {
+	for _, t := range d.AddedTokens {
+		inText, inNormalized = inText || !t.Special, inNormalized || !t.Special && t.Normalized
+	}
+	return inText, inNormalized
+}
+
 // divide returns the parts of a text between the tokens, which may be empty, each with the id of the token that follows it;
 // vocab.Absent follows the last one.
 func (a *addedTokens) divide(text []byte) iter.Seq2[[]byte, int32] {

@@ -186,14 +186,6 @@ func (d *description) pipeline(steps []step, make func() splitter) func() Tokeni
 	}
 }
 
-// looksInText reports whether text is to be searched for added tokens, and whether normalised text is.
-func (d *description) looksInText() (inText, inNormalized bool) {
-	for _, t := range d.AddedTokens {
-		inText, inNormalized = inText || !t.Special, inNormalized || !t.Special && t.Normalized
-	}
-	return inText, inNormalized
-}
-
 // flatten returns the parts of a sequence of parts.
 func flatten(c *component) ([]component, error) {
 	if c == nil {

@@ -166,7 +166,7 @@ func arrayIn(t graph.Type, memory []float32, n int) kernel.Array {
 
 func sizeIn(t graph.Type, n int) int {
 	if t == graph.BFloat16 {
-		return (n + 1) / 2
+		return kernel.HalvesSize(n)
 	}
 	return n
 }
